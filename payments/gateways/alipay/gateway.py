@@ -1,0 +1,292 @@
+"""Alipay's gateway.do: precreate (QR), wap.pay (H5), page.pay (desktop), query, close, refund and their notices.
+
+What is trusted: a reply whose node is signed by Alipay's key. An error without a signature (`error_response`, and some
+refused calls) is believed only where being wrong costs nothing: for a charge it means "ask again later", for everything
+that reads or returns money it means unknown. Certificate mode (`app_cert_sn`) is not spoken.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+from urllib.parse import urlencode
+
+from kameng.core.http import HttpClient, NoAnswer, NothingSent
+from payments.gateways import signing
+from payments.gateways.alipay import transformers
+from payments.gateways.base import (
+    Channel,
+    ChargeRequest,
+    ChargeResult,
+    GatewayError,
+    GatewayMisconfigured,
+    GatewayRefused,
+    GatewayStatus,
+    GatewayUnavailable,
+    GatewayUnknown,
+    Notice,
+    NoticeRefused,
+    NoticeReply,
+    PaymentResult,
+    RefundRequest,
+    RefundResult,
+    RefundStatus,
+)
+from payments.gateways.configuration import read_base_url, read_private_key, read_public_key, read_text
+from payments.gateways.documents import china_time, clip, from_timestamp, read_object, text_of, write_object
+
+CHARSET = "utf-8"
+SIGN_TYPE = "RSA2"
+FORM = "application/x-www-form-urlencoded"
+REQUIRED_IN_NOTICE = ("notify_id", "notify_type", "app_id", "out_trade_no", "trade_no", "trade_status", "total_amount")
+
+_HEADERS = {"Content-Type": f"{FORM};charset={CHARSET}", "Accept": "application/json"}
+
+
+class AlipayGateway:
+    """One application (`app_id`) of one Alipay merchant (`seller_id`)."""
+
+    code: ClassVar[str] = "alipay"
+    channels: ClassVar[frozenset[Channel]] = frozenset({Channel.QR, Channel.H5, Channel.PAGE})
+    required_config: ClassVar[frozenset[str]] = frozenset(
+        {"app_id", "seller_id", "app_private_key", "alipay_public_key", "base_url"}
+    )
+
+    def __init__(
+        self, config: Mapping[str, object], http: HttpClient, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Read and check the configuration. Raises `GatewayMisconfigured`; an empty key is never accepted."""
+        self._app = read_text(config, "app_id")
+        self._merchant = read_text(config, "seller_id")
+        self._private_key = read_private_key(config, "app_private_key")
+        self._public_key = read_public_key(config, "alipay_public_key")
+        self._url = read_base_url(config)
+        self._http = http
+        self._clock = clock
+        if self._public_key == self._private_key.public_key():
+            raise GatewayMisconfigured("alipay_public_key is the application's own public key, not Alipay's")
+
+    @property
+    def merchant(self) -> str:
+        """Alipay's `seller_id`."""
+        return self._merchant
+
+    @property
+    def app(self) -> str:
+        """Alipay's `app_id`."""
+        return self._app
+
+    def charge(self, request: ChargeRequest) -> ChargeResult:
+        """Open a payment: the text of a QR code, or a signed URL that Alipay's cashier answers.
+
+        The trade comes into being only when the shopper scans or logs in. `time_expire` is a moment; the relative
+        `timeout_express` would count from the shopper's password and let money in long after the order expired.
+        """
+        content: dict[str, object] = {
+            "out_trade_no": request.payment,
+            "total_amount": transformers.amount_text(request.amount),
+            "subject": transformers.subject_text(request.subject),
+            "time_expire": transformers.time_text(china_time(request.expires_at)),
+        }
+        match request.channel:
+            case Channel.QR:
+                return self._precreate(content, notify_url=request.notify_url)
+            case Channel.H5:
+                content |= {"product_code": "QUICK_WAP_PAY", "quit_url": request.return_url}
+                method = "alipay.trade.wap.pay"
+            case Channel.PAGE:
+                content |= {"product_code": "FAST_INSTANT_TRADE_PAY"}
+                method = "alipay.trade.page.pay"
+            case _:
+                raise ValueError(f"Alipay has no channel {request.channel}")
+        parameters = self._parameters(method, content, notify_url=request.notify_url, return_url=request.return_url)
+        return ChargeResult(url=f"{self._url}?{urlencode(parameters)}")
+
+    def query(self, payment: str) -> PaymentResult:
+        """What became of our number; `MISSING` while nobody has scanned."""
+        try:
+            document = self._call("alipay.trade.query", {"out_trade_no": payment}, unsigned=GatewayUnknown)
+        except GatewayRefused as refused:
+            if refused.code == transformers.TRADE_NOT_EXIST:
+                return PaymentResult(payment=payment, status=GatewayStatus.MISSING)
+            raise
+        try:
+            _same(document, "out_trade_no", payment)
+            # A query's reply names neither merchant nor application: it answers ours, under our application's key.
+            return transformers.payment_result(
+                document, paid_at="send_pay_date", merchant=self._merchant, app=self._app
+            )
+        except ValueError as error:
+            raise GatewayUnknown(f"alipay.trade.query: {error}") from error
+
+    def close(self, payment: str) -> PaymentResult:
+        """Close the trade, or learn that it was paid first. `MISSING`: not scanned, payable until it expires."""
+        try:
+            document = self._call("alipay.trade.close", {"out_trade_no": payment}, unsigned=GatewayUnknown)
+        except GatewayRefused as refused:
+            if refused.code == transformers.TRADE_NOT_EXIST:
+                return PaymentResult(payment=payment, status=GatewayStatus.MISSING)
+            if refused.code not in transformers.NOT_WAITING_FOR_PAYMENT:
+                raise
+            result = self.query(payment)
+            if result.status is GatewayStatus.PENDING:
+                raise
+            return result
+        try:
+            _same(document, "out_trade_no", payment)
+        except ValueError as error:
+            raise GatewayUnknown(f"alipay.trade.close: {error}") from error
+        return PaymentResult(payment=payment, status=GatewayStatus.CLOSED, raw=document)
+
+    def refund(self, request: RefundRequest) -> RefundResult:
+        """Return money under `out_request_no`; a repeat moves none and answers `PENDING`, then `refund_query` tells.
+
+        `notify_url` is not used: Alipay tells of refunds where it told of the payment.
+        """
+        content: dict[str, object] = {
+            "out_trade_no": request.payment,
+            "refund_amount": transformers.amount_text(request.amount),
+            "out_request_no": request.refund,
+        }
+        if request.reason:
+            content["refund_reason"] = clip(request.reason, 256)
+        document = self._call("alipay.trade.refund", content, unsigned=GatewayUnknown)
+        try:
+            _same(document, "out_trade_no", request.payment)
+            return transformers.refund_accepted(document, refund=request.refund)
+        except ValueError as error:
+            raise GatewayUnknown(f"alipay.trade.refund: {error}") from error
+
+    def refund_query(self, *, payment: str, refund: str) -> RefundResult:
+        """What became of a refund; only `REFUND_SUCCESS` is success. Ask 10 s after the refund or later."""
+        content: dict[str, object] = {"out_trade_no": payment, "out_request_no": refund}
+        try:
+            document = self._call("alipay.trade.fastpay.refund.query", content, unsigned=GatewayUnknown)
+        except GatewayRefused as refused:
+            if refused.code == transformers.TRADE_NOT_EXIST:
+                return RefundResult(refund=refund, status=RefundStatus.MISSING, payment=payment)
+            raise
+        try:
+            result = transformers.refund_result(document, payment=payment, refund=refund)
+        except ValueError as error:
+            raise GatewayUnknown(f"alipay.trade.fastpay.refund.query: {error}") from error
+        if (result.payment, result.refund) != (payment, refund):
+            raise GatewayUnknown("alipay.trade.fastpay.refund.query: the answer is about another refund")
+        return result
+
+    def verify_notice(self, *, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Check a notice's form and signature. A notice of a refund carries `refund` (still to be asked), no payment.
+
+        Raises `NoticeRefused`, also for another application's notice. The merchant is left to the caller to match.
+        """
+        try:
+            if not headers.get("content-type", FORM).lower().startswith(FORM):
+                raise NoticeRefused("not a form")
+            fields = transformers.notice_fields(body)
+            if fields.get("sign_type") != SIGN_TYPE:
+                raise NoticeRefused("sign_type is not RSA2")
+            if fields.get("charset", "").lower() != CHARSET:
+                raise NoticeRefused("charset is not utf-8")
+            signature = text_of(fields, "sign")
+            texts = transformers.notice_texts(fields)
+            if not any(signing.verify(self._public_key, text.encode("utf-8"), signature) for text in texts):
+                raise NoticeRefused("wrong signature")
+            for name in REQUIRED_IN_NOTICE:
+                text_of(fields, name)
+            if fields["app_id"] != self._app:
+                raise NoticeRefused("meant for another application")
+            return self._notice(fields)
+        except ValueError as error:
+            raise NoticeRefused(str(error)) from error
+
+    def notice_reply(self, *, accepted: bool) -> NoticeReply:
+        """The seven bytes `success`, or anything else to be told again."""
+        return NoticeReply(200, "text/plain", b"success") if accepted else NoticeReply(400, "text/plain", b"fail")
+
+    def _notice(self, fields: Mapping[str, str]) -> Notice:
+        event_id = fields["notify_id"]
+        if fields["notify_type"] != "trade_status_sync":
+            return Notice(event_id)
+        if transformers.is_refund_notice(fields):
+            return Notice(event_id, refund=transformers.refund_noticed(fields))
+        return Notice(
+            event_id,
+            payment=transformers.payment_result(
+                fields, paid_at="gmt_payment", merchant=text_of(fields, "seller_id"), app=fields["app_id"]
+            ),
+        )
+
+    def _precreate(self, content: dict[str, object], *, notify_url: str) -> ChargeResult:
+        document = self._call("alipay.trade.precreate", content, unsigned=GatewayUnavailable, notify_url=notify_url)
+        try:
+            _same(document, "out_trade_no", str(content["out_trade_no"]))
+            return ChargeResult(qr=text_of(document, "qr_code"))
+        except ValueError as error:
+            raise GatewayUnknown(f"alipay.trade.precreate: {error}") from error
+
+    def _call(
+        self, method: str, content: dict[str, object], *, unsigned: type[GatewayError], notify_url: str = ""
+    ) -> dict[str, object]:
+        """Ask, verify, and return the node of a success; `unsigned` is what an error without a signature means."""
+        body = urlencode(self._parameters(method, content, notify_url=notify_url)).encode("ascii")
+        try:
+            reply = self._http.request("POST", f"{self._url}?charset={CHARSET}", headers=_HEADERS, body=body)
+        except NothingSent as error:
+            raise GatewayUnavailable(f"{method}: {error}") from error
+        except NoAnswer as error:
+            raise GatewayUnknown(f"{method}: {error}") from error
+        if reply.status != 200:
+            raise GatewayUnknown(f"{method}: HTTP {reply.status}")
+        try:
+            node = transformers.reply_node(reply.body, method)
+            document = read_object(node.text)
+        except ValueError as error:
+            raise GatewayUnknown(f"{method}: {error}") from error
+        signed = bool(node.signature)
+        if signed and not signing.verify(self._public_key, node.text.encode("utf-8"), node.signature):
+            raise GatewayUnknown(f"{method}: wrong signature on the reply")
+        return _success(method, document, signed=signed, unsigned=unsigned)
+
+    def _parameters(
+        self, method: str, content: dict[str, object], *, notify_url: str = "", return_url: str = ""
+    ) -> dict[str, str]:
+        """The signed request: empty values take no part in it."""
+        parameters = {
+            "app_id": self._app,
+            "method": method,
+            "format": "JSON",
+            "charset": CHARSET,
+            "sign_type": SIGN_TYPE,
+            "timestamp": transformers.time_text(china_time(from_timestamp(self._clock()))),
+            "version": "1.0",
+            "notify_url": notify_url,
+            "return_url": return_url,
+            "biz_content": write_object(content).decode("utf-8"),
+        }
+        parameters = {name: value for name, value in parameters.items() if value}
+        text = transformers.canonical_text(parameters)
+        return parameters | {"sign": signing.sign(self._private_key, text.encode("utf-8"))}
+
+
+def _success(
+    method: str, document: dict[str, object], *, signed: bool, unsigned: type[GatewayError]
+) -> dict[str, object]:
+    code, sub_code = document.get("code"), str(document.get("sub_code") or "")
+    meaning = str(document.get("sub_msg") or document.get("msg") or "")
+    message = f"{method}: {code} {sub_code} {meaning}"
+    if code == transformers.CODE_SUCCESS:
+        if signed:
+            return document
+        raise GatewayUnknown(f"{method}: a success without a signature")
+    if not isinstance(code, str) or transformers.is_unknown(code, sub_code):
+        raise GatewayUnknown(message)
+    if not signed:
+        raise unsigned(f"{message} (not signed)")
+    if code == transformers.CODE_CALL_LIMITED:
+        raise GatewayUnavailable(message)
+    raise GatewayRefused(sub_code or code, meaning)
+
+
+def _same(document: Mapping[str, object], name: str, ours: str) -> None:
+    """A signed reply says nothing of when it was given, so it must at least be about our number."""
+    if document.get(name) != ours:
+        raise ValueError(f"the answer is about another {name}")

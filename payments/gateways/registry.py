@@ -1,0 +1,18 @@
+"""Which gateways there are: one line for each adapter."""
+
+from payments.gateways.alipay.gateway import AlipayGateway
+from payments.gateways.base import Gateway, GatewayMisconfigured
+from payments.gateways.wechatpay.gateway import WechatpayGateway
+
+GATEWAYS: dict[str, type[Gateway]] = {
+    AlipayGateway.code: AlipayGateway,
+    WechatpayGateway.code: WechatpayGateway,
+}
+
+
+def gateway_class(code: str) -> type[Gateway]:
+    """The adapter for `code`. Raises `GatewayMisconfigured` if there is none."""
+    try:
+        return GATEWAYS[code]
+    except KeyError:
+        raise GatewayMisconfigured(f"no gateway is called {code!r}") from None

@@ -1,0 +1,1 @@
+"""WeChat Pay API v3: QR (native) and phone browser (H5) payments."""

@@ -1,0 +1,331 @@
+"""WeChat Pay API v3: native (QR), h5, query, close, refund and their notices.
+
+What is trusted: a reply or notice signed within five minutes of our clock by a key that the configuration names, the
+WeChat Pay public key (`PUB_KEY_ID_…`) or a platform certificate. Keys are never fetched: a message with an unknown
+serial is refused before any work is done on it. An error without a signature (requests that WeChat Pay could not
+attribute to us, load shedding) means "ask again later" for a charge and unknown for everything else.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+from urllib.parse import quote, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kameng.core.http import HttpClient, NoAnswer, NothingSent
+from kameng.core.money import to_fen
+from payments.gateways import signing
+from payments.gateways.base import (
+    Channel,
+    ChargeRequest,
+    ChargeResult,
+    GatewayError,
+    GatewayMisconfigured,
+    GatewayRefused,
+    GatewayStatus,
+    GatewayUnavailable,
+    GatewayUnknown,
+    Notice,
+    NoticeRefused,
+    NoticeReply,
+    PaymentResult,
+    RefundRequest,
+    RefundResult,
+    RefundStatus,
+)
+from payments.gateways.configuration import (
+    read_base_url,
+    read_optional_text,
+    read_private_key,
+    read_public_key,
+    read_text,
+)
+from payments.gateways.documents import china_time, clip, read_object, text_of, write_object
+from payments.gateways.wechatpay import transformers
+
+SIGNATURE_TYPE = "WECHATPAY2-SHA256-RSA2048"
+PROBE_PREFIX = "WECHATPAY/SIGNTEST/"
+CLOCK_TOLERANCE_SECONDS = 300
+API_KEY_BYTES = 32
+
+
+class WechatpayGateway:
+    """One application (`appid`) of one WeChat Pay merchant (`mchid`)."""
+
+    code: ClassVar[str] = "wechatpay"
+    channels: ClassVar[frozenset[Channel]] = frozenset({Channel.QR, Channel.H5})
+    required_config: ClassVar[frozenset[str]] = frozenset(
+        {"appid", "mchid", "merchant_private_key", "merchant_serial", "apiv3_key", "base_url"}
+    )
+
+    def __init__(
+        self, config: Mapping[str, object], http: HttpClient, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Read and check the configuration: also either `public_key_id` and `public_key`, or `platform_certificates`.
+
+        Raises `GatewayMisconfigured`; an empty key is never accepted.
+        """
+        self._app = read_text(config, "appid")
+        self._merchant = read_text(config, "mchid")
+        self._private_key = read_private_key(config, "merchant_private_key")
+        self._serial = read_text(config, "merchant_serial")
+        self._cipher = AESGCM(_api_key(config))
+        self._keys, self._wanted_serial = _platform_keys(config)
+        self._url = read_base_url(config)
+        self._path_prefix = urlsplit(self._url).path
+        self._origin = self._url.removesuffix(self._path_prefix)
+        self._http = http
+        self._clock = clock
+
+    @property
+    def merchant(self) -> str:
+        """WeChat Pay's `mchid`."""
+        return self._merchant
+
+    @property
+    def app(self) -> str:
+        """WeChat Pay's `appid`."""
+        return self._app
+
+    def charge(self, request: ChargeRequest) -> ChargeResult:
+        """Open a payment: the text of a QR code, or a page for a phone's browser that returns to `return_url`."""
+        body: dict[str, object] = {
+            "appid": self._app,
+            "mchid": self._merchant,
+            "description": clip(request.subject, 127),
+            "out_trade_no": request.payment,
+            "time_expire": china_time(request.expires_at).isoformat(),
+            "notify_url": request.notify_url,
+            "amount": {"total": to_fen(request.amount), "currency": "CNY"},
+        }
+        match request.channel:
+            case Channel.QR:
+                path, field = "/v3/pay/transactions/native", "code_url"
+            case Channel.H5:
+                body["scene_info"] = {"payer_client_ip": request.client_ip, "h5_info": {"type": "Wap"}}
+                path, field = "/v3/pay/transactions/h5", "h5_url"
+            case _:
+                raise ValueError(f"no channel {request.channel} over WeChat Pay")
+        document = self._call("POST", path, body, unsigned=GatewayUnavailable)
+        try:
+            place = text_of(document, field)
+        except ValueError as error:
+            raise GatewayUnknown(f"{path}: {error}") from error
+        if request.channel is Channel.QR:
+            return ChargeResult(qr=place)
+        return ChargeResult(url=f"{place}&redirect_url={quote(request.return_url, safe='')}")
+
+    def query(self, payment: str) -> PaymentResult:
+        """What became of our number."""
+        path = f"/v3/pay/transactions/out-trade-no/{quote(payment, safe='')}?mchid={quote(self._merchant, safe='')}"
+        try:
+            document = self._call("GET", path)
+        except GatewayRefused as refused:
+            if refused.code in transformers.ORDER_NOT_EXIST:
+                return PaymentResult(payment=payment, status=GatewayStatus.MISSING)
+            raise
+        try:
+            result = transformers.payment_result(document)
+        except ValueError as error:
+            raise GatewayUnknown(f"{path}: {error}") from error
+        if result.payment != payment:
+            raise GatewayUnknown(f"{path}: the answer is about another order")
+        return result
+
+    def close(self, payment: str) -> PaymentResult:
+        """Query, close, and query again where the close was refused: the shopper may have paid in between."""
+        result = self.query(payment)
+        if result.status is not GatewayStatus.PENDING:
+            return result
+        path = f"/v3/pay/transactions/out-trade-no/{quote(payment, safe='')}/close"
+        try:
+            self._call("POST", path, {"mchid": self._merchant})
+        except GatewayRefused:
+            result = self.query(payment)
+            if result.status is GatewayStatus.PENDING:
+                raise
+            return result
+        return PaymentResult(
+            payment=payment, status=GatewayStatus.CLOSED, merchant=result.merchant, app=result.app, raw=result.raw
+        )
+
+    def refund(self, request: RefundRequest) -> RefundResult:
+        """Return money under `out_refund_no`; a reply is an acceptance, seldom the end. Repeat with the same number."""
+        body: dict[str, object] = {
+            "out_trade_no": request.payment,
+            "out_refund_no": request.refund,
+            "amount": {"refund": to_fen(request.amount), "total": to_fen(request.total), "currency": "CNY"},
+        }
+        if request.reason:
+            body["reason"] = clip(request.reason, 80)
+        if request.notify_url:
+            body["notify_url"] = request.notify_url
+        path = "/v3/refund/domestic/refunds"
+        document = self._call("POST", path, body)
+        return self._refund_result(path, document, payment=request.payment, refund=request.refund)
+
+    def refund_query(self, *, payment: str, refund: str) -> RefundResult:
+        """What became of a refund."""
+        path = f"/v3/refund/domestic/refunds/{quote(refund, safe='')}"
+        try:
+            document = self._call("GET", path)
+        except GatewayRefused as refused:
+            if refused.code in transformers.REFUND_NOT_EXIST:
+                return RefundResult(refund=refund, status=RefundStatus.MISSING, payment=payment)
+            raise
+        return self._refund_result(path, document, payment=payment, refund=refund)
+
+    def verify_notice(self, *, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Check a notice's signature, time and seal. Raises `NoticeRefused`.
+
+        Merchant, application and currency of a payment are left to the caller to match; a refund, which has no room for
+        them, is refused if it is another merchant's.
+        """
+        try:
+            self._verify(headers, body)
+            document = read_object(body)
+            event_id, event_type = text_of(document, "id"), text_of(document, "event_type")
+            if event_type.startswith("TRANSACTION."):
+                order = transformers.open_resource(self._cipher, document, original_type="transaction")
+                return Notice(event_id, payment=transformers.payment_result(order))
+            if event_type.startswith("REFUND."):
+                refund = transformers.open_resource(self._cipher, document, original_type="refund")
+                if text_of(refund, "mchid") != self._merchant:
+                    raise NoticeRefused("meant for another merchant")
+                return Notice(event_id, refund=transformers.refund_result(refund, state="refund_status"))
+            return Notice(event_id)
+        except ValueError as error:
+            raise NoticeRefused(str(error)) from error
+
+    def notice_reply(self, *, accepted: bool) -> NoticeReply:
+        """204 without a body, or 400 with a reason, to be told again."""
+        if accepted:
+            return NoticeReply(204, "application/json", b"")
+        return NoticeReply(400, "application/json", write_object({"code": "FAIL", "message": "refused"}))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        content: dict[str, object] | None = None,
+        *,
+        unsigned: type[GatewayError] = GatewayUnknown,
+    ) -> dict[str, object]:
+        """Ask, verify, return the document of a success ({} for 204); `unsigned` is what an unsigned error means."""
+        target = self._path_prefix + path
+        body = b"" if content is None else write_object(content)
+        headers = {
+            "Authorization": self._authorization(method, target, body),
+            "Accept": "application/json",
+            "Wechatpay-Serial": self._wanted_serial,
+        }
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            reply = self._http.request(method, self._origin + target, headers=headers, body=body)
+        except NothingSent as error:
+            raise GatewayUnavailable(f"{path}: {error}") from error
+        except NoAnswer as error:
+            raise GatewayUnknown(f"{path}: {error}") from error
+        if reply.status >= 500 or reply.status == 202:
+            raise GatewayUnknown(f"{path}: HTTP {reply.status}")
+        if reply.status >= 400 and "wechatpay-signature" not in reply.headers:
+            raise unsigned(f"{path}: HTTP {reply.status} {_refusal(reply.body)[0]} (not signed)")
+        try:
+            self._verify(reply.headers, reply.body)
+            if reply.status < 300:
+                return read_object(reply.body) if reply.body else {}
+        except ValueError as error:
+            raise GatewayUnknown(f"{path}: HTTP {reply.status}, {error}") from error
+        code, message = _refusal(reply.body)
+        if reply.status == 429:
+            raise GatewayUnavailable(f"{path}: HTTP 429 {code}")
+        if reply.status < 400 or not code or code == "SYSTEM_ERROR":
+            raise GatewayUnknown(f"{path}: HTTP {reply.status} {code}")
+        raise GatewayRefused(code, message)
+
+    def _authorization(self, method: str, target: str, body: bytes) -> str:
+        """Sign exactly the bytes that are sent."""
+        timestamp, nonce = str(int(self._clock())), secrets.token_hex(16)
+        message = f"{method}\n{target}\n{timestamp}\n{nonce}\n".encode() + body + b"\n"
+        signature = signing.sign(self._private_key, message)
+        return (
+            f'{SIGNATURE_TYPE} mchid="{self._merchant}",nonce_str="{nonce}",signature="{signature}",'
+            f'timestamp="{timestamp}",serial_no="{self._serial}"'
+        )
+
+    def _verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Check a reply or notice over its raw body, cheapest check first. Raises `ValueError` with the reason."""
+        signature = headers.get("wechatpay-signature", "")
+        if signature.startswith(PROBE_PREFIX):
+            raise ValueError("a probe with a deliberately wrong signature")
+        if headers.get("wechatpay-signature-type", SIGNATURE_TYPE) != SIGNATURE_TYPE:
+            raise ValueError(f"the signature is not {SIGNATURE_TYPE}")
+        key = self._keys.get(headers.get("wechatpay-serial", "").upper())
+        if key is None:
+            raise ValueError("a serial that is not configured")
+        timestamp, nonce = headers.get("wechatpay-timestamp", ""), headers.get("wechatpay-nonce", "")
+        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12 and nonce.isprintable() and nonce):
+            raise ValueError("no timestamp or nonce")
+        if abs(int(timestamp) - self._clock()) > CLOCK_TOLERANCE_SECONDS:
+            raise ValueError(f"the timestamp is more than {CLOCK_TOLERANCE_SECONDS} s from our clock")
+        if not signing.verify(key, f"{timestamp}\n{nonce}\n".encode() + body + b"\n", signature):
+            raise ValueError("wrong signature")
+
+    def _refund_result(self, path: str, document: dict[str, object], *, payment: str, refund: str) -> RefundResult:
+        try:
+            result = transformers.refund_result(document, state="status")
+        except ValueError as error:
+            raise GatewayUnknown(f"{path}: {error}") from error
+        if (result.payment, result.refund) != (payment, refund):
+            raise GatewayUnknown(f"{path}: the answer is about another refund")
+        return result
+
+
+def _api_key(config: Mapping[str, object]) -> bytes:
+    key = read_text(config, "apiv3_key").encode("utf-8")
+    if len(key) != API_KEY_BYTES:
+        raise GatewayMisconfigured(f"apiv3_key is not {API_KEY_BYTES} bytes")
+    return key
+
+
+def _platform_keys(config: Mapping[str, object]) -> tuple[dict[str, RSAPublicKey], str]:
+    """WeChat Pay's keys by upper-case serial, and the serial to ask for: the public key's or the newest certificate's.
+
+    During the move from certificates to the public key both sign notices, so both may be configured.
+    """
+    keys: dict[str, RSAPublicKey] = {}
+    certificates = config.get("platform_certificates") or {}
+    if not isinstance(certificates, Mapping):
+        raise GatewayMisconfigured("platform_certificates is not a mapping of serial to PEM")
+    newest = ""
+    latest = None
+    for serial, pem in certificates.items():
+        try:
+            certificate, key = signing.load_certificate(str(pem))
+            if int(str(serial), 16) != certificate.serial_number:
+                raise ValueError("the certificate has another serial")
+        except ValueError as error:
+            raise GatewayMisconfigured(f"platform_certificates, {serial}: {error}") from None
+        keys[str(serial).upper()] = key
+        if latest is None or certificate.not_valid_after_utc > latest:
+            newest, latest = str(serial).upper(), certificate.not_valid_after_utc
+    public_key_id = read_optional_text(config, "public_key_id")
+    if public_key_id or read_optional_text(config, "public_key"):
+        newest = read_text(config, "public_key_id")
+        keys[newest.upper()] = read_public_key(config, "public_key")
+    if not keys:
+        raise GatewayMisconfigured("neither public_key nor platform_certificates is configured")
+    return keys, newest
+
+
+def _refusal(body: bytes) -> tuple[str, str]:
+    """Code and message of an error document, empty where it is none."""
+    try:
+        document = read_object(body)
+    except ValueError:
+        return "", ""
+    return str(document.get("code") or ""), str(document.get("message") or "")
