@@ -1,0 +1,20 @@
+"""The adapters there are, by the code a supplier's row names."""
+
+from fulfillment.suppliers.base import SupplierAdapter, SupplierMisconfigured
+from fulfillment.suppliers.dujiao.adapter import DujiaoAdapter
+from fulfillment.suppliers.fulu.adapter import FuluAdapter
+from fulfillment.suppliers.stock.adapter import StockAdapter
+
+ADAPTERS: dict[str, type[SupplierAdapter]] = {
+    "stock": StockAdapter,
+    "fulu": FuluAdapter,
+    "dujiao": DujiaoAdapter,
+}
+
+
+def adapter_class(code: str) -> type[SupplierAdapter]:
+    """The adapter of that code. Raises `SupplierMisconfigured`."""
+    try:
+        return ADAPTERS[code]
+    except KeyError:
+        raise SupplierMisconfigured(f"no adapter {code!r}") from None

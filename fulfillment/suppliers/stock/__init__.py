@@ -1,0 +1,1 @@
+"""Our own shelf of codes."""

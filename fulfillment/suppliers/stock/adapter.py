@@ -1,0 +1,80 @@
+"""Our own shelf as a supplier like any other: ranked, asked, refused when empty. No network; the shelf is injected."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import ClassVar
+
+from fulfillment.suppliers.base import (
+    Attempt,
+    CallbackClaim,
+    CallbackRefused,
+    Capability,
+    Connection,
+    Outcome,
+    OutcomeKind,
+    StockRoom,
+    SupplierMisconfigured,
+)
+from fulfillment.suppliers.reasons import Reason
+from fulfillment.suppliers.replies import Unclear, checked_codes
+from kameng.core.http import HttpClient
+
+
+class StockAdapter:
+    """Codes from the `StockRoom` port, which gives a reference the same ones however often it is asked."""
+
+    code: ClassVar[str] = "stock"
+    name: ClassVar[str] = "自有库存"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.QUERY_BY_OUR_NUMBER, Capability.REPEAT_RETURNS_SAME}
+    )
+    required_config: ClassVar[frozenset[str]] = frozenset()
+    #: What the shelf gave is in our own database: nothing there means nothing given.
+    not_found_grace: ClassVar[int] = 0
+
+    def __init__(self, connection: Connection, http: HttpClient) -> None:  # noqa: ARG002 - every adapter is given one
+        """Raises `SupplierMisconfigured` without a stock room."""
+        if connection.stock_room is None:
+            raise SupplierMisconfigured(f"{connection.supplier}: no stock room")
+        self._room: StockRoom = connection.stock_room
+
+    def submit(self, attempt: Attempt) -> Outcome:
+        """Take codes; all or none."""
+        if not attempt.wants_codes:
+            return Outcome(OutcomeKind.NOT_SENT, code=Reason.WRONG_KIND)
+        codes = self._room.take(reference=attempt.reference, sku=attempt.sku, quantity=attempt.quantity)
+        if codes is None:
+            evidence = f"{attempt.sku} ×{attempt.quantity} → 0"
+            return Outcome(OutcomeKind.REFUSED, code=Reason.OUT_OF_STOCK, evidence=evidence)
+        return self._given(attempt, tuple(codes))
+
+    def query(self, attempt: Attempt) -> Outcome:
+        """What the reference was given; takes nothing."""
+        codes = tuple(self._room.given(reference=attempt.reference))
+        if not codes:
+            return Outcome(OutcomeKind.NOT_FOUND, code=Reason.NO_SUCH_ORDER)
+        return self._given(attempt, codes)
+
+    def cancel(self, attempt: Attempt) -> Outcome:  # noqa: ARG002 - codes that left the shelf do not go back
+        """A code that somebody may have seen is not put back."""
+        return Outcome(OutcomeKind.UNKNOWN, code=Reason.NOT_SUPPORTED)
+
+    def balance(self) -> Decimal | None:
+        """We owe ourselves nothing."""
+        return None
+
+    def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:  # noqa: ARG002
+        """Nobody calls back. Raises `CallbackRefused`."""
+        raise CallbackRefused("no callbacks")
+
+    def callback_reply(self, *, accepted: bool) -> tuple[int, str, bytes]:  # noqa: ARG002
+        """Nothing here to call."""
+        return 404, "text/plain", b""
+
+    def _given(self, attempt: Attempt, codes: tuple[str, ...]) -> Outcome:
+        evidence = f"{attempt.sku} ×{attempt.quantity} → {len(codes)}"
+        try:
+            items = checked_codes(codes, quantity=attempt.quantity)
+        except Unclear as unclear:
+            return Outcome(OutcomeKind.UNKNOWN, code=unclear.reason, evidence=evidence)
+        return Outcome(OutcomeKind.DELIVERED, items=items, supplier_reference=attempt.reference, evidence=evidence)
