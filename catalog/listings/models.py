@@ -1,0 +1,75 @@
+"""What one shop does with the platform's catalogue. A shop without a row here sells all of it."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core.fields import public_key
+
+
+class Listing(models.Model):
+    """What the owner overrides for one variant: the price, the name, whether it is shown, and where."""
+
+    variant = public_key("catalog.Variant", _("面额"))
+    price = models.DecimalField(_("自定售价"), max_digits=12, decimal_places=2, null=True, blank=True)
+    name = models.CharField(_("自定名称"), max_length=60, blank=True)
+    is_visible = models.BooleanField(_("展示"), default=True)
+    position = models.PositiveIntegerField(_("排序"), null=True, blank=True)
+    updated_at = models.DateTimeField(_("更新时间"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("自定商品")
+        verbose_name_plural = _("自定商品")
+        constraints = [
+            models.UniqueConstraint(fields=["variant"], name="listing_one_per_variant"),
+            models.CheckConstraint(condition=Q(price__isnull=True) | Q(price__gt=0), name="listing_price_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.variant)
+
+
+class PriceRule(models.Model):
+    """The owner's markup over the supply price: for one variant, product or category, or (with none) the whole shop."""
+
+    class Kind(models.TextChoices):
+        """Percent of the supply price, or yuan on top of it."""
+
+        PERCENT = "percent", _("百分比")
+        FIXED = "fixed", _("固定金额")
+
+    class Rounding(models.TextChoices):
+        """The grid that a price is rounded up to."""
+
+        NONE = "none", _("到分")
+        JIAO = "jiao", _("到角")
+        HALF = "half", _("到五角")
+        YUAN = "yuan", _("到元")
+        NINE = "nine", _("尾数九角")
+
+    category = public_key("catalog.Category", _("类目"), null=True)
+    product = public_key("catalog.Product", _("商品"), null=True)
+    variant = public_key("catalog.Variant", _("面额"), null=True)
+    kind = models.CharField(_("方式"), max_length=8, choices=Kind)
+    value = models.DecimalField(_("加价"), max_digits=8, decimal_places=2)
+    rounding = models.CharField(_("取整"), max_length=8, choices=Rounding, default=Rounding.NONE)
+    created_at = models.DateTimeField(_("创建时间"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("定价规则")
+        verbose_name_plural = _("定价规则")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["category", "product", "variant"], name="price_rule_one_per_scope", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=Q(category__isnull=True, product__isnull=True)
+                | Q(category__isnull=True, variant__isnull=True)
+                | Q(product__isnull=True, variant__isnull=True),
+                name="price_rule_one_scope",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"

@@ -1,0 +1,230 @@
+"""A shop's shelf: the platform's catalogue with this shop's choice, names and prices.
+
+Built from two revisions, kept by each process, and thrown away when either number has moved on. Looking costs one query a
+second for each shop; ordering asks the database for the numbers in its own transaction, so a price that is charged is never
+older than that transaction.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from threading import Lock
+from typing import Any
+
+from catalog import pricing, search
+from catalog.listings.models import Listing, PriceRule
+from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, Revisions, catalog, revisions
+from resellers.models import Reseller
+
+FRESH_SECONDS = 1.0
+REMEMBERED_SHELVES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfVariant:
+    """One thing to buy, as this shop sells it."""
+
+    id: int
+    sku: str
+    name: str
+    name_en: str
+    note: str
+    note_en: str
+    price: Decimal
+    official_price: Decimal
+    #: What the shop owes the platform for it, in yuan.
+    supply_price: Decimal
+    because: str
+    max_quantity: int
+    is_available: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfProduct:
+    """One thing to show, with at least one variant."""
+
+    id: int
+    slug: str
+    kind: str
+    category: str
+    name: str
+    name_en: str
+    icon: str
+    summary: str
+    summary_en: str
+    notes: str
+    notes_en: str
+    brand: str
+    account_fields: tuple[Mapping[str, Any], ...]
+    position: int
+    from_price: Decimal
+    is_available: bool
+    variants: tuple[ShelfVariant, ...]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Everything on sale in one shop at one moment."""
+
+    key: tuple[int, int]
+    categories: tuple[CatalogCategory, ...]
+    products: tuple[ShelfProduct, ...]
+    by_slug: Mapping[str, ShelfProduct]
+    by_sku: Mapping[str, tuple[ShelfProduct, ShelfVariant]]
+    #: Product ids with their search texts, in the shop's order.
+    index: tuple[tuple[int, str], ...]
+
+    def in_category(self, slug: str) -> list[ShelfProduct]:
+        """The products of a category in the shop's order."""
+        return [product for product in self.products if product.category == slug]
+
+    def find(self, query: str) -> list[ShelfProduct]:
+        """Products by name, alias or pinyin, best first."""
+        by_id = {product.id: product for product in self.products}
+        return [by_id[found] for found in search.rank(query, self.index)]
+
+
+_shelves: OrderedDict[int, tuple[float, Shelf]] = OrderedDict()
+_lock = Lock()
+
+
+def shelf(shop: Reseller) -> Shelf:
+    """The shelf to look at: at most a second old."""
+    known = _shelves.get(shop.pk)
+    if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
+        return known[1]
+    return shelf_now(shop)[0]
+
+
+def shelf_now(shop: Reseller) -> tuple[Shelf, Revisions]:
+    """The shelf to sell from: current in this transaction, with the database's clock."""
+    current = revisions(shop_id=shop.pk)
+    known = _shelves.get(shop.pk)
+    if known is not None and known[1].key == (current.catalog, current.shop):
+        built = known[1]
+    else:
+        built = _build(shop, catalog(revision=current.catalog), (current.catalog, current.shop))
+    with _lock:
+        _shelves[shop.pk] = (time.monotonic(), built)
+        _shelves.move_to_end(shop.pk)
+        while len(_shelves) > REMEMBERED_SHELVES:
+            _shelves.popitem(last=False)
+    return built, current
+
+
+def forget() -> None:
+    """Drop every shelf: for tests."""
+    with _lock:
+        _shelves.clear()
+
+
+def _rules(rows: Iterable[PriceRule]) -> pricing.Rules:
+    whole: pricing.PriceRule | None = None
+    by_category: dict[int, pricing.PriceRule] = {}
+    by_product: dict[int, pricing.PriceRule] = {}
+    by_variant: dict[int, pricing.PriceRule] = {}
+    for row in rows:
+        rule = pricing.PriceRule(pricing.Kind(row.kind), row.value, pricing.Rounding(row.rounding))
+        if row.variant_id:
+            by_variant[row.variant_id] = rule
+        elif row.product_id:
+            by_product[row.product_id] = rule
+        elif row.category_id:
+            by_category[row.category_id] = rule
+        else:
+            whole = rule
+    return pricing.Rules(whole, by_category, by_product, by_variant)
+
+
+def _build(shop: Reseller, source: Catalog, key: tuple[int, int]) -> Shelf:
+    rules = _rules(PriceRule.objects.all())
+    listings = {listing.variant_id: listing for listing in Listing.objects.all()}
+    wanted = set(shop.categories)
+    products = []
+    index = []
+    for product in source.products:
+        if wanted and product.category not in wanted:
+            continue
+        variants = _variants(product, rules, listings)
+        if variants:
+            products.append(_product(product, variants))
+            index.append((product.id, product.search_text))
+    present = {product.category for product in products}
+    return Shelf(
+        key=key,
+        categories=tuple(category for category in source.categories if category.slug in present),
+        products=tuple(products),
+        by_slug={product.slug: product for product in products},
+        by_sku={variant.sku: (product, variant) for product in products for variant in product.variants},
+        index=tuple(index),
+    )
+
+
+def _variants(
+    product: CatalogProduct, rules: pricing.Rules, listings: Mapping[int, Listing]
+) -> tuple[ShelfVariant, ...]:
+    placed = []
+    for place, variant in enumerate(product.variants):
+        listing = listings.get(variant.id)
+        if listing is not None and not listing.is_visible:
+            continue
+        position = listing.position if listing is not None and listing.position is not None else place
+        placed.append((position, place, _variant(product, variant, rules, listing)))
+    placed.sort(key=lambda entry: entry[:2])
+    return tuple(variant for _, _, variant in placed)
+
+
+def _variant(
+    product: CatalogProduct, variant: CatalogVariant, rules: pricing.Rules, listing: Listing | None
+) -> ShelfVariant:
+    price = pricing.selling_price(
+        rules,
+        variant=variant.id,
+        product=product.id,
+        category=product.category_id,
+        official=variant.official_price,
+        supply=variant.supply_price,
+        cost=variant.cost,
+        own_price=listing.price if listing is not None else None,
+    )
+    own_name = listing.name if listing is not None else ""
+    return ShelfVariant(
+        id=variant.id,
+        sku=variant.sku,
+        name=own_name or variant.name,
+        name_en=own_name or variant.name_en,
+        note=variant.note,
+        note_en=variant.note_en,
+        price=price.amount,
+        official_price=price.official,
+        supply_price=price.supply,
+        because=price.because.value,
+        max_quantity=variant.max_quantity,
+        # Without a cost nobody knows whether the sale loses money, so it is not offered.
+        is_available=variant.is_available and variant.cost is not None,
+    )
+
+
+def _product(product: CatalogProduct, variants: tuple[ShelfVariant, ...]) -> ShelfProduct:
+    available = [variant.price for variant in variants if variant.is_available]
+    return ShelfProduct(
+        id=product.id,
+        slug=product.slug,
+        kind=product.kind,
+        category=product.category,
+        name=product.name,
+        name_en=product.name_en,
+        icon=product.icon,
+        summary=product.summary,
+        summary_en=product.summary_en,
+        notes=product.notes,
+        notes_en=product.notes_en,
+        brand=product.brand,
+        account_fields=product.account_fields,
+        position=product.position,
+        from_price=min(available or [variant.price for variant in variants]),
+        is_available=bool(available),
+        variants=variants,
+    )

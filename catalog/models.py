@@ -1,0 +1,130 @@
+"""What the platform sells: public, read by every shop, archived and never deleted."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Category(models.Model):
+    """A shelf."""
+
+    slug = models.SlugField(_("代号"), max_length=40, unique=True)
+    name = models.CharField(_("名称"), max_length=40)
+    name_en = models.CharField(_("英文名称"), max_length=60, blank=True)
+    icon = models.CharField(_("图标"), max_length=40, blank=True)
+    position = models.PositiveIntegerField(_("排序"), default=0)
+    is_active = models.BooleanField(_("启用"), default=True)
+
+    class Meta:
+        verbose_name = _("类目")
+        verbose_name_plural = _("类目")
+        ordering = ["position", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Brand(models.Model):
+    """Who makes or issues the product."""
+
+    slug = models.SlugField(_("代号"), max_length=40, unique=True)
+    name = models.CharField(_("名称"), max_length=60)
+    name_en = models.CharField(_("英文名称"), max_length=60, blank=True)
+
+    class Meta:
+        verbose_name = _("品牌")
+        verbose_name_plural = _("品牌")
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Product(models.Model):
+    """What is shown. `account_fields` is the form that says whose account is topped up; codes have none."""
+
+    class Kind(models.TextChoices):
+        """The five kinds of goods."""
+
+        TOPUP = "topup", _("游戏直充")
+        PHONE = "phone", _("话费")
+        DATA = "data", _("流量")
+        MEMBERSHIP = "membership", _("会员直充")
+        CODE = "code", _("卡密")
+
+    category = models.ForeignKey(Category, models.PROTECT, verbose_name=_("类目"), related_name="products")
+    brand = models.ForeignKey(Brand, models.PROTECT, verbose_name=_("品牌"), null=True, blank=True, related_name="products")
+    slug = models.SlugField(_("代号"), max_length=60, unique=True)
+    kind = models.CharField(_("类型"), max_length=16, choices=Kind)
+    name = models.CharField(_("名称"), max_length=80)
+    name_en = models.CharField(_("英文名称"), max_length=120, blank=True)
+    icon = models.CharField(_("图标"), max_length=60, blank=True)
+    summary = models.CharField(_("简介"), max_length=200, blank=True)
+    summary_en = models.CharField(_("英文简介"), max_length=300, blank=True)
+    notes = models.TextField(_("购买须知"), blank=True)
+    notes_en = models.TextField(_("英文须知"), blank=True)
+    account_fields = models.JSONField(_("账号表单"), default=list, blank=True)
+    aliases = ArrayField(models.CharField(max_length=40), verbose_name=_("别名"), default=list, blank=True)
+    search_text = models.TextField(_("搜索文本"), blank=True, editable=False)
+    position = models.PositiveIntegerField(_("热度排序"), default=0)
+    is_active = models.BooleanField(_("在售"), default=True)
+
+    class Meta:
+        verbose_name = _("商品")
+        verbose_name_plural = _("商品")
+        ordering = ["position", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Variant(models.Model):
+    """What is bought (面额). Prices in yuan: `official_price` is the issuer's, `supply_price` what a shop pays us."""
+
+    product = models.ForeignKey(Product, models.PROTECT, verbose_name=_("商品"), related_name="variants")
+    sku = models.SlugField(_("面额编码"), max_length=40, unique=True)
+    name = models.CharField(_("面额"), max_length=60)
+    name_en = models.CharField(_("英文面额"), max_length=80, blank=True)
+    note = models.CharField(_("短注"), max_length=16, blank=True)
+    note_en = models.CharField(_("英文短注"), max_length=24, blank=True)
+    official_price = models.DecimalField(_("官方价"), max_digits=12, decimal_places=2)
+    supply_price = models.DecimalField(_("供货价"), max_digits=12, decimal_places=2)
+    max_quantity = models.PositiveIntegerField(_("每单上限"), default=1, validators=[MinValueValidator(1)])
+    #: Told by the suppliers' side, so that a page need not ask: what the first-ranked offer costs, and whether any can be bought.
+    cost = models.DecimalField(_("成本"), max_digits=14, decimal_places=4, null=True, editable=False)
+    is_available = models.BooleanField(_("有货"), default=False, editable=False)
+    position = models.PositiveIntegerField(_("排序"), default=0)
+    is_active = models.BooleanField(_("在售"), default=True)
+
+    class Meta:
+        verbose_name = _("面额")
+        verbose_name_plural = _("面额")
+        ordering = ["position", "pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(official_price__gt=0), name="variant_official_price_positive"),
+            models.CheckConstraint(condition=Q(supply_price__gt=0), name="variant_supply_price_positive"),
+            models.CheckConstraint(condition=Q(max_quantity__gte=1), name="variant_max_quantity_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product} {self.name}"
+
+
+class Revision(models.Model):
+    """One row: a number that grows with every change to the catalogue or to what is available."""
+
+    number = models.PositiveBigIntegerField(default=1)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="revision_is_one_row")]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+    @classmethod
+    def bump(cls) -> None:
+        """Say that something changed."""
+        if not cls.objects.filter(pk=1).update(number=F("number") + 1):
+            cls.objects.bulk_create([cls(pk=1)], ignore_conflicts=True)

@@ -1,0 +1,159 @@
+"""The platform's catalogue as values: read once, kept by each process, shared by all its shops."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from catalog.models import Category, Product
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogVariant:
+    """One thing to buy, before any shop's price."""
+
+    id: int
+    sku: str
+    name: str
+    name_en: str
+    note: str
+    note_en: str
+    official_price: Decimal
+    supply_price: Decimal
+    cost: Decimal | None
+    max_quantity: int
+    is_available: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogProduct:
+    """One thing to show, with what can be bought of it."""
+
+    id: int
+    slug: str
+    kind: str
+    category_id: int
+    category: str
+    name: str
+    name_en: str
+    icon: str
+    summary: str
+    summary_en: str
+    notes: str
+    notes_en: str
+    brand: str
+    account_fields: tuple[Mapping[str, Any], ...]
+    aliases: tuple[str, ...]
+    search_text: str
+    position: int
+    variants: tuple[CatalogVariant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogCategory:
+    """One shelf."""
+
+    id: int
+    slug: str
+    name: str
+    name_en: str
+    icon: str
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything that is on sale on the platform."""
+
+    revision: int
+    categories: tuple[CatalogCategory, ...]
+    products: tuple[CatalogProduct, ...]
+
+
+@dataclass(frozen=True)
+class Revisions:
+    """What a shelf must be built from to be current, and the database's clock at that moment."""
+
+    catalog: int
+    shop: int
+    now: datetime
+
+
+_REVISIONS = """
+SELECT catalog.number, shop.revision, statement_timestamp()
+  FROM public.catalog_revision AS catalog, public.resellers_reseller AS shop
+ WHERE catalog.id = 1 AND shop.id = %s
+"""
+
+
+def revisions(*, shop_id: int) -> Revisions:
+    """The numbers that change whenever the catalogue or the shop's own settings do."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REVISIONS, [shop_id])
+        return Revisions(*cursor.fetchone())
+
+
+_catalog: Catalog | None = None
+
+
+def catalog(*, revision: int) -> Catalog:
+    """The catalogue of a revision or newer."""
+    global _catalog
+    if _catalog is None or _catalog.revision != revision:
+        _catalog = _read(revision)
+    return _catalog
+
+
+def _read(revision: int) -> Catalog:
+    categories = tuple(
+        CatalogCategory(category.pk, category.slug, category.name, category.name_en, category.icon)
+        for category in Category.objects.filter(is_active=True)
+    )
+    products = (
+        Product.objects.filter(is_active=True, category__is_active=True)
+        .select_related("category", "brand")
+        .prefetch_related("variants")
+    )
+    return Catalog(revision, categories, tuple(_product(product) for product in products))
+
+
+def _product(product: Product) -> CatalogProduct:
+    variants = tuple(
+        CatalogVariant(
+            id=variant.pk,
+            sku=variant.sku,
+            name=variant.name,
+            name_en=variant.name_en,
+            note=variant.note,
+            note_en=variant.note_en,
+            official_price=variant.official_price,
+            supply_price=variant.supply_price,
+            cost=variant.cost,
+            max_quantity=variant.max_quantity,
+            is_available=variant.is_available,
+        )
+        for variant in product.variants.all()
+        if variant.is_active
+    )
+    return CatalogProduct(
+        id=product.pk,
+        slug=product.slug,
+        kind=product.kind,
+        category_id=product.category_id,
+        category=product.category.slug,
+        name=product.name,
+        name_en=product.name_en,
+        icon=product.icon,
+        summary=product.summary,
+        summary_en=product.summary_en,
+        notes=product.notes,
+        notes_en=product.notes_en,
+        brand=product.brand.name if product.brand else "",
+        account_fields=tuple(product.account_fields),
+        aliases=tuple(product.aliases),
+        search_text=product.search_text,
+        position=product.position,
+        variants=variants,
+    )

@@ -1,0 +1,78 @@
+"""Callbacks from suppliers: a doorbell. They are verified and kept; the supplier is asked unless its signature covers the result."""
+
+import json
+import logging
+from collections.abc import Mapping
+
+from django.db import transaction
+from django_tenants.utils import schema_context
+
+from fulfillment.models import SupplierOrder
+from fulfillment.services import outcome_apply
+from fulfillment.suppliers.base import Capability, CallbackRefused, SupplierMisconfigured
+from fulfillment.suppliers.models import Supplier
+from fulfillment.suppliers.services import adapter_of
+from kameng.core.ids import shop_id_of
+from kameng.inbox.models import InboxEvent
+from kameng.outbox.services import publish
+from resellers.models import Reseller
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 64 * 1024
+SOURCE = "suppliers"
+
+Reply = tuple[int, str, bytes]
+
+
+class SupplierUnknown(Exception):
+    """No such supplier."""
+
+
+def callback_receive(*, supplier_code: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Take one raw callback and say what to answer. Raises `SupplierUnknown`."""
+    supplier = Supplier.objects.filter(code=supplier_code).first()
+    if supplier is None:
+        raise SupplierUnknown
+    try:
+        adapter = adapter_of(supplier)
+    except (SupplierMisconfigured, KeyError) as error:
+        raise SupplierUnknown from error
+    try:
+        claim = adapter.parse_callback(headers=headers, body=body)
+    except CallbackRefused as refused:
+        logger.warning("callback from %s refused: %s", supplier.code, refused)
+        return adapter.callback_reply(accepted=False)
+    shop_id = shop_id_of(claim.reference)
+    shop = Reseller.objects.filter(pk=shop_id).first() if shop_id else None
+    if shop is None:
+        return adapter.callback_reply(accepted=False)
+    with schema_context(shop.schema_name):
+        buy = SupplierOrder.objects.filter(reference=claim.reference, supplier_id=supplier.pk).first()
+        if buy is None:
+            logger.warning("callback from %s about %s, which is not theirs", supplier.code, claim.reference)
+            return adapter.callback_reply(accepted=False)
+        with transaction.atomic():
+            if not _is_first(supplier, claim.event_id, shop.schema_name, claim.reference, body):
+                return adapter.callback_reply(accepted=True)
+            if claim.outcome is not None and Capability.CALLBACK_COVERS_RESULT in adapter.capabilities:
+                outcome_apply(supplier_order_id=buy.pk, outcome=claim.outcome, actor=f"callback {supplier.code}")
+            publish("fulfillment.wake", fulfillment_id=buy.fulfillment_id)
+    return adapter.callback_reply(accepted=True)
+
+
+def _is_first(supplier: Supplier, event_id: str, schema_name: str, subject: str, body: bytes) -> bool:
+    """Remember the callback. Its body may hold codes, so the length is kept instead."""
+    kept = json.dumps({"bytes": len(body)}).encode()
+    _, created = InboxEvent.objects.get_or_create(
+        source=SOURCE,
+        account=supplier.code,
+        event_id=event_id[:128],
+        defaults={
+            "schema_name": schema_name,
+            "subject": subject,
+            "body": kept,
+            "verdict": InboxEvent.Verdict.ACCEPTED,
+        },
+    )
+    return created

@@ -1,0 +1,374 @@
+"""From paid to delivered: who is asked, what their answer means, and what reaches the shopper.
+
+One active attempt at a time, committed before a byte is sent. Buying elsewhere is allowed only after a definite no; whatever is
+unclear is asked about until it is clear, or handed to a person. Locks are taken along the flow: order, then fulfillment, then
+supplier order; none is held while a supplier is called.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from catalog.models import Variant
+from fulfillment.exceptions import IllegalTransition
+from fulfillment.models import Delivery, Fulfillment, SupplierOrder
+from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind, SupplierMisconfigured
+from fulfillment.suppliers.models import Supplier
+from fulfillment.suppliers.services import (
+    adapter_of,
+    availability_refresh,
+    offers_ranked,
+    supplier_eliminate,
+)
+from fulfillment.suppliers.stock_room import codes_keep
+from kameng.core.ids import routed_id
+from kameng.outbox.services import publish
+from orders.models import OrderLine
+from orders.services import event_write, line_transition, order_lock, order_recount
+from resellers.models import Reseller
+
+logger = logging.getLogger(__name__)
+
+REFERENCE_LENGTH = 19
+#: A sent attempt without a result for this long is nobody's any more: its worker died or lost the reply.
+ABANDONED_SECONDS = 30
+#: Pauses in seconds between questions, by how often was asked.
+ACCEPTED_PAUSES = (0.5, 1, 1, 2, 3, 5, 5, 10, 10, 30, 30, 60)
+UNKNOWN_PAUSES = (1, 3, 5, 10, 20, 30, 60, 60, 120, 300)
+CODES = "code"
+
+Status = Fulfillment.Status
+BuyStatus = SupplierOrder.Status
+LineStatus = OrderLine.Status
+
+_LINE_OF = {
+    Status.QUEUED: LineStatus.QUEUED,
+    Status.BUYING: LineStatus.BUYING,
+    Status.VERIFYING: LineStatus.VERIFYING,
+    Status.MANUAL: LineStatus.MANUAL,
+    Status.DELIVERED: LineStatus.DELIVERED,
+    Status.FAILED: LineStatus.FAILED,
+}
+#: Definite: the supplier did not and will not deliver this attempt.
+_DEFINITE_NO = {OutcomeKind.NOT_SENT, OutcomeKind.REFUSED, OutcomeKind.FAILED}
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What is to be done outside a transaction: buy (a new attempt) or ask (about a known one), or just wait."""
+
+    supplier_order: SupplierOrder | None = None
+    is_new: bool = False
+    wait: float | None = None
+
+
+def fulfillment_transition(fulfillment: Fulfillment, *, to: Fulfillment.Status, actor: str, note: str = "") -> None:
+    """The only door for a fulfillment's status, its line with it; the order must be locked. Staying is not a step."""
+    origin = Status(fulfillment.status)
+    if origin == to:
+        return
+    if to not in Fulfillment.TRANSITIONS.get(origin, set()):
+        raise IllegalTransition(f"fulfillment {fulfillment.pk}: {origin} → {to}")
+    fulfillment.status, fulfillment.note = to, note[:200]
+    fields = ["status", "note"]
+    if to in (Status.DELIVERED, Status.FAILED):
+        fulfillment.finished_at = Now()  # type: ignore[assignment]
+        fields.append("finished_at")
+    fulfillment.save(update_fields=fields)
+    line_transition(fulfillment.line, to=_LINE_OF[to], actor=actor)
+
+
+def supplier_order_transition(buy: SupplierOrder, *, to: SupplierOrder.Status, fields: tuple[str, ...] = ()) -> None:
+    """The only door for an attempt's status; the order must be locked. Staying is not a step."""
+    origin = BuyStatus(buy.status)
+    if origin != to and to not in SupplierOrder.TRANSITIONS.get(origin, set()):
+        raise IllegalTransition(f"supplier order {buy.reference}: {origin} → {to}")
+    buy.status = to
+    if to not in SupplierOrder.ACTIVE:
+        buy.finished_at = Now()  # type: ignore[assignment]
+        fields = (*fields, "finished_at")
+    buy.save(update_fields=["status", *fields])
+
+
+def order_fulfill(*, order_id: int) -> float | None:
+    """A paid order: open the work for each line. A single line is worked on at once, several each on their own."""
+    with transaction.atomic():
+        order = order_lock(order_id)
+        lines = list(order.lines.filter(status=LineStatus.QUEUED, fulfillment__isnull=True))
+        Fulfillment.objects.bulk_create(Fulfillment(line=line) for line in lines)
+        works = list(Fulfillment.objects.filter(line__order_id=order_id).values_list("pk", flat=True))
+        if len(works) > 1:
+            for work in works[-len(lines) :] if lines else []:
+                publish("fulfillment.run", fulfillment_id=work)
+            return None
+    return fulfillment_run(fulfillment_id=works[0]) if works else None
+
+
+def fulfillment_run(*, fulfillment_id: int) -> float | None:
+    """Take the work as far as it goes now; seconds until it should be looked at again, or None at its end."""
+    while True:
+        step = _next_step(fulfillment_id)
+        if step.supplier_order is None:
+            return step.wait
+        outcome = _call(step.supplier_order, is_new=step.is_new)
+        wait = outcome_apply(supplier_order_id=step.supplier_order.pk, outcome=outcome, actor="worker")
+        if wait is None or wait > 0:
+            return wait
+
+
+@transaction.atomic
+def _next_step(fulfillment_id: int) -> _Step:
+    order_id = Fulfillment.objects.values_list("line__order_id", flat=True).get(pk=fulfillment_id)
+    order_lock(order_id)
+    work = Fulfillment.objects.select_related("line__order").get(pk=fulfillment_id)
+    if work.status in (Status.DELIVERED, Status.FAILED, Status.MANUAL):
+        return _Step()
+    active = work.supplier_orders.filter(status__in=SupplierOrder.ACTIVE).first()
+    if active is None:
+        return _intend(work)
+    if active.status == BuyStatus.INTENDED:
+        age = (timezone.now() - active.created_at).total_seconds()
+        if age < ABANDONED_SECONDS:
+            # Somebody is calling the supplier at this moment.
+            return _Step(wait=ABANDONED_SECONDS - age + 1)
+        supplier_order_transition(active, to=BuyStatus.UNKNOWN)
+        fulfillment_transition(work, to=Status.VERIFYING, actor="worker", note="提交后没有记录到结果")
+    return _Step(supplier_order=active)
+
+
+def _intend(work: Fulfillment) -> _Step:
+    """Commit to one attempt at the best supplier that is left, or say that nobody can deliver."""
+    line = work.line
+    tried = list(work.supplier_orders.values_list("supplier_id", flat=True))
+    offers = offers_ranked(variant_id=line.variant_id, highest_cost=line.price, tried=tried)
+    if not offers:
+        fulfillment_transition(work, to=Status.FAILED, actor="worker", note="所有渠道都明确失败")
+        publish("line.failed", line_id=line.pk)
+        return _Step()
+    offer = offers[0]
+    if offer.supplier.adapter != "stock":
+        fulfillment_transition(work, to=Status.BUYING, actor="worker")
+    work.attempts += 1
+    work.save(update_fields=["attempts"])
+    buy = SupplierOrder.objects.create(
+        fulfillment=work,
+        supplier_id=offer.supplier_id,
+        offer_id=offer.pk,
+        sequence=work.attempts,
+        reference=routed_id(_shop_id(), REFERENCE_LENGTH),
+        supplier_sku=offer.supplier_sku,
+        quantity=line.quantity,
+        cost=offer.cost * line.quantity if offer.cost else Decimal(0),
+    )
+    return _Step(supplier_order=buy, is_new=True)
+
+
+def _shop_id() -> int:
+    tenant = connection.tenant  # type: ignore[attr-defined]
+    shop_id = getattr(tenant, "pk", None)
+    if shop_id is None:
+        shop_id = Reseller.objects.values_list("pk", flat=True).get(schema_name=tenant.schema_name)
+    return int(shop_id)
+
+
+def attempt_of(buy: SupplierOrder) -> Attempt:
+    """An attempt as adapters are told it."""
+    line = buy.fulfillment.line
+    supplier = Supplier.objects.get(pk=buy.supplier_id)
+    return Attempt(
+        reference=buy.reference,
+        sku=buy.supplier_sku,
+        quantity=buy.quantity,
+        account=line.account_values,
+        max_cost=line.amount,
+        callback_url=f"{settings.WEBHOOK_BASE_URL}/webhooks/suppliers/{supplier.code}/",
+        supplier_reference=buy.supplier_reference,
+        wants_codes=line.kind == CODES,
+    )
+
+
+def _call(buy: SupplierOrder, *, is_new: bool) -> Outcome:
+    """Buy or ask. An adapter should not raise; if it does after sending, nobody knows what happened."""
+    supplier = Supplier.objects.get(pk=buy.supplier_id)
+    try:
+        adapter = adapter_of(supplier)
+    except (SupplierMisconfigured, KeyError) as error:
+        kind = OutcomeKind.NOT_SENT if is_new else OutcomeKind.UNKNOWN
+        return Outcome(kind, code="misconfigured", message=str(error)[:200], eliminates=is_new)
+    attempt = attempt_of(buy)
+    try:
+        return adapter.submit(attempt) if is_new else adapter.query(attempt)
+    except Exception as error:  # a bug in an adapter must not lose a purchase that may have happened
+        logger.exception("adapter %s raised for %s", supplier.adapter, buy.reference)
+        return Outcome(OutcomeKind.UNKNOWN, code="adapter_error", message=type(error).__name__)
+
+
+@transaction.atomic
+def outcome_apply(*, supplier_order_id: int, outcome: Outcome, actor: str) -> float | None:
+    """Book how a call to a supplier ended, however often and by whichever way it was heard.
+
+    Returns seconds after which to look again, 0 for "go on with the next supplier", None at the end of the work.
+    """
+    order_id = SupplierOrder.objects.values_list("fulfillment__line__order_id", flat=True).get(pk=supplier_order_id)
+    order_lock(order_id)
+    buy = SupplierOrder.objects.select_related("fulfillment__line__order").get(pk=supplier_order_id)
+    if buy.status not in SupplierOrder.ACTIVE:
+        _late(buy, outcome, actor)
+        return None
+    buy.code, buy.message = outcome.code[:64], outcome.message[:200]
+    buy.evidence = outcome.evidence[:4000] or buy.evidence
+    buy.supplier_reference = outcome.supplier_reference[:64] or buy.supplier_reference
+    noted = ("code", "message", "evidence", "supplier_reference")
+    if outcome.kind == OutcomeKind.DELIVERED:
+        return _delivered(buy, outcome, noted, actor)
+    if outcome.kind in _DEFINITE_NO:
+        return _rejected(buy, outcome, noted, actor)
+    if outcome.kind == OutcomeKind.NOT_FOUND:
+        return _missing(buy, noted, actor)
+    if outcome.kind == OutcomeKind.ACCEPTED:
+        return _accepted(buy, noted, actor)
+    if outcome.kind in (OutcomeKind.PARTIAL, OutcomeKind.REVERSED):
+        return _to_people(buy, noted, actor, note=f"渠道答复 {outcome.kind}，需要人工核对")
+    return _unknown(buy, noted, actor)
+
+
+def _late(buy: SupplierOrder, outcome: Outcome, actor: str) -> None:
+    """Word about an attempt that has an end already: evidence, and an alarm where it contradicts that end."""
+    contradicts = (outcome.kind == OutcomeKind.DELIVERED) != (buy.status == BuyStatus.SUCCEEDED)
+    if contradicts and outcome.kind in {OutcomeKind.DELIVERED, OutcomeKind.REVERSED, OutcomeKind.PARTIAL}:
+        line = buy.fulfillment.line
+        logger.error("supplier order %s is %s, but the supplier now says %s", buy.reference, buy.status, outcome.kind)
+        event_write(
+            line.order, "supplier.contradiction", actor=actor, line=line, reference=buy.reference, says=outcome.kind
+        )
+
+
+def _delivered(buy: SupplierOrder, outcome: Outcome, noted: tuple[str, ...], actor: str) -> float | None:
+    work, line = buy.fulfillment, buy.fulfillment.line
+    stock_ids: list[int | None] = [None]
+    if line.kind == CODES:
+        if len(outcome.items) != buy.quantity or not all(item.strip() for item in outcome.items):
+            buy.code, buy.message = "wrong_count", f"{len(outcome.items)} of {buy.quantity} codes"
+            return _unknown(buy, noted, actor)
+        kept = codes_keep(
+            supplier_id=buy.supplier_id,
+            variant_id=line.variant_id,
+            reference=buy.reference,
+            schema_name=connection.schema_name,  # type: ignore[attr-defined]
+            codes=outcome.items,
+        )
+        if len(kept) != buy.quantity:
+            # A code somebody already owns is no delivery. What was fresh stays with this attempt, for people to look at.
+            buy.code, buy.message = "code_seen_before", f"{buy.quantity - len(kept)} of {buy.quantity} codes seen before"
+            logger.error("supplier order %s: %s", buy.reference, buy.message)
+            event_write(line.order, "supplier.code_seen_before", actor=actor, line=line, reference=buy.reference)
+            return _rejected(buy, outcome, noted, actor)
+        stock_ids = list(kept)
+    if outcome.cost is not None:
+        buy.cost = outcome.cost
+        noted = (*noted, "cost")
+    supplier_order_transition(buy, to=BuyStatus.SUCCEEDED, fields=noted)
+    Delivery.objects.bulk_create(
+        Delivery(fulfillment=work, supplier_order=buy, stock_code_id=stock_id, position=position)
+        for position, stock_id in enumerate(stock_ids)
+    )
+    fulfillment_transition(work, to=Status.DELIVERED, actor=actor)
+    order_recount(line.order, actor=actor)
+    return None
+
+
+def _rejected(buy: SupplierOrder, outcome: Outcome, noted: tuple[str, ...], actor: str) -> float | None:
+    work = buy.fulfillment
+    supplier_order_transition(buy, to=BuyStatus.REJECTED, fields=noted)
+    event_write(
+        work.line.order, "supplier.rejected", actor=actor, line=work.line, reference=buy.reference, code=buy.code
+    )
+    if outcome.eliminates:
+        supplier_eliminate(supplier_id=buy.supplier_id, reason=f"{buy.code} {buy.message}".strip())
+    if outcome.code == "out_of_stock":
+        publish("variant.refresh", variant_sku=work.line.sku)
+    if work.status == Status.VERIFYING:
+        fulfillment_transition(work, to=Status.BUYING, actor=actor)
+    return 0
+
+
+def _accepted(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float:
+    buy.asked += 1
+    buy.missing_since = None
+    supplier_order_transition(buy, to=BuyStatus.ACCEPTED, fields=(*noted, "asked", "missing_since"))
+    fulfillment_transition(buy.fulfillment, to=Status.BUYING, actor=actor)
+    return ACCEPTED_PAUSES[min(buy.asked, len(ACCEPTED_PAUSES)) - 1]
+
+
+def _unknown(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | None:
+    if timezone.now() - buy.created_at > timedelta(seconds=settings.UNKNOWN_LIMIT_SECONDS):
+        return _to_people(buy, noted, actor, note="渠道一直没有明确答复")
+    buy.asked += 1
+    buy.missing_since = None
+    supplier_order_transition(buy, to=BuyStatus.UNKNOWN, fields=(*noted, "asked", "missing_since"))
+    fulfillment_transition(buy.fulfillment, to=Status.VERIFYING, actor=actor)
+    return UNKNOWN_PAUSES[min(buy.asked, len(UNKNOWN_PAUSES)) - 1]
+
+
+def _missing(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | None:
+    """The supplier knows no such order: believed after the protocol's grace time, when it is said twice, a window apart."""
+    now = timezone.now()
+    grace = adapter_of(Supplier.objects.get(pk=buy.supplier_id)).not_found_grace
+    believable_at = buy.created_at + timedelta(seconds=grace)
+    if now < believable_at:
+        wait = _unknown(buy, noted, actor)
+        return None if wait is None else min(max(wait, 1), (believable_at - now).total_seconds() + 1)
+    window = timedelta(seconds=settings.NOT_FOUND_WINDOW_SECONDS)
+    if buy.missing_since is not None and now - buy.missing_since >= window:
+        buy.code = buy.code or "not_found"
+        return _rejected(buy, Outcome(OutcomeKind.NOT_FOUND), noted, actor)
+    buy.asked += 1
+    buy.missing_since = buy.missing_since or now
+    supplier_order_transition(buy, to=BuyStatus.UNKNOWN, fields=(*noted, "asked", "missing_since"))
+    fulfillment_transition(buy.fulfillment, to=Status.VERIFYING, actor=actor)
+    return max((buy.missing_since + window - now).total_seconds(), 1)
+
+
+def _to_people(buy: SupplierOrder, noted: tuple[str, ...], actor: str, *, note: str) -> None:
+    """A person decides: nothing is bought or refunded by itself from here."""
+    supplier_order_transition(buy, to=BuyStatus.UNKNOWN, fields=noted)
+    fulfillment_transition(buy.fulfillment, to=Status.MANUAL, actor=actor, note=note)
+    logger.error("supplier order %s needs a person: %s", buy.reference, note)
+
+
+@transaction.atomic
+def fulfillment_retry(*, fulfillment_id: int, actor: str) -> None:
+    """An operator wants an open work looked at now: the supplier is asked again, nothing is bought twice."""
+    order_id = Fulfillment.objects.values_list("line__order_id", flat=True).get(pk=fulfillment_id)
+    order_lock(order_id)
+    work = Fulfillment.objects.select_related("line__order").get(pk=fulfillment_id)
+    if work.status == Status.MANUAL:
+        fulfillment_transition(work, to=Status.VERIFYING, actor=actor)
+    if work.status not in (Status.DELIVERED, Status.FAILED):
+        event_write(work.line.order, "fulfillment.retried", actor=actor, line=work.line)
+        publish("fulfillment.run", fulfillment_id=work.pk)
+
+
+@transaction.atomic
+def fulfillment_give_up(*, fulfillment_id: int, actor: str, reason: str) -> None:
+    """An operator has made sure that nothing was delivered: end the work, and the refund starts by itself."""
+    order_id = Fulfillment.objects.values_list("line__order_id", flat=True).get(pk=fulfillment_id)
+    order_lock(order_id)
+    work = Fulfillment.objects.select_related("line__order").get(pk=fulfillment_id)
+    if work.status != Status.MANUAL:
+        raise IllegalTransition(f"fulfillment {work.pk}: only what waits for a person can be given up")
+    for buy in work.supplier_orders.filter(status__in=SupplierOrder.ACTIVE):
+        supplier_order_transition(buy, to=BuyStatus.REJECTED)
+    fulfillment_transition(work, to=Status.FAILED, actor=actor, note=reason)
+    publish("line.failed", line_id=work.line_id)
+
+
+def variant_refresh(*, variant_sku: str) -> None:
+    """A shelf ran empty: see whether the variant can still be sold."""
+    availability_refresh(variant_ids=Variant.objects.filter(sku=variant_sku).values_list("pk", flat=True))

@@ -1,0 +1,145 @@
+"""What every supplier adapter speaks: plain values in, plain values out, no models.
+
+An adapter is a folder `fulfillment/suppliers/<code>/` with `adapter.py` (where and how to call) and `transformers.py`
+(their words to ours), and one line in `fulfillment/suppliers/registry.py`. An adapter decides nothing: it says which of these
+ends a call had. Whatever it cannot place for certain is `UNKNOWN`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from kameng.core.http import HttpClient
+
+
+class Capability(StrEnum):
+    """What a protocol can do; the services ask nothing of a supplier that is not listed."""
+
+    QUERY_BY_OUR_NUMBER = "query_by_our_number"
+    REPEAT_RETURNS_SAME = "repeat_returns_same"
+    CANCEL = "cancel"
+    COST_GUARD = "cost_guard"
+    CALLBACK_SIGNED = "callback_signed"
+    CALLBACK_COVERS_RESULT = "callback_covers_result"
+    MAY_REVERSE = "may_reverse"
+
+
+class OutcomeKind(StrEnum):
+    """How one call to a supplier ended.
+
+    Only `NOT_SENT`, `REFUSED` and `FAILED` allow buying elsewhere; `NOT_FOUND` does after the protocol's grace time,
+    twice, at least a minute apart; everything that cannot be placed is `UNKNOWN`.
+    """
+
+    NOT_SENT = "not_sent"
+    REFUSED = "refused"
+    FAILED = "failed"
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    PARTIAL = "partial"
+    REVERSED = "reversed"
+    NOT_FOUND = "not_found"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of one call. `items` are codes in clear and must never be logged; `evidence` is safe to store and show."""
+
+    kind: OutcomeKind
+    items: tuple[str, ...] = field(default=(), repr=False)
+    supplier_reference: str = ""
+    code: str = ""
+    message: str = ""
+    cost: Decimal | None = None
+    evidence: str = ""
+    #: The refusal means that no order can succeed here now (credentials, balance): stop using the supplier and alert.
+    eliminates: bool = False
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to buy. `reference` is ours, 19 characters, and never used for anything else."""
+
+    reference: str
+    sku: str
+    quantity: int
+    account: Mapping[str, str]
+    max_cost: Decimal | None
+    callback_url: str
+    supplier_reference: str = ""
+    #: False for goods that arrive at an account, True where codes come back.
+    wants_codes: bool = False
+
+
+@dataclass(frozen=True)
+class CallbackClaim:
+    """What a callback says. It names an attempt by our reference; `outcome` counts only where the protocol's signature
+    covers the result, otherwise the supplier is asked."""
+
+    reference: str
+    event_id: str
+    outcome: Outcome | None = None
+
+
+class CallbackRefused(Exception):
+    """A callback that is forged, malformed or meant for somebody else. `str()` is the reason, without secrets."""
+
+
+class SupplierMisconfigured(Exception):
+    """The connection's configuration is incomplete."""
+
+
+class StockRoom(Protocol):
+    """Our own shelf, for the adapter that sells from it: gives codes to a reference, the same ones however often asked."""
+
+    def take(self, *, reference: str, sku: str, quantity: int) -> Sequence[str] | None:
+        """Codes for the reference, or None if there are too few."""
+
+    def given(self, *, reference: str) -> Sequence[str]:
+        """Codes that the reference was given before; empty if none."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One supplier as configured: where it answers and with which secrets."""
+
+    supplier: str
+    base_url: str
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)
+    stock_room: StockRoom | None = None
+    clock: Callable[[], float] | None = None
+
+
+class SupplierAdapter(Protocol):
+    """One supplier protocol over one connection. Calls never raise for what the other side did: they return an `Outcome`."""
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    capabilities: ClassVar[frozenset[Capability]]
+    required_config: ClassVar[frozenset[str]]
+    #: Seconds after submitting before "no such order" may be believed .
+    not_found_grace: ClassVar[int]
+
+    def __init__(self, connection: Connection, http: HttpClient) -> None:
+        """Check the configuration. Raises `SupplierMisconfigured`."""
+
+    def submit(self, attempt: Attempt) -> Outcome:
+        """Buy."""
+
+    def query(self, attempt: Attempt) -> Outcome:
+        """Ask what became of an attempt; where the protocol knows no query, repeat the same number if that is safe."""
+
+    def cancel(self, attempt: Attempt) -> Outcome:
+        """Take an attempt back; `FAILED` means that it is certainly undone."""
+
+    def balance(self) -> Decimal | None:
+        """Our money at the supplier in yuan, or None if it cannot be told."""
+
+    def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
+        """Verify a raw callback. Raises `CallbackRefused`. `headers` has lower-case names."""
+
+    def callback_reply(self, *, accepted: bool) -> tuple[int, str, bytes]:
+        """Status, content type and body that the protocol expects."""

@@ -1,0 +1,132 @@
+"""Suppliers as the rest of fulfillment sees them: who can be asked for a variant, in which order, through which adapter."""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
+from threading import Lock
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from catalog.models import Revision
+from fulfillment.suppliers.base import Connection, SupplierAdapter
+from fulfillment.suppliers.models import Supplier, SupplierOffer
+from fulfillment.suppliers.registry import adapter_class
+from fulfillment.suppliers.stock_room import ShelfRoom
+from kameng.core.http import HttpClient
+
+logger = logging.getLogger(__name__)
+
+_http = HttpClient()
+_adapters: dict[int, tuple[object, SupplierAdapter]] = {}
+_lock = Lock()
+
+
+def adapter_of(supplier: Supplier) -> SupplierAdapter:
+    """The adapter over a supplier's connection, kept by the process until the connection changes.
+
+    Raises `SupplierMisconfigured`, or `KeyError` for an adapter that does not exist.
+    """
+    known = _adapters.get(supplier.pk)
+    if known is not None and known[0] == supplier.updated_at:
+        return known[1]
+    link = Connection(
+        supplier=supplier.code,
+        base_url=supplier.base_url,
+        config=supplier.config,
+        stock_room=ShelfRoom(supplier.pk),
+    )
+    adapter: SupplierAdapter = adapter_class(supplier.adapter)(link, _http)
+    with _lock:
+        _adapters[supplier.pk] = (supplier.updated_at, adapter)
+    return adapter
+
+
+def offers_ranked(*, variant_id: int, highest_cost: Decimal, tried: Collection[int]) -> list[SupplierOffer]:
+    """Whom to ask for a variant, best first: no unknown cost, no loss, nobody that was tried for this line before.
+
+    `highest_cost` in yuan for one piece: what the shopper paid for it.
+    """
+    return list(
+        SupplierOffer.objects.filter(
+            variant_id=variant_id,
+            is_active=True,
+            cost__lte=highest_cost,
+            supplier__is_active=True,
+            supplier__eliminated_at__isnull=True,
+        )
+        .exclude(supplier_id__in=tried)
+        .select_related("supplier")
+        .order_by("rank", "cost", "pk")
+    )
+
+
+@transaction.atomic
+def supplier_eliminate(*, supplier_id: int, reason: str) -> None:
+    """Nothing can succeed there now: ask this supplier no more until a person has looked. Says so once."""
+    changed = Supplier.objects.filter(pk=supplier_id, eliminated_at__isnull=True).update(
+        eliminated_at=Now(), eliminated_reason=reason[:120]
+    )
+    if changed:
+        logger.error("supplier #%s eliminated: %s", supplier_id, reason)
+        availability_refresh(supplier_ids=[supplier_id])
+
+
+@transaction.atomic
+def supplier_restore(*, supplier_id: int) -> None:
+    """A person has put right what eliminated the supplier."""
+    Supplier.objects.filter(pk=supplier_id).update(eliminated_at=None, eliminated_reason="")
+    availability_refresh(supplier_ids=[supplier_id])
+
+
+_REFRESH = """
+WITH wanted AS (
+    SELECT id FROM public.catalog_variant WHERE {which}
+), best AS (
+    SELECT DISTINCT ON (offer.variant_id) offer.variant_id, offer.cost
+      FROM public.suppliers_supplieroffer AS offer
+      JOIN public.suppliers_supplier AS supplier ON supplier.id = offer.supplier_id
+     WHERE offer.is_active AND offer.cost IS NOT NULL AND supplier.is_active AND supplier.eliminated_at IS NULL
+       AND (supplier.adapter <> 'stock' OR EXISTS (
+            SELECT 1 FROM public.suppliers_stockcode AS code
+             WHERE code.variant_id = offer.variant_id AND code.supplier_id = supplier.id AND code.reference = ''))
+       AND offer.variant_id IN (SELECT id FROM wanted)
+     ORDER BY offer.variant_id, offer.rank, offer.cost
+)
+UPDATE public.catalog_variant AS variant
+   SET is_available = best.variant_id IS NOT NULL, cost = COALESCE(best.cost, variant.cost)
+  FROM wanted LEFT JOIN best ON best.variant_id = wanted.id
+ WHERE variant.id = wanted.id
+   AND (variant.is_available, variant.cost) IS DISTINCT FROM (best.variant_id IS NOT NULL, COALESCE(best.cost, variant.cost))
+"""
+
+
+@transaction.atomic
+def availability_refresh(*, variant_ids: Iterable[int] | None = None, supplier_ids: Iterable[int] | None = None) -> int:
+    """Tell the catalogue what can be bought and what the first-ranked offer costs; for everything if nothing is named.
+
+    Returns how many variants changed; pages are rebuilt only then.
+    """
+    which, parameters = "TRUE", []
+    if variant_ids is not None:
+        which, parameters = "id = ANY(%s)", [list(variant_ids)]
+    elif supplier_ids is not None:
+        which = "id IN (SELECT variant_id FROM public.suppliers_supplieroffer WHERE supplier_id = ANY(%s))"
+        parameters = [list(supplier_ids)]
+    with connection.cursor() as cursor:
+        cursor.execute(_REFRESH.format(which=which), parameters)
+        changed = cursor.rowcount
+    if changed:
+        Revision.bump()
+    return changed
+
+
+@transaction.atomic
+def supplier_save(*, code: str, name: str, adapter: str, base_url: str, config: Mapping[str, str]) -> Supplier:
+    """Create or update a connection after checking that an adapter can use it. Raises `SupplierMisconfigured`."""
+    supplier = Supplier.objects.filter(code=code).first() or Supplier(code=code)
+    supplier.name, supplier.adapter, supplier.base_url = name, adapter, base_url
+    adapter_class(adapter)(Connection(supplier=code, base_url=base_url, config=config, stock_room=ShelfRoom(0)), _http)
+    supplier.config = dict(config)
+    supplier.save()
+    return supplier

@@ -1,0 +1,37 @@
+"""The worker: runs outbox rows when the bell rings, and polls for them in case it does not."""
+
+import os
+
+from celery import Celery, signals
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.settings.base")
+
+app = Celery("kameng")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+
+
+@app.task(name="kameng.outbox.run", ignore_result=True)
+def outbox_run_task(event_id: int) -> None:
+    """Somebody wrote this row a moment ago. If another worker has it, or it is done, there is nothing to do."""
+    from kameng.dispatch import dispatch
+    from kameng.outbox.services import claim, run
+
+    for claimed in claim(event_id=event_id):
+        run(claimed, dispatch)
+
+
+@signals.worker_init.connect
+def start_poller(**_: object) -> None:
+    """The poller starts before the broker is reached, because it does not need one."""
+    from kameng.dispatch import dispatch
+    from kameng.outbox.poller import Poller
+
+    app.poller = Poller(dispatch)
+    app.poller.start()
+
+
+@signals.worker_shutting_down.connect
+def stop_poller(**_: object) -> None:
+    """Take no new work."""
+    if poller := getattr(app, "poller", None):
+        poller.stop()

@@ -1,0 +1,16 @@
+"""Fields that the schema border needs."""
+
+from typing import Any
+
+from django.db import models
+
+
+def public_key(to: str, verbose_name: Any, *, null: bool = False) -> Any:
+    """A reference from a shop's schema into public.
+
+    No database constraint: with a thousand shops, real ones would hang thousands of triggers on each public table.
+    Public rows are archived instead of deleted, and `audit` looks for dangling references.
+    """
+    return models.ForeignKey(
+        to, models.DO_NOTHING, verbose_name=verbose_name, db_constraint=False, related_name="+", null=null, blank=null
+    )

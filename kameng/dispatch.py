@@ -1,0 +1,58 @@
+"""What happens after what: the only module that knows every stage."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from django.db import connection
+from django_tenants.utils import get_public_schema_name
+
+from fulfillment.services import fulfillment_run, order_fulfill, variant_refresh
+from kameng.outbox.services import Claim
+from orders.services import order_expire
+from payments.refunds import line_refund, refund_run, surplus_refund
+from payments.services import payment_follow, payments_close
+from resellers.models import Reseller
+
+logger = logging.getLogger(__name__)
+
+#: A handler takes the row's payload. It is idempotent, and says in how many seconds it wants to run again, if at all.
+Handler = Callable[..., float | None]
+
+
+def _wake(*, fulfillment_id: int) -> None:
+    """Somebody knocked: look once; the work's own row goes on with its schedule."""
+    fulfillment_run(fulfillment_id=fulfillment_id)
+
+
+HANDLERS: dict[str, Sequence[Handler]] = {
+    "order.expire": [order_expire],
+    "order.closed": [payments_close],
+    "order.paid": [order_fulfill],
+    "payment.follow": [payment_follow],
+    "payment.surplus": [surplus_refund],
+    "fulfillment.run": [fulfillment_run],
+    "fulfillment.wake": [_wake],
+    "line.failed": [line_refund],
+    "refund.run": [refund_run],
+    "variant.refresh": [variant_refresh],
+}
+
+
+class ShopGone(Exception):
+    """The row's schema does not exist (any more); running it elsewhere would be worse than not running it."""
+
+
+def dispatch(claim: Claim) -> float | None:
+    """Enter the row's shop and run its handlers; the shortest wish to run again counts. Raises `ShopGone`."""
+    if claim.schema_name == get_public_schema_name():
+        connection.set_schema_to_public()  # type: ignore[attr-defined]
+    else:
+        shop = Reseller.objects.filter(schema_name=claim.schema_name).first()
+        if shop is None:
+            raise ShopGone(claim.schema_name)
+        connection.set_tenant(shop)  # type: ignore[attr-defined]
+    try:
+        wishes = [handler(**claim.payload) for handler in HANDLERS[claim.topic]]
+    finally:
+        connection.set_schema_to_public()  # type: ignore[attr-defined]
+    return min((wish for wish in wishes if wish is not None), default=None)

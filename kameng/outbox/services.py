@@ -1,0 +1,124 @@
+"""Publish work, claim it, finish it. PostgreSQL holds the truth; the bell only makes it quick.
+
+A row is claimed with `SKIP LOCKED`, a lease and a fence that grows with every claim. Whoever finishes must still hold the
+fence; a handler whose lease ran out may run beside its successor, so handlers are idempotent.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from celery import current_app
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from kameng.outbox.models import OutboxEvent
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 60
+LONGEST_WAIT_SECONDS = 300
+BELL_TASK = "kameng.outbox.run"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row in our hands."""
+
+    id: int
+    schema_name: str
+    topic: str
+    payload: dict[str, Any]
+    fence: int
+    attempts: int
+
+
+#: Does the work of a claim. Returns seconds after which the same row is to run again, or None when it is done.
+Dispatcher = Callable[[Claim], float | None]
+
+
+class Bell:
+    """Wakes a worker through the broker. A broker that fails is left alone for a while: the poller will find the row."""
+
+    def __init__(self, rest_seconds: float = 5) -> None:
+        self.rest_seconds = rest_seconds
+        self.failures = 0
+        self._silent_until = 0.0
+
+    def ring(self, event_id: int) -> None:
+        """Send the row's id. Never raises, never takes longer than the broker's socket time-outs."""
+        if time.monotonic() < self._silent_until:
+            return
+        try:
+            current_app.send_task(BELL_TASK, args=[event_id], retry=False, ignore_result=True)
+        except Exception as error:  # the broker client raises many kinds; none of them may reach the caller
+            self.failures += 1
+            self._silent_until = time.monotonic() + self.rest_seconds
+            logger.warning("bell: broker unavailable (%s), leaving work to the poller", type(error).__name__)
+
+
+bell = Bell()
+
+
+def publish(topic: str, *, delay: float = 0, **payload: Any) -> None:
+    """Write work for the current shop, in the current transaction; `delay` in seconds by the database's clock."""
+    event = OutboxEvent(schema_name=connection.schema_name, topic=topic, payload=payload)  # type: ignore[attr-defined]
+    if delay:
+        event.run_at = Now() + timedelta(seconds=delay)
+    event.save(force_insert=True)
+    if not delay:
+        transaction.on_commit(partial(bell.ring, event.pk))
+
+
+_CLAIM = """
+UPDATE public.outbox_outboxevent AS event
+   SET lease_until = statement_timestamp() + %s * interval '1 second', fence = fence + 1, attempts = attempts + 1
+ WHERE event.id IN (
+       SELECT id FROM public.outbox_outboxevent
+        WHERE run_at <= statement_timestamp() AND (lease_until IS NULL OR lease_until < statement_timestamp()) {which}
+        ORDER BY run_at LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING id, schema_name, topic, payload, fence, attempts
+"""
+
+
+def claim(*, limit: int = 1, event_id: int | None = None) -> list[Claim]:
+    """Take due rows that nobody has in hand."""
+    with connection.cursor() as cursor:
+        if event_id is None:
+            cursor.execute(_CLAIM.format(which=""), [LEASE_SECONDS, limit])
+        else:
+            cursor.execute(_CLAIM.format(which="AND id = %s"), [LEASE_SECONDS, event_id, 1])
+        rows = cursor.fetchall()
+    return [Claim(*row) for row in rows]
+
+
+def run(claimed: Claim, dispatch: Dispatcher) -> bool:
+    """Do the work of one claim and finish its row. False if it failed; it then runs again after a growing pause."""
+    try:
+        again = dispatch(claimed)
+    except Exception as error:  # whatever a handler raises, the row must come back
+        logger.exception("outbox: %s of %s failed (attempt %d)", claimed.topic, claimed.schema_name, claimed.attempts)
+        _release(claimed, delay=min(2.0**claimed.attempts, LONGEST_WAIT_SECONDS), error=f"{type(error).__name__}: {error}")
+        return False
+    if again is None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM public.outbox_outboxevent WHERE id = %s AND fence = %s", [claimed.id, claimed.fence]
+            )
+    else:
+        _release(claimed, delay=again, error="")
+    return True
+
+
+def _release(claimed: Claim, *, delay: float, error: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE public.outbox_outboxevent SET lease_until = NULL, last_error = %s, "
+            "attempts = CASE WHEN %s = '' THEN 0 ELSE attempts END, "
+            "run_at = statement_timestamp() + %s * interval '1 second' WHERE id = %s AND fence = %s",
+            [error[:2000], error, delay, claimed.id, claimed.fence],
+        )

@@ -1,0 +1,229 @@
+"""Settings, read from the environment. Every name here that production must set is in `docs/operations.md`."""
+
+import base64
+import os
+from pathlib import Path
+
+import environ
+
+from kameng.embedded import environment
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+environment.load(os.environ)
+env = environ.Env()
+
+ENVIRONMENT = env.str("KAMENG_ENV", default="development")
+PRODUCTION = ENVIRONMENT == "production"
+VAR_DIR = Path(env.str("KAMENG_VAR", default=str(BASE_DIR / "var")))
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+SECRET_KEY = env.str("SECRET_KEY")
+#: Newest first: the first seals, all unseal. Base64 of 32 bytes each.
+ENCRYPTION_KEYS = [key for key in env.str("ENCRYPTION_KEY").split(",") if key]
+DIGEST_KEY = env.str("DIGEST_KEY")
+if any(len(base64.b64decode(key)) != 32 for key in ENCRYPTION_KEYS) or not ENCRYPTION_KEYS:
+    raise environ.ImproperlyConfigured("ENCRYPTION_KEY must hold base64 keys of 32 bytes, comma-separated, newest first")
+
+DEBUG = False
+
+# --- hosts -----------------------------------------------------------------------------------------------------------
+#: Which host belongs to which shop is decided by `resellers.middleware`, from the Domain table.
+ALLOWED_HOSTS = ["*"]
+OPERATIONS_HOST = env.str("OPERATIONS_HOST", default="ops.localhost")
+PUBLIC_PORT = env.int("PUBLIC_PORT", default=env.int("PORT", default=8000))
+PUBLIC_SCHEME = env.str("PUBLIC_SCHEME", default="https" if PRODUCTION else "http")
+#: Where gateways and suppliers call us: any of our hosts will do.
+WEBHOOK_BASE_URL = env.str(
+    "WEBHOOK_BASE_URL",
+    default=f"https://{OPERATIONS_HOST}" if PRODUCTION else f"http://localhost:{PUBLIC_PORT}",
+)
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+if PRODUCTION:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+
+# --- apps: the border between public and a shop's schema (docs/architecture.md) -----------------------------------------
+#: Own rows on both sides: no account of one schema is worth anything in another.
+BOTH_SIDES = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "kameng.accounts",
+    "django.contrib.admin",
+]
+SHARED_APPS = [
+    "django_tenants",
+    "resellers",
+    "catalog",
+    "fulfillment.suppliers",
+    "payments.merchants",
+    "kameng.outbox",
+    "kameng.inbox",
+    *BOTH_SIDES,
+]
+TENANT_APPS = ["catalog.listings", "orders", "payments", "fulfillment", *BOTH_SIDES]
+WITHOUT_TABLES = [
+    "kameng",
+    "unfold",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+]
+INSTALLED_APPS = [*WITHOUT_TABLES, *dict.fromkeys([*SHARED_APPS, *TENANT_APPS])]
+TENANT_MODEL = "resellers.Reseller"
+TENANT_DOMAIN_MODEL = "resellers.Domain"
+ROOT_URLCONF = "kameng.urls_shop"
+PUBLIC_SCHEMA_URLCONF = "kameng.urls_operations"
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+WSGI_APPLICATION = "kameng.wsgi.application"
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "resellers.middleware.ShopMiddleware",
+    "kameng.core.middleware.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "resellers.context.shop",
+            ],
+        },
+    },
+]
+
+# --- database: the truth -----------------------------------------------------------------------------------------------
+DATABASES = {
+    "default": {
+        **env.db_url("DATABASE_URL"),
+        "ENGINE": "django_tenants.postgresql_backend",
+        # Sessions keep a search path, so connections are kept, never pooled by transaction.
+        "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5, "options": "-c lock_timeout=10s -c statement_timeout=30s"},
+    }
+}
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+
+# --- Redis: the bell and the cache ----------------------------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_FUNCTION": "django_tenants.cache.make_key",
+        "REVERSE_KEY_FUNCTION": "django_tenants.cache.reverse_key",
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+}
+
+# --- sign-in ---------------------------------------------------------------------------------------------------------------
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+SESSION_COOKIE_NAME = "kameng_session"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "kameng_csrf"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+
+# --- language and time -------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
+LANGUAGE_COOKIE_NAME = "kameng_language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "Asia/Shanghai"
+USE_TZ = True
+
+# --- static files ----------------------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MAX_AGE = 31_536_000
+
+# --- API ---------------------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "kameng.core.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Kameng shop API",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- what the product promises -------------------------------------------------------------------------------------------------------
+ORDER_EXPIRES_SECONDS = env.int("ORDER_EXPIRES_SECONDS", default=15 * 60)
+BENCH = env.bool("KAMENG_BENCH", default=False)
+if BENCH and PRODUCTION:
+    raise environ.ImproperlyConfigured("KAMENG_BENCH is for the demo only")
+UNPAID_ORDERS_PER_CONTACT = 1_000_000 if BENCH else env.int("UNPAID_ORDERS_PER_CONTACT", default=5)
+UNPAID_ORDERS_PER_ADDRESS = 1_000_000 if BENCH else env.int("UNPAID_ORDERS_PER_ADDRESS", default=20)
+#: An attempt that no supplier will explain is handed to a person after this long.
+UNKNOWN_LIMIT_SECONDS = env.int("UNKNOWN_LIMIT_SECONDS", default=60 * 60)
+#: "No such order" is believed when it is said twice this far apart (and after the protocol's own grace time).
+NOT_FOUND_WINDOW_SECONDS = env.int("NOT_FOUND_WINDOW_SECONDS", default=60)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        # One line per call to a gateway or supplier, with the full address, is more than an operator wants to keep.
+        "httpx": {"level": "WARNING"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
+}
+
+# --- Celery: broker only, no results -------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = TIME_ZONE
+#: A frozen broker must not freeze a checkout: everything that talks to it gives up after a second.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    "socket_timeout": 1,
+    "socket_connect_timeout": 1,
+    "socket_keepalive": True,
+}
+CELERY_TASK_PUBLISH_RETRY = False

@@ -1,0 +1,5 @@
+"""A shop's host: its own schema."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,100 @@
+"""Who may look at an order: the device that placed it, the bearer of its token, or whoever proves the contact.
+
+The token is derived from the order's number with a key of ours, so it needs no column, and repeating a request returns it
+again. The contact is the one typed when ordering: the last four digits of the phone number, or the whole e-mail address.
+"""
+
+import secrets
+from typing import TypeVar
+
+from django.core import signing
+from django.db import connection
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.crypto import constant_time_compare
+
+from kameng.core.encryption import digest
+from orders.models import Order
+
+DEVICE_COOKIE = "kameng_device"
+DEVICE_SECONDS = 180 * 24 * 3600
+GRANT_COOKIE = "kameng_grants"
+GRANT_SECONDS = 3600
+GRANTS_KEPT = 20
+
+_Response = TypeVar("_Response", bound=HttpResponseBase)
+
+
+def order_token(order: Order) -> str:
+    """The bearer token of a guest's order."""
+    return digest(f"{connection.schema_name}/{order.number}", purpose="order-token")[:43]  # type: ignore[attr-defined]
+
+
+def token_matches(order: Order, token: str) -> bool:
+    """Whether the token is this order's, in constant time."""
+    return constant_time_compare(order_token(order), token)
+
+
+def contact_matches(order: Order, proof: str) -> bool:
+    """Whether `proof` is the phone's last four digits (or the whole number), or the whole e-mail address."""
+    proof = proof.strip().lower()
+    contact = order.contact.lower()
+    if "@" in contact:
+        return constant_time_compare(contact, proof)
+    return constant_time_compare(contact[-4:], proof) or constant_time_compare(contact, proof)
+
+
+def device_of(request: HttpRequest) -> str:
+    """The device's cookie, or an empty string."""
+    return request.COOKIES.get(DEVICE_COOKIE, "")[:64]
+
+
+def device_digest(device: str) -> str:
+    """What an order remembers of the device that placed it."""
+    return digest(device, purpose="device") if device else ""
+
+
+def device_remember(response: _Response, request: HttpRequest, device: str) -> _Response:
+    """Give the browser its cookie."""
+    response.set_cookie(
+        DEVICE_COOKIE, device, max_age=DEVICE_SECONDS, httponly=True, samesite="Lax", secure=request.is_secure()
+    )
+    return response
+
+
+def device_new() -> str:
+    """A device nobody else has."""
+    return secrets.token_urlsafe(24)
+
+
+def _salt() -> str:
+    return f"grants/{connection.schema_name}"  # type: ignore[attr-defined]
+
+
+def _grants(request: HttpRequest) -> list[str]:
+    try:
+        granted = signing.loads(request.COOKIES.get(GRANT_COOKIE, ""), salt=_salt(), max_age=GRANT_SECONDS)
+    except signing.BadSignature:
+        return []
+    return [str(number) for number in granted]
+
+
+def grant(response: _Response, request: HttpRequest, order: Order) -> _Response:
+    """Let this browser see the order for an hour: its contact was proven."""
+    numbers = [order.number, *(number for number in _grants(request) if number != order.number)][:GRANTS_KEPT]
+    response.set_cookie(
+        GRANT_COOKIE,
+        signing.dumps(numbers, salt=_salt()),
+        max_age=GRANT_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure(),
+    )
+    return response
+
+
+def may_see(request: HttpRequest, order: Order) -> bool:
+    """Whether this browser placed the order or proved its contact."""
+    device = device_of(request)
+    if device and order.device_digest and constant_time_compare(order.device_digest, device_digest(device)):
+        return True
+    return order.number in _grants(request)

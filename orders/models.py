@@ -1,0 +1,162 @@
+"""A shop's orders: the commitment, its lines, and what happened to them."""
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core.fields import public_key
+from kameng.core.ids import grouped
+
+
+class Order(models.Model):
+    """What a shopper committed to pay. Its state is arithmetic over its payments, lines and refunds."""
+
+    class Status(models.TextChoices):
+        """Where the order stands."""
+
+        PENDING = "pending", _("待付款")
+        PAID = "paid", _("已付款")
+        FULFILLED = "fulfilled", _("已到账")
+        EXPIRED = "expired", _("已过期")
+        CANCELED = "canceled", _("已取消")
+        REFUNDED = "refunded", _("已退款")
+        PARTLY_REFUNDED = "partly_refunded", _("部分退款")
+
+    #: Anything absent is final. Money may arrive late: an expired or canceled order can still be paid.
+    TRANSITIONS = {
+        Status.PENDING: {Status.PAID, Status.EXPIRED, Status.CANCELED},
+        Status.EXPIRED: {Status.PAID},
+        Status.CANCELED: {Status.PAID},
+        Status.PAID: {Status.FULFILLED, Status.REFUNDED, Status.PARTLY_REFUNDED},
+        Status.FULFILLED: {Status.REFUNDED, Status.PARTLY_REFUNDED},
+        Status.PARTLY_REFUNDED: {Status.REFUNDED},
+    }
+
+    number = models.CharField(_("订单号"), max_length=16, unique=True)
+    status = models.CharField(_("状态"), max_length=16, choices=Status, default=Status.PENDING)
+    contact = models.CharField(_("联系方式"), max_length=120)
+    total = models.DecimalField(_("金额"), max_digits=12, decimal_places=2)
+    language = models.CharField(_("语言"), max_length=8, default="zh-hans")
+    #: Fingerprints: who may look without proof (`device`), and what limits count (`contact`, `address`).
+    device_digest = models.CharField(max_length=64, blank=True, editable=False)
+    address_digest = models.CharField(max_length=64, blank=True, editable=False)
+    contact_digest = models.CharField(max_length=64, editable=False)
+    idempotency_key = models.CharField(max_length=128, unique=True, null=True, editable=False)
+    request_digest = models.CharField(max_length=64, blank=True, editable=False)
+    created_at = models.DateTimeField(_("下单时间"), db_default=Now())
+    expires_at = models.DateTimeField(_("付款截止"))
+    checked_at = models.DateTimeField(_("核对时间"), null=True, blank=True)
+    paid_at = models.DateTimeField(_("付款时间"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("订单")
+        verbose_name_plural = _("订单")
+        ordering = ["-pk"]
+        constraints = [models.CheckConstraint(condition=Q(total__gt=0), name="order_total_positive")]
+        indexes = [
+            models.Index(fields=["-created_at"], name="order_newest"),
+            models.Index(fields=["contact_digest"], condition=Q(status="pending"), name="order_unpaid_contact"),
+            models.Index(fields=["address_digest"], condition=Q(status="pending"), name="order_unpaid_address"),
+        ]
+
+    def __str__(self) -> str:
+        return self.grouped_number
+
+    @property
+    def grouped_number(self) -> str:
+        """The number as people read it: four groups of four."""
+        return grouped(self.number)
+
+
+class OrderLine(models.Model):
+    """One variant for one account, with everything that must not change later copied from the catalogue."""
+
+    class Status(models.TextChoices):
+        """Where the goods are."""
+
+        WAITING = "waiting", _("待付款")
+        QUEUED = "queued", _("排队中")
+        BUYING = "buying", _("充值中")
+        VERIFYING = "verifying", _("核实中")
+        MANUAL = "manual", _("人工处理")
+        DELIVERED = "delivered", _("已到账")
+        FAILED = "failed", _("未充成")
+        REFUNDED = "refunded", _("已退款")
+
+    TRANSITIONS = {
+        Status.WAITING: {Status.QUEUED},
+        Status.QUEUED: {Status.BUYING, Status.DELIVERED, Status.FAILED, Status.MANUAL},
+        Status.BUYING: {Status.VERIFYING, Status.DELIVERED, Status.FAILED, Status.MANUAL},
+        Status.VERIFYING: {Status.BUYING, Status.DELIVERED, Status.FAILED, Status.MANUAL},
+        Status.MANUAL: {Status.BUYING, Status.VERIFYING, Status.DELIVERED, Status.FAILED},
+        Status.FAILED: {Status.REFUNDED},
+        Status.DELIVERED: {Status.REFUNDED},
+    }
+
+    order = models.ForeignKey(Order, models.CASCADE, verbose_name=_("订单"), related_name="lines")
+    position = models.PositiveSmallIntegerField(default=0)
+    variant = public_key("catalog.Variant", _("面额"))
+    sku = models.CharField(_("面额编码"), max_length=40)
+    kind = models.CharField(_("类型"), max_length=16)
+    product_slug = models.CharField(max_length=60)
+    product_name = models.CharField(_("商品"), max_length=80)
+    product_name_en = models.CharField(max_length=120, blank=True)
+    variant_name = models.CharField(_("面额"), max_length=60)
+    variant_name_en = models.CharField(max_length=80, blank=True)
+    icon = models.CharField(max_length=60, blank=True)
+    quantity = models.PositiveIntegerField(_("数量"))
+    price = models.DecimalField(_("单价"), max_digits=12, decimal_places=2)
+    official_price = models.DecimalField(_("官方价"), max_digits=12, decimal_places=2)
+    supply_price = models.DecimalField(_("供货价"), max_digits=12, decimal_places=2)
+    #: What the shopper typed, by field name, and how the form labelled it then: `[{"name","label","label_en","value"}]`.
+    account = models.JSONField(_("充值账号"), default=list, blank=True)
+    status = models.CharField(_("状态"), max_length=16, choices=Status, default=Status.WAITING)
+    finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("订单行")
+        verbose_name_plural = _("订单行")
+        ordering = ["order_id", "position"]
+        constraints = [
+            models.CheckConstraint(condition=Q(quantity__gte=1), name="order_line_quantity_positive"),
+            models.CheckConstraint(condition=Q(price__gt=0), name="order_line_price_positive"),
+            models.CheckConstraint(condition=Q(price__gte=F("supply_price")), name="order_line_price_covers_supply"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_name} {self.variant_name} × {self.quantity}"
+
+    @property
+    def amount(self) -> Decimal:
+        """What the line costs the shopper, in yuan."""
+        return self.price * self.quantity
+
+    @property
+    def account_values(self) -> dict[str, str]:
+        """The account as suppliers are told it: field name to value."""
+        return {entry["name"]: entry["value"] for entry in self.account}
+
+
+class OrderEvent(models.Model):
+    """One thing that happened to an order, who did it, and when by the database's clock. Never changed."""
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="events")
+    line = models.ForeignKey(OrderLine, models.CASCADE, null=True, blank=True, related_name="events")
+    name = models.CharField(_("事件"), max_length=40)
+    from_status = models.CharField(_("从"), max_length=16, blank=True)
+    to_status = models.CharField(_("到"), max_length=16, blank=True)
+    actor = models.CharField(_("谁"), max_length=80)
+    data = models.JSONField(_("详情"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("时间"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("订单事件")
+        verbose_name_plural = _("订单事件")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.name

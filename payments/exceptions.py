@@ -1,0 +1,33 @@
+"""Why money does not move."""
+
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core.problems import Problem
+
+
+class MethodUnavailable(Problem):
+    """The shop does not collect this way, or not on this device."""
+
+    code = "method_unavailable"
+    status = 422
+    message = _("这种付款方式现在不能用，请换一种")
+
+
+class GatewayDown(Problem):
+    """The gateway did not answer; nothing was charged."""
+
+    code = "gateway_unavailable"
+    status = 503
+    message = _("付款渠道暂时不可用，请换一种方式付款，或稍后再试")
+
+
+class RefundTooLarge(Problem):
+    """More than what was collected and not returned yet."""
+
+    code = "refund_too_large"
+    status = 409
+    message = _("超过了可退金额")
+
+
+class IllegalTransition(Exception):
+    """A bug or a lost race: the state machine does not allow this step."""

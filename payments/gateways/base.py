@@ -1,0 +1,194 @@
+"""What every payment gateway adapter speaks: plain values in, plain values out, no models, no HTML.
+
+An adapter is a folder `payments/gateways/<code>/` with `gateway.py` (where and how to call) and `transformers.py`
+(their words to ours), and one line in `payments/gateways/registry.py`. It is built from one merchant account's configuration and
+an `HttpClient`, and keeps nothing between calls. Amounts are `Decimal` yuan outside, whatever the provider uses inside.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from kameng.core.http import HttpClient
+
+
+class Channel(StrEnum):
+    """How the shopper pays: a code to scan, a page in a phone's browser, a page on a desktop, inside the app."""
+
+    QR = "qr"
+    H5 = "h5"
+    PAGE = "page"
+    JSAPI = "jsapi"
+
+
+class GatewayStatus(StrEnum):
+    """What the gateway says of one payment. `MISSING` (it knows no such trade) means *still payable*, not failed."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CLOSED = "closed"
+    MISSING = "missing"
+
+
+class RefundStatus(StrEnum):
+    """What the gateway says of one refund. `FAILED` is its definite last word; a person decides what follows."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class ChargeRequest:
+    """Ask for one payment. `payment` is our number (`out_trade_no`); `expires_at` is aware, the last moment to pay."""
+
+    payment: str
+    amount: Decimal
+    subject: str
+    channel: Channel
+    notify_url: str
+    return_url: str
+    expires_at: datetime
+    client_ip: str
+
+
+@dataclass(frozen=True)
+class ChargeResult:
+    """Where the shopper pays: `qr` is the text of a QR code, `url` is a page to open. Exactly one is set."""
+
+    qr: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class PaymentResult:
+    """What the gateway knows of a payment; every field that must match ours is here as the gateway said it."""
+
+    payment: str
+    status: GatewayStatus
+    reference: str = ""
+    amount: Decimal | None = None
+    currency: str = ""
+    merchant: str = ""
+    app: str = ""
+    paid_at: datetime | None = None
+    raw: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RefundRequest:
+    """Return `amount` of `payment` (whose whole is `total`); `refund` is our number and the key against doing it twice."""
+
+    payment: str
+    reference: str
+    refund: str
+    amount: Decimal
+    total: Decimal
+    reason: str
+    notify_url: str
+
+
+@dataclass(frozen=True)
+class RefundResult:
+    """What the gateway knows of a refund."""
+
+    refund: str
+    status: RefundStatus
+    payment: str = ""
+    reference: str = ""
+    amount: Decimal | None = None
+    code: str = ""
+    raw: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A verified notice. `event_id` is the same each time the gateway repeats it. Neither result: nothing to do."""
+
+    event_id: str
+    payment: PaymentResult | None = None
+    refund: RefundResult | None = None
+
+
+@dataclass(frozen=True)
+class NoticeReply:
+    """What to answer a notice with, to the letter of the protocol."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class GatewayError(Exception):
+    """The gateway did not do what was asked."""
+
+
+class GatewayMisconfigured(GatewayError):
+    """The merchant account's configuration is incomplete or a key in it cannot be read."""
+
+
+class GatewayUnavailable(GatewayError):
+    """Nothing was sent, or the gateway says that it did nothing: ask again later."""
+
+
+class GatewayUnknown(GatewayError):
+    """No reply, or one that cannot be trusted: it may have been done. Query, or repeat with the same number."""
+
+
+class GatewayRefused(GatewayError):
+    """A definite, verified refusal. `code` is the gateway's own."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(f"{code}: {message}" if message else code)
+        self.code = code
+
+
+class NoticeRefused(GatewayError):
+    """A notice that is forged, stale, malformed or meant for somebody else. `str()` is the reason, without secrets."""
+
+
+class Gateway(Protocol):
+    """One provider's protocol over one merchant account.
+
+    Every call may raise `GatewayUnavailable`, `GatewayUnknown` or `GatewayRefused`.
+    """
+
+    code: ClassVar[str]
+    channels: ClassVar[frozenset[Channel]]
+    required_config: ClassVar[frozenset[str]]
+
+    def __init__(self, config: Mapping[str, object], http: HttpClient) -> None:
+        """Read and check the configuration. Raises `GatewayMisconfigured`; an empty key is never accepted."""
+
+    @property
+    def merchant(self) -> str:
+        """Who is paid, as the gateway names them in results (seller_id, mchid)."""
+
+    @property
+    def app(self) -> str:
+        """The application that asked, as the gateway names it in results (app_id, appid)."""
+
+    def charge(self, request: ChargeRequest) -> ChargeResult:
+        """Open a payment. Asking again with the same request is safe."""
+
+    def query(self, payment: str) -> PaymentResult:
+        """What became of our number."""
+
+    def close(self, payment: str) -> PaymentResult:
+        """Make the payment impossible; `CONFIRMED` if the money came first, `CLOSED` or `MISSING` otherwise."""
+
+    def refund(self, request: RefundRequest) -> RefundResult:
+        """Return money. The same refund number moves money once, however often it is sent."""
+
+    def refund_query(self, *, payment: str, refund: str) -> RefundResult:
+        """What became of a refund."""
+
+    def verify_notice(self, *, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Check signature, time and form of a raw notice. Raises `NoticeRefused`. `headers` has lower-case names."""
+
+    def notice_reply(self, *, accepted: bool) -> NoticeReply:
+        """The answer that makes the gateway stop (or go on) repeating itself."""

@@ -1,0 +1,40 @@
+"""Merchant accounts at payment gateways: the platform's, each for all shops or for one."""
+
+import json
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core import encryption
+
+
+class GatewayAccount(models.Model):
+    """One configured account at one gateway; its keys are sealed and never shown again."""
+
+    code = models.SlugField(_("代号"), max_length=40, unique=True)
+    gateway = models.CharField(_("支付方式"), max_length=20)
+    name = models.CharField(_("名称"), max_length=60)
+    #: Empty: every shop collects through this account.
+    schema_name = models.CharField(_("仅供店铺"), max_length=63, blank=True)
+    sealed_config = models.TextField(editable=False)
+    position = models.PositiveIntegerField(_("排序"), default=0)
+    is_active = models.BooleanField(_("启用"), default=True)
+    updated_at = models.DateTimeField(_("更新时间"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("收款账户")
+        verbose_name_plural = _("收款账户")
+        ordering = ["position", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def config(self) -> dict[str, object]:
+        """The configuration in clear."""
+        plain: dict[str, object] = json.loads(encryption.unseal(self.sealed_config, context=f"gateway:{self.code}"))
+        return plain
+
+    @config.setter
+    def config(self, value: dict[str, object]) -> None:
+        self.sealed_config = encryption.seal(json.dumps(value), context=f"gateway:{self.code}")

@@ -1,0 +1,60 @@
+"""Merchant accounts: configure one, and the adapter that speaks for it."""
+
+from collections.abc import Mapping
+from threading import Lock
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from kameng.core.http import HttpClient
+from payments.gateways.base import Gateway, GatewayMisconfigured
+from payments.gateways.registry import gateway_class
+from payments.merchants.models import GatewayAccount
+
+_http = HttpClient()
+_gateways: dict[int, tuple[object, Gateway]] = {}
+_lock = Lock()
+
+
+def gateway_of(account: GatewayAccount) -> Gateway:
+    """The adapter over an account, kept by the process until the account changes. Raises `GatewayMisconfigured`."""
+    known = _gateways.get(account.pk)
+    if known is not None and known[0] == account.updated_at:
+        return known[1]
+    gateway: Gateway = gateway_class(account.gateway)(account.config, _http)
+    with _lock:
+        _gateways[account.pk] = (account.updated_at, gateway)
+    return gateway
+
+
+def accounts_for_shop() -> list[GatewayAccount]:
+    """What the current shop collects through: its own account of a gateway, else the platform's; one of each gateway."""
+    schema_name = connection.schema_name  # type: ignore[attr-defined]
+    usable = GatewayAccount.objects.filter(Q(schema_name="") | Q(schema_name=schema_name), is_active=True)
+    chosen: dict[str, GatewayAccount] = {}
+    for account in usable:
+        if account.gateway not in chosen or account.schema_name:
+            chosen[account.gateway] = account
+    return sorted(chosen.values(), key=lambda account: (account.position, account.pk))
+
+
+@transaction.atomic
+def gateway_account_save(
+    *, code: str, gateway: str, config: Mapping[str, object], name: str = "", schema_name: str = "", position: int = 0
+) -> GatewayAccount:
+    """Create or update a merchant account after checking that an adapter can read its keys.
+
+    Raises `GatewayMisconfigured`, also for a gateway nobody speaks.
+    """
+    try:
+        adapter = gateway_class(gateway)
+    except KeyError as error:
+        raise GatewayMisconfigured(f"no such gateway: {gateway}") from error
+    adapter(config, _http)
+    account = GatewayAccount.objects.filter(code=code).first() or GatewayAccount(code=code)
+    account.gateway, account.schema_name, account.position = gateway, schema_name, position
+    account.name = name or account.name or code
+    account.config = dict(config)
+    account.full_clean(exclude=["sealed_config"])
+    account.save()
+    return account

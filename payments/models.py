@@ -1,0 +1,108 @@
+"""A shop's money coming in and going back: one attempt, one row."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core.fields import public_key
+from orders.models import Order, OrderLine
+
+
+class Payment(models.Model):
+    """One attempt to collect. `number` is ours at the gateway (its out_trade_no); `reference` is the gateway's."""
+
+    class Status(models.TextChoices):
+        """Where the attempt stands."""
+
+        CREATED = "created", _("已创建")
+        PENDING = "pending", _("等待付款")
+        CONFIRMED = "confirmed", _("已收款")
+        FAILED = "failed", _("未成功")
+        CANCELED = "canceled", _("已关闭")
+
+    #: Money may arrive after we gave up on an attempt: what is confirmed stays confirmed, all else may become so.
+    TRANSITIONS = {
+        Status.CREATED: {Status.PENDING, Status.CONFIRMED, Status.FAILED, Status.CANCELED},
+        Status.PENDING: {Status.CONFIRMED, Status.FAILED, Status.CANCELED},
+        Status.FAILED: {Status.CONFIRMED},
+        Status.CANCELED: {Status.CONFIRMED},
+    }
+
+    order = models.ForeignKey(Order, models.PROTECT, verbose_name=_("订单"), related_name="payments")
+    number = models.CharField(_("支付单号"), max_length=32, unique=True)
+    account = public_key("merchants.GatewayAccount", _("收款账户"))
+    gateway = models.CharField(_("支付方式"), max_length=20)
+    channel = models.CharField(_("渠道"), max_length=8)
+    amount = models.DecimalField(_("金额"), max_digits=12, decimal_places=2)
+    status = models.CharField(_("状态"), max_length=16, choices=Status, default=Status.CREATED)
+    reference = models.CharField(_("渠道单号"), max_length=64, blank=True)
+    qr = models.CharField(max_length=512, blank=True, editable=False)
+    url = models.TextField(blank=True, editable=False)
+    #: Money that the order did not need: it was covered already. It goes back by itself.
+    is_surplus = models.BooleanField(_("多付"), default=False)
+    asked_at = models.DateTimeField(_("上次查询"), null=True, blank=True)
+    created_at = models.DateTimeField(_("创建时间"), db_default=Now())
+    expires_at = models.DateTimeField(_("付款截止"))
+    confirmed_at = models.DateTimeField(_("入账时间"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("收款")
+        verbose_name_plural = _("收款")
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
+            models.UniqueConstraint(
+                fields=["account", "reference"], condition=~Q(reference=""), name="payment_reference_unique_per_account"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="confirmed") | Q(confirmed_at__isnull=False), name="payment_confirmed_has_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Refund(models.Model):
+    """One attempt to return money of one payment; `number` is the gateway's key against returning it twice."""
+
+    class Status(models.TextChoices):
+        """Where the attempt stands."""
+
+        CREATED = "created", _("待提交")
+        PENDING = "pending", _("退款中")
+        SUCCEEDED = "succeeded", _("已退款")
+        FAILED = "failed", _("需要人工处理")
+
+    TRANSITIONS = {
+        Status.CREATED: {Status.PENDING, Status.SUCCEEDED, Status.FAILED},
+        Status.PENDING: {Status.SUCCEEDED, Status.FAILED},
+        Status.FAILED: {Status.PENDING, Status.SUCCEEDED},
+    }
+
+    payment = models.ForeignKey(Payment, models.PROTECT, verbose_name=_("收款"), related_name="refunds")
+    line = models.ForeignKey(OrderLine, models.PROTECT, verbose_name=_("订单行"), null=True, blank=True, related_name="refunds")
+    number = models.CharField(_("退款单号"), max_length=32, unique=True)
+    amount = models.DecimalField(_("金额"), max_digits=12, decimal_places=2)
+    reason = models.CharField(_("原因"), max_length=80)
+    #: Why this refund exists, once: `line:7`, `surplus`. A second request for the same cause finds the first.
+    cause = models.CharField(max_length=40, editable=False)
+    status = models.CharField(_("状态"), max_length=16, choices=Status, default=Status.CREATED)
+    reference = models.CharField(_("渠道单号"), max_length=64, blank=True)
+    code = models.CharField(_("渠道答复"), max_length=64, blank=True)
+    actor = models.CharField(_("发起"), max_length=80)
+    created_at = models.DateTimeField(_("创建时间"), db_default=Now())
+    finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("退款")
+        verbose_name_plural = _("退款")
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
+            models.UniqueConstraint(fields=["payment", "cause"], name="refund_once_per_cause"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number

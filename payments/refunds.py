@@ -1,0 +1,216 @@
+"""Returning money: once for each cause, never more than came in, and asked about until the gateway's last word."""
+
+import logging
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from kameng.core.ids import ROUTE_LENGTH, random_id
+from kameng.outbox.services import publish
+from orders.models import OrderLine
+from orders.services import event_write, line_transition, order_lock, order_recount
+from payments.exceptions import IllegalTransition, RefundTooLarge
+from payments.gateways.base import (
+    GatewayRefused,
+    GatewayUnavailable,
+    GatewayUnknown,
+    RefundRequest,
+    RefundResult,
+    RefundStatus,
+)
+from payments.merchants.models import GatewayAccount
+from payments.merchants.services import gateway_of
+from payments.models import Payment, Refund
+
+logger = logging.getLogger(__name__)
+
+NUMBER_LENGTH = 24
+#: Pauses between questions, by the refund's age in seconds.
+PAUSES = ((5, 1), (60, 5), (600, 30), (86_400, 300))
+SURPLUS = "surplus"
+
+Status = Refund.Status
+
+
+def refund_transition(refund: Refund, *, to: Refund.Status, fields: tuple[str, ...] = ()) -> None:
+    """The only door for a refund's status; the row must be locked. Raises `IllegalTransition`."""
+    origin = Status(refund.status)
+    if to not in Refund.TRANSITIONS.get(origin, set()):
+        raise IllegalTransition(f"refund {refund.number}: {origin} → {to}")
+    refund.status = to
+    refund.save(update_fields=["status", *fields])
+
+
+@transaction.atomic
+def refund_request(
+    *, payment_id: int, amount: Decimal, cause: str, reason: str, actor: str, line_id: int | None = None
+) -> Refund:
+    """Decide to return money; the gateway is told right afterwards. The same cause is refunded once.
+
+    Raises `RefundTooLarge` if more would go out than came in.
+    """
+    payment = Payment.objects.get(pk=payment_id)
+    order = order_lock(payment.order_id)
+    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    known = Refund.objects.filter(payment=payment, cause=cause).first()
+    if known is not None:
+        return known
+    if amount <= 0 or payment.status != Payment.Status.CONFIRMED or amount > refundable(payment):
+        raise RefundTooLarge
+    refund = Refund.objects.create(
+        payment=payment,
+        line_id=line_id,
+        number=_number(payment),
+        amount=amount,
+        cause=cause,
+        reason=reason,
+        actor=actor,
+    )
+    event_write(
+        order, "refund.created", actor=actor, refund=refund.number, amount=str(amount), cause=cause, payment=payment.number
+    )
+    publish("refund.run", refund_id=refund.pk)
+    return refund
+
+
+def _number(payment: Payment) -> str:
+    """A routed id of the payment's own shop."""
+    return payment.number[:ROUTE_LENGTH] + random_id(NUMBER_LENGTH - ROUTE_LENGTH)
+
+
+def refundable(payment: Payment) -> Decimal:
+    """What came in and is not on its way back; take it under the order's lock. A failed refund still holds its amount."""
+    returned = payment.refunds.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+    return payment.amount - returned
+
+
+def line_refund(*, line_id: int) -> None:
+    """Nobody can deliver the line: return what it cost, from the payments that covered the order."""
+    line = OrderLine.objects.get(pk=line_id)
+    if line.status != OrderLine.Status.FAILED:
+        return
+    with transaction.atomic():
+        order = order_lock(line.order_id)
+        cause = f"line:{line.pk}"
+        open_amount = line.amount - (
+            Refund.objects.filter(line=line, cause=cause).aggregate(total=Sum("amount"))["total"] or Decimal(0)
+        )
+        for payment in order.payments.filter(status=Payment.Status.CONFIRMED, is_surplus=False):
+            share = min(open_amount, refundable(payment))
+            if share > 0:
+                refund_request(
+                    payment_id=payment.pk, amount=share, cause=cause, reason="没充成，自动退款", actor="system", line_id=line.pk
+                )
+                open_amount -= share
+        if open_amount > 0:
+            logger.error("line #%s: %s yuan cannot be returned from the payments of order %s", line.pk, open_amount, order.number)
+            event_write(order, "refund.short", actor="system", line=line, amount=str(open_amount))
+
+
+def surplus_refund(*, payment_id: int) -> None:
+    """The order did not need this money: return what is left of it."""
+    with transaction.atomic():
+        payment = Payment.objects.get(pk=payment_id)
+        order = order_lock(payment.order_id)
+        payment = Payment.objects.select_for_update().get(pk=payment_id)
+        if payment.status != Payment.Status.CONFIRMED or payment.refunds.filter(cause=SURPLUS).exists():
+            return
+        if not payment.is_surplus:
+            if order.paid_at is not None:
+                return
+            payment.is_surplus = True
+            payment.save(update_fields=["is_surplus"])
+        refund_request(
+            payment_id=payment.pk, amount=refundable(payment), cause=SURPLUS, reason="重复或多余付款，自动退回", actor="system"
+        )
+
+
+def refund_run(*, refund_id: int) -> float | None:
+    """Tell the gateway, or ask it; seconds until the next question. The number makes repeating harmless."""
+    refund = Refund.objects.select_related("payment").filter(pk=refund_id).first()
+    if refund is None or refund.status in (Status.SUCCEEDED, Status.FAILED):
+        return None
+    payment = refund.payment
+    account = GatewayAccount.objects.get(pk=payment.account_id)
+    gateway = gateway_of(account)
+    try:
+        result: RefundResult | None = None
+        if refund.status == Status.PENDING:
+            result = gateway.refund_query(payment=payment.number, refund=refund.number)
+        if result is None or result.status == RefundStatus.MISSING:
+            result = gateway.refund(
+                RefundRequest(
+                    payment=payment.number,
+                    reference=payment.reference,
+                    refund=refund.number,
+                    amount=refund.amount,
+                    total=payment.amount,
+                    reason=refund.reason,
+                    notify_url=f"{settings.WEBHOOK_BASE_URL}/webhooks/payments/{account.code}/",
+                )
+            )
+    except GatewayRefused as refused:
+        result = RefundResult(refund=refund.number, status=RefundStatus.FAILED, code=refused.code)
+    except (GatewayUnavailable, GatewayUnknown) as failed:
+        logger.warning("refund %s: %s", refund.number, failed)
+        return _pause(refund)
+    refund_apply(refund_id=refund.pk, result=result, actor="system")
+    return None if result.status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED) else _pause(refund)
+
+
+def _pause(refund: Refund) -> float:
+    age = (timezone.now() - refund.created_at).total_seconds()
+    return float(next((pause for limit, pause in PAUSES if age < limit), 3600))
+
+
+@transaction.atomic
+def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
+    """Tell the books what a gateway said of a refund, however often."""
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    order = order_lock(refund.payment.order_id)
+    refund = Refund.objects.select_for_update().get(pk=refund_id)
+    if refund.status == Status.SUCCEEDED:
+        return
+    if result.amount is not None and result.amount != refund.amount:
+        event_write(order, "refund.mismatch", actor=actor, refund=refund.number, theirs=str(result.amount))
+        logger.error("refund %s: the gateway says %s, we said %s", refund.number, result.amount, refund.amount)
+        return
+    refund.reference = result.reference or refund.reference
+    refund.code = result.code[:64]
+    if result.status == RefundStatus.SUCCEEDED:
+        refund.finished_at = Now()  # type: ignore[assignment]
+        refund_transition(refund, to=Status.SUCCEEDED, fields=("reference", "code", "finished_at"))
+        event_write(order, "refund.succeeded", actor=actor, refund=refund.number, amount=str(refund.amount))
+        if refund.line_id:
+            _line_refunded(refund.line_id, actor)
+            order_recount(order, actor=actor)
+    elif result.status == RefundStatus.FAILED and refund.status != Status.FAILED:
+        refund_transition(refund, to=Status.FAILED, fields=("reference", "code"))
+        event_write(order, "refund.failed", actor=actor, refund=refund.number, code=refund.code)
+        logger.error("refund %s failed at the gateway: %s", refund.number, refund.code)
+    elif result.status == RefundStatus.PENDING and refund.status == Status.CREATED:
+        refund_transition(refund, to=Status.PENDING, fields=("reference", "code"))
+
+
+def _line_refunded(line_id: int, actor: str) -> None:
+    line = OrderLine.objects.select_related("order").get(pk=line_id)
+    returned = line.refunds.filter(status=Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or Decimal(0)
+    if returned >= line.amount and line.status in (OrderLine.Status.FAILED, OrderLine.Status.DELIVERED):
+        line_transition(line, to=OrderLine.Status.REFUNDED, actor=actor)
+
+
+@transaction.atomic
+def refund_retry(*, refund_id: int, actor: str) -> None:
+    """An operator has put right what made a refund fail: try it again under the same number."""
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    order = order_lock(refund.payment.order_id)
+    refund = Refund.objects.select_for_update().get(pk=refund_id)
+    if refund.status != Status.FAILED:
+        return
+    refund_transition(refund, to=Status.PENDING)
+    event_write(order, "refund.retried", actor=actor, refund=refund.number)
+    publish("refund.run", refund_id=refund.pk)

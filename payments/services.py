@@ -1,0 +1,303 @@
+"""Collecting money: opening an attempt, asking what became of it, and the one way into the books.
+
+Locks are taken along the flow, order before payment, and sums are taken under the order's lock. No transaction is open
+while a gateway is called.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, Sum
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from kameng.core.ids import routed_id
+from kameng.outbox.services import publish
+from orders.exceptions import OrderNotPayable
+from orders.models import Order
+from orders.services import event_write, order_lock, order_settle
+from payments.exceptions import GatewayDown, IllegalTransition, MethodUnavailable
+from payments.gateways.base import (
+    Channel,
+    ChargeRequest,
+    GatewayError,
+    GatewayMisconfigured,
+    GatewayRefused,
+    GatewayStatus,
+    GatewayUnavailable,
+    GatewayUnknown,
+    PaymentResult,
+)
+from payments.merchants.models import GatewayAccount
+from payments.merchants.services import accounts_for_shop, gateway_of
+from payments.models import Payment
+
+logger = logging.getLogger(__name__)
+
+NUMBER_LENGTH = 24
+#: A link for a phone's browser lives five minutes; a younger one is handed out again.
+LINK_SECONDS = 240
+#: An attempt is asked about at most this often by pages that wait for it.
+ASK_SECONDS = 4
+#: Pauses between scheduled questions, by the attempt's age in seconds.
+FOLLOW_PAUSES = ((30, 10), (300, 30), (3600, 60))
+#: How long after its last moment a payment may still be on its way.
+GRACE_SECONDS = 120
+
+Status = Payment.Status
+OPEN = (Status.CREATED, Status.PENDING)
+
+
+class Verdict(StrEnum):
+    """What telling the books about a payment led to."""
+
+    CONFIRMED = "confirmed"
+    REPEATED = "repeated"
+    SURPLUS = "surplus"
+    REFUSED = "refused"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The verdict and, for a refusal, what did not match."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+def payment_transition(payment: Payment, *, to: Payment.Status, fields: tuple[str, ...] = ()) -> None:
+    """The only door for a payment's status; the row must be locked. Raises `IllegalTransition`."""
+    origin = Status(payment.status)
+    if to not in Payment.TRANSITIONS.get(origin, set()):
+        raise IllegalTransition(f"payment {payment.number}: {origin} → {to}")
+    payment.status = to
+    payment.save(update_fields=["status", *fields])
+
+
+def payment_start(
+    *, order: Order, shop_id: int, gateway: str, channel: str, client_ip: str, return_url: str
+) -> Payment:
+    """Open an attempt to collect what the order still needs, or hand out the open one of the same kind again.
+
+    Raises `MethodUnavailable`, `OrderNotPayable` or `GatewayDown`.
+    """
+    account = next((known for known in accounts_for_shop() if known.gateway == gateway), None)
+    try:
+        adapter = gateway_of(account) if account is not None else None
+    except GatewayMisconfigured as error:
+        logger.error("gateway account %s is misconfigured: %s", gateway, error)
+        adapter = None
+    if account is None or adapter is None or channel not in adapter.channels:
+        raise MethodUnavailable
+    payment = _open_attempt(order.pk, account, shop_id, Channel(channel))
+    if payment.qr or payment.url:
+        return payment
+    line = order.lines.all()[0]
+    request = ChargeRequest(
+        payment=payment.number,
+        amount=payment.amount,
+        subject=f"{line.product_name} {line.variant_name}",
+        channel=Channel(channel),
+        notify_url=f"{settings.WEBHOOK_BASE_URL}/webhooks/payments/{account.code}/",
+        return_url=return_url,
+        expires_at=payment.expires_at,
+        client_ip=client_ip,
+    )
+    try:
+        charged = adapter.charge(request)
+    except GatewayRefused as refused:
+        logger.warning("payment %s refused by %s: %s", payment.number, account.code, refused)
+        _give_up(payment.pk)
+        raise GatewayDown from refused
+    except (GatewayUnavailable, GatewayUnknown) as failed:
+        logger.warning("payment %s: %s did not answer: %s", payment.number, account.code, failed)
+        raise GatewayDown from failed
+    payment.qr, payment.url = charged.qr, charged.url
+    # Whatever happened meanwhile (a notice may be quicker than this reply) keeps its place: only a new attempt moves on.
+    Payment.objects.filter(pk=payment.pk).update(qr=charged.qr, url=charged.url)
+    if Payment.objects.filter(pk=payment.pk, status=Status.CREATED).update(status=Status.PENDING):
+        payment.status = Status.PENDING
+    return payment
+
+
+@transaction.atomic
+def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel: Channel) -> Payment:
+    order = order_lock(order_id)
+    now = Order.objects.filter(pk=order_id).values_list(Now(), flat=True).get()
+    if order.status != Order.Status.PENDING or order.expires_at <= now:
+        raise OrderNotPayable
+    missing = order.total - confirmed_total(order)
+    known = Payment.objects.filter(
+        order=order, account_id=account.pk, channel=channel, status__in=OPEN, amount=missing
+    ).first()
+    if known is not None:
+        if known.url and channel != Channel.PAGE and known.created_at < now - timedelta(seconds=LINK_SECONDS):
+            known.url = ""
+        return known
+    payment = Payment.objects.create(
+        order=order,
+        number=routed_id(shop_id, NUMBER_LENGTH),
+        account_id=account.pk,
+        gateway=account.gateway,
+        channel=channel,
+        amount=missing,
+        expires_at=order.expires_at,
+    )
+    event_write(order, "payment.created", actor="shopper", payment=payment.number, gateway=account.gateway)
+    publish("payment.follow", delay=FOLLOW_PAUSES[0][1], payment_id=payment.pk)
+    return payment
+
+
+@transaction.atomic
+def _give_up(payment_id: int) -> None:
+    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    if payment.status in OPEN:
+        payment_transition(payment, to=Status.FAILED)
+
+
+def confirmed_total(order: Order) -> Decimal:
+    """What arrived for the order and was not surplus; take it under the order's lock."""
+    arrived = Payment.objects.filter(order=order, status=Status.CONFIRMED, is_surplus=False)
+    return arrived.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+
+
+@transaction.atomic
+def payment_apply(*, payment_id: int, result: PaymentResult, actor: str) -> Applied:
+    """Tell the books what a gateway said, however often and by whichever way it was heard.
+
+    Money is right when number, merchant, application, amount and currency all match; anything else is refused and left in
+    the order's history. Right money is confirmed once; what the order does not need goes back by itself.
+    """
+    order = Order.objects.select_for_update(of=("self",)).get(payments=payment_id)
+    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    if result.status != GatewayStatus.CONFIRMED:
+        if result.status == GatewayStatus.CLOSED and payment.status in OPEN:
+            payment_transition(payment, to=Status.CANCELED)
+        return Applied(Verdict.NOTHING)
+    if reason := _mismatch(payment, result):
+        logger.error("payment %s: genuine but wrong: %s", payment.number, reason)
+        event_write(order, "payment.refused", actor=actor, payment=payment.number, reason=reason)
+        return Applied(Verdict.REFUSED, reason)
+    if payment.status == Status.CONFIRMED:
+        return Applied(Verdict.REPEATED)
+    payment.reference = result.reference
+    payment.confirmed_at = Now()  # type: ignore[assignment]
+    payment.is_surplus = order.status not in (Order.Status.PENDING, Order.Status.EXPIRED, Order.Status.CANCELED)
+    payment_transition(payment, to=Status.CONFIRMED, fields=("reference", "confirmed_at", "is_surplus"))
+    event_write(
+        order, "payment.confirmed", actor=actor, payment=payment.number, amount=str(payment.amount), surplus=payment.is_surplus
+    )
+    if payment.is_surplus:
+        publish("payment.surplus", payment_id=payment.pk)
+        return Applied(Verdict.SURPLUS)
+    if not order_settle(order_id=order.pk, paid=confirmed_total(order), actor=actor) and order.status != Order.Status.PENDING:
+        # A part of the price arrived for an order that is over: nothing will complete it, so it goes back.
+        publish("payment.surplus", payment_id=payment.pk)
+    return Applied(Verdict.CONFIRMED)
+
+
+def _mismatch(payment: Payment, result: PaymentResult) -> str:
+    account = GatewayAccount.objects.get(pk=payment.account_id)
+    gateway = gateway_of(account)
+    expected = {
+        "payment": (payment.number, result.payment),
+        "amount": (payment.amount, result.amount),
+        "currency": ("CNY", result.currency),
+        "merchant": (gateway.merchant, result.merchant),
+        "app": (gateway.app, result.app),
+    }
+    wrong = [f"{name} {theirs} ≠ {ours}" for name, (ours, theirs) in expected.items() if ours != theirs]
+    if not result.reference:
+        wrong.append("no reference")
+    elif payment.reference and payment.reference != result.reference:
+        wrong.append(f"reference {result.reference} ≠ {payment.reference}")
+    elif (
+        Payment.objects.filter(account_id=payment.account_id, reference=result.reference).exclude(pk=payment.pk).exists()
+    ):
+        wrong.append(f"reference {result.reference} belongs to another payment")
+    return "; ".join(wrong)
+
+
+def payment_ask(*, payment_id: int, actor: str) -> Applied:
+    """Ask the gateway what became of an attempt, and tell the books. Raises `GatewayError`."""
+    payment = Payment.objects.get(pk=payment_id)
+    gateway = gateway_of(GatewayAccount.objects.get(pk=payment.account_id))
+    return payment_apply(payment_id=payment_id, result=gateway.query(payment.number), actor=actor)
+
+
+def payments_ask_if_due(*, order: Order, actor: str) -> None:
+    """For a page that waits: ask about open attempts, but not more often than every few seconds over all pages.
+
+    A gateway that does not answer is no reason to show an error: the next question comes soon.
+    """
+    due = Q(asked_at__isnull=True, created_at__lt=Now() - timedelta(seconds=ASK_SECONDS)) | Q(
+        asked_at__lt=Now() - timedelta(seconds=ASK_SECONDS)
+    )
+    for payment_id in order.payments.filter(status__in=OPEN).values_list("pk", flat=True):
+        if Payment.objects.filter(due, pk=payment_id).update(asked_at=Now()):
+            try:
+                payment_ask(payment_id=payment_id, actor=actor)
+            except GatewayError as error:
+                logger.info("payment #%s: %s", payment_id, error)
+
+
+def payment_follow(*, payment_id: int) -> float | None:
+    """Ask on schedule until the attempt has an end; seconds until the next question. Also what finds a lost notice."""
+    payment = Payment.objects.select_related("order").filter(pk=payment_id).first()
+    if payment is None or payment.status not in OPEN:
+        return None
+    age = (timezone.now() - payment.created_at).total_seconds()
+    pause = next((pause for limit, pause in FOLLOW_PAUSES if age < limit), 300)
+    over = timezone.now() - payment.expires_at
+    try:
+        if over > timedelta(0) or payment.order.status != Order.Status.PENDING:
+            return _close(payment, certain=over > timedelta(seconds=GRACE_SECONDS)) and pause
+        payment_ask(payment_id=payment_id, actor="schedule")
+    except GatewayUnavailable as error:
+        logger.warning("payment %s: %s", payment.number, error)
+    except GatewayError as error:
+        logger.warning("payment %s cannot be asked about: %s", payment.number, error)
+    return float(pause)
+
+
+def _close(payment: Payment, *, certain: bool) -> float | None:
+    """Make an attempt impossible, or find that it was paid. None when that is certain, seconds otherwise.
+
+    A trade the gateway does not know may still be opened by a shopper who has the code before them, until its last moment;
+    only then is not knowing it the end.
+    """
+    gateway = gateway_of(GatewayAccount.objects.get(pk=payment.account_id))
+    result = gateway.close(payment.number)
+    payment_apply(payment_id=payment.pk, result=result, actor="schedule")
+    if result.status in (GatewayStatus.CONFIRMED, GatewayStatus.CLOSED):
+        return None
+    if result.status == GatewayStatus.MISSING and certain:
+        with transaction.atomic():
+            order_lock(payment.order_id)
+            fresh = Payment.objects.select_for_update().get(pk=payment.pk)
+            if fresh.status in OPEN:
+                payment_transition(fresh, to=Status.CANCELED)
+        return None
+    return 60.0
+
+
+def payments_close(*, order_id: int) -> None:
+    """The order is over: close what is open at gateways; each attempt is followed on its own schedule after that."""
+    for payment in Payment.objects.filter(order_id=order_id, status__in=OPEN):
+        try:
+            _close(payment, certain=False)
+        except GatewayError as error:
+            logger.warning("payment %s could not be closed yet: %s", payment.number, error)
+    with transaction.atomic():
+        order = order_lock(order_id)
+        if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
+            for payment_id in order.payments.filter(status=Status.CONFIRMED).values_list("pk", flat=True):
+                publish("payment.surplus", payment_id=payment_id)
+
+

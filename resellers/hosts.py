@@ -1,0 +1,47 @@
+"""Which shop answers on a host: exact, case-insensitive, without port or trailing dot.
+
+Looked up once a second at most, by each process, for each host that is asked for.
+"""
+
+import time
+from collections import OrderedDict
+from threading import Lock
+
+from resellers.models import Domain, Reseller
+
+FRESH_SECONDS = 1.0
+REMEMBERED_HOSTS = 4096
+
+_known: OrderedDict[str, tuple[float, Reseller | None]] = OrderedDict()
+_lock = Lock()
+
+
+def hostname(raw: str) -> str:
+    """`Shop.Example.:8000` as `shop.example`; an IPv6 literal keeps its brackets."""
+    host = raw.strip().lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].removesuffix(".")
+
+
+def shop_of(raw_host: str) -> Reseller | None:
+    """The shop (or the operations host's public row), or None for a host that is nobody's."""
+    host = hostname(raw_host)
+    now = time.monotonic()
+    known = _known.get(host)
+    if known is not None and now - known[0] < FRESH_SECONDS:
+        return known[1]
+    domain = Domain.objects.select_related("tenant").filter(domain=host).first()
+    shop = domain.tenant if domain else None
+    with _lock:
+        _known[host] = (now, shop)
+        _known.move_to_end(host)
+        while len(_known) > REMEMBERED_HOSTS:
+            _known.popitem(last=False)
+    return shop
+
+
+def forget() -> None:
+    """Drop what is remembered: for tests and for the process that just changed a domain."""
+    with _lock:
+        _known.clear()

@@ -1,0 +1,65 @@
+"""Shops: who owns one, where it answers and how it looks."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from django_tenants.models import DomainMixin, TenantMixin
+
+SCHEMA_PREFIX = "shop_"
+
+
+class Reseller(TenantMixin):
+    """A shop with a schema of its own: the house shop or a sub-site. The row of schema `public` is the operations host."""
+
+    class Radius(models.TextChoices):
+        """How round the corners are."""
+
+        SQUARE = "square", _("方")
+        NORMAL = "normal", _("默认")
+        ROUND = "round", _("圆")
+
+    auto_create_schema = False
+    auto_drop_schema = False
+
+    slug = models.SlugField(_("代号"), max_length=40, unique=True)
+    name = models.CharField(_("店名"), max_length=40)
+    name_en = models.CharField(_("英文店名"), max_length=60, blank=True)
+    tagline = models.CharField(_("一句话介绍"), max_length=80, blank=True)
+    tagline_en = models.CharField(_("英文介绍"), max_length=120, blank=True)
+    is_house = models.BooleanField(_("直营"), default=False)
+    is_open = models.BooleanField(_("营业中"), default=True)
+    brand_color = models.CharField(
+        _("品牌色"), max_length=7, default="#0B62D6", validators=[RegexValidator(r"^#[0-9A-Fa-f]{6}$")]
+    )
+    radius = models.CharField(_("圆角"), max_length=8, choices=Radius, default=Radius.NORMAL)
+    logo = models.CharField(_("标志"), max_length=40, blank=True)
+    announcement = models.CharField(_("公告"), max_length=200, blank=True)
+    announcement_en = models.CharField(_("英文公告"), max_length=300, blank=True)
+    support = models.CharField(_("客服方式"), max_length=120, blank=True)
+    categories = ArrayField(
+        models.SlugField(max_length=40), verbose_name=_("经营类目"), default=list, blank=True,
+        help_text=_("留空表示经营全部类目"),
+    )  # fmt: skip
+    #: Grows with every change to what the shop's pages show; cached pages and shelves of an older number are dropped.
+    revision = models.PositiveBigIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(_("开店时间"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("店铺")
+        verbose_name_plural = _("店铺")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Domain(DomainMixin):
+    """A host of a shop, stored in lower case without port or trailing dot."""
+
+    class Meta:
+        verbose_name = _("域名")
+        verbose_name_plural = _("域名")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(domain=models.functions.Lower("domain")), name="domain_lower_case")
+        ]
