@@ -1,0 +1,91 @@
+"""Ports on the loopback interface."""
+
+import errno
+import os
+import random
+import socket
+import time
+from pathlib import Path
+
+from kameng.embedded.console import Refused
+
+LOOPBACK = "127.0.0.1"
+#: Below the range that the kernel gives to outgoing connections, so that a remembered port stays free.
+REMEMBERED = range(20_000, 30_000)
+LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
+
+
+def is_free(port: int) -> bool:
+    """Whether a server may listen on `port` now."""
+    return _try_to_bind(port) == 0
+
+
+def free(*, preferred: int | None = None, patience: float = 0) -> int:
+    """A free port: the preferred one if it is, or becomes so within `patience` seconds, else any."""
+    deadline = time.monotonic() + patience
+    while preferred is not None:
+        if is_free(preferred):
+            return preferred
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(0.05)
+    for port in random.sample(REMEMBERED, 100):
+        if is_free(port):
+            return port
+    raise Refused("no free port was found between 20000 and 30000")
+
+
+def demand(port: int, *, variable: str) -> None:
+    """Refuse, naming the port and who has it, where `port` cannot be used."""
+    refused = _try_to_bind(port)
+    if refused == errno.EADDRINUSE:
+        owner = holder(port)
+        by = f" by {owner}" if owner else ""
+        raise Refused(f"port {port} is taken{by}: stop that, or choose another with {variable}=…")
+    if refused:
+        raise Refused(f"port {port} cannot be used ({os.strerror(refused)}): choose another with {variable}=…")
+
+
+def from_environment(variable: str, *, default: int) -> int:
+    """The port number in an environment variable."""
+    text = os.environ.get(variable) or str(default)
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise Refused(f"{variable} must be a port number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def accepts(port: int) -> bool:
+    """Whether something accepts connections on `port`."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def holder(port: int) -> str:
+    """Name and number of the process that listens on `port`, as far as this user may see it."""
+    sockets = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        if table.exists():
+            for line in table.read_text(encoding="ascii").splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                    sockets.add(f"socket:[{fields[9]}]")
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(descriptor.readlink()) in sockets for descriptor in (process / "fd").iterdir()):
+                name = (process / "comm").read_text(encoding="utf-8").strip()
+                return f"{name} (process {process.name})"
+        except OSError:
+            continue
+    return ""
+
+
+def _try_to_bind(port: int) -> int:
+    """0, or why not (errno)."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            return error.errno or errno.EINVAL
+    return 0

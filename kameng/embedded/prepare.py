@@ -1,0 +1,133 @@
+"""Database, demo and static files made ready for `up`, in one Django process; what is unchanged is skipped.
+
+As a program (`python -m kameng.embedded.prepare migrate seed static`) it does the steps and says after each one, on
+standard output, its name and seconds. What the commands print goes to standard error.
+"""
+
+import contextlib
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg2
+
+from kameng.embedded import paths
+from kameng.embedded.console import Refused
+
+LABELS = {"migrate": "migrations", "seed": "shops and catalogue of the demo", "static": "static files"}
+#: Folders of the checkout that hold no part of the application.
+NOT_CODE = frozenset({"bench", "docs", "locale", "node_modules", "staticfiles", "templates", "tests", "var"})
+
+
+def outdated(database_url: str, *, bench: bool) -> dict[str, Callable[[], str]]:
+    """The steps to do, each with a function that gives its fingerprint once it is done."""
+    var = paths.var()
+    code = sorted(
+        path for folder in _code_folders() for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"
+    )
+    migrations = _fingerprint(path for path in code if path.parent.name == "migrations")
+    everything = _fingerprint(code)
+    static = _fingerprint(sorted(path for path in _static_files(code) if path.is_file()))
+    lock = _fingerprint([paths.ROOT / "uv.lock"])
+    now = {
+        "migrate": lambda: _join(migrations, lock, recorded_migrations(database_url)),
+        "seed": lambda: _join(everything, lock, recorded_migrations(database_url), str(bench)),
+        "static": lambda: _join(static, lock),
+    }
+    made = {"seed": var / "demo.json", "static": var / "static" / "staticfiles.json"}
+    done = read_stamps()
+    return {
+        name: fingerprint
+        for name, fingerprint in now.items()
+        if done.get(name) != fingerprint() or (name in made and not made[name].exists())
+    }
+
+
+def recorded_migrations(database_url: str) -> str:
+    """What the database says was migrated, and when: another database gives another answer. Raises `Refused`."""
+    try:
+        connection: Any = psycopg2.connect(
+            urlsplit(database_url)._replace(scheme="postgresql").geturl(), connect_timeout=5
+        )
+    except psycopg2.OperationalError as error:
+        raise Refused(f"the database does not answer: {' '.join(str(error).split())}") from error
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT string_agg(concat_ws(' ', app, name, applied), ',' ORDER BY id) FROM public.django_migrations"
+            )
+            row = cursor.fetchone()
+            return str(row[0]) if row else ""
+    except psycopg2.errors.UndefinedTable:
+        return ""
+    finally:
+        connection.close()
+
+
+def read_stamps() -> dict[str, str]:
+    """Fingerprints of the steps as they were last done."""
+    try:
+        known: dict[str, str] = json.loads((paths.var() / "stamps.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known
+
+
+def write_stamp(name: str, fingerprint: str) -> None:
+    """Remember that a step is done."""
+    paths.write_private(paths.var() / "stamps.json", json.dumps({**read_stamps(), name: fingerprint}))
+
+
+def main(steps: list[str]) -> None:
+    """Do the steps in this process."""
+    import django
+    from django.core.management import call_command, get_commands
+
+    django.setup()
+    for name in steps:
+        started = time.monotonic()
+        with contextlib.redirect_stdout(sys.stderr):
+            if name == "migrate":
+                call_command("migrate_schemas", shared=True, interactive=False, verbosity=1)
+                if "migrate_shops" in get_commands():
+                    call_command("migrate_shops")
+            elif name == "seed":
+                call_command("seed_demo")
+            else:
+                call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+        sys.stdout.write(f"{name} {time.monotonic() - started:.2f}\n")
+        sys.stdout.flush()
+
+
+def _code_folders() -> list[Path]:
+    return [
+        path
+        for path in sorted(paths.ROOT.iterdir())
+        if path.is_dir() and path.name not in NOT_CODE and not path.name.startswith(".") and path.name != "static"
+    ]
+
+
+def _static_files(code: Iterable[Path]) -> Iterable[Path]:
+    yield from (paths.ROOT / "static").rglob("*")
+    yield from (path for path in code if "static" in path.parts)
+
+
+def _fingerprint(files: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for path in files:
+        total.update(f"{path.relative_to(paths.ROOT)}\0".encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _join(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,71 @@
+"""The database and the broker for one purpose: those that the environment names, else embedded ones under `var/`."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from kameng.embedded import accounts, environment, paths, processes, storage
+from kameng.embedded.console import report
+from kameng.embedded.postgres import Postgres
+from kameng.embedded.processes import Process
+from kameng.embedded.valkey import Valkey
+
+STOP_SECONDS = 2.5
+
+
+class Servers:
+    """PostgreSQL and Valkey. `durable` is False for tests: nothing is forced to the disk."""
+
+    def __init__(self, *, durable: bool) -> None:
+        self._durable = durable
+        self._parts: list[Postgres | Valkey] = []
+        self.addresses: dict[str, str] = {}
+
+    @property
+    def processes(self) -> list[Process]:
+        """What was started here."""
+        return [part.process for part in self._parts if part.process is not None]
+
+    def start(self) -> dict[str, str]:
+        """Start what is not given, wait until it can be used, and return DATABASE_URL and REDIS_URL."""
+        os.umask(0o022)  # files that are private are made so one by one
+        given = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)}
+        place = storage.choose(accounts.unprivileged()) if len(given) < 2 else None
+        started = time.monotonic()
+        try:
+            for name, part in (("DATABASE_URL", Postgres), ("REDIS_URL", Valkey)):
+                if name in given:
+                    report(f"{name} is set: {urlsplit(given[name]).hostname}", 0)
+                elif place is not None:
+                    self._parts.append(part(place, durable=self._durable))
+                    self._parts[-1].prepare()
+            for running in self._parts:
+                running.wait()
+                report(running.label, time.monotonic() - started)
+        except BaseException:
+            self.stop()
+            raise
+        embedded = {"DATABASE_URL" if isinstance(part, Postgres) else "REDIS_URL": part.url for part in self._parts}
+        self.addresses = {**given, **embedded}
+        return self.addresses
+
+    def publish(self) -> None:
+        """Let other commands beside this one find the servers (`environment.addresses`)."""
+        paths.write_private(environment.servers_file(), json.dumps(self.addresses))
+
+    def stop(self) -> None:
+        """Stop what was started here."""
+        processes.stop(self.processes, seconds=STOP_SECONDS)
+
+
+@contextmanager
+def running(*, durable: bool) -> Iterator[dict[str, str]]:
+    """Both servers for as long as the block lasts."""
+    servers = Servers(durable=durable)
+    try:
+        yield servers.start()
+    finally:
+        servers.stop()
