@@ -157,3 +157,9 @@ def _product(product: Product) -> CatalogProduct:
         position=product.position,
         variants=variants,
     )
+
+
+def forget() -> None:
+    """Drop the catalogue: for tests."""
+    global _catalog
+    _catalog = None

@@ -1,5 +1,1 @@
-"""Kameng sells virtual goods on a house shop and on reseller sub-sites."""
-
-from kameng.celery import app as celery_app
-
-__all__ = ["celery_app"]
+"""Kameng sells virtual goods on a house shop and on reseller sub-sites. Imports nothing: set-up begins before there is a `.venv`."""

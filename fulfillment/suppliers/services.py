@@ -130,3 +130,9 @@ def supplier_save(*, code: str, name: str, adapter: str, base_url: str, config: 
     supplier.config = dict(config)
     supplier.save()
     return supplier
+
+
+def forget() -> None:
+    """Drop the adapters: for tests."""
+    with _lock:
+        _adapters.clear()

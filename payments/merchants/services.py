@@ -58,3 +58,9 @@ def gateway_account_save(
     account.full_clean(exclude=["sealed_config"])
     account.save()
     return account
+
+
+def forget() -> None:
+    """Drop the adapters: for tests."""
+    with _lock:
+        _gateways.clear()

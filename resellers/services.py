@@ -1,0 +1,84 @@
+"""Opening shops and changing what they are."""
+
+import re
+from collections.abc import Iterable
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+from django_tenants.utils import get_public_schema_name, schema_context
+
+from kameng.accounts.models import User
+from kameng.core.problems import Problem
+from resellers import hosts
+from resellers.models import SCHEMA_PREFIX, Domain, Reseller
+from resellers.shop_template import template_sql
+
+_SLUG = re.compile(r"[a-z][a-z0-9]{1,30}", re.ASCII)
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*", re.ASCII)
+
+
+class ShopInvalid(Problem):
+    """A shop cannot be called or reached like that."""
+
+    code = "shop_invalid"
+
+
+def operations_open(*, host: str) -> Reseller:
+    """The public schema's own row and host, without which nothing else can be opened. Safe to call again."""
+    shop, _created = Reseller.objects.get_or_create(
+        schema_name=get_public_schema_name(), defaults={"slug": "operations", "name": "运营台", "name_en": "Operations"}
+    )
+    domain_add(shop=shop, host=host)
+    return shop
+
+
+@transaction.atomic
+def reseller_open(*, slug: str, name: str, host_names: Iterable[str], **look: object) -> Reseller:
+    """Open a shop: its schema from the template, its row, its hosts, all or nothing. It sells everything at once.
+
+    `look` are further fields of `Reseller`. Raises `ShopInvalid`, or `TemplateOutdated`.
+    """
+    if not _SLUG.fullmatch(slug):
+        raise ShopInvalid(_("代号只能用小写字母和数字，以字母开头，2 到 31 个字符"), fields={"slug": slug[:40]})
+    if Reseller.objects.filter(slug=slug).exists():
+        raise ShopInvalid(_("这个代号已经有店铺在用"), fields={"slug": slug})
+    shop = Reseller(schema_name=SCHEMA_PREFIX + slug, slug=slug, name=name, **look)
+    shop.full_clean(exclude=["id"])
+    shop.save(force_insert=True)
+    with connection.cursor() as cursor:
+        cursor.execute(template_sql(shop.schema_name))
+    for host in host_names:
+        domain_add(shop=shop, host=host)
+    return shop
+
+
+def domain_add(*, shop: Reseller, host: str) -> Domain:
+    """Let a shop answer on a host. Raises `ShopInvalid` for a host that is malformed or somebody else's."""
+    host = hosts.hostname(host)
+    if not _HOST.fullmatch(host):
+        raise ShopInvalid(_("这不是一个域名"), fields={"host": host[:80]})
+    domain = Domain.objects.filter(domain=host).first()
+    if domain is None:
+        is_first = not Domain.objects.filter(tenant=shop).exists()
+        domain = Domain.objects.create(domain=host, tenant=shop, is_primary=is_first)
+    elif domain.tenant_id != shop.pk:
+        raise ShopInvalid(_("这个域名已经属于别的店铺"), fields={"host": host})
+    hosts.forget()
+    return domain
+
+
+def shop_touch(*, shop_id: int) -> None:
+    """Something that the shop's pages show has changed: older shelves and pages are thrown away."""
+    Reseller.objects.filter(pk=shop_id).update(revision=F("revision") + 1)
+    hosts.forget()
+
+
+def staff_set(*, schema_name: str, username: str, password: str, is_superuser: bool = True) -> User:
+    """Somebody who signs in to the admin of exactly this schema; an existing account gets the password."""
+    with schema_context(schema_name):
+        user, _created = User.objects.get_or_create(username=username)
+        user.set_password(password)
+        user.is_staff, user.is_superuser = True, is_superuser
+        user.save()
+        return user

@@ -1,0 +1,107 @@
+"""One database with its shops for the whole run; a transaction, or a cleaned shop of its own, for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from django_tenants.utils import get_public_schema_name
+
+from catalog import selectors
+from catalog.listings import shelf
+from catalog.models import Revision
+from fulfillment.suppliers import services as supplier_services
+from fulfillment.suppliers.registry import ADAPTERS
+from payments.gateways.registry import GATEWAYS
+from payments.merchants import services as merchant_services
+from resellers import hosts
+from resellers.models import Reseller
+from resellers.services import operations_open, reseller_open
+from tests.doubles import ScriptedGateway, ScriptedSupplier
+
+OPERATIONS_HOST = "ops.test"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> None:
+    """Two shops and the operations host, opened once; `shop_live` is for tests that really commit."""
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        operations_open(host=OPERATIONS_HOST)
+        Revision.bump()
+        for slug in ("one", "two", "live"):
+            reseller_open(slug=slug, name=f"Shop {slug}", host_names=[f"{slug}.test"])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    """What a process keeps between requests must not outlive a test's rolled-back rows."""
+    hosts.forget()
+    shelf.forget()
+    selectors.forget()
+    merchant_services.forget()
+    supplier_services.forget()
+    yield
+
+
+@pytest.fixture
+def shop(db: None) -> Iterator[Reseller]:
+    """Inside a shop's schema."""
+    found = Reseller.objects.get(slug="one")
+    connection.set_tenant(found)  # type: ignore[attr-defined]
+    yield found
+    connection.set_schema_to_public()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def other_shop(db: None) -> Reseller:
+    """A shop that must not notice anything."""
+    return Reseller.objects.get(slug="two")
+
+
+@pytest.fixture
+def live_shop(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[Reseller]:
+    """Inside a shop whose transactions really commit, for threads and processes; emptied afterwards."""
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        found = Reseller.objects.get(slug="live")
+        connection.set_tenant(found)  # type: ignore[attr-defined]
+        try:
+            yield found
+        finally:
+            _empty(found.schema_name)
+            connection.set_schema_to_public()  # type: ignore[attr-defined]
+
+
+#: What tests write; the rest (shops, hosts, content types, migrations) belongs to the run.
+_WRITTEN = ("orders_", "payments_", "fulfillment_", "listings_", "outbox_", "inbox_", "suppliers_", "merchants_")
+_WRITTEN_CATALOG = ("catalog_category", "catalog_brand", "catalog_product", "catalog_variant")
+
+
+def _empty(schema_name: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT format('%%I.%%I', schemaname, tablename), tablename FROM pg_tables WHERE schemaname IN (%s, %s)",
+            [schema_name, get_public_schema_name()],
+        )
+        tables = [
+            qualified
+            for qualified, table in cursor.fetchall()
+            if table.startswith(_WRITTEN) or table in _WRITTEN_CATALOG
+        ]
+        cursor.execute(f"TRUNCATE {', '.join(tables)}")
+
+
+@pytest.fixture
+def supplier_double() -> Iterator[type[ScriptedSupplier]]:
+    """An adapter that answers as told, under the code `scripted`."""
+    ScriptedSupplier.reset()
+    ADAPTERS["scripted"] = ScriptedSupplier
+    yield ScriptedSupplier
+    del ADAPTERS["scripted"]
+
+
+@pytest.fixture
+def gateway_double() -> Iterator[type[ScriptedGateway]]:
+    """A gateway that answers as told, under the code `scripted`."""
+    ScriptedGateway.reset()
+    GATEWAYS["scripted"] = ScriptedGateway
+    yield ScriptedGateway
+    del GATEWAYS["scripted"]
