@@ -1,12 +1,12 @@
 """What a shopper pays for one variant, decided in one place.
 
-Three amounts in yuan belong to a variant: its *official* price (the publisher's), its *supply* price (what a shop owes the
-platform for it) and, where a supplier has quoted, its live *cost*. A shop adds a markup to the supply price, or names a
-price of its own. The narrowest wish decides: own price, then the rule for the variant, its product, its category, the whole
-shop; a shop without any wish sells at the official price.
+Three amounts in yuan belong to a variant: its *official* price (the publisher's), its *supply* price (what a shop
+owes the platform for it) and, where a supplier has quoted, its live *cost*. A shop adds a markup to the supply price,
+or names a price of its own. The narrowest wish decides: own price, then the rule for the variant, its product, its
+category, the whole shop; a shop without any wish sells at the official price.
 
-No wish reaches below the floor: the supply price, raised to the cost where that is higher. Rounding goes up to the grid of
-the rule, so it never breaks the floor either.
+No wish reaches below the floor: the supply price, raised to the cost where that is higher. Rounding goes up to the
+grid of the rule, so it never breaks the floor either.
 
 >>> rules = Rules(
 ...     shop=PriceRule(Kind.PERCENT, Decimal("4"), Rounding.JIAO),
@@ -77,8 +77,8 @@ _GRIDS: Mapping[Rounding, tuple[Decimal, Decimal]] = {
 class PriceRule:
     """A markup over the supply price: `value` is percent or yuan by `kind`.
 
-    A negative value is a wish to sell below the supply price and ends at the floor. Raises `ValueError` for a value that is
-    not finite.
+    A negative value is a wish to sell below the supply price and ends at the floor. Raises `ValueError` for a value
+    that is not finite.
     """
 
     kind: Kind
@@ -157,9 +157,10 @@ def selling_price(
 ) -> Price:
     """The price of a variant in a shop.
 
-    `variant`, `product` and `category` are ids, the rest are yuan; `cost` is the live cost of the supplier who would be
-    asked first, or None where nobody quoted; `own_price` is the price that the shop's listing names. An own price is kept as
-    it is, without rounding, unless it lies below the floor. Raises `ValueError` for an amount that is negative or not finite.
+    `variant`, `product` and `category` are ids, the rest are yuan; `cost` is the live cost of the supplier who would
+    be asked first, or None where nobody quoted; `own_price` is the price that the shop's listing names. An own price
+    is kept as it is, without rounding, unless it lies below the floor. Raises `ValueError` for an amount that is
+    negative or not finite.
     """
     for amount in (official, supply, cost, own_price):
         if amount is not None and not (amount.is_finite() and amount >= 0):

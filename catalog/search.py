@@ -1,15 +1,15 @@
 """Finding a product by whatever a shopper calls it: its name, a nickname, pinyin, or pinyin initials.
 
-Two halves that meet in one text column. `search_text` writes down, when a product is saved, everything that it may be called;
-`rank` answers queries from such texts and needs nothing else. Only the first half reads Chinese aloud, with pypinyin, which
-is slow to import and therefore imported there.
+Two halves that meet in one text column. `search_text` writes down, when a product is saved, everything that it may be
+called; `rank` answers queries from such texts and needs nothing else. Only the first half reads Chinese aloud, with
+pypinyin, which is slow to import and therefore imported there.
 
 A search text has four paragraphs of one term a line, all folded by `fold`:
 
 1. names: the product's name, English name and aliases;
 2. readings: each Chinese name in full pinyin and in initials (`wangzherongyao`, `wzry`);
-3. tails: names and readings again from each later word or syllable on (`rongyao`, `ry`), because Latin letters are matched
-   where a word or syllable begins, and Chinese anywhere;
+3. tails: names and readings again from each later word or syllable on (`rongyao`, `ry`), because Latin letters are
+   matched where a word or syllable begins, and Chinese anywhere;
 4. context: what tells products apart but names none: brand, category, variants, and their readings.
 """
 
@@ -51,8 +51,11 @@ def words_of(text: str) -> list[str]:
 
 
 def search_text(*, name: str, name_en: str = "", aliases: Iterable[str] = (), context: Iterable[str] = ()) -> str:
-    """Everything a product may be called, to be stored with it. `context` are names of its brand, category and variants."""
-    names, readings, tails, around = [], [], [], []
+    """Everything a product may be called, to be stored with it. `context` names its brand, category and variants."""
+    names: list[str] = []
+    readings: list[str] = []
+    tails: list[str] = []
+    around: list[str] = []
     for text in (name, name_en, *aliases):
         names.append(fold(text))
         tails += _from_each(words_of(text))[1:]
@@ -67,9 +70,9 @@ def search_text(*, name: str, name_en: str = "", aliases: Iterable[str] = (), co
 def rank(query: str, entries: Iterable[tuple[_Id, str]]) -> list[_Id]:
     """The ids of the entries that answer a query, best first; equally good ones keep their order.
 
-    An entry is an id and its `search_text`; give them in order of popularity. Best is a name or reading as typed, then one
-    that begins so, then one that contains it, then all words of the query anywhere, then a name inside a longer query
-    ("爱奇艺会员充值"). A query without a letter or digit finds nothing.
+    An entry is an id and its `search_text`; give them in order of popularity. Best is a name or reading as typed,
+    then one that begins so, then one that contains it, then all words of the query anywhere, then a name inside a
+    longer query ("爱奇艺会员充值"). A query without a letter or digit finds nothing.
     """
     query = query[:MAX_QUERY]
     whole, words = fold(query)[:MAX_QUERY], words_of(query)[:MAX_WORDS]
@@ -81,6 +84,8 @@ def rank(query: str, entries: Iterable[tuple[_Id, str]]) -> list[_Id]:
 
 
 def _tier(whole: str, words: list[str], text: str) -> _Tier | None:
+    if not text:
+        return None
     names, readings, tails, context = (part.split("\n") if part else [] for part in text.split("\n\n"))
     called = names + readings
     if whole in called:

@@ -114,6 +114,10 @@ def test_a_product_without_chinese_has_no_readings():
     assert search_text(name="Roblox") == "roblox\n\n\n\n\n\n"
 
 
+def test_a_product_without_a_search_text_is_passed_over():
+    assert rank("steam", [("new", ""), *SHELF]) == ["steam"]
+
+
 def test_words_end_where_the_script_changes():
     assert words_of("王者60点券 Steam-50ＵＳＤ") == ["王者", "60", "点券", "steam", "50", "usd"]
 
