@@ -1,4 +1,4 @@
-"""The three shops of a demo installation, as data: the house shop and two sub-sites, unlike in brand, focus and price."""
+"""The three shops of a demo installation, as data: the house shop and two sub-sites, each with a focus of its own."""
 
 from dataclasses import dataclass
 from decimal import Decimal
