@@ -61,6 +61,7 @@ class Order(models.Model):
             models.Index(fields=["-created_at"], name="order_newest"),
             models.Index(fields=["contact_digest"], condition=Q(status="pending"), name="order_unpaid_contact"),
             models.Index(fields=["address_digest"], condition=Q(status="pending"), name="order_unpaid_address"),
+            models.Index(fields=["device_digest", "-id"], condition=~Q(device_digest=""), name="order_device"),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
--- migrations 5d9e2482edd9d64046d2e33429f5b4fcd67c2bcc62b53d4a0bf1f171ff397157
+-- migrations 34ef3908ac6246f2d597cc1807c087ffb0b972038f74e01abbd1fb5b5c1df596
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_user (
     id bigint NOT NULL,
@@ -701,6 +701,7 @@ CREATE INDEX listings_listing_variant_id_d8638f5b ON kameng_shop_template.listin
 CREATE INDEX listings_pricerule_category_id_07e4d67e ON kameng_shop_template.listings_pricerule USING btree (category_id);
 CREATE INDEX listings_pricerule_product_id_c54b7156 ON kameng_shop_template.listings_pricerule USING btree (product_id);
 CREATE INDEX listings_pricerule_variant_id_74584bc3 ON kameng_shop_template.listings_pricerule USING btree (variant_id);
+CREATE INDEX order_device ON kameng_shop_template.orders_order USING btree (device_digest, id DESC) WHERE (NOT ((device_digest)::text = ''::text));
 CREATE INDEX order_newest ON kameng_shop_template.orders_order USING btree (created_at DESC);
 CREATE INDEX order_unpaid_address ON kameng_shop_template.orders_order USING btree (address_digest) WHERE ((status)::text = 'pending'::text);
 CREATE INDEX order_unpaid_contact ON kameng_shop_template.orders_order USING btree (contact_digest) WHERE ((status)::text = 'pending'::text);

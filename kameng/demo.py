@@ -1,0 +1,252 @@
+"""The demo: three shops, a full catalogue, two gateways and four suppliers, all of whose other side is the sandbox.
+
+Running it again changes nothing that is right already, so `up` may do so at each start.
+"""
+
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+from django_tenants.utils import get_public_schema_name, schema_context
+
+from catalog import demo as catalogue_data
+from catalog.listings.models import PriceRule
+from catalog.models import Brand, Category, Product, Revision, Variant
+from catalog.search import search_text
+from fulfillment.suppliers.models import StockCode, Supplier, SupplierOffer
+from fulfillment.suppliers.services import availability_refresh, supplier_save
+from fulfillment.suppliers.stock_room import stock_load
+from kameng.sandbox import keys
+from payments.merchants.services import gateway_account_save
+from resellers import demo as shop_data
+from resellers.models import Reseller
+from resellers.services import domain_add, operations_open, reseller_open, shop_touch, staff_set
+
+OWN_STOCK = "own"
+#: Who offers what, best first: supplier and its cost as a share of our supply price.
+DIRECT = (("xinghe", Decimal("0.970")), ("lantian", Decimal("0.982")))
+CODES = (("yunka", Decimal("0.968")), ("baihe", Decimal("0.980")))
+OWN_SHARE = Decimal("0.960")
+#: Code products whose first variant also lies on our own shelf, before any supplier.
+STOCKED_PRODUCTS = 6
+STOCKED_CODES = 50
+BENCH_CODES = 20_000
+
+
+_LOOK = (
+    "name_en", "tagline", "tagline_en", "brand_color", "radius", "logo", "announcement", "announcement_en", "support",
+    "is_house",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LogIn:
+    """Somebody who can sign in to the demo."""
+
+    where: str
+    url: str
+    user: str
+    password: str
+
+
+def seed(*, bench: bool) -> list[LogIn]:
+    """Make the demo, or bring it up to date. The log-ins are also written to `var/demo.json`."""
+    connection.set_schema_to_public()  # type: ignore[attr-defined]
+    sandbox = settings.VAR_DIR / "sandbox"
+    keys.ensure(sandbox)
+    operations_open(host=settings.OPERATIONS_HOST)
+    _catalogue()
+    _suppliers(sandbox / "suppliers")
+    _offers()
+    _stock(bench=bench)
+    availability_refresh()
+    _gateways(sandbox / "gateways")
+    shops = [_shop(wanted) for wanted in shop_data.SHOPS]
+    Revision.bump()
+    return _log_ins(shops)
+
+
+@transaction.atomic
+def _catalogue() -> None:
+    data = catalogue_data.load()
+    categories = _upsert(
+        Category,
+        "slug",
+        (
+            Category(slug=row.slug, name=row.name, name_en=row.name_en, icon=row.icon, position=place)
+            for place, row in enumerate(data.categories)
+        ),
+    )
+    brands = _upsert(Brand, "slug", (Brand(slug=row.slug, name=row.name, name_en=row.name_en) for row in data.brands))
+    category_names = {row.slug: row.name for row in data.categories}
+    brand_names = {row.slug: row.name for row in data.brands}
+    products = _upsert(
+        Product,
+        "slug",
+        (
+            Product(
+                slug=row.slug,
+                category_id=categories[row.category],
+                brand_id=brands[row.brand],
+                kind=row.kind,
+                name=row.name,
+                name_en=row.name_en,
+                icon=row.icon,
+                summary=row.summary,
+                summary_en=row.summary_en,
+                notes=row.notes,
+                notes_en=row.notes_en,
+                account_fields=[field.as_json() for field in row.account_fields],
+                aliases=list(row.aliases),
+                search_text=search_text(
+                    name=row.name,
+                    name_en=row.name_en,
+                    aliases=row.aliases,
+                    context=[category_names[row.category], brand_names[row.brand]],
+                ),
+                position=row.position,
+            )
+            for row in data.products
+        ),
+    )
+    _upsert(
+        Variant,
+        "sku",
+        (
+            Variant(
+                product_id=products[product.slug],
+                sku=row.sku,
+                name=row.name,
+                name_en=row.name_en,
+                note=row.note,
+                note_en=row.note_en,
+                official_price=row.official_price,
+                supply_price=row.supply_price,
+                max_quantity=row.max_quantity,
+                position=place,
+            )
+            for product in data.products
+            for place, row in enumerate(product.variants)
+        ),
+        keep=("cost", "is_available", "is_active"),
+    )
+
+
+def _upsert(model, key, rows, *, keep=()):  # type: ignore[no-untyped-def]
+    """Write rows by their natural key; what an operator may have changed meanwhile (`keep`) stays. Ids by key."""
+    fields = [field.name for field in model._meta.fields if not field.primary_key and field.name not in {key, *keep}]
+    model.objects.bulk_create(rows, update_conflicts=True, unique_fields=[key], update_fields=fields)
+    return dict(model.objects.values_list(key, "pk"))
+
+
+def _suppliers(folder: Path) -> None:
+    names = {"xinghe": "星河直充", "lantian": "蓝田充值", "yunka": "云卡供货", "baihe": "百合卡券"}
+    for code, name in names.items():
+        told = json.loads((folder / f"{code}.json").read_text())
+        supplier_save(
+            code=code, name=name, adapter=told["protocol"], base_url=told["base_url"], config=told["config"]
+        )
+    supplier_save(code=OWN_STOCK, name="自有库存", adapter="stock", base_url="", config={})
+
+
+@transaction.atomic
+def _offers() -> None:
+    suppliers = {supplier.code: supplier for supplier in Supplier.objects.all()}
+    offers = []
+    for variant in Variant.objects.select_related("product"):
+        is_code = variant.product.kind == Product.Kind.CODE
+        for rank, (code, share) in enumerate(CODES if is_code else DIRECT, start=2 if is_code else 1):
+            cost = (variant.supply_price * share).quantize(Decimal("0.0001"))
+            offers.append(
+                SupplierOffer(
+                    supplier=suppliers[code], variant=variant, supplier_sku=variant.sku, cost=cost, rank=rank
+                )
+            )
+    SupplierOffer.objects.bulk_create(offers, ignore_conflicts=True)
+
+
+def _stock(*, bench: bool) -> None:
+    own = Supplier.objects.get(code=OWN_STOCK)
+    products = Product.objects.filter(kind=Product.Kind.CODE).order_by("position")[:STOCKED_PRODUCTS]
+    for place, product in enumerate(products):
+        variant = product.variants.order_by("position").first()
+        if variant is None:
+            continue
+        SupplierOffer.objects.get_or_create(
+            supplier=own,
+            variant=variant,
+            defaults={"supplier_sku": variant.sku, "rank": 1, "cost": variant.supply_price * OWN_SHARE},
+        )
+        wanted = BENCH_CODES if bench and place == 0 else STOCKED_CODES
+        missing = wanted - StockCode.objects.filter(variant=variant, supplier=own, reference="").count()
+        if missing > 0:
+            stock_load(supplier=own, variant=variant, codes=(_demo_code() for _ in range(missing)))
+
+
+def _demo_code() -> str:
+    """A code that looks like one and opens nothing."""
+    alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+    text = "".join(secrets.choice(alphabet) for _ in range(16))
+    return "-".join(text[start : start + 4] for start in range(0, 16, 4))
+
+
+def _gateways(folder: Path) -> None:
+    for position, (gateway, name) in enumerate({"alipay": "支付宝（沙箱）", "wechatpay": "微信支付（沙箱）"}.items()):
+        config = json.loads((folder / f"{gateway}.json").read_text())
+        gateway_account_save(code=gateway, gateway=gateway, config=config, name=name, position=position)
+
+
+def _shop(wanted: shop_data.DemoShop) -> Reseller:
+    shop = Reseller.objects.filter(slug=wanted.slug).first()
+    if shop is None:
+        look = {name: getattr(wanted, name) for name in _LOOK}
+        shop = reseller_open(
+            slug=wanted.slug, name=wanted.name, host_names=wanted.hosts, categories=list(wanted.categories), **look
+        )
+        with schema_context(shop.schema_name):
+            _rules(wanted.rules)
+    for host in wanted.hosts:
+        domain_add(shop=shop, host=host)
+    shop_touch(shop_id=shop.pk)
+    return shop
+
+
+def _rules(rules: Iterable[shop_data.DemoRule]) -> None:
+    categories = dict(Category.objects.values_list("slug", "pk"))
+    variants = dict(Variant.objects.values_list("sku", "pk"))
+    PriceRule.objects.bulk_create(
+        PriceRule(
+            category_id=categories[rule.category] if rule.category else None,
+            variant_id=variants[rule.sku] if rule.sku else None,
+            kind=rule.kind,
+            value=rule.value,
+            rounding=rule.rounding,
+        )
+        for rule in rules
+    )
+
+
+def _log_ins(shops: Iterable[Reseller]) -> list[LogIn]:
+    """Accounts with passwords made once: a demo that is reachable by others must not have known ones."""
+    path = settings.VAR_DIR / "demo.json"
+    known = {entry["url"]: entry for entry in json.loads(path.read_text())} if path.exists() else {}
+    wanted = [("运营台 operations", get_public_schema_name(), settings.OPERATIONS_HOST, "admin", "operator")]
+    wanted += [(f"{shop.name} owner", shop.schema_name, _host(shop), "manage", "owner") for shop in shops]
+    log_ins = []
+    for where, schema_name, host, page, user in wanted:
+        url = f"{settings.PUBLIC_SCHEME}://{host}:{settings.PUBLIC_PORT}/{page}/"
+        password = known[url]["password"] if url in known else secrets.token_urlsafe(9)
+        staff_set(schema_name=schema_name, username=user, password=password)
+        log_ins.append(LogIn(where, url, user, password))
+    path.write_text(json.dumps([vars(entry) for entry in log_ins], ensure_ascii=False, indent=2))
+    path.chmod(0o600)
+    return log_ins
+
+
+def _host(shop: Reseller) -> str:
+    return shop.domains.order_by("-is_primary", "pk").values_list("domain", flat=True)[0]
