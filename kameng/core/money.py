@@ -31,8 +31,9 @@ def parse_yuan(text: str) -> Decimal:
         raise ValueError(f"not an amount: {text[:32]!r}")
     try:
         amount = Decimal(text)
+        rounded = amount.quantize(CENT)
     except InvalidOperation as error:
         raise ValueError(f"not an amount: {text[:32]!r}") from error
-    if amount != amount.quantize(CENT):
+    if amount != rounded:
         raise ValueError(f"more than two decimals: {text[:32]!r}")
-    return amount.quantize(CENT)
+    return rounded

@@ -1,8 +1,9 @@
 """What every payment gateway adapter speaks: plain values in, plain values out, no models, no HTML.
 
 An adapter is a folder `payments/gateways/<code>/` with `gateway.py` (where and how to call) and `transformers.py`
-(their words to ours), and one line in `payments/gateways/registry.py`. It is built from one merchant account's configuration and
-an `HttpClient`, and keeps nothing between calls. Amounts are `Decimal` yuan outside, whatever the provider uses inside.
+(their words to ours), and one line in `payments/gateways/registry.py`. It is built from one merchant account's
+configuration and an `HttpClient`, and keeps nothing between calls. Amounts are `Decimal` yuan outside, whatever the
+provider uses inside.
 """
 
 from collections.abc import Mapping
@@ -81,7 +82,7 @@ class PaymentResult:
 
 @dataclass(frozen=True)
 class RefundRequest:
-    """Return `amount` of `payment` (whose whole is `total`); `refund` is our number and the key against doing it twice."""
+    """Return `amount` of `payment` (whose whole is `total`); `refund`, our number, keeps it from being done twice."""
 
     payment: str
     reference: str

@@ -264,7 +264,7 @@ class WechatpayGateway:
             raise ValueError("a probe with a deliberately wrong signature")
         if headers.get("wechatpay-signature-type", SIGNATURE_TYPE) != SIGNATURE_TYPE:
             raise ValueError(f"the signature is not {SIGNATURE_TYPE}")
-        key = self._keys.get(headers.get("wechatpay-serial", "").upper())
+        key = self._keys.get(_lookup(headers.get("wechatpay-serial", "")))
         if key is None:
             raise ValueError("a serial that is not configured")
         timestamp, nonce = headers.get("wechatpay-timestamp", ""), headers.get("wechatpay-nonce", "")
@@ -293,7 +293,7 @@ def _api_key(config: Mapping[str, object]) -> bytes:
 
 
 def _platform_keys(config: Mapping[str, object]) -> tuple[dict[str, RSAPublicKey], str]:
-    """WeChat Pay's keys by upper-case serial, and the serial to ask for: the public key's or the newest certificate's.
+    """WeChat Pay's keys by serial, and the serial to ask for: the public key's or the newest certificate's.
 
     During the move from certificates to the public key both sign notices, so both may be configured.
     """
@@ -310,16 +310,21 @@ def _platform_keys(config: Mapping[str, object]) -> tuple[dict[str, RSAPublicKey
                 raise ValueError("the certificate has another serial")
         except ValueError as error:
             raise GatewayMisconfigured(f"platform_certificates, {serial}: {error}") from None
-        keys[str(serial).upper()] = key
+        keys[_lookup(str(serial))] = key
         if latest is None or certificate.not_valid_after_utc > latest:
             newest, latest = str(serial).upper(), certificate.not_valid_after_utc
     public_key_id = read_optional_text(config, "public_key_id")
     if public_key_id or read_optional_text(config, "public_key"):
         newest = read_text(config, "public_key_id")
-        keys[newest.upper()] = read_public_key(config, "public_key")
+        keys[_lookup(newest)] = read_public_key(config, "public_key")
     if not keys:
         raise GatewayMisconfigured("neither public_key nor platform_certificates is configured")
     return keys, newest
+
+
+def _lookup(serial: str) -> str:
+    """A serial as our key table has it: tools differ in case and in leading zeros."""
+    return serial.upper().lstrip("0")
 
 
 def _refusal(body: bytes) -> tuple[str, str]:
