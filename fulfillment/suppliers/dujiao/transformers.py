@@ -16,7 +16,7 @@ from fulfillment.suppliers.evidence import Evidence
 from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.replies import Unclear, amount, apologizes, checked_codes, name, nested, whole
 
-SKU = re.compile(r"\d{1,18}")
+SKU = re.compile(r"[1-9][0-9]{0,17}")
 
 PLAIN = frozenset(
     {

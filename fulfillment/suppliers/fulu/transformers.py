@@ -15,8 +15,8 @@ from fulfillment.suppliers.fulu.signing import decrypted
 from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.replies import Unclear, amount, checked_codes, name, whole
 
-PHONE_SKU = re.compile(r"mobile:(\d{1,4})")
-PRODUCT_SKU = re.compile(r"\d{1,18}")
+PHONE_SKU = re.compile(r"mobile:([1-9][0-9]{0,3})")
+PRODUCT_SKU = re.compile(r"[1-9][0-9]{0,17}")
 
 #: Where the answers of the shopper's account form go; the first of a tuple that was asked for is the one charged.
 CHARGED = ("account", "uid", "phone", "email")
