@@ -98,3 +98,8 @@ def may_see(request: HttpRequest, order: Order) -> bool:
     if device and order.device_digest and constant_time_compare(order.device_digest, device_digest(device)):
         return True
     return order.number in _grants(request)
+
+
+def has_proven(request: HttpRequest, order: Order) -> bool:
+    """Whether the contact was proven in this browser within the hour; having placed the order is not enough for codes."""
+    return order.number in _grants(request)

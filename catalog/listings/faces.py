@@ -1,0 +1,174 @@
+"""What templates are told about goods: plain words in the reader's language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from catalog.listings.shelf import Shelf, ShelfProduct, ShelfVariant
+from catalog.selectors import CatalogCategory
+from resellers.context import in_english
+
+#: Choosing among codes may take several; a top-up is one for one account.
+CODE, PHONE, DATA = "code", "phone", "data"
+MINORS = ("topup",)
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryFace:
+    """A shelf."""
+
+    slug: str
+    name: str
+    icon: str
+    products: "tuple[ProductFace, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFace:
+    """A product."""
+
+    slug: str
+    kind: str
+    name: str
+    icon: str
+    summary: str
+    notes: str
+    from_price: Decimal
+    category: CategoryFace
+
+
+@dataclass(frozen=True, slots=True)
+class VariantFace:
+    """A denomination."""
+
+    sku: str
+    name: str
+    note: str
+    price: Decimal
+    official_price: Decimal
+    max_quantity: int
+    available: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFace:
+    """A question of the account form, with what was answered and what is wrong with it."""
+
+    name: str
+    label: str
+    type: str
+    required: bool
+    example: str
+    help_text: str
+    choices: tuple[Mapping[str, str], ...]
+    numeric: bool
+    value: str = ""
+    error: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A short truth about a product, beside its name."""
+
+    icon: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """A product form as somebody filled it in, and what is wrong with it by field (`sku`, `uid`, `contact` …)."""
+
+    sku: str = ""
+    quantity: str = "1"
+    contact: str = ""
+    account: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+def category_face(category: CatalogCategory, products: "tuple[ProductFace, ...]" = ()) -> CategoryFace:
+    """A shelf in the reader's language."""
+    name = (in_english() and category.name_en) or category.name
+    return CategoryFace(category.slug, name, category.icon, products)
+
+
+def categories_of(shelf: Shelf) -> list[CategoryFace]:
+    """All shelves of a shop."""
+    return [category_face(category) for category in shelf.categories]
+
+
+def product_face(product: ShelfProduct, category: CategoryFace) -> ProductFace:
+    """A product in the reader's language."""
+    english = in_english()
+    return ProductFace(
+        slug=product.slug,
+        kind=product.kind,
+        name=(english and product.name_en) or product.name,
+        icon=product.icon,
+        summary=(english and product.summary_en) or product.summary,
+        notes=(english and product.notes_en) or product.notes,
+        from_price=product.from_price,
+        category=category,
+    )
+
+
+def product_faces(shelf: Shelf, products: list[ShelfProduct]) -> list[ProductFace]:
+    """Products with their shelves."""
+    categories = {category.slug: category for category in categories_of(shelf)}
+    return [product_face(product, categories[product.category]) for product in products]
+
+
+def variant_face(variant: ShelfVariant) -> VariantFace:
+    """A denomination in the reader's language."""
+    english = in_english()
+    return VariantFace(
+        sku=variant.sku,
+        name=(english and variant.name_en) or variant.name,
+        note=(english and variant.note_en) or variant.note,
+        price=variant.price,
+        official_price=variant.official_price,
+        max_quantity=variant.max_quantity,
+        available=variant.is_available,
+    )
+
+
+def field_faces(product: ShelfProduct, answers: Answers) -> list[FieldFace]:
+    """The account form in the reader's language."""
+    english = in_english()
+    faces = []
+    for asked in product.account_fields:
+        name = asked["name"]
+        pattern = asked.get("pattern") or ""
+        faces.append(
+            FieldFace(
+                name=name,
+                label=(english and asked.get("label_en")) or asked["label"],
+                type=asked["type"],
+                required=asked.get("required", True),
+                example="" if asked["type"] == "select" else asked.get("example", ""),
+                help_text=(english and asked.get("help_en")) or asked.get("help", ""),
+                choices=tuple(
+                    {"value": choice["value"], "label": (english and choice.get("label_en")) or choice["label"]}
+                    for choice in asked.get("choices") or ()
+                ),
+                numeric=pattern.startswith("[0-9]") and asked["type"] == "text",
+                value=answers.account.get(name, ""),
+                error=answers.errors.get(name, ""),
+            )
+        )
+    return faces
+
+
+def facts_of(product: ShelfProduct) -> list[Fact]:
+    """What is true of every order of this kind."""
+    if product.kind == CODE:
+        first = Fact("key", _("付款后直接出卡密"))
+    elif product.kind in (PHONE, DATA):
+        first = Fact("phone", _("充到手机号，不用登录"))
+    else:
+        first = Fact("user", _("直充到账号，不要密码"))
+    return [first, Fact("shield", _("没到账自动原路退款"))]

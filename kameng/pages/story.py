@@ -1,0 +1,178 @@
+"""What an order's page tells: one state in words, at most four steps, and where the money is. Reads, decides nothing."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from fulfillment.models import Fulfillment
+from kameng.templatetags.shop import money
+from orders.faces import account_summary
+from orders.models import Order, OrderLine
+from orders.words import StateText, state_text
+from payments.models import Payment, Refund
+from payments.views import gateway_name
+
+#: Longer than this without a result is slower than usual, as long as nothing better was measured.
+SLOW_SECONDS = 600
+CODE = "code"
+
+LineStatus = OrderLine.Status
+_UNDER_WAY = {LineStatus.QUEUED, LineStatus.BUYING, LineStatus.VERIFYING, LineStatus.MANUAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A mark on the order's line of time: `done`, `now`, `todo` or `bad`."""
+
+    label: str
+    state: str
+    at: datetime | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFace:
+    """A refund as the page shows it."""
+
+    tone: str
+    label: str
+    amount: Decimal
+    method: str
+    eta: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything the page says about what happened."""
+
+    status: StateText
+    steps: list[Step]
+    refunds: list[RefundFace]
+    version: str
+    waited: int
+    paid_with: str
+    refunded: Decimal
+
+    @property
+    def waited_text(self) -> str:
+        """`2:07`."""
+        return f"{self.waited // 60}:{self.waited % 60:02d}"
+
+
+def order_story(order: Order) -> Story:
+    """The story of an order at this moment, in the reader's language."""
+    lines = list(order.lines.all())
+    payments = list(order.payments.filter(status=Payment.Status.CONFIRMED))
+    refunds = list(Refund.objects.filter(payment__order=order).select_related("payment").order_by("pk"))
+    works = list(Fulfillment.objects.filter(line__order=order))
+    state = display_state(order, lines, works)
+    paid_with = "、".join(dict.fromkeys(gateway_name(payment.gateway) for payment in payments if not payment.is_surplus))
+    status = state_text(state, _facts(order, lines, refunds, paid_with))
+    settled = sum((refund.amount for refund in refunds if refund.status == Refund.Status.SUCCEEDED), Decimal(0))
+    seen = [order.status, state, *(line.status for line in lines), *(f"{refund.pk}{refund.status}" for refund in refunds)]
+    waiting = order.paid_at is not None and any(line.status in _UNDER_WAY for line in lines)
+    return Story(
+        status=status,
+        steps=_steps(order, lines, state),
+        refunds=[_refund_face(refund) for refund in refunds],
+        version=hashlib.sha256("|".join(seen).encode()).hexdigest()[:12],
+        waited=int((timezone.now() - order.paid_at).total_seconds()) if waiting and order.paid_at else 0,
+        paid_with=paid_with,
+        refunded=settled,
+    )
+
+
+def display_state(order: Order, lines: Sequence[OrderLine], works: Sequence[Fulfillment]) -> str:
+    """Which of the states in `orders.words` an order shows."""
+    if order.status == Order.Status.PENDING:
+        return "created" if order.expires_at > timezone.now() else "pay_confirming"
+    if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED, Order.Status.REFUNDED, Order.Status.PARTLY_REFUNDED):
+        return str(order.status)
+    kinds = {line.status for line in lines}
+    if kinds == {LineStatus.DELIVERED}:
+        return "codes_ready" if any(line.kind == CODE for line in lines) else "delivered"
+    for status, state in ((LineStatus.MANUAL, "manual"), (LineStatus.VERIFYING, "verifying")):
+        if status in kinds:
+            return state
+    if LineStatus.DELIVERED in kinds and kinds & _UNDER_WAY:
+        return "partial"
+    if kinds & {LineStatus.FAILED, LineStatus.REFUNDED} and not kinds & _UNDER_WAY:
+        return "failed_refunding"
+    if order.paid_at and timezone.now() - order.paid_at > timedelta(seconds=SLOW_SECONDS):
+        return "delayed"
+    if LineStatus.BUYING in kinds:
+        return "switching" if any(work.attempts > 1 for work in works) else "delivering"
+    return "paid"
+
+
+def _clock(moment: datetime | None) -> str:
+    return localtime(moment).strftime("%H:%M") if moment else ""
+
+
+def _duration(seconds: float) -> str:
+    seconds = max(1, int(seconds))
+    if seconds < 60:
+        return _("%(count)s 秒") % {"count": seconds}
+    return _("%(minutes)s 分 %(seconds)s 秒") % {"minutes": seconds // 60, "seconds": seconds % 60}
+
+
+def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], paid_with: str) -> dict[str, object]:
+    line = lines[0]
+    finished = order.finished_at
+    amount = sum((refund.amount for refund in refunds), Decimal(0))
+    if order.status == Order.Status.PENDING:
+        deadline: datetime | None = order.expires_at
+    else:
+        deadline = order.paid_at + timedelta(seconds=settings.UNKNOWN_LIMIT_SECONDS) if order.paid_at else None
+    return {
+        "name": "" if line.kind == CODE else account_summary(line),
+        "deadline": _clock(deadline),
+        "time": _clock(finished),
+        "duration": _duration((finished - order.paid_at).total_seconds()) if finished and order.paid_at else "",
+        "method": paid_with,
+        "amount": money(amount) if amount else "",
+        "done": sum(found.status == LineStatus.DELIVERED for found in lines),
+        "count": len(lines),
+    }
+
+
+def _steps(order: Order, lines: Sequence[OrderLine], state: str) -> list[Step]:
+    placed = Step(_("已下单"), "done", order.created_at)
+    if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
+        return [placed, Step(_("已取消，没有扣款"), "bad")]
+    if order.paid_at is None:
+        return [placed, Step(_("付款"), "now"), Step(_("到账"), "todo")]
+    paid = Step(_("已付款 %(amount)s") % {"amount": money(order.total)}, "done", order.paid_at)
+    if state in ("failed_refunding", "refunded", "partly_refunded"):
+        returned = state != "failed_refunding"
+        return [
+            placed,
+            paid,
+            Step(_("渠道没有充成"), "bad"),
+            Step(_("已退款") if returned else _("原路退款中"), "done" if returned else "now", order.finished_at),
+        ]
+    is_code = lines[0].kind == CODE
+    done = state in ("delivered", "codes_ready")
+    note = {"switching": _("上一个渠道没有充成，已换一家"), "verifying": _("渠道没有回复，正在核实")}.get(state, "")
+    working = Step(_("出卡中") if is_code else _("渠道处理中"), "done" if done else "now", note=note)
+    end = Step(_("卡密已备好") if is_code else _("已到账"), "done", order.finished_at)
+    return [placed, paid, working, end if done else Step(_("出卡") if is_code else _("到账"), "todo")]
+
+
+def _refund_face(refund: Refund) -> RefundFace:
+    finished = refund.status == Refund.Status.SUCCEEDED
+    if finished:
+        tone, label, eta = "ok", _("已退款"), ""
+    elif refund.status == Refund.Status.FAILED:
+        tone, label, eta = "warn", _("人工处理中"), _("渠道没有退成，客服会处理，钱不会丢")
+    else:
+        tone, label, eta = "info", _("退款中"), _("零钱和余额一般马上到，银行卡 1–3 个工作日")
+    return RefundFace(tone, label, refund.amount, gateway_name(refund.payment.gateway), eta, refund.finished_at)

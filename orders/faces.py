@@ -1,0 +1,116 @@
+"""What templates are told about orders: plain words in the reader's language, with what identifies people masked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from orders.models import Order, OrderLine
+from orders.words import state_text
+from resellers.context import in_english
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A label and a value."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineFace:
+    """One line of an order."""
+
+    icon: str
+    kind: str
+    product_name: str
+    variant_name: str
+    quantity: int
+    price: Decimal
+    official_price: Decimal
+    amount: Decimal
+    account_rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class RecentFace:
+    """An order in a list."""
+
+    number: str
+    icon: str
+    title: str
+    created_at: datetime
+    total: Decimal
+    tone: str
+    badge: str
+
+
+def account_rows(line: OrderLine) -> list[Row]:
+    """Whose account, field by field, in full: the page on which it is checked."""
+    english = in_english()
+    return [
+        Row((english and entry.get("label_en")) or entry["label"], entry.get("shown") or entry["value"])
+        for entry in line.account
+    ]
+
+
+def account_summary(line: OrderLine) -> str:
+    """Whose account in a few characters, masked: `482***375`."""
+    return masked(line.account[0]["value"]) if line.account else ""
+
+
+def masked(value: str) -> str:
+    """Enough to be recognized by its owner, too little for anybody else."""
+    if "@" in value:
+        name, _, host = value.partition("@")
+        return f"{name[:1]}***@{host}"
+    if len(value) <= 4:
+        return value[:1] + "***"
+    keep = 3 if len(value) >= 9 else 2
+    return f"{value[:keep]}{'*' * (len(value) - 2 * keep)}{value[-keep:]}"
+
+
+def masked_contact(order: Order) -> str:
+    """`138****5678`, `n***@example.com`."""
+    contact = order.contact
+    return masked(contact) if "@" in contact else f"{contact[:3]}****{contact[-4:]}"
+
+
+def line_face(line: OrderLine) -> LineFace:
+    """A line in the reader's language."""
+    english = in_english()
+    return LineFace(
+        icon=line.icon,
+        kind=line.kind,
+        product_name=(english and line.product_name_en) or line.product_name,
+        variant_name=(english and line.variant_name_en) or line.variant_name,
+        quantity=line.quantity,
+        price=line.price,
+        official_price=line.official_price,
+        amount=line.amount,
+        account_rows=account_rows(line),
+    )
+
+
+#: The words for an order in a list, where only its own state is looked at.
+_STATE_OF = {
+    Order.Status.PENDING: "created",
+    Order.Status.PAID: "delivering",
+    Order.Status.FULFILLED: "delivered",
+    Order.Status.EXPIRED: "expired",
+    Order.Status.CANCELED: "canceled",
+    Order.Status.REFUNDED: "refunded",
+    Order.Status.PARTLY_REFUNDED: "partly_refunded",
+}
+
+
+def recent_faces(orders: Iterable[Order]) -> list[RecentFace]:
+    """Orders for a list; prefetch their lines."""
+    faces = []
+    for order in orders:
+        line = line_face(order.lines.all()[0])
+        words = state_text(_STATE_OF[Order.Status(order.status)])
+        title = f"{line.product_name} {line.variant_name}"
+        faces.append(RecentFace(order.number, line.icon, title, order.created_at, order.total, words.tone, words.badge))
+    return faces

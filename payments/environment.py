@@ -1,0 +1,73 @@
+"""Which way of paying works in which browser. Pure.
+
+Inside WeChat only its own page calls can pay, and Alipay is blocked; inside Alipay there is no WeChat Pay; a phone's browser opens
+the app by a link; a desktop shows a code to scan (pay.weixin.qq.com: H5 payment is for browsers outside WeChat).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from payments.gateways.base import Channel
+
+_MOBILE = re.compile(r"Mobile|Android|iPhone|iPad|HarmonyOS", re.IGNORECASE)
+
+
+class Environment(StrEnum):
+    """Where the page is open."""
+
+    DESKTOP = "desktop"
+    PHONE = "phone"
+    WECHAT = "wechat"
+    ALIPAY = "alipay"
+
+    @classmethod
+    def of(cls, user_agent: str) -> "Environment":
+        """By what the browser calls itself."""
+        if "MicroMessenger" in user_agent:
+            return cls.WECHAT
+        if "AlipayClient" in user_agent:
+            return cls.ALIPAY
+        return cls.PHONE if _MOBILE.search(user_agent) else cls.DESKTOP
+
+
+@dataclass(frozen=True)
+class Way:
+    """The channel to use, or None with the reason why there is none here."""
+
+    channel: Channel | None
+    note: str | Promise = ""
+    reason: str | Promise = ""
+
+
+_PREFERRED: Mapping[Environment, tuple[Channel, ...]] = {
+    Environment.DESKTOP: (Channel.QR, Channel.PAGE),
+    Environment.PHONE: (Channel.H5, Channel.QR),
+    Environment.WECHAT: (Channel.JSAPI,),
+    Environment.ALIPAY: (Channel.H5, Channel.QR),
+}
+_ELSEWHERE: Mapping[tuple[Environment, str], str | Promise] = {
+    (Environment.WECHAT, "alipay"): _("请点右上角 ··· 在浏览器打开，再用支付宝付款"),
+    (Environment.ALIPAY, "wechatpay"): _("请在浏览器打开，再用微信付款"),
+}
+
+
+def ways_in(environment: Environment, channels: Mapping[str, frozenset[Channel]]) -> dict[str, Way]:
+    """The way for each configured gateway; those that work here come first."""
+    ways = {gateway: _way(environment, gateway, known) for gateway, known in channels.items()}
+    return dict(sorted(ways.items(), key=lambda entry: entry[1].channel is None))
+
+
+def _way(environment: Environment, gateway: str, known: frozenset[Channel]) -> Way:
+    if reason := _ELSEWHERE.get((environment, gateway)):
+        return Way(None, reason=reason)
+    channel = next((wanted for wanted in _PREFERRED[environment] if wanted in known), None)
+    if channel is None and environment == Environment.WECHAT:
+        return Way(None, reason=_("请点右上角 ··· 在浏览器打开，再付款"))
+    if channel is None:
+        return Way(None, reason=_("暂时不能用，请换一种方式"))
+    return Way(channel, note=_("扫码付款") if channel == Channel.QR else _("打开 App 付款"))

@@ -1,0 +1,238 @@
+"""The cashier: how much, by which way, and whether the money has come."""
+
+import io
+import math
+from dataclasses import dataclass
+
+import segno
+from django.db.models.functions import Now
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from catalog.listings.views import page
+from kameng.core.client import client_address
+from kameng.core.ids import normalize
+from kameng.core.problems import Problem
+from orders.exceptions import OrderNotPayable
+from orders.faces import account_summary, line_face
+from orders.models import Order
+from orders.services import order_cancel
+from orders.views import visible_order
+from payments.environment import Environment, Way, ways_in
+from payments.gateways.base import Channel, GatewayMisconfigured
+from payments.merchants.services import accounts_for_shop, gateway_of
+from payments.models import Payment
+from payments.services import OPEN, payment_start, payments_ask_if_due
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The open attempt as the page shows it."""
+
+    payment: str
+    gateway: str
+    gateway_name: str
+    qr: str
+    url: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A tile."""
+
+    code: str
+    name: str
+    available: bool
+    note: str = ""
+    reason: str = ""
+
+
+def gateway_name(code: str) -> str:
+    """A gateway as people call it."""
+    return {"alipay": _("支付宝"), "wechatpay": _("微信支付"), "epay": _("易支付")}.get(code, code)
+
+
+def _ways(request: HttpRequest) -> dict[str, Way]:
+    """How each configured gateway can be paid from the browser that asks."""
+    channels: dict[str, frozenset[Channel]] = {}
+    for account in accounts_for_shop():
+        try:
+            channels[account.gateway] = gateway_of(account).channels
+        except GatewayMisconfigured:
+            channels[account.gateway] = frozenset()
+    return ways_in(Environment.of(request.headers.get("User-Agent", "")), channels)
+
+
+def _methods(ways: dict[str, Way]) -> list[Method]:
+    return [
+        Method(code, gateway_name(code), way.channel is not None, str(way.note), str(way.reason))
+        for code, way in ways.items()
+    ]
+
+
+def _attempt(order: Order) -> Attempt | None:
+    payment = order.payments.filter(status__in=OPEN).exclude(qr="", url="").first()
+    if payment is None:
+        return None
+    return Attempt(payment.number, payment.gateway, gateway_name(payment.gateway), payment.qr, payment.url)
+
+
+def _pay_state(order: Order, *, seconds_left: int, asked: bool = False) -> str:
+    if order.status == Order.Status.CANCELED:
+        return "canceled"
+    if order.status == Order.Status.EXPIRED:
+        return "expired"
+    if order.status != Order.Status.PENDING:
+        return "paid"
+    return "confirming" if seconds_left <= 0 or asked else "waiting"
+
+
+def _seconds_left(order: Order) -> int:
+    """Until the order expires, by the database's clock."""
+    expires_at, now = Order.objects.filter(pk=order.pk).values_list("expires_at", Now()).get()
+    return max(0, math.ceil((expires_at - now).total_seconds()))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def cashier(request: HttpRequest, number: str) -> HttpResponse:
+    """Choose a way to pay; then the code or the button, and waiting."""
+    order = visible_order(request, number)
+    if order is None:
+        return redirect("order", number=normalize(number))
+    if order.status == Order.Status.PENDING and order.checked_at is None:
+        return redirect("confirm", number=order.number)
+    refused = ""
+    if request.method == "POST":
+        try:
+            _start(request, order, request.POST.get("gateway", ""))
+        except OrderNotPayable:
+            return redirect("order", number=order.number)
+        except Problem as problem:
+            refused = str(problem)
+        else:
+            return _see_other("cashier", order)
+    elif order.status not in (Order.Status.PENDING, Order.Status.EXPIRED, Order.Status.CANCELED):
+        return redirect("order", number=order.number)
+    return _cashier_page(request, order, refused)
+
+
+def _start(request: HttpRequest, order: Order, gateway: str) -> Payment:
+    way = _ways(request).get(gateway)
+    channel = way.channel if way is not None and way.channel is not None else ""
+    return payment_start(
+        order=order,
+        shop_id=request.shop.pk,  # type: ignore[attr-defined]
+        gateway=gateway,
+        channel=channel,
+        client_ip=client_address(request),
+        return_url=request.build_absolute_uri(reverse("cashier_return", args=[order.number])),
+    )
+
+
+def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpResponse:
+    line = order.lines.all()[0]
+    left = _seconds_left(order)
+    state = _pay_state(order, seconds_left=left, asked="asked" in request.GET)
+    return page(
+        request,
+        "shop/cashier.html",
+        {
+            "order": order,
+            "line": line_face(line),
+            "account_summary": account_summary(line),
+            "attempt": _attempt(order) if state in ("waiting", "confirming") else None,
+            "methods": _methods(_ways(request)),
+            "pay_state": state,
+            "refused": refused,
+            "seconds_left": left if state == "waiting" else 0,
+            "time_left": f"{left // 60:02d}:{left % 60:02d}",
+        },
+        status=503 if refused else 200,
+    )
+
+
+def _see_other(name: str, order: Order, query: str = "") -> HttpResponse:
+    response = redirect(reverse(name, args=[order.number]) + query)
+    response.status_code = 303
+    return response
+
+
+@require_safe
+@never_cache
+def cashier_status(request: HttpRequest, number: str) -> HttpResponse:
+    """The waiting line of the page, asked for every few seconds; the gateway is asked, too. 204 when nothing changed."""
+    order = visible_order(request, number)
+    if order is None:
+        raise Http404
+    if order.status in (Order.Status.PENDING, Order.Status.EXPIRED, Order.Status.CANCELED):
+        payments_ask_if_due(order=order, actor="cashier")
+        order.refresh_from_db()
+    state = _pay_state(order, seconds_left=_seconds_left(order))
+    if state == "paid":
+        response = HttpResponse(status=204)
+        response["HX-Redirect"] = reverse("order", args=[order.number])
+        return response
+    seen = request.GET.get("seen", "")
+    if state == seen or (state, seen) == ("waiting", "confirming"):
+        return HttpResponse(status=204)
+    return render(request, "shop/_pay_status.html", {"order": order, "pay_state": state})
+
+
+@require_POST
+@never_cache
+def cashier_check(request: HttpRequest, number: str) -> HttpResponse:
+    """ "I have paid": ask the gateway now."""
+    order = visible_order(request, number)
+    if order is None:
+        return redirect("order", number=normalize(number))
+    payments_ask_if_due(order=order, actor="shopper")
+    order.refresh_from_db()
+    if order.status == Order.Status.PENDING:
+        return _see_other("cashier", order, "?asked")
+    return _see_other("order", order)
+
+
+@require_safe
+@never_cache
+def cashier_return(request: HttpRequest, number: str) -> HttpResponse:
+    """Back from the gateway's page. What the address says proves nothing; the gateway is asked."""
+    order = visible_order(request, number)
+    if order is not None and order.status == Order.Status.PENDING:
+        payments_ask_if_due(order=order, actor="return")
+        order.refresh_from_db()
+        if order.status == Order.Status.PENDING:
+            return redirect(reverse("cashier", args=[order.number]) + "?asked")
+    return redirect("order", number=normalize(number))
+
+
+@require_POST
+@never_cache
+def cashier_cancel(request: HttpRequest, number: str) -> HttpResponse:
+    """Give up an unpaid order."""
+    order = visible_order(request, number)
+    if order is not None:
+        try:
+            order_cancel(order_id=order.pk, actor="shopper")
+        except OrderNotPayable:
+            pass  # it was paid or ran out meanwhile; its page says so
+        return _see_other("order", order)
+    return redirect("order", number=normalize(number))
+
+
+@require_safe
+@never_cache
+def cashier_qr(request: HttpRequest, number: str) -> HttpResponse:
+    """The code to scan, black on white whatever the theme."""
+    order = visible_order(request, number)
+    attempt = _attempt(order) if order is not None else None
+    if attempt is None or not attempt.qr:
+        raise Http404
+    drawn = io.BytesIO()
+    segno.make(attempt.qr, error="m", micro=False).save(drawn, kind="png", scale=8, border=2)
+    return HttpResponse(drawn.getvalue(), content_type="image/png")
