@@ -4,6 +4,7 @@ A row is claimed with `SKIP LOCKED`, a lease and a fence that grows with every c
 fence; a handler whose lease ran out may run beside its successor, so handlers are idempotent.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -93,7 +94,11 @@ def claim(*, limit: int = 1, event_id: int | None = None) -> list[Claim]:
         else:
             cursor.execute(_CLAIM.format(which="AND id = %s"), [LEASE_SECONDS, event_id, 1])
         rows = cursor.fetchall()
-    return [Claim(*row) for row in rows]
+    # The driver hands raw cursors JSON as text; only model fields decode it.
+    return [
+        Claim(pk, schema_name, topic, json.loads(payload), fence, attempts)
+        for pk, schema_name, topic, payload, fence, attempts in rows
+    ]
 
 
 def run(claimed: Claim, dispatch: Dispatcher) -> bool:
@@ -102,7 +107,7 @@ def run(claimed: Claim, dispatch: Dispatcher) -> bool:
         again = dispatch(claimed)
     except Exception as error:  # whatever a handler raises, the row must come back
         logger.exception("outbox: %s of %s failed (attempt %d)", claimed.topic, claimed.schema_name, claimed.attempts)
-        _release(claimed, delay=min(2.0**claimed.attempts, LONGEST_WAIT_SECONDS), error=f"{type(error).__name__}: {error}")
+        _release(claimed, delay=_pause(claimed.attempts), error=f"{type(error).__name__}: {error}")
         return False
     if again is None:
         with connection.cursor() as cursor:
@@ -112,6 +117,11 @@ def run(claimed: Claim, dispatch: Dispatcher) -> bool:
     else:
         _release(claimed, delay=again, error="")
     return True
+
+
+def _pause(attempts: int) -> float:
+    """Seconds before the next try: doubled with each failure, up to a limit."""
+    return min(2.0 ** min(attempts, 16), LONGEST_WAIT_SECONDS)
 
 
 def _release(claimed: Claim, *, delay: float, error: str) -> None:
