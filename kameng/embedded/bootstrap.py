@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,14 +25,22 @@ from kameng.embedded.processes import die_with_parent
 VENV = paths.ROOT / ".venv"
 STAMP = VENV / "kameng.json"
 PINNED_UV = Path(__file__).with_name("uv.txt")
+#: When the command was given (seconds since the epoch): the re-executed program counts from there.
+BEGUN = "KAMENG_BEGUN"
 #: What a fresh `.venv` with every group takes, and what any start needs for data and logs; bytes.
 PACKAGES_SPACE = 900 * 1024**2
 START_SPACE = 200 * 1024**2
 #: Commands that need the tools of the `dev` group (browser driver, type checker, …), about half of all that is fetched.
 DEVELOPMENT_COMMANDS = frozenset({"test", "lint", "makemessages", "compilemessages"})
+AUTHORITIES = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),
+    Path("/etc/ssl/cert.pem"),
+)
 NO_NETWORK = re.compile(
-    r"name resolution|dns error|failed to lookup address|connection (refused|reset|timed out)|network is unreachable"
-    r"|connect timeout|tcp connect error|client error \(connect\)|newconnectionerror|no matching distribution",
+    r".*(name resolution|temporary failure resolving|dns error|failed to lookup address|network is unreachable"
+    r"|connection (refused|reset|timed out)|connect timeout|client error \(connect\)|newconnectionerror"
+    r"|no matching distribution).*",
     re.IGNORECASE,
 )
 DISK_FULL = re.compile(r"no space left on device|os error 28|disk quota exceeded", re.IGNORECASE)
@@ -45,6 +54,7 @@ def ensure(command: str) -> None:
     if environment.production(os.environ):
         return
     check_platform()
+    os.environ.setdefault(BEGUN, str(time.time()))
     with clear_errors():
         wanted = needed(command, done=read_stamp(), lock_digest=digest(PINNED_UV, paths.ROOT / "uv.lock"))
         if wanted is not None:
@@ -132,8 +142,8 @@ def make_venv() -> None:
 def run(command: Sequence[str], *, env: dict[str, str] | None = None) -> None:
     """Run an installer quietly. Raises `Refused` with the reason in one line."""
     settings = {
-        # uv looks at its own list of authorities otherwise, and fails behind a company's proxy.
-        "UV_SYSTEM_CERTS": "1",
+        # uv looks at its own list of authorities otherwise, and fails behind a company's proxy. A bare system has none.
+        **({"UV_SYSTEM_CERTS": "1"} if os.environ.get("SSL_CERT_FILE") or any(map(Path.exists, AUTHORITIES)) else {}),
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_PROJECT_ENVIRONMENT": str(VENV),
         "VIRTUAL_ENV": str(VENV),
@@ -155,13 +165,14 @@ def run(command: Sequence[str], *, env: dict[str, str] | None = None) -> None:
 
 def explain(command: Sequence[str], *, output: str) -> str:
     """Say in one line why an installer failed."""
-    name = f"{Path(command[0]).name} {command[1]}" if command[1:2] != ["-m"] else f"python -m {command[2]}"
+    verb = f"-m {command[2]}" if command[1] == "-m" else next(word for word in command[1:] if not word.startswith("-"))
+    name = f"{Path(command[0]).name} {verb}"
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     last = lines[-1] if lines else "it said nothing"
     if DISK_FULL.search(output):
         return f"the disk is full: {name} could not write ({last})"
-    if NO_NETWORK.search(output):
-        return f"no network: {name} could not fetch packages ({last}); for a mirror set UV_DEFAULT_INDEX, PIP_INDEX_URL"
+    if refused := NO_NETWORK.search(output):
+        return f"no network: {name} could not fetch packages ({refused[0].strip()})"
     return f"{name} failed: {last}"
 
 

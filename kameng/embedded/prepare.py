@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -34,7 +33,7 @@ def outdated(database_url: str, *, bench: bool) -> dict[str, Callable[[], str]]:
     everything = _fingerprint(code)
     static = _fingerprint(sorted(path for path in _static_files(code) if path.is_file()))
     lock = _fingerprint([paths.ROOT / "uv.lock"])
-    now = {
+    now: dict[str, Callable[[], str]] = {
         "migrate": lambda: _join(migrations, lock, recorded_migrations(database_url)),
         "seed": lambda: _join(everything, lock, recorded_migrations(database_url), str(bench)),
         "static": lambda: _join(static, lock),
@@ -51,9 +50,7 @@ def outdated(database_url: str, *, bench: bool) -> dict[str, Callable[[], str]]:
 def recorded_migrations(database_url: str) -> str:
     """What the database says was migrated, and when: another database gives another answer. Raises `Refused`."""
     try:
-        connection: Any = psycopg2.connect(
-            urlsplit(database_url)._replace(scheme="postgresql").geturl(), connect_timeout=5
-        )
+        connection = psycopg2.connect(urlsplit(database_url)._replace(scheme="postgresql").geturl(), connect_timeout=5)
     except psycopg2.OperationalError as error:
         raise Refused(f"the database does not answer: {' '.join(str(error).split())}") from error
     try:

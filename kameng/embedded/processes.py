@@ -116,8 +116,9 @@ class Process:
     def explain_exit(self) -> str:
         """One line on why it is gone."""
         code = self.popen.returncode if self.popen is not None else None
-        ended = f"killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
-        last = self.last_lines(1)
+        killed = code is not None and code < 0
+        ended = f"was killed by signal {-(code or 0)}" if killed else f"ended with code {code}"
+        last = [] if killed else self.last_lines(1)
         if DISK_FULL in self.said():
             return f"the disk is full: {self.name} {ended}, see {self.log}"
         return f"{self.name} {ended}{': ' + last[0] if last else ''} ({self.log})"

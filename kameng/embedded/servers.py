@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from kameng.embedded import accounts, environment, paths, processes, storage
-from kameng.embedded.console import report
+from kameng.embedded.console import report, say
 from kameng.embedded.postgres import Postgres
 from kameng.embedded.processes import Process
 from kameng.embedded.valkey import Valkey
 
-STOP_SECONDS = 2.5
+STOP_SECONDS = 4.5
 
 
 class Servers:
@@ -34,6 +34,8 @@ class Servers:
         os.umask(0o022)  # files that are private are made so one by one
         given = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)}
         place = storage.choose(accounts.unprivileged()) if len(given) < 2 else None
+        if place is not None and place.home != paths.var():
+            say(f"  the servers' account may not enter {paths.var()}: their data is in {place.home}")
         started = time.monotonic()
         try:
             for name, part in (("DATABASE_URL", Postgres), ("REDIS_URL", Valkey)):
@@ -56,9 +58,9 @@ class Servers:
         """Let other commands beside this one find the servers (`environment.addresses`)."""
         paths.write_private(environment.servers_file(), json.dumps(self.addresses))
 
-    def stop(self) -> None:
+    def stop(self, *, seconds: float = STOP_SECONDS) -> None:
         """Stop what was started here."""
-        processes.stop(self.processes, seconds=STOP_SECONDS)
+        processes.stop(self.processes, seconds=seconds)
 
 
 @contextmanager

@@ -16,13 +16,14 @@ from io import TextIOWrapper
 from types import FrameType
 
 from kameng.embedded import environment, paths, ports, prepare, processes
-from kameng.embedded.bootstrap import START_SPACE
+from kameng.embedded.bootstrap import BEGUN, START_SPACE
 from kameng.embedded.console import Refused, clear_errors, report, say
 from kameng.embedded.processes import Process, die_with_parent
 from kameng.embedded.servers import Servers
 
 READY_SECONDS = 90
-STOP_SECONDS = 2.0
+PROGRAMS_STOP_SECONDS = 2.0
+STOP_SECONDS = 4.5
 LOOK_SECONDS = 0.2
 #: A process that dies is started again after 1, 2, 4 … seconds; one that has lived for a minute begins at 1 again.
 LONGEST_PAUSE = 30.0
@@ -70,13 +71,15 @@ class Demo:
         self.servers = Servers(durable=True)
         self.programs: list[Process] = []
         self._record = record
-        self._begun = time.monotonic()
+        self._begun = float(os.environ.pop(BEGUN, time.time()))
 
     def start(self) -> None:
         """Start everything and wait until it can be used. Raises `Refused`."""
-        free = shutil.disk_usage(paths.ROOT).free
+        paths.var().mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(paths.var()).free
         if free < START_SPACE:
-            raise Refused(f"the disk is full: {free // 1024**2} MB are free, {START_SPACE // 1024**2} MB are needed")
+            needed = f"{START_SPACE // 1024**2} MB are needed"
+            raise Refused(f"the disk is full: {free // 1024**2} MB are free under {paths.var()}, {needed}")
         ports.demand(self.port, variable="PORT")
         ports.demand(self.sandbox_port, variable="SANDBOX_PORT")
         self._write_record()
@@ -114,9 +117,11 @@ class Demo:
 
     def stop(self) -> None:
         """Programs first, then the servers that they use: at most five seconds."""
+        if not self.servers.processes and not self.programs:
+            return
         started = time.monotonic()
-        processes.stop(self.programs, seconds=STOP_SECONDS)
-        self.servers.stop()
+        processes.stop(self.programs, seconds=PROGRAMS_STOP_SECONDS)
+        self.servers.stop(seconds=STOP_SECONDS - (time.monotonic() - started))
         environment.servers_file().unlink(missing_ok=True)
         say(f"Kameng: stopped in {time.monotonic() - started:.1f} s")
 
@@ -134,8 +139,9 @@ class Demo:
 
     def _prepare(self, env: Mapping[str, str], *, database_url: str) -> None:
         steps = prepare.outdated(database_url, bench=self.bench)
-        for name in prepare.LABELS.keys() - steps.keys():
-            report(f"{prepare.LABELS[name]}: unchanged", 0)
+        for name, label in prepare.LABELS.items():
+            if name not in steps:
+                report(f"{label}: unchanged", 0)
         if not steps:
             return
         log = paths.var() / "log" / "prepare.log"
@@ -170,10 +176,19 @@ class Demo:
         (var / "beat").mkdir(exist_ok=True)
         celery = [python, "-m", "celery", "--app", "kameng.celery"]
         web = [python, "-m", "gunicorn", "--config", "python:kameng.embedded.gunicorn", "kameng.wsgi"]
+        alone = ["--without-mingle", "--without-gossip"]  # there are no other workers to wait for
         commands = {
-            "sandbox": [python, "manage.py", "sandbox"],
+            "sandbox": [
+                python,
+                "-m",
+                "kameng.sandbox",
+                "--port",
+                str(self.sandbox_port),
+                "--folder",
+                str(var / "sandbox"),
+            ],
             "web": [*web, "--bind", f"{ports.LOOPBACK}:{self.port}"],
-            "worker": [*celery, "worker", "--pool", "threads", "--concurrency", "8", "--loglevel", "INFO"],
+            "worker": [*celery, "worker", "--pool", "threads", "--concurrency", "8", *alone, "--loglevel", "INFO"],
             "beat": [*celery, "beat", "--schedule", str(var / "beat" / "schedule"), "--pidfile=", "--loglevel", "INFO"],
         }
         self.programs = [
@@ -238,7 +253,7 @@ class Demo:
         self._record.flush()
 
     def _greet(self) -> None:
-        say(f"\nKameng is up after {time.monotonic() - self._begun:.1f} s. Ctrl-C stops it.\n")
+        say(f"\nKameng is up after {time.time() - self._begun:.1f} s. Ctrl-C stops it.\n")
         for what, host in HOSTS.items():
             say(f"  {what:<16}http://{host}:{self.port}/")
         say(f"  {'operations':<16}http://{OPERATIONS}:{self.port}/admin/")
