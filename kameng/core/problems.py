@@ -8,12 +8,15 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.signals import got_request_exception
+from django.http import Http404, UnreadablePostError
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
+
+from kameng.core.ids import random_id
 
 logger = logging.getLogger(__name__)
 
@@ -21,11 +24,15 @@ StrOrPromise = str | Promise
 
 
 class Problem(Exception):
-    """A refusal. Subclasses set `code` and `status`; `fields` maps a field's name to what is wrong with it."""
+    """A refusal. Subclasses set `code`, `status` and perhaps `headers`.
+
+    `fields` maps a field's name to what is wrong with it; `extra` are further members of the reply.
+    """
 
     code = "refused"
     status = 422
     message: StrOrPromise = _("这个操作无法完成")
+    headers: Mapping[str, str] = {}
 
     def __init__(
         self,
@@ -52,23 +59,98 @@ def problem_response(problem: Problem) -> Response:
     response = Response(body, status=problem.status, content_type="application/problem+json")
     if "retry_after" in problem.extra:
         response["Retry-After"] = str(problem.extra["retry_after"])
+    for name, value in problem.headers.items():
+        response[name] = value
     return response
 
 
-_HTTP_CODES = {400: "malformed", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 415: "not_json", 429: "too_many"}
+class Malformed(Problem):
+    """Not a request that can be read: bad JSON, a broken header, an unreadable cursor."""
+
+    code = "malformed"
+    status = 400
+    message = _("请求的格式不对")
 
 
-def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """Every error of the API in one form; an unexpected one stays an exception, so that it is logged and answered 500."""
+class TooLarge(Problem):
+    """A body that nobody needs to send."""
+
+    code = "too_large"
+    status = 413
+    message = _("请求太大了")
+
+
+class Invalid(Problem):
+    """A request of the right form with wrong values; `fields` say where."""
+
+    code = "invalid"
+    status = 422
+    message = _("有几处需要修改")
+
+
+class NotJson(Problem):
+    """A body of another content type than `application/json`."""
+
+    code = "not_json"
+    status = 415
+    message = _("请求的 Content-Type 必须是 application/json")
+
+
+class NotFound(Problem):
+    """There is no such thing here."""
+
+    code = "not_found"
+    status = 404
+    message = _("没有这个内容")
+
+
+class Internal(Problem):
+    """Our fault. `reference` finds it in the log."""
+
+    code = "internal"
+    status = 500
+    message = _("我们这边出错了，请稍后再试")
+
+
+#: What the framework refuses, as codes and messages of ours.
+_REFUSALS: Mapping[int, tuple[str, StrOrPromise]] = {
+    400: (Malformed.code, Malformed.message),
+    403: ("forbidden", _("没有权限")),
+    404: (NotFound.code, NotFound.message),
+    405: ("method_not_allowed", _("这个地址不支持这种请求方法")),
+    413: (TooLarge.code, TooLarge.message),
+    415: (NotJson.code, NotJson.message),
+    429: ("too_many", _("操作太快了，请稍后再试")),
+}
+
+
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Every error of the API in one form. What nobody foresaw is logged under a reference that the answer names."""
     if isinstance(error, Problem):
         return problem_response(error)
     if isinstance(error, Http404):
-        error = exceptions.NotFound()
-    elif isinstance(error, PermissionDenied):
-        error = exceptions.PermissionDenied()
-    if isinstance(error, exceptions.APIException):
-        problem = Problem(str(error.detail) if isinstance(error.detail, str) else str(error.default_detail))
-        problem.status = error.status_code
-        problem.code = _HTTP_CODES.get(error.status_code, "refused")
-        return problem_response(problem)
-    return None
+        return problem_response(_refusal(404))
+    if isinstance(error, PermissionDenied):
+        return problem_response(_refusal(403))
+    if isinstance(error, RequestDataTooBig):
+        return problem_response(_refusal(413))
+    if isinstance(error, (SuspiciousOperation, UnreadablePostError)):
+        return problem_response(_refusal(400))
+    if isinstance(error, exceptions.APIException) and error.status_code < 500:
+        return problem_response(_refusal(error.status_code))
+    return _internal(error, context)
+
+
+def _refusal(status: int) -> Problem:
+    code, message = _REFUSALS.get(status, (Problem.code, Problem.message))
+    problem = Problem(message)
+    problem.status, problem.code = status, code
+    return problem
+
+
+def _internal(error: Exception, context: Mapping[str, Any]) -> Response:
+    reference = random_id(10)
+    logger.error("api: %s failed, reference %s", type(context.get("view")).__name__, reference, exc_info=error)
+    request = context.get("request")
+    got_request_exception.send(sender=type(context.get("view")), request=getattr(request, "_request", request))
+    return problem_response(Internal(extra={"reference": reference}))

@@ -1,0 +1,76 @@
+"""How often one address, device or order may do something: counters in the cache, in windows of fixed length.
+
+Redis holds nothing that matters: while it is away nothing is limited, and nobody waits for it more than once in a
+while. A window begins at a multiple of its length, so around its edge twice the limit may pass. Each shop counts for
+itself, because the cache's keys begin with the schema; who is counted is stored as a fingerprint only.
+"""
+
+import logging
+import math
+import time
+
+from django.conf import settings
+from django.core.cache import cache
+from django.utils.translation import gettext_lazy as _
+from redis.exceptions import RedisError
+
+from kameng.core.encryption import digest
+from kameng.core.problems import Problem
+
+logger = logging.getLogger(__name__)
+
+
+class TooMany(Problem):
+    """Too often; `retry_after` in seconds says when to come back."""
+
+    code = "too_many"
+    status = 429
+    message = _("操作太快了，请稍后再试")
+
+
+class Counters:
+    """Counts in the cache. A cache that fails is left alone for a while, as if nobody had done anything."""
+
+    def __init__(self, rest_seconds: float = 5) -> None:
+        self.rest_seconds = rest_seconds
+        self.failures = 0
+        self._silent_until = 0.0
+
+    def count(self, key: str, *, seconds: int) -> int:
+        """How often this key was counted in its window, this time included; 0 if nobody knows. Never raises."""
+        if time.monotonic() < self._silent_until:
+            return 0
+        try:
+            if cache.add(key, 1, seconds):
+                return 1
+            return int(cache.incr(key))
+        except ValueError:
+            # The window ended between the two calls.
+            return 1
+        except (RedisError, OSError) as error:
+            self.failures += 1
+            self._silent_until = time.monotonic() + self.rest_seconds
+            logger.warning("limits: the cache is unavailable (%s), so nothing is limited", type(error).__name__)
+            return 0
+
+
+counters = Counters()
+
+
+def allow(scope: str, key: str, *, limit: int, seconds: int) -> int:
+    """Count one more of `scope` by `key`: 0 if it is one of the first `limit` in these `seconds`, else seconds to wait.
+
+    Under `up --bench` it counts, but never refuses.
+    """
+    now = time.time()
+    window = int(now // seconds)
+    counted = counters.count(f"limit:{scope}:{window}:{digest(key, purpose='limit')[:32]}", seconds=seconds + 1)
+    if counted <= limit or settings.BENCH:
+        return 0
+    return max(1, math.ceil((window + 1) * seconds - now))
+
+
+def require(scope: str, key: str, *, limit: int, seconds: int) -> None:
+    """The same as a refusal. Raises `TooMany`."""
+    if retry_after := allow(scope, key, limit=limit, seconds=seconds):
+        raise TooMany(extra={"retry_after": retry_after})
