@@ -132,6 +132,10 @@ def test_a_cost_above_the_supply_price_raises_the_floor_and_what_the_shop_owes()
     assert (price.amount, price.supply, price.raised) == (Decimal("60.02"), Decimal("60.02"), True)
 
 
+def test_a_markup_counts_from_a_cost_above_the_supply_price():
+    assert price_of(Rules(shop=fixed("1")), cost="60.00").amount == Decimal("61.00")
+
+
 def test_a_cost_below_the_supply_price_changes_nothing():
     assert price_of(Rules(shop=fixed("1")), cost="40.1234") == price_of(Rules(shop=fixed("1")))
 

@@ -99,6 +99,11 @@ def test_only_the_beginning_of_a_query_is_read():
     assert found(padded) == ["hok"]
     assert time.perf_counter() - started < 0.2
     assert found("\ufdfa" * 10_000) == []
+    assert found("王者" + " " * MAX_QUERY + "不存在") == ["hok"]
+
+
+def test_folding_leaves_only_letters_and_digits_in_one_form():
+    assert fold(" ＨＯＫ・Ｃafé-№7 ") == "hokcafeno7"
 
 
 def test_queries_do_not_load_pypinyin():
