@@ -226,10 +226,15 @@ class AlipayGateway:
     def _call(
         self, method: str, content: dict[str, object], *, unsigned: type[GatewayError], notify_url: str = ""
     ) -> dict[str, object]:
-        """Ask, verify, and return the node of a success; `unsigned` is what an error without a signature means."""
-        body = urlencode(self._parameters(method, content, notify_url=notify_url)).encode("ascii")
+        """Ask, verify, and return the node of a success; `unsigned` is what an error without a signature means.
+
+        As the official SDKs do: what is common to all calls goes into the URL, where the gateway finds the charset
+        before it reads the body; the content goes into the body.
+        """
+        parameters = self._parameters(method, content, notify_url=notify_url)
+        body = urlencode({"biz_content": parameters.pop("biz_content")}).encode("ascii")
         try:
-            reply = self._http.request("POST", f"{self._url}?charset={CHARSET}", headers=_HEADERS, body=body)
+            reply = self._http.request("POST", f"{self._url}?{urlencode(parameters)}", headers=_HEADERS, body=body)
         except NothingSent as error:
             raise GatewayUnavailable(f"{method}: {error}") from error
         except NoAnswer as error:

@@ -27,7 +27,8 @@ REFUND = "RF4T8HRB5NVC3DFGJKM7Q2M9"
 def payload(gateway: str, name: str) -> dict[str, Any]:
     """A document as the gateway sends it, kept beside its adapter."""
     path = Path(payments.gateways.__path__[0]) / gateway / "payloads" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
 
 
 def new_key() -> rsa.RSAPrivateKey:
@@ -60,8 +61,10 @@ class AlipayPlatform:
     requests: list[dict[str, str]] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        parameters = dict(parse_qsl(request.content.decode("ascii"), keep_blank_values=True, strict_parsing=True))
-        assert request.url.params["charset"] == "utf-8"
+        assert request.headers["content-type"] == "application/x-www-form-urlencoded;charset=utf-8"
+        given = f"{request.url.query.decode()}&{request.content.decode('ascii')}"
+        parameters = dict(parse_qsl(given, keep_blank_values=True, strict_parsing=True))
+        assert len(parameters) == given.count("=")
         self.check(parameters)
         self.requests.append(parameters)
         return self.answers[parameters["method"]](parameters)
@@ -143,12 +146,11 @@ class WechatpayPlatform:
         if plaintext is None:
             plaintext = json.dumps(captured["resource"], ensure_ascii=False).encode()
         sealed = AESGCM((api_key or self.api_key).encode()).encrypt(nonce.encode(), plaintext, associated.encode())
-        return captured["envelope"] | {
-            "resource": {
-                "original_type": captured["original_type"],
-                "algorithm": "AEAD_AES_256_GCM",
-                "ciphertext": base64.b64encode(sealed).decode(),
-                "associated_data": associated,
-                "nonce": nonce,
-            }
+        resource = {
+            "original_type": captured["original_type"],
+            "algorithm": "AEAD_AES_256_GCM",
+            "ciphertext": base64.b64encode(sealed).decode(),
+            "associated_data": associated,
+            "nonce": nonce,
         }
+        return {**captured["envelope"], "resource": resource}
