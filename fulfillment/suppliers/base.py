@@ -1,8 +1,8 @@
 """What every supplier adapter speaks: plain values in, plain values out, no models.
 
 An adapter is a folder `fulfillment/suppliers/<code>/` with `adapter.py` (where and how to call) and `transformers.py`
-(their words to ours), and one line in `fulfillment/suppliers/registry.py`. An adapter decides nothing: it says which of these
-ends a call had. Whatever it cannot place for certain is `UNKNOWN`.
+(their words to ours), and one line in `fulfillment/suppliers/registry.py`. An adapter decides nothing: it says which of
+these ends a call had. Whatever it cannot place for certain is `UNKNOWN`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +46,7 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of one call. `items` are codes in clear and must never be logged; `evidence` is safe to store and show."""
+    """The end of one call. `items` are codes in clear, never to be logged; `evidence` is safe to store and show."""
 
     kind: OutcomeKind
     items: tuple[str, ...] = field(default=(), repr=False)
@@ -67,6 +67,7 @@ class Attempt:
     sku: str
     quantity: int
     account: Mapping[str, str]
+    #: The most that the whole attempt may cost us, in yuan.
     max_cost: Decimal | None
     callback_url: str
     supplier_reference: str = ""
@@ -93,7 +94,7 @@ class SupplierMisconfigured(Exception):
 
 
 class StockRoom(Protocol):
-    """Our own shelf, for the adapter that sells from it: gives codes to a reference, the same ones however often asked."""
+    """Our own shelf, for the adapter that sells from it: gives a reference the same codes however often it asks."""
 
     def take(self, *, reference: str, sku: str, quantity: int) -> Sequence[str] | None:
         """Codes for the reference, or None if there are too few."""
@@ -114,13 +115,13 @@ class Connection:
 
 
 class SupplierAdapter(Protocol):
-    """One supplier protocol over one connection. Calls never raise for what the other side did: they return an `Outcome`."""
+    """One supplier protocol over one connection. What the other side does is returned as an `Outcome`, never raised."""
 
     code: ClassVar[str]
     name: ClassVar[str]
     capabilities: ClassVar[frozenset[Capability]]
     required_config: ClassVar[frozenset[str]]
-    #: Seconds after submitting before "no such order" may be believed .
+    #: Seconds after submitting before "no such order" may be believed.
     not_found_grace: ClassVar[int]
 
     def __init__(self, connection: Connection, http: HttpClient) -> None:

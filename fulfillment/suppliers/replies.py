@@ -99,6 +99,13 @@ def whole(value: object) -> int | None:
     return None
 
 
+def sku_as_sent(sku: str) -> int | str | None:
+    """A supplier's sku as its JSON wants it: a number where it is one, otherwise text; None for what cannot be one."""
+    if re.fullmatch(r"[1-9][0-9]{0,17}", sku):
+        return int(sku)
+    return sku if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", sku) else None
+
+
 def amount(value: object) -> Decimal | None:
     """A price in yuan, at least zero; None for anything that is not one. A missing price is never zero."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):

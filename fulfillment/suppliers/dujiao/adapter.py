@@ -22,7 +22,7 @@ from fulfillment.suppliers.dujiao import transformers
 from fulfillment.suppliers.dujiao.signing import TOLERANCE, signature
 from fulfillment.suppliers.evidence import Evidence
 from fulfillment.suppliers.reasons import Reason
-from fulfillment.suppliers.replies import Unclear, amount, json_object, name
+from fulfillment.suppliers.replies import Unclear, amount, json_object, name, sku_as_sent
 from kameng.core.http import HttpClient
 
 API = "/api/v1/upstream"
@@ -63,7 +63,7 @@ class DujiaoAdapter:
 
     def submit(self, attempt: Attempt) -> Outcome:
         """Order with `POST /orders`, paid from our wallet there and served later."""
-        if not transformers.SKU.fullmatch(attempt.sku):
+        if sku_as_sent(attempt.sku) is None:
             return Outcome(OutcomeKind.NOT_SENT, code=Reason.BAD_SKU)
         return self._post_order(attempt, buying=True)
 
@@ -71,7 +71,7 @@ class DujiaoAdapter:
         """Ask with `GET /orders/:id`; without their number repeat ours, and then ask."""
         if attempt.supplier_reference:
             return self._get_order(attempt, attempt.supplier_reference, self._evidence(attempt))
-        if not transformers.SKU.fullmatch(attempt.sku):
+        if sku_as_sent(attempt.sku) is None:
             return Outcome(OutcomeKind.UNKNOWN, code=Reason.BAD_SKU)
         return self._post_order(attempt, buying=False)
 

@@ -14,9 +14,7 @@ from decimal import Decimal
 from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind
 from fulfillment.suppliers.evidence import Evidence
 from fulfillment.suppliers.reasons import Reason
-from fulfillment.suppliers.replies import Unclear, amount, apologizes, checked_codes, name, nested, whole
-
-SKU = re.compile(r"[1-9][0-9]{0,17}")
+from fulfillment.suppliers.replies import Unclear, amount, apologizes, checked_codes, name, nested, sku_as_sent
 
 PLAIN = frozenset(
     {
@@ -67,7 +65,7 @@ class Order:
 def order_request(attempt: Attempt) -> dict[str, object]:
     """The body that buys the attempt; `manual_form_data` is what a manually served product asks the buyer."""
     body: dict[str, object] = {
-        "sku_id": int(attempt.sku),
+        "sku_id": sku_as_sent(attempt.sku),
         "quantity": attempt.quantity,
         "downstream_order_no": attempt.reference,
         "trace_id": attempt.reference,
@@ -97,9 +95,7 @@ def check_items(fields: Mapping[str, object], attempt: Attempt) -> None:
         return
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise Unclear(Reason.MISSING_FIELDS)
-    if [(whole(item.get("sku_id")), whole(item.get("quantity"))) for item in items] != [
-        (int(attempt.sku), attempt.quantity)
-    ]:
+    if [(item.get("sku_id"), item.get("quantity")) for item in items] != [(sku_as_sent(attempt.sku), attempt.quantity)]:
         raise Unclear(Reason.OTHER_ORDER)
 
 

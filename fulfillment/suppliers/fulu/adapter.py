@@ -92,7 +92,7 @@ class FuluAdapter:
         eliminates = why in transformers.ELIMINATING
         return _unknown(why or Reason.UNKNOWN_CODE, evidence, message=message, eliminates=eliminates)
 
-    def cancel(self, attempt: Attempt) -> Outcome:  # noqa: ARG002 - the protocol knows no such call
+    def cancel(self, attempt: Attempt) -> Outcome:
         """Fulu takes nothing back."""
         return Outcome(OutcomeKind.UNKNOWN, code=Reason.NOT_SUPPORTED)
 
@@ -108,7 +108,7 @@ class FuluAdapter:
             return None
         return amount(result.get("balance")) if result is not None else None
 
-    def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:  # noqa: ARG002
+    def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
         """Read a notice. It carries no outcome, because its signature fixes none. Raises `CallbackRefused`."""
         try:
             fields = json_object(body)

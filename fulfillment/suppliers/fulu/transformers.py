@@ -13,10 +13,9 @@ from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind
 from fulfillment.suppliers.evidence import Evidence
 from fulfillment.suppliers.fulu.signing import decrypted
 from fulfillment.suppliers.reasons import Reason
-from fulfillment.suppliers.replies import Unclear, amount, checked_codes, name, whole
+from fulfillment.suppliers.replies import Unclear, amount, checked_codes, name, sku_as_sent, whole
 
 PHONE_SKU = re.compile(r"mobile:([1-9][0-9]{0,3})")
-PRODUCT_SKU = re.compile(r"[1-9][0-9]{0,17}")
 
 #: Where the answers of the shopper's account form go; the first of a tuple that was asked for is the one charged.
 CHARGED = ("account", "uid", "phone", "email")
@@ -64,14 +63,17 @@ REFUSALS: tuple[tuple[re.Pattern[str], Reason], ...] = (
     (re.compile("库存不足|无库存|没有库存|缺货|断货|售罄"), Reason.OUT_OF_STOCK),
     (re.compile("(商品|产品).{0,6}(不存在|已?下架|停售|不可售|维护|暂停|未上架|未授权)"), Reason.PRODUCT_UNAVAILABLE),
     (
-        re.compile("(销售价|售价|价格|进价|成本).{0,8}(低于|高于|小于|大于|变动|不符)|亏本|亏损"),
+        re.compile("(销售价|售价|价格|进价|进货价|供货价|成本).{0,8}(低于|高于|小于|大于|变动|不符)|亏本|亏损"),
         Reason.PRICE_ABOVE_LIMIT,
     ),
     (
-        re.compile("(账号|帐号|号码|手机号|区服|充值账户).{0,6}(错误|有误|不存在|不正确|无效|格式|不支持)"),
+        re.compile("(账号|帐号|号码|手机号|区服|充值账户).{0,6}(错误|有误|不存在|不正确|无效|格式|不支持|不符合)"),
         Reason.BAD_ACCOUNT,
     ),
-    (re.compile("参数.{0,8}(错误|有误|缺失|不正确|不合法|无效)|不能为空|必填"), Reason.BAD_REQUEST),
+    (
+        re.compile("参数.{0,8}(错误|有误|缺失|不正确|不合法|无效)|缺少参数|不能为空|必填|[a-z]_?[a-z]+(无效|格式错误)"),
+        Reason.BAD_REQUEST,
+    ),
 )
 ELIMINATING = frozenset({Reason.NO_BALANCE, Reason.BAD_CREDENTIALS})
 
@@ -98,7 +100,7 @@ def order_request(attempt: Attempt) -> tuple[str, dict[str, object]]:
     """Method and `biz_content` that buy the attempt. Raises `Unsendable`.
 
     The supplier sku chooses the method: `mobile:50` is phone credit of 50 yuan (`fulu.order.mobile.add`, which knows
-    face values and no products), digits are a product number: `fulu.order.card.add` where codes are wanted, otherwise
+    face values and no products); any other is a product: `fulu.order.card.add` where codes are wanted, otherwise
     `fulu.order.direct.add`. `customer_price` is the most that a unit may cost us; Fulu refuses a price above it.
     """
     biz: dict[str, object] = {"customer_order_no": attempt.reference}
@@ -112,9 +114,10 @@ def order_request(attempt: Attempt) -> tuple[str, dict[str, object]]:
             raise Unsendable(Reason.MISSING_ACCOUNT)
         biz |= {"charge_phone": phone, "charge_value": int(phone_credit[1]) * attempt.quantity}
         return "fulu.order.mobile.add", biz | _limit(attempt, units=1)
-    if not PRODUCT_SKU.fullmatch(attempt.sku):
+    product = sku_as_sent(attempt.sku)
+    if product is None:
         raise Unsendable(Reason.BAD_SKU)
-    biz |= {"product_id": int(attempt.sku), "buy_num": attempt.quantity} | _limit(attempt, units=attempt.quantity)
+    biz |= {"product_id": product, "buy_num": attempt.quantity} | _limit(attempt, units=attempt.quantity)
     if attempt.wants_codes:
         return "fulu.order.card.add", biz
     charged = next((key for key in ("charge_account", *CHARGED) if key in account), None)
@@ -145,14 +148,15 @@ def refusal(code: int, message: str) -> Reason | None:
 
 
 def order_of(result: Mapping[str, object], attempt: Attempt) -> Order:
-    """The order in a result. Raises `Unclear` if it is not the attempt's."""
+    """The order in a result; `order_price` is for one piece. Raises `Unclear` if it is not the attempt's."""
     reference = name(result, "order_id")
     if name(result, "customer_order_no") != attempt.reference or len(reference) > 64:
         raise Unclear(Reason.OTHER_ORDER)
     bought = whole(result.get("buy_num"))
     if not PHONE_SKU.fullmatch(attempt.sku):
-        product = whole(result.get("product_id"))
-        if (product is not None and str(product) != attempt.sku) or (bought is not None and bought != attempt.quantity):
+        product, wanted = whole(result.get("product_id")), sku_as_sent(attempt.sku)
+        other = isinstance(wanted, int) and product is not None and product != wanted
+        if other or (bought is not None and bought != attempt.quantity):
             raise Unclear(Reason.OTHER_ORDER)
     price = amount(result.get("order_price"))
     cost = price * (bought or 1) if price is not None else None

@@ -32,7 +32,7 @@ class StockAdapter:
     #: What the shelf gave is in our own database: nothing there means nothing given.
     not_found_grace: ClassVar[int] = 0
 
-    def __init__(self, connection: Connection, http: HttpClient) -> None:  # noqa: ARG002 - every adapter is given one
+    def __init__(self, connection: Connection, http: HttpClient) -> None:
         """Raises `SupplierMisconfigured` without a stock room."""
         if connection.stock_room is None:
             raise SupplierMisconfigured(f"{connection.supplier}: no stock room")
@@ -55,7 +55,7 @@ class StockAdapter:
             return Outcome(OutcomeKind.NOT_FOUND, code=Reason.NO_SUCH_ORDER)
         return self._given(attempt, codes)
 
-    def cancel(self, attempt: Attempt) -> Outcome:  # noqa: ARG002 - codes that left the shelf do not go back
+    def cancel(self, attempt: Attempt) -> Outcome:
         """A code that somebody may have seen is not put back."""
         return Outcome(OutcomeKind.UNKNOWN, code=Reason.NOT_SUPPORTED)
 
@@ -63,11 +63,11 @@ class StockAdapter:
         """We owe ourselves nothing."""
         return None
 
-    def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:  # noqa: ARG002
+    def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
         """Nobody calls back. Raises `CallbackRefused`."""
         raise CallbackRefused("no callbacks")
 
-    def callback_reply(self, *, accepted: bool) -> tuple[int, str, bytes]:  # noqa: ARG002
+    def callback_reply(self, *, accepted: bool) -> tuple[int, str, bytes]:
         """Nothing here to call."""
         return 404, "text/plain", b""
 

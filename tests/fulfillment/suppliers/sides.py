@@ -75,11 +75,16 @@ def answer(fields: Mapping[str, Any], status: int = 200) -> Answer:
 class FuluSide:
     """The published test application; its secret also opens the published test cards."""
 
-    name = "fulu"
     key: ClassVar[str] = "i4esv1l+76l/7NQCL3QudG90Fq+YgVfFGJAWgT+7qO1Bm9o/adG/1iwO2qXsAXNB"
     secret: ClassVar[str] = "0a091b3aa4324435aab703142518a8f7"
-    secrets = (key, secret)
-    account = {"uid": "482019375", "zone": "微信区安卓", "server": "手Q一百二十区", "role": "常山赵子龙"}
+    name: str = "fulu"
+    secrets: tuple[str, ...] = (key, secret)
+    account: Mapping[str, str] = {
+        "uid": "482019375",
+        "zone": "微信区安卓",
+        "server": "手Q一百二十区",
+        "role": "常山赵子龙",
+    }
     order_id = "22113019210922951925"
 
     def adapter(self, url: str, http: HttpClient) -> SupplierAdapter:
@@ -166,11 +171,11 @@ class FuluSide:
 class DujiaoSide:
     """A shop that sells to ours."""
 
-    name = "dujiao"
     key: ClassVar[str] = "dj_5c1e8f0a7b2d4c6e9f3a"
     secret: ClassVar[str] = "9d2f4b6a8c0e1f3d5b7a9c2e4f6d8b0a1c3e5f7d9b2a4c6e"
-    secrets = (key, secret)
-    account = {"account": "kameng.buyer@example.com", "phone": PHONE}
+    name: str = "dujiao"
+    secrets: tuple[str, ...] = (key, secret)
+    account: Mapping[str, str] = {"account": "kameng.buyer@example.com", "phone": PHONE}
     order_id = "101"
 
     def adapter(self, url: str, http: HttpClient) -> SupplierAdapter:
@@ -239,4 +244,5 @@ class DujiaoSide:
         return self.told("order_completed", order_id=102)
 
 
-SIDES: tuple[Side, ...] = (FuluSide(), DujiaoSide())
+FULU, DUJIAO = FuluSide(), DujiaoSide()
+SIDES: tuple[Side, Side] = (FULU, DUJIAO)

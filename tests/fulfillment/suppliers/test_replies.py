@@ -13,7 +13,16 @@ from fulfillment.suppliers.base import Connection, Outcome, OutcomeKind, Supplie
 from fulfillment.suppliers.evidence import LIMIT, Evidence, masked, scrubbed
 from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.registry import ADAPTERS, adapter_class
-from fulfillment.suppliers.replies import Unclear, amount, checked_codes, is_placeholder, json_object, name, whole
+from fulfillment.suppliers.replies import (
+    Unclear,
+    amount,
+    checked_codes,
+    is_placeholder,
+    json_object,
+    name,
+    sku_as_sent,
+    whole,
+)
 from kameng.core.http import HttpClient, Reply
 from tests.fulfillment.suppliers.sides import CODES, SIDES, FuluSide, Side, payload
 
@@ -166,6 +175,15 @@ def test_what_is_no_amount_is_none_and_never_zero(text: object) -> None:
 )
 def test_whole_numbers_are_read(text: object, value: int | None) -> None:
     assert whole(text) == value
+
+
+@pytest.mark.parametrize(
+    ("sku", "sent"),
+    [("101", 101), ("hok-60", "hok-60"), ("007", "007"), ("9" * 19, "9" * 19), ("0", "0"), ("a b", None), ("１", None)],
+)
+def test_a_sku_is_sent_as_the_number_it_is(sku: str, sent: object) -> None:
+    assert sku_as_sent(sku) == sent
+    assert type(sku_as_sent(sku)) is type(sent)
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", True, 1.5, [], {}])
