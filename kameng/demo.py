@@ -107,7 +107,9 @@ def _catalogue() -> None:
                     name=row.name,
                     name_en=row.name_en,
                     aliases=row.aliases,
-                    context=[category_names[row.category], brand_names[row.brand]],
+                    context=[
+                        category_names[row.category], brand_names[row.brand], *(variant.name for variant in row.variants)
+                    ],  # fmt: skip
                 ),
                 position=row.position,
             )

@@ -1,4 +1,4 @@
-"""The web server's entry."""
+"""The web server's entry: pages that are kept first, then Django."""
 
 import os
 
@@ -6,4 +6,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.settings.base")
 
-application = get_wsgi_application()
+django_application = get_wsgi_application()
+
+from catalog.listings.pages_kept import serve_kept  # noqa: E402 -- needs the apps to be loaded
+
+application = serve_kept(django_application)

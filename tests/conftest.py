@@ -7,7 +7,7 @@ from django.db import connection
 from django_tenants.utils import get_public_schema_name
 
 from catalog import selectors
-from catalog.listings import shelf
+from catalog.listings import pages_kept, shelf
 from catalog.models import Revision
 from fulfillment.suppliers import services as supplier_services
 from fulfillment.suppliers.registry import ADAPTERS
@@ -36,6 +36,7 @@ def _nothing_remembered() -> Iterator[None]:
     """What a process keeps between requests must not outlive a test's rolled-back rows."""
     hosts.forget()
     shelf.forget()
+    pages_kept.forget()
     selectors.forget()
     merchant_services.forget()
     supplier_services.forget()

@@ -106,12 +106,28 @@ def shelf_now(shop: Reseller) -> tuple[Shelf, Revisions]:
         built = known[1]
     else:
         built = _build(shop, catalog(revision=current.catalog), (current.catalog, current.shop))
+    _remember(shop, built)
+    return built, current
+
+
+def _remember(shop: Reseller, built: Shelf) -> None:
     with _lock:
         _shelves[shop.pk] = (time.monotonic(), built)
         _shelves.move_to_end(shop.pk)
         while len(_shelves) > REMEMBERED_SHELVES:
             _shelves.popitem(last=False)
-    return built, current
+
+
+def key_now(shop: Reseller) -> tuple[int, int]:
+    """The numbers of the current shelf, at most a second old: what is drawn from it is current as long as they are."""
+    known = _shelves.get(shop.pk)
+    if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
+        return known[1].key
+    current = revisions(shop_id=shop.pk)
+    key = (current.catalog, current.shop)
+    if known is not None and known[1].key == key:
+        _remember(shop, known[1])
+    return key
 
 
 def forget() -> None:

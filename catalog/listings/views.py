@@ -22,6 +22,7 @@ from catalog.listings.faces import (
     product_faces,
     variant_face,
 )
+from catalog.listings.pages_kept import kept
 from catalog.listings.shelf import Shelf, ShelfProduct, shelf
 
 POPULAR = 12
@@ -45,6 +46,7 @@ def page(
 
 
 @require_safe
+@kept
 def home(request: HttpRequest) -> HttpResponse:
     """What there is to top up."""
     on_sale = shelf(request.shop)  # type: ignore[attr-defined]
@@ -68,6 +70,7 @@ def _quick_topup(on_sale: Shelf) -> dict[str, Any] | None:
 
 
 @require_safe
+@kept
 def categories(request: HttpRequest) -> HttpResponse:
     """All shelves with the first things on each."""
     on_sale = shelf(request.shop)  # type: ignore[attr-defined]
@@ -79,6 +82,7 @@ def categories(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@kept
 def category(request: HttpRequest, slug: str) -> HttpResponse:
     """One shelf, by popularity or by price."""
     on_sale = shelf(request.shop)  # type: ignore[attr-defined]
@@ -112,6 +116,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@kept
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     """A product and its form; `sku` and `phone` in the address choose and fill in."""
     on_sale = shelf(request.shop)  # type: ignore[attr-defined]
@@ -173,12 +178,14 @@ def _error_list(answers: Answers, messages: tuple[str, ...]) -> list[dict[str, s
 
 
 @require_safe
+@kept
 def help_page(request: HttpRequest) -> HttpResponse:
     """Answers, and how to reach a person."""
     return page(request, "shop/help.html")
 
 
 @require_safe
+@kept
 def legal(request: HttpRequest, doc: str) -> HttpResponse:
     """Refund rules, minors, privacy, terms."""
     if doc not in LEGAL:

@@ -83,6 +83,7 @@ FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 WSGI_APPLICATION = "kameng.wsgi.application"
 
 MIDDLEWARE = [
+    "catalog.listings.pages_kept.KeepPagesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "resellers.middleware.ShopMiddleware",
@@ -175,12 +176,32 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "kameng.core.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "LIST_SERIALIZER_ERRORS_AS_DICT": True,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Kameng shop API",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "orderToken": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Authorization",
+                "description": "`Order <token>`, with the token that placing the order returned.",
+            }
+        }
+    },
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ProductKind": "catalog.models.Product.Kind",
+        "OrderStatus": "orders.models.Order.Status",
+        "LineStatus": "orders.models.OrderLine.Status",
+        "PaymentStatus": "payments.models.Payment.Status",
+        "RefundStatus": "payments.models.Refund.Status",
+    },
 }
 
 # --- what the product promises -------------------------------------------------------------------------------------------------------
@@ -192,6 +213,8 @@ UNPAID_ORDERS_PER_CONTACT = 1_000_000 if BENCH else env.int("UNPAID_ORDERS_PER_C
 UNPAID_ORDERS_PER_ADDRESS = 1_000_000 if BENCH else env.int("UNPAID_ORDERS_PER_ADDRESS", default=20)
 #: An attempt that no supplier will explain is handed to a person after this long.
 UNKNOWN_LIMIT_SECONDS = env.int("UNKNOWN_LIMIT_SECONDS", default=60 * 60)
+#: So is one that a supplier took on and never finished.
+ACCEPTED_LIMIT_SECONDS = env.int("ACCEPTED_LIMIT_SECONDS", default=24 * 60 * 60)
 #: "No such order" is believed when it is said twice this far apart (and after the protocol's own grace time).
 NOT_FOUND_WINDOW_SECONDS = env.int("NOT_FOUND_WINDOW_SECONDS", default=60)
 
