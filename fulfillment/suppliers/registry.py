@@ -6,9 +6,9 @@ from fulfillment.suppliers.fulu.adapter import FuluAdapter
 from fulfillment.suppliers.stock.adapter import StockAdapter
 
 ADAPTERS: dict[str, type[SupplierAdapter]] = {
-    "stock": StockAdapter,
-    "fulu": FuluAdapter,
-    "dujiao": DujiaoAdapter,
+    StockAdapter.code: StockAdapter,
+    FuluAdapter.code: FuluAdapter,
+    DujiaoAdapter.code: DujiaoAdapter,
 }
 
 
