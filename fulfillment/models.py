@@ -23,7 +23,7 @@ class Fulfillment(models.Model):
         FAILED = "failed", _("无法交付")
 
     TRANSITIONS = {
-        Status.QUEUED: {Status.BUYING, Status.DELIVERED, Status.FAILED, Status.MANUAL},
+        Status.QUEUED: {Status.BUYING, Status.VERIFYING, Status.DELIVERED, Status.FAILED, Status.MANUAL},
         Status.BUYING: {Status.VERIFYING, Status.DELIVERED, Status.FAILED, Status.MANUAL},
         Status.VERIFYING: {Status.BUYING, Status.DELIVERED, Status.FAILED, Status.MANUAL},
         Status.MANUAL: {Status.BUYING, Status.VERIFYING, Status.DELIVERED, Status.FAILED},
@@ -112,7 +112,9 @@ class Delivery(models.Model):
     """One thing that reached the shopper: a code (kept sealed in `StockCode`), or a confirmed top-up of the account."""
 
     fulfillment = models.ForeignKey(Fulfillment, models.PROTECT, verbose_name=_("履约"), related_name="deliveries")
-    supplier_order = models.ForeignKey(SupplierOrder, models.PROTECT, verbose_name=_("采购单"), related_name="deliveries")
+    supplier_order = models.ForeignKey(
+        SupplierOrder, models.PROTECT, verbose_name=_("采购单"), related_name="deliveries"
+    )
     stock_code = public_key("suppliers.StockCode", _("卡密"), null=True)
     position = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(_("交付时间"), db_default=Now())

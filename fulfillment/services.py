@@ -16,9 +16,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from catalog.models import Variant
+from fulfillment.calls import CODES, alone_with, call_supplier
 from fulfillment.exceptions import IllegalTransition
 from fulfillment.models import Delivery, Fulfillment, SupplierOrder
-from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind, SupplierMisconfigured
+from fulfillment.suppliers.base import Outcome, OutcomeKind
 from fulfillment.suppliers.models import Supplier
 from fulfillment.suppliers.services import (
     adapter_of,
@@ -41,7 +42,8 @@ ABANDONED_SECONDS = 30
 #: Pauses in seconds between questions, by how often was asked.
 ACCEPTED_PAUSES = (0.5, 1, 1, 2, 3, 5, 5, 10, 10, 30, 30, 60)
 UNKNOWN_PAUSES = (1, 3, 5, 10, 20, 30, 60, 60, 120, 300)
-CODES = "code"
+#: Somebody else is talking to the supplier about the same attempt: look again after this many seconds.
+BUSY_SECONDS = 2.0
 
 Status = Fulfillment.Status
 BuyStatus = SupplierOrder.Status
@@ -78,7 +80,7 @@ def fulfillment_transition(fulfillment: Fulfillment, *, to: Fulfillment.Status, 
     fulfillment.status, fulfillment.note = to, note[:200]
     fields = ["status", "note"]
     if to in (Status.DELIVERED, Status.FAILED):
-        fulfillment.finished_at = Now()  # type: ignore[assignment]
+        fulfillment.finished_at = Now()
         fields.append("finished_at")
     fulfillment.save(update_fields=fields)
     line_transition(fulfillment.line, to=_LINE_OF[to], actor=actor)
@@ -91,7 +93,7 @@ def supplier_order_transition(buy: SupplierOrder, *, to: SupplierOrder.Status, f
         raise IllegalTransition(f"supplier order {buy.reference}: {origin} → {to}")
     buy.status = to
     if to not in SupplierOrder.ACTIVE:
-        buy.finished_at = Now()  # type: ignore[assignment]
+        buy.finished_at = Now()
         fields = (*fields, "finished_at")
     buy.save(update_fields=["status", *fields])
 
@@ -116,8 +118,11 @@ def fulfillment_run(*, fulfillment_id: int) -> float | None:
         step = _next_step(fulfillment_id)
         if step.supplier_order is None:
             return step.wait
-        outcome = _call(step.supplier_order, is_new=step.is_new)
-        wait = outcome_apply(supplier_order_id=step.supplier_order.pk, outcome=outcome, actor="worker")
+        with alone_with(step.supplier_order) as alone:
+            if not alone:
+                return BUSY_SECONDS
+            outcome = call_supplier(step.supplier_order, is_new=step.is_new)
+            wait = outcome_apply(supplier_order_id=step.supplier_order.pk, outcome=outcome, actor="worker")
         if wait is None or wait > 0:
             return wait
 
@@ -127,11 +132,12 @@ def _next_step(fulfillment_id: int) -> _Step:
     order_id = Fulfillment.objects.values_list("line__order_id", flat=True).get(pk=fulfillment_id)
     order_lock(order_id)
     work = Fulfillment.objects.select_related("line__order").get(pk=fulfillment_id)
-    if work.status in (Status.DELIVERED, Status.FAILED, Status.MANUAL):
+    if work.status in (Status.DELIVERED, Status.FAILED):
         return _Step()
     active = work.supplier_orders.filter(status__in=SupplierOrder.ACTIVE).first()
     if active is None:
-        return _intend(work)
+        # While a person decides, the supplier may be asked, but nothing is bought.
+        return _Step() if work.status == Status.MANUAL else _intend(work)
     if active.status == BuyStatus.INTENDED:
         age = (timezone.now() - active.created_at).total_seconds()
         if age < ABANDONED_SECONDS:
@@ -177,38 +183,6 @@ def _shop_id() -> int:
     return int(shop_id)
 
 
-def attempt_of(buy: SupplierOrder) -> Attempt:
-    """An attempt as adapters are told it."""
-    line = buy.fulfillment.line
-    supplier = Supplier.objects.get(pk=buy.supplier_id)
-    return Attempt(
-        reference=buy.reference,
-        sku=buy.supplier_sku,
-        quantity=buy.quantity,
-        account=line.account_values,
-        max_cost=line.amount,
-        callback_url=f"{settings.WEBHOOK_BASE_URL}/webhooks/suppliers/{supplier.code}/",
-        supplier_reference=buy.supplier_reference,
-        wants_codes=line.kind == CODES,
-    )
-
-
-def _call(buy: SupplierOrder, *, is_new: bool) -> Outcome:
-    """Buy or ask. An adapter should not raise; if it does after sending, nobody knows what happened."""
-    supplier = Supplier.objects.get(pk=buy.supplier_id)
-    try:
-        adapter = adapter_of(supplier)
-    except (SupplierMisconfigured, KeyError) as error:
-        kind = OutcomeKind.NOT_SENT if is_new else OutcomeKind.UNKNOWN
-        return Outcome(kind, code="misconfigured", message=str(error)[:200], eliminates=is_new)
-    attempt = attempt_of(buy)
-    try:
-        return adapter.submit(attempt) if is_new else adapter.query(attempt)
-    except Exception as error:  # a bug in an adapter must not lose a purchase that may have happened
-        logger.exception("adapter %s raised for %s", supplier.adapter, buy.reference)
-        return Outcome(OutcomeKind.UNKNOWN, code="adapter_error", message=type(error).__name__)
-
-
 @transaction.atomic
 def outcome_apply(*, supplier_order_id: int, outcome: Outcome, actor: str) -> float | None:
     """Book how a call to a supplier ended, however often and by whichever way it was heard.
@@ -220,11 +194,14 @@ def outcome_apply(*, supplier_order_id: int, outcome: Outcome, actor: str) -> fl
     buy = SupplierOrder.objects.select_related("fulfillment__line__order").get(pk=supplier_order_id)
     if buy.status not in SupplierOrder.ACTIVE:
         _late(buy, outcome, actor)
-        return None
-    buy.code, buy.message = outcome.code[:64], outcome.message[:200]
-    buy.evidence = outcome.evidence[:4000] or buy.evidence
-    buy.supplier_reference = outcome.supplier_reference[:64] or buy.supplier_reference
+        # Another attempt may be open by now, and whoever looks after the work must go on with that one.
+        return None if buy.fulfillment.status in (Status.DELIVERED, Status.FAILED) else 0
+    buy.code, buy.message = _text(outcome.code, 64), _text(outcome.message, 200)
+    buy.evidence = _text(outcome.evidence, 4000) or buy.evidence
+    buy.supplier_reference = _text(outcome.supplier_reference, 64) or buy.supplier_reference
     noted = ("code", "message", "evidence", "supplier_reference")
+    if outcome.eliminates:
+        supplier_eliminate(supplier_id=buy.supplier_id, reason=f"{buy.code} {buy.message}".strip())
     if outcome.kind == OutcomeKind.DELIVERED:
         return _delivered(buy, outcome, noted, actor)
     if outcome.kind in _DEFINITE_NO:
@@ -238,15 +215,41 @@ def outcome_apply(*, supplier_order_id: int, outcome: Outcome, actor: str) -> fl
     return _unknown(buy, noted, actor)
 
 
+def _text(said: str, length: int) -> str:
+    """What somebody else wrote, as the database can store it."""
+    return said.replace("\0", "")[:length]
+
+
 def _late(buy: SupplierOrder, outcome: Outcome, actor: str) -> None:
-    """Word about an attempt that has an end already: evidence, and an alarm where it contradicts that end."""
+    """Word about an attempt that has an end already: evidence, and an alarm where it contradicts that end.
+
+    Codes that come after we gave up on the attempt were paid for: they are kept under its reference, for people.
+    """
     contradicts = (outcome.kind == OutcomeKind.DELIVERED) != (buy.status == BuyStatus.SUCCEEDED)
     if contradicts and outcome.kind in {OutcomeKind.DELIVERED, OutcomeKind.REVERSED, OutcomeKind.PARTIAL}:
         line = buy.fulfillment.line
+        kept = _keep(buy, outcome) if line.kind == CODES and outcome.kind == OutcomeKind.DELIVERED else []
         logger.error("supplier order %s is %s, but the supplier now says %s", buy.reference, buy.status, outcome.kind)
         event_write(
-            line.order, "supplier.contradiction", actor=actor, line=line, reference=buy.reference, says=outcome.kind
+            line.order,
+            "supplier.contradiction",
+            actor=actor,
+            line=line,
+            reference=buy.reference,
+            says=outcome.kind,
+            codes_kept=len(kept),
         )
+
+
+def _keep(buy: SupplierOrder, outcome: Outcome) -> list[int]:
+    """Store the codes that came for an attempt; the ids of those that are its own."""
+    return codes_keep(
+        supplier_id=buy.supplier_id,
+        variant_id=buy.fulfillment.line.variant_id,
+        reference=buy.reference,
+        schema_name=connection.schema_name,  # type: ignore[attr-defined]
+        codes=[item for item in outcome.items if item.strip()],
+    )
 
 
 def _delivered(buy: SupplierOrder, outcome: Outcome, noted: tuple[str, ...], actor: str) -> float | None:
@@ -256,16 +259,13 @@ def _delivered(buy: SupplierOrder, outcome: Outcome, noted: tuple[str, ...], act
         if len(outcome.items) != buy.quantity or not all(item.strip() for item in outcome.items):
             buy.code, buy.message = "wrong_count", f"{len(outcome.items)} of {buy.quantity} codes"
             return _unknown(buy, noted, actor)
-        kept = codes_keep(
-            supplier_id=buy.supplier_id,
-            variant_id=line.variant_id,
-            reference=buy.reference,
-            schema_name=connection.schema_name,  # type: ignore[attr-defined]
-            codes=outcome.items,
-        )
+        kept = _keep(buy, outcome)
         if len(kept) != buy.quantity:
             # A code somebody already owns is no delivery. What was fresh stays with this attempt, for people to look at.
-            buy.code, buy.message = "code_seen_before", f"{buy.quantity - len(kept)} of {buy.quantity} codes seen before"
+            buy.code, buy.message = (
+                "code_seen_before",
+                f"{buy.quantity - len(kept)} of {buy.quantity} codes seen before",
+            )
             logger.error("supplier order %s: %s", buy.reference, buy.message)
             event_write(line.order, "supplier.code_seen_before", actor=actor, line=line, reference=buy.reference)
             return _rejected(buy, outcome, noted, actor)
@@ -289,8 +289,6 @@ def _rejected(buy: SupplierOrder, outcome: Outcome, noted: tuple[str, ...], acto
     event_write(
         work.line.order, "supplier.rejected", actor=actor, line=work.line, reference=buy.reference, code=buy.code
     )
-    if outcome.eliminates:
-        supplier_eliminate(supplier_id=buy.supplier_id, reason=f"{buy.code} {buy.message}".strip())
     if outcome.code == "out_of_stock":
         publish("variant.refresh", variant_sku=work.line.sku)
     if work.status == Status.VERIFYING:
@@ -298,11 +296,19 @@ def _rejected(buy: SupplierOrder, outcome: Outcome, noted: tuple[str, ...], acto
     return 0
 
 
-def _accepted(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float:
+def _go_on(work: Fulfillment, *, to: Fulfillment.Status, actor: str) -> None:
+    """No end yet. What waits for a person goes on waiting: only an end, or that person, takes it from there."""
+    if work.status != Status.MANUAL:
+        fulfillment_transition(work, to=to, actor=actor)
+
+
+def _accepted(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | None:
+    if timezone.now() - buy.created_at > timedelta(seconds=settings.ACCEPTED_LIMIT_SECONDS):
+        return _to_people(buy, noted, actor, note="渠道受理后一直没有结果")
     buy.asked += 1
     buy.missing_since = None
     supplier_order_transition(buy, to=BuyStatus.ACCEPTED, fields=(*noted, "asked", "missing_since"))
-    fulfillment_transition(buy.fulfillment, to=Status.BUYING, actor=actor)
+    _go_on(buy.fulfillment, to=Status.BUYING, actor=actor)
     return ACCEPTED_PAUSES[min(buy.asked, len(ACCEPTED_PAUSES)) - 1]
 
 
@@ -312,7 +318,7 @@ def _unknown(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | 
     buy.asked += 1
     buy.missing_since = None
     supplier_order_transition(buy, to=BuyStatus.UNKNOWN, fields=(*noted, "asked", "missing_since"))
-    fulfillment_transition(buy.fulfillment, to=Status.VERIFYING, actor=actor)
+    _go_on(buy.fulfillment, to=Status.VERIFYING, actor=actor)
     return UNKNOWN_PAUSES[min(buy.asked, len(UNKNOWN_PAUSES)) - 1]
 
 
@@ -331,15 +337,16 @@ def _missing(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | 
     buy.asked += 1
     buy.missing_since = buy.missing_since or now
     supplier_order_transition(buy, to=BuyStatus.UNKNOWN, fields=(*noted, "asked", "missing_since"))
-    fulfillment_transition(buy.fulfillment, to=Status.VERIFYING, actor=actor)
+    _go_on(buy.fulfillment, to=Status.VERIFYING, actor=actor)
     return max((buy.missing_since + window - now).total_seconds(), 1)
 
 
-def _to_people(buy: SupplierOrder, noted: tuple[str, ...], actor: str, *, note: str) -> None:
+def _to_people(buy: SupplierOrder, noted: tuple[str, ...], actor: str, *, note: str) -> float | None:
     """A person decides: nothing is bought or refunded by itself from here."""
     supplier_order_transition(buy, to=BuyStatus.UNKNOWN, fields=noted)
     fulfillment_transition(buy.fulfillment, to=Status.MANUAL, actor=actor, note=note)
     logger.error("supplier order %s needs a person: %s", buy.reference, note)
+    return None
 
 
 @transaction.atomic

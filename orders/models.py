@@ -90,7 +90,7 @@ class OrderLine(models.Model):
 
     TRANSITIONS = {
         Status.WAITING: {Status.QUEUED},
-        Status.QUEUED: {Status.BUYING, Status.DELIVERED, Status.FAILED, Status.MANUAL},
+        Status.QUEUED: {Status.BUYING, Status.VERIFYING, Status.DELIVERED, Status.FAILED, Status.MANUAL},
         Status.BUYING: {Status.VERIFYING, Status.DELIVERED, Status.FAILED, Status.MANUAL},
         Status.VERIFYING: {Status.BUYING, Status.DELIVERED, Status.FAILED, Status.MANUAL},
         Status.MANUAL: {Status.BUYING, Status.VERIFYING, Status.DELIVERED, Status.FAILED},

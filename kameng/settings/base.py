@@ -23,7 +23,9 @@ SECRET_KEY = env.str("SECRET_KEY")
 ENCRYPTION_KEYS = [key for key in env.str("ENCRYPTION_KEY").split(",") if key]
 DIGEST_KEY = env.str("DIGEST_KEY")
 if any(len(base64.b64decode(key)) != 32 for key in ENCRYPTION_KEYS) or not ENCRYPTION_KEYS:
-    raise environ.ImproperlyConfigured("ENCRYPTION_KEY must hold base64 keys of 32 bytes, comma-separated, newest first")
+    raise environ.ImproperlyConfigured(
+        "ENCRYPTION_KEY must hold base64 keys of 32 bytes, comma-separated, newest first"
+    )
 
 DEBUG = False
 

@@ -1,0 +1,76 @@
+"""Talking to a supplier about one attempt: what is asked, by one worker at a time where it matters; never raises."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from django.conf import settings
+from django.db import Error, connection
+
+from fulfillment.models import SupplierOrder
+from fulfillment.suppliers.base import Attempt, Capability, Outcome, OutcomeKind, SupplierMisconfigured
+from fulfillment.suppliers.models import Supplier
+from fulfillment.suppliers.services import adapter_of
+from kameng.core.encryption import Unreadable
+
+logger = logging.getLogger(__name__)
+
+#: The kind of goods that come back as codes; all others arrive at an account.
+CODES = "code"
+
+
+def attempt_of(buy: SupplierOrder, supplier: Supplier) -> Attempt:
+    """An attempt as adapters are told it."""
+    line = buy.fulfillment.line
+    return Attempt(
+        reference=buy.reference,
+        sku=buy.supplier_sku,
+        quantity=buy.quantity,
+        account=line.account_values,
+        max_cost=line.amount,
+        callback_url=f"{settings.WEBHOOK_BASE_URL}/webhooks/suppliers/{supplier.code}/",
+        supplier_reference=buy.supplier_reference,
+        wants_codes=line.kind == CODES,
+    )
+
+
+@contextmanager
+def alone_with(buy: SupplierOrder) -> Iterator[bool]:
+    """Whether nobody else talks to the supplier about this attempt at this moment.
+
+    It matters where a question is the purchase sent again: two at once could buy twice. The lock is the session's,
+    since no transaction is open during a call, and goes with the connection if the worker dies.
+    """
+    try:
+        adapter = adapter_of(Supplier.objects.get(pk=buy.supplier_id))
+    except (SupplierMisconfigured, KeyError, Unreadable):
+        yield True
+        return
+    if buy.supplier_reference or Capability.QUERY_BY_OUR_NUMBER in adapter.capabilities:
+        yield True
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [buy.reference])
+        locked = bool(cursor.fetchone()[0])
+    try:
+        yield locked
+    finally:
+        if locked:
+            with suppress(Error), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [buy.reference])
+
+
+def call_supplier(buy: SupplierOrder, *, is_new: bool) -> Outcome:
+    """Buy or ask. An adapter should not raise; if it does after sending, nobody knows what happened."""
+    supplier = Supplier.objects.get(pk=buy.supplier_id)
+    try:
+        adapter = adapter_of(supplier)
+    except (SupplierMisconfigured, KeyError, Unreadable) as error:
+        kind = OutcomeKind.NOT_SENT if is_new else OutcomeKind.UNKNOWN
+        return Outcome(kind, code="misconfigured", message=type(error).__name__, eliminates=is_new)
+    attempt = attempt_of(buy, supplier)
+    try:
+        return adapter.submit(attempt) if is_new else adapter.query(attempt)
+    except Exception as error:  # a bug in an adapter must not lose a purchase that may have happened
+        logger.exception("adapter %s raised for %s", supplier.adapter, buy.reference)
+        return Outcome(OutcomeKind.UNKNOWN, code="adapter_error", message=type(error).__name__)
