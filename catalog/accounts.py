@@ -48,7 +48,13 @@ def clean(schema: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> list
             label = str(field["label"])
             shown = _choice_label(field, value)
             entries.append(
-                {"name": name, "label": label, "label_en": str(field.get("label_en") or label), "value": value, "shown": shown}
+                {
+                    "name": name,
+                    "label": label,
+                    "label_en": str(field.get("label_en") or label),
+                    "value": value,
+                    "shown": shown,
+                }
             )
     if errors:
         raise AccountInvalid(errors)
@@ -84,7 +90,9 @@ def _clean_field(field: Mapping[str, Any], raw: Any) -> str:
         return value
     pattern = field.get("pattern")
     if pattern and not _compiled(pattern).fullmatch(value):
-        raise ValueError(_("%(label)s不对，应像 %(example)s 这样") % {"label": label, "example": field.get("example", "")})
+        raise ValueError(
+            _("%(label)s不对，应像 %(example)s 这样") % {"label": label, "example": field.get("example", "")}
+        )
     return value
 
 

@@ -55,7 +55,9 @@ class Product(models.Model):
         CODE = "code", _("卡密")
 
     category = models.ForeignKey(Category, models.PROTECT, verbose_name=_("类目"), related_name="products")
-    brand = models.ForeignKey(Brand, models.PROTECT, verbose_name=_("品牌"), null=True, blank=True, related_name="products")
+    brand = models.ForeignKey(
+        Brand, models.PROTECT, verbose_name=_("品牌"), null=True, blank=True, related_name="products"
+    )
     slug = models.SlugField(_("代号"), max_length=60, unique=True)
     kind = models.CharField(_("类型"), max_length=16, choices=Kind)
     name = models.CharField(_("名称"), max_length=80)
@@ -123,8 +125,8 @@ class Revision(models.Model):
     def __str__(self) -> str:
         return str(self.number)
 
-    @classmethod
-    def bump(cls) -> None:
+    @staticmethod
+    def bump() -> None:
         """Say that something changed."""
-        if not cls.objects.filter(pk=1).update(number=F("number") + 1):
-            cls.objects.bulk_create([cls(pk=1)], ignore_conflicts=True)
+        if not Revision.objects.filter(pk=1).update(number=F("number") + 1):
+            Revision.objects.bulk_create([Revision(pk=1)], ignore_conflicts=True)

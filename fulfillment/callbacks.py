@@ -9,7 +9,7 @@ from django_tenants.utils import schema_context
 
 from fulfillment.models import SupplierOrder
 from fulfillment.services import outcome_apply
-from fulfillment.suppliers.base import Capability, CallbackRefused, SupplierMisconfigured
+from fulfillment.suppliers.base import CallbackRefused, Capability, SupplierMisconfigured
 from fulfillment.suppliers.models import Supplier
 from fulfillment.suppliers.services import adapter_of
 from kameng.core.ids import shop_id_of

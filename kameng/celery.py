@@ -1,13 +1,19 @@
 """The worker: runs outbox rows when the bell rings, and polls for them in case it does not."""
 
 import os
+from typing import TYPE_CHECKING
 
 from celery import Celery, signals
+
+if TYPE_CHECKING:
+    from kameng.outbox.poller import Poller
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.settings.base")
 
 app = Celery("kameng")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+
+_pollers: "list[Poller]" = []
 
 
 @app.task(name="kameng.outbox.run", ignore_result=True)
@@ -26,12 +32,12 @@ def start_poller(**_: object) -> None:
     from kameng.dispatch import dispatch
     from kameng.outbox.poller import Poller
 
-    app.poller = Poller(dispatch)
-    app.poller.start()
+    _pollers.append(Poller(dispatch))
+    _pollers[-1].start()
 
 
 @signals.worker_shutting_down.connect
 def stop_poller(**_: object) -> None:
     """Take no new work."""
-    if poller := getattr(app, "poller", None):
+    for poller in _pollers:
         poller.stop()

@@ -5,13 +5,15 @@ Running it again changes nothing that is right already, so `up` may do so at eac
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Model
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from catalog import demo as catalogue_data
@@ -26,6 +28,8 @@ from payments.merchants.services import gateway_account_save
 from resellers import demo as shop_data
 from resellers.models import Reseller
 from resellers.services import domain_add, operations_open, reseller_open, shop_touch, staff_set
+
+_Row = TypeVar("_Row", bound=Model)
 
 OWN_STOCK = "own"
 #: Who offers what, best first: supplier and its cost as a share of our supply price.
@@ -108,7 +112,9 @@ def _catalogue() -> None:
                     name_en=row.name_en,
                     aliases=row.aliases,
                     context=[
-                        category_names[row.category], brand_names[row.brand], *(variant.name for variant in row.variants)
+                        category_names[row.category],
+                        brand_names[row.brand],
+                        *(variant.name for variant in row.variants),
                     ],  # fmt: skip
                 ),
                 position=row.position,
@@ -139,20 +145,19 @@ def _catalogue() -> None:
     )
 
 
-def _upsert(model, key, rows, *, keep=()):  # type: ignore[no-untyped-def]
+def _upsert(model: type[_Row], key: str, rows: Iterable[_Row], *, keep: Collection[str] = ()) -> dict[str, int]:
     """Write rows by their natural key; what an operator may have changed meanwhile (`keep`) stays. Ids by key."""
     fields = [field.name for field in model._meta.fields if not field.primary_key and field.name not in {key, *keep}]
-    model.objects.bulk_create(rows, update_conflicts=True, unique_fields=[key], update_fields=fields)
-    return dict(model.objects.values_list(key, "pk"))
+    manager: Any = model._default_manager
+    manager.bulk_create(rows, update_conflicts=True, unique_fields=[key], update_fields=fields)
+    return dict(manager.values_list(key, "pk"))
 
 
 def _suppliers(folder: Path) -> None:
     names = {"xinghe": "星河直充", "lantian": "蓝田充值", "yunka": "云卡供货", "baihe": "百合卡券"}
     for code, name in names.items():
         told = json.loads((folder / f"{code}.json").read_text())
-        supplier_save(
-            code=code, name=name, adapter=told["protocol"], base_url=told["base_url"], config=told["config"]
-        )
+        supplier_save(code=code, name=name, adapter=told["protocol"], base_url=told["base_url"], config=told["config"])
     supplier_save(code=OWN_STOCK, name="自有库存", adapter="stock", base_url="", config={})
 
 
@@ -165,9 +170,7 @@ def _offers() -> None:
         for rank, (code, share) in enumerate(CODES if is_code else DIRECT, start=2 if is_code else 1):
             cost = (variant.supply_price * share).quantize(Decimal("0.0001"))
             offers.append(
-                SupplierOffer(
-                    supplier=suppliers[code], variant=variant, supplier_sku=variant.sku, cost=cost, rank=rank
-                )
+                SupplierOffer(supplier=suppliers[code], variant=variant, supplier_sku=variant.sku, cost=cost, rank=rank)
             )
     SupplierOffer.objects.bulk_create(offers, ignore_conflicts=True)
 
@@ -204,7 +207,7 @@ def _gateways(folder: Path) -> None:
 
 
 def _shop(wanted: shop_data.DemoShop) -> Reseller:
-    shop = Reseller.objects.filter(slug=wanted.slug).first()
+    shop: Reseller | None = Reseller.objects.filter(slug=wanted.slug).first()
     if shop is None:
         look = {name: getattr(wanted, name) for name in _LOOK}
         shop = reseller_open(
@@ -251,4 +254,4 @@ def _log_ins(shops: Iterable[Reseller]) -> list[LogIn]:
 
 
 def _host(shop: Reseller) -> str:
-    return shop.domains.order_by("-is_primary", "pk").values_list("domain", flat=True)[0]
+    return str(shop.domains.order_by("-is_primary", "pk").values_list("domain", flat=True)[0])

@@ -283,10 +283,10 @@ def order_transition(order: Order, *, to: Order.Status, actor: str, **data: Any)
     order.status = to
     fields = ["status"]
     if to == Status.PAID:
-        order.paid_at = Now()  # type: ignore[assignment]
+        order.paid_at = Now()
         fields.append("paid_at")
     elif to in (Status.FULFILLED, Status.REFUNDED, Status.PARTLY_REFUNDED):
-        order.finished_at = Now()  # type: ignore[assignment]
+        order.finished_at = Now()
         fields.append("finished_at")
     order.save(update_fields=fields)
     event_write(order, f"order.{to}", actor=actor, from_status=origin, to_status=to, **data)
@@ -302,7 +302,7 @@ def line_transition(line: OrderLine, *, to: OrderLine.Status, actor: str, **data
     line.status = to
     fields = ["status"]
     if to in (LineStatus.DELIVERED, LineStatus.REFUNDED):
-        line.finished_at = Now()  # type: ignore[assignment]
+        line.finished_at = Now()
         fields.append("finished_at")
     line.save(update_fields=fields)
     event_write(line.order, f"line.{to}", actor=actor, line=line, from_status=origin, to_status=to, **data)
@@ -313,7 +313,7 @@ def order_check(*, order_id: int) -> Order:
     """The shopper has checked what is bought for whom, on a page of its own."""
     order = order_lock(order_id)
     if order.checked_at is None:
-        order.checked_at = Now()  # type: ignore[assignment]
+        order.checked_at = Now()
         order.save(update_fields=["checked_at"])
         event_write(order, "order.checked", actor="shopper")
     return order

@@ -54,14 +54,16 @@ def checkout(request: HttpRequest) -> HttpResponse:
     if not is_same_origin(request):
         return HttpResponseForbidden("cross-site form")
     shop = request.shop  # type: ignore[attr-defined]
-    form = request.POST
+    form = {name: str(value) for name, value in request.POST.items()}
     sku = form.get("sku", "")[:40]
     on_sale = shelf(shop)
     found = on_sale.by_sku.get(sku)
     product = found[0] if found else on_sale.by_slug.get(form.get("product", ""))
     if product is None:
         return redirect("home")
-    asked = {name.removeprefix(_ACCOUNT_PREFIX): value for name, value in form.items() if name.startswith(_ACCOUNT_PREFIX)}
+    asked = {
+        name.removeprefix(_ACCOUNT_PREFIX): value for name, value in form.items() if name.startswith(_ACCOUNT_PREFIX)
+    }
     contact = form.get("contact", "").strip() or asked.get("phone", "")
     answers = Answers(sku=sku, quantity=form.get("quantity", "1")[:10], contact=form.get("contact", ""), account=asked)
     if not sku:
@@ -79,10 +81,14 @@ def checkout(request: HttpRequest) -> HttpResponse:
     try:
         order = _place_once(request, line, contact, buyer, device)
     except OrderInvalid as invalid:
-        fields = {name.removeprefix("lines.0.").removeprefix("account."): str(text) for name, text in invalid.fields.items()}
+        fields = {
+            name.removeprefix("lines.0.").removeprefix("account."): str(text) for name, text in invalid.fields.items()
+        }
         return _again(request, product, answers, fields)
     except SkuUnknown as refused:
-        return product_page(request, product, answers, status=refused.status, messages=(_("这个面额刚刚下架，已为你保留账号"),))
+        return product_page(
+            request, product, answers, status=refused.status, messages=(_("这个面额刚刚下架，已为你保留账号"),)
+        )
     except Problem as refused:
         return product_page(request, product, answers, status=refused.status, messages=(str(refused),))
     response = redirect(_confirm_url(order, form.get(f"quoted_{sku}", "")))
@@ -90,9 +96,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
     return response if device else access.device_remember(response, request, fresh)
 
 
-def _again(
-    request: HttpRequest, product: ShelfProduct, answers: Answers, errors: dict[str, str]
-) -> HttpResponse:
+def _again(request: HttpRequest, product: ShelfProduct, answers: Answers, errors: dict[str, str]) -> HttpResponse:
     shown = Answers(answers.sku, answers.quantity, answers.contact, answers.account, errors)
     return product_page(request, product, shown, status=422)
 
@@ -103,7 +107,7 @@ def _place_once(request: HttpRequest, line: LineRequest, contact: str, buyer: Bu
     Without a cookie yet, the device is its address and what it calls itself: a double click sends both alike.
     """
     who = device or f"{client_address(request)}|{request.headers.get('User-Agent', '')}"
-    wanted = f"{who}|{request.POST.get('idempotency_key', '')[:64]}|{request_digest([line], contact, None)}"
+    wanted = f"{who}|{str(request.POST.get('idempotency_key', ''))[:64]}|{request_digest([line], contact, None)}"
     key = "web:" + hashlib.sha256(wanted.encode()).hexdigest()
     while True:
         known = Order.objects.filter(idempotency_key=key).first()
@@ -243,11 +247,11 @@ def verify_page(request: HttpRequest, number: str) -> HttpResponse:
             response.status_code = 303
             return access.grant(response, request, order)
         error, status = str(refusal.message), refusal.status
-    response = page(
+    shown = page(
         request,
         "shop/order_verify.html",
         {"number": number, "grouped_number": grouped(number), "error": error, "values": {}},
         status=status,
     )
-    response["Referrer-Policy"] = "no-referrer"
-    return response
+    shown["Referrer-Policy"] = "no-referrer"
+    return shown

@@ -71,7 +71,13 @@ def refund_request(
         actor=actor,
     )
     event_write(
-        order, "refund.created", actor=actor, refund=refund.number, amount=str(amount), cause=cause, payment=payment.number
+        order,
+        "refund.created",
+        actor=actor,
+        refund=refund.number,
+        amount=str(amount),
+        cause=cause,
+        payment=payment.number,
     )
     publish("refund.run", refund_id=refund.pk)
     return refund
@@ -103,11 +109,18 @@ def line_refund(*, line_id: int) -> None:
             share = min(open_amount, refundable(payment))
             if share > 0:
                 refund_request(
-                    payment_id=payment.pk, amount=share, cause=cause, reason="没充成，自动退款", actor="system", line_id=line.pk
+                    payment_id=payment.pk,
+                    amount=share,
+                    cause=cause,
+                    reason="没充成，自动退款",
+                    actor="system",
+                    line_id=line.pk,
                 )
                 open_amount -= share
         if open_amount > 0:
-            logger.error("line #%s: %s yuan cannot be returned from the payments of order %s", line.pk, open_amount, order.number)
+            logger.error(
+                "line #%s: %s yuan cannot be returned from the payments of order %s", line.pk, open_amount, order.number
+            )
             event_write(order, "refund.short", actor="system", line=line, amount=str(open_amount))
 
 
@@ -125,7 +138,11 @@ def surplus_refund(*, payment_id: int) -> None:
             payment.is_surplus = True
             payment.save(update_fields=["is_surplus"])
         refund_request(
-            payment_id=payment.pk, amount=refundable(payment), cause=SURPLUS, reason="重复或多余付款，自动退回", actor="system"
+            payment_id=payment.pk,
+            amount=refundable(payment),
+            cause=SURPLUS,
+            reason="重复或多余付款，自动退回",
+            actor="system",
         )
 
 
@@ -182,7 +199,7 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
     refund.reference = result.reference or refund.reference
     refund.code = result.code[:64]
     if result.status == RefundStatus.SUCCEEDED:
-        refund.finished_at = Now()  # type: ignore[assignment]
+        refund.finished_at = Now()
         refund_transition(refund, to=Status.SUCCEEDED, fields=("reference", "code", "finished_at"))
         event_write(order, "refund.succeeded", actor=actor, refund=refund.number, amount=str(refund.amount))
         if refund.line_id:

@@ -187,16 +187,24 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str) -> Appl
     if payment.status == Status.CONFIRMED:
         return Applied(Verdict.REPEATED)
     payment.reference = result.reference
-    payment.confirmed_at = Now()  # type: ignore[assignment]
+    payment.confirmed_at = Now()
     payment.is_surplus = order.status not in (Order.Status.PENDING, Order.Status.EXPIRED, Order.Status.CANCELED)
     payment_transition(payment, to=Status.CONFIRMED, fields=("reference", "confirmed_at", "is_surplus"))
     event_write(
-        order, "payment.confirmed", actor=actor, payment=payment.number, amount=str(payment.amount), surplus=payment.is_surplus
+        order,
+        "payment.confirmed",
+        actor=actor,
+        payment=payment.number,
+        amount=str(payment.amount),
+        surplus=payment.is_surplus,
     )
     if payment.is_surplus:
         publish("payment.surplus", payment_id=payment.pk)
         return Applied(Verdict.SURPLUS)
-    if not order_settle(order_id=order.pk, paid=confirmed_total(order), actor=actor) and order.status != Order.Status.PENDING:
+    if (
+        not order_settle(order_id=order.pk, paid=confirmed_total(order), actor=actor)
+        and order.status != Order.Status.PENDING
+    ):
         # A part of the price arrived for an order that is over: nothing will complete it, so it goes back.
         publish("payment.surplus", payment_id=payment.pk)
     return Applied(Verdict.CONFIRMED)
@@ -218,7 +226,9 @@ def _mismatch(payment: Payment, result: PaymentResult) -> str:
     elif payment.reference and payment.reference != result.reference:
         wrong.append(f"reference {result.reference} ≠ {payment.reference}")
     elif (
-        Payment.objects.filter(account_id=payment.account_id, reference=result.reference).exclude(pk=payment.pk).exists()
+        Payment.objects.filter(account_id=payment.account_id, reference=result.reference)
+        .exclude(pk=payment.pk)
+        .exists()
     ):
         wrong.append(f"reference {result.reference} belongs to another payment")
     return "; ".join(wrong)
@@ -299,5 +309,3 @@ def payments_close(*, order_id: int) -> None:
         if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
             for payment_id in order.payments.filter(status=Status.CONFIRMED).values_list("pk", flat=True):
                 publish("payment.surplus", payment_id=payment_id)
-
-

@@ -3,6 +3,7 @@
 import io
 import math
 from dataclasses import dataclass
+from datetime import datetime
 
 import segno
 from django.db.models.functions import Now
@@ -94,6 +95,8 @@ def _pay_state(order: Order, *, seconds_left: int, asked: bool = False) -> str:
 
 def _seconds_left(order: Order) -> int:
     """Until the order expires, by the database's clock."""
+    expires_at: datetime
+    now: datetime
     expires_at, now = Order.objects.filter(pk=order.pk).values_list("expires_at", Now()).get()
     return max(0, math.ceil((expires_at - now).total_seconds()))
 

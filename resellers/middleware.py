@@ -20,7 +20,7 @@ class ShopMiddleware:
         """Health checks answer on any host, since a load balancer asks by address."""
         connection.set_schema_to_public()  # type: ignore[attr-defined]
         if request.path in ("/healthz", "/readyz"):
-            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF  # type: ignore[attr-defined]
+            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             return self.get_response(request)
         shop = shop_of(request.META.get("HTTP_HOST", ""))
         if shop is None:
@@ -28,7 +28,7 @@ class ShopMiddleware:
         request.shop = shop  # type: ignore[attr-defined]
         request.tenant = shop  # type: ignore[attr-defined]
         if shop.schema_name == get_public_schema_name():
-            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF  # type: ignore[attr-defined]
+            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
         connection.set_tenant(shop)  # type: ignore[attr-defined]
         try:
             return self.get_response(request)

@@ -61,5 +61,7 @@ class Domain(DomainMixin):
         verbose_name = _("域名")
         verbose_name_plural = _("域名")
         constraints = [
-            models.CheckConstraint(condition=models.Q(domain=models.functions.Lower("domain")), name="domain_lower_case")
+            models.CheckConstraint(
+                condition=models.Q(domain=models.functions.Lower("domain")), name="domain_lower_case"
+            )
         ]

@@ -26,6 +26,7 @@ class ShopInvalid(Problem):
 
 def operations_open(*, host: str) -> Reseller:
     """The public schema's own row and host, without which nothing else can be opened. Safe to call again."""
+    shop: Reseller
     shop, _created = Reseller.objects.get_or_create(
         schema_name=get_public_schema_name(), defaults={"slug": "operations", "name": "运营台", "name_en": "Operations"}
     )
@@ -58,7 +59,7 @@ def domain_add(*, shop: Reseller, host: str) -> Domain:
     host = hosts.hostname(host)
     if not _HOST.fullmatch(host):
         raise ShopInvalid(_("这不是一个域名"), fields={"host": host[:80]})
-    domain = Domain.objects.filter(domain=host).first()
+    domain: Domain | None = Domain.objects.filter(domain=host).first()
     if domain is None:
         is_first = not Domain.objects.filter(tenant=shop).exists()
         domain = Domain.objects.create(domain=host, tenant=shop, is_primary=is_first)

@@ -63,7 +63,15 @@ def template_write(pg_dump: Path) -> int:
 def _dump(pg_dump: Path) -> str:
     database = settings.DATABASES["default"]
     dumped = subprocess.run(
-        [pg_dump, "--schema", TEMPLATE_SCHEMA, "--rows-per-insert=200", "--no-owner", "--no-privileges", "--no-comments"],
+        [
+            pg_dump,
+            "--schema",
+            TEMPLATE_SCHEMA,
+            "--rows-per-insert=200",
+            "--no-owner",
+            "--no-privileges",
+            "--no-comments",
+        ],
         check=True,
         capture_output=True,
         text=True,

@@ -18,7 +18,14 @@ from payments.services import payment_start
 from resellers.models import Reseller
 
 UID_FORM = [
-    {"name": "uid", "label": "角色编号", "type": "text", "required": True, "pattern": r"[0-9]{6,12}", "example": "482019375"}
+    {
+        "name": "uid",
+        "label": "角色编号",
+        "type": "text",
+        "required": True,
+        "pattern": r"[0-9]{6,12}",
+        "example": "482019375",
+    }
 ]
 CONTACT = "13812345678"
 
@@ -84,11 +91,13 @@ class OfferFactory(factory.django.DjangoModelFactory[SupplierOffer]):
     rank = factory.Sequence(lambda n: n + 1)
 
 
-def on_sale(variant: Variant | None = None, *, suppliers: Sequence[str] = ("first", "second"), **fields: Any) -> Variant:
+def on_sale(
+    variant: Variant | None = None, *, suppliers: Sequence[str] = ("first", "second"), **fields: Any
+) -> Variant:
     """A variant that the named scripted suppliers offer, best first."""
-    variant = variant or VariantFactory(**fields)
+    variant = variant or VariantFactory.create(**fields)
     for rank, code in enumerate(suppliers, start=1):
-        supplier = Supplier.objects.filter(code=code).first() or SupplierFactory(code=code)
+        supplier = Supplier.objects.filter(code=code).first() or SupplierFactory.create(code=code)
         OfferFactory(supplier=supplier, variant=variant, rank=rank)
     availability_refresh(variant_ids=[variant.pk])
     Revision.bump()
@@ -104,8 +113,8 @@ def code_on_sale(**fields: Any) -> Variant:
 def stocked(codes: Sequence[str], **fields: Any) -> Variant:
     """A code variant with codes on our own shelf."""
     product = ProductFactory(kind=Product.Kind.CODE, account_fields=[])
-    variant = VariantFactory(product=product, **fields)
-    supplier = Supplier.objects.filter(code="own").first() or SupplierFactory(code="own", adapter="stock")
+    variant = VariantFactory.create(product=product, **fields)
+    supplier = Supplier.objects.filter(code="own").first() or SupplierFactory.create(code="own", adapter="stock")
     OfferFactory(supplier=supplier, variant=variant, supplier_sku=variant.sku)
     stock_load(supplier=supplier, variant=variant, codes=codes)
     availability_refresh(variant_ids=[variant.pk])
@@ -137,5 +146,10 @@ def open_payment(shop: Reseller, order: Order, *, channel: str = "qr") -> Paymen
     if not GatewayAccount.objects.filter(gateway="scripted").exists():
         GatewayAccountFactory()
     return payment_start(
-        order=order, shop_id=shop.pk, gateway="scripted", channel=channel, client_ip="127.0.0.1", return_url="https://shop.test/"
+        order=order,
+        shop_id=shop.pk,
+        gateway="scripted",
+        channel=channel,
+        client_ip="127.0.0.1",
+        return_url="https://shop.test/",
     )

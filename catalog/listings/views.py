@@ -172,7 +172,8 @@ def _quantity(found: ShelfProduct, answers: Answers, limit: int) -> dict[str, An
 def _error_list(answers: Answers, messages: tuple[str, ...]) -> list[dict[str, str]]:
     plain = {"sku", "quantity", "contact"}
     listed = [
-        {"field": name if name in plain else f"account_{name}", "message": text} for name, text in answers.errors.items()
+        {"field": name if name in plain else f"account_{name}", "message": text}
+        for name, text in answers.errors.items()
     ]
     return [*listed, *({"field": "", "message": text} for text in messages)]
 

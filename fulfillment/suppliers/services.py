@@ -115,7 +115,7 @@ def availability_refresh(*, variant_ids: Iterable[int] | None = None, supplier_i
         parameters = [list(supplier_ids)]
     with connection.cursor() as cursor:
         cursor.execute(_REFRESH.format(which=which), parameters)
-        changed = cursor.rowcount
+        changed: int = cursor.rowcount
     if changed:
         Revision.bump()
     return changed

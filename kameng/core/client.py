@@ -11,5 +11,5 @@ def client_address(request: HttpRequest) -> str:
         for hop in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
             hop = hop.strip()
             if hop and hop not in settings.TRUSTED_PROXIES:
-                return hop[:45]
+                return str(hop[:45])
     return address

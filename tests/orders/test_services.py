@@ -69,7 +69,7 @@ def test_a_quantity_outside_the_limit_is_refused(shop: Reseller, quantity: int) 
 
 def test_unknown_and_unavailable_variants_are_refused(shop: Reseller) -> None:
     on_sale()
-    nobody_offers = VariantFactory()
+    nobody_offers = VariantFactory.create()
     with pytest.raises(SkuUnavailable):
         place(shop, nobody_offers)
     with pytest.raises(SkuUnknown):
@@ -93,7 +93,9 @@ def test_a_price_that_changed_is_told(shop: Reseller) -> None:
     assert not Order.objects.exists()
 
 
-@pytest.mark.parametrize("contact", ["", "abc", "1381234567", "12812345678", "１３８1234567x", "a@b", None, 5, "x" * 500 + "@a.cn"])
+@pytest.mark.parametrize(
+    "contact", ["", "abc", "1381234567", "12812345678", "１３８1234567x", "a@b", None, 5, "x" * 500 + "@a.cn"]
+)
 def test_a_contact_that_is_none_is_refused(shop: Reseller, contact: object) -> None:
     variant = on_sale()
     with pytest.raises(OrderInvalid) as refused:
@@ -105,8 +107,8 @@ def test_a_contact_that_is_none_is_refused(shop: Reseller, contact: object) -> N
 def test_an_account_is_checked_against_the_form(shop: Reseller) -> None:
     variant = on_sale()
     for bad in ("12", "<script>alert(1)</script>", "9" * 500, "12345\u0000678"):
+        line = LineRequest(variant.sku, 1, {"uid": bad})
         with pytest.raises(OrderInvalid) as refused:
-            line = LineRequest(variant.sku, 1, {"uid": bad})
             order_place(shop=shop, lines=[line], contact=CONTACT, buyer=Buyer())
         assert list(refused.value.fields) == ["lines.0.account.uid"]
     assert not Order.objects.exists()
@@ -133,7 +135,8 @@ def test_an_order_expires_only_when_its_time_is_over(shop: Reseller, settings: p
     variant = on_sale()
     order = place(shop, variant)
     left = order_expire(order_id=order.pk)
-    assert left is not None and 890 < left <= 900
+    assert left is not None
+    assert 890 < left <= 900
     settings.ORDER_EXPIRES_SECONDS = -1  # type: ignore[attr-defined]
     over = place(shop, variant)
     assert order_expire(order_id=over.pk) is None
