@@ -170,7 +170,8 @@ def payment_result(document: Mapping[str, object], *, paid_at: str, merchant: st
 def refund_accepted(document: Mapping[str, object], *, refund: str) -> RefundResult:
     """Read the reply to a refund: `fund_change=Y` alone says that this call moved money. Raises `ValueError`.
 
-    `refund_fee` is the sum of all refunds of the trade and is not looked at.
+    No amount is taken from it: `refund_fee` is the sum of all refunds of the trade, `send_back_fee` only what the
+    merchant's own account gave of this one.
     """
     moved = document.get("fund_change") == "Y"
     return RefundResult(
@@ -178,7 +179,6 @@ def refund_accepted(document: Mapping[str, object], *, refund: str) -> RefundRes
         status=RefundStatus.SUCCEEDED if moved else RefundStatus.PENDING,
         payment=text_of(document, "out_trade_no"),
         reference=_optional_text(document, "trade_no"),
-        amount=_amount(document, "send_back_fee", required=False),
         raw=document,
     )
 

@@ -239,7 +239,7 @@ def test_a_refund_that_moved_money_succeeded(alipay, alipay_platform, refund_req
     alipay_platform.answer(REFUND_CALL, payload("alipay", "refund_moved"))
     result = alipay.refund(refund_request)
     assert (result.refund, result.payment, result.status) == (REFUND, PAYMENT, RefundStatus.SUCCEEDED)
-    assert (result.amount, result.reference) == (Decimal("57.00"), TRADE)
+    assert (result.amount, result.reference) == (None, TRADE)
     assert json.loads(alipay_platform.requests[0]["biz_content"]) == {
         "out_trade_no": PAYMENT,
         "refund_amount": "57.00",
@@ -343,6 +343,24 @@ def test_a_signed_refusal_without_a_detail_is_known_by_its_code(alipay, alipay_p
 def test_a_failure_of_alipays_own_systems_is_unknown(calls, alipay_platform, method, name):
     alipay_platform.answer(method, payload("alipay", name))
     with pytest.raises(GatewayUnknown):
+        calls[method][0]()
+
+
+@pytest.mark.parametrize(
+    "sub_code", ["aop.unknow-error", "isp.unknow-error", "aop.ACQ.SYSTEM_ERROR", "isp.remote-timeout"]
+)
+def test_a_failure_of_the_platform_is_unknown_under_any_code(alipay, alipay_platform, refund_request, sub_code):
+    alipay_platform.answer(REFUND_CALL, {"code": "40004", "msg": "Business Failed", "sub_code": sub_code})
+    with pytest.raises(GatewayUnknown, match=sub_code):
+        alipay.refund(refund_request)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("status", [201, 500])
+def test_a_signed_success_under_another_http_status_is_unknown(calls, alipay_platform, method, status):
+    body = alipay_platform.reply(method, payload("alipay", SUCCESSES[method])).content
+    alipay_platform.answers[method] = lambda _: httpx.Response(status, content=body)
+    with pytest.raises(GatewayUnknown, match=f"HTTP {status}"):
         calls[method][0]()
 
 

@@ -13,8 +13,11 @@ def test_every_gateway_is_found_by_its_own_code(http: HttpClient, alipay_config,
         gateway_class("alipay")(alipay_config, http),
         gateway_class("wechatpay")(wechatpay_config, http),
     ]
-    assert {gateway.code: type(gateway) for gateway in built} == GATEWAYS
-    assert GATEWAYS.keys() == {"alipay", "wechatpay"}
+    assert [(gateway.code, type(gateway)) for gateway in built] == [
+        ("alipay", AlipayGateway),
+        ("wechatpay", WechatpayGateway),
+    ]
+    assert GATEWAYS.items() >= {"alipay": AlipayGateway, "wechatpay": WechatpayGateway}.items()
 
 
 @pytest.mark.parametrize("code", ["", "Alipay", "epay"])

@@ -33,10 +33,10 @@ from payments.gateways.base import (
     RefundResult,
     RefundStatus,
 )
-from payments.gateways.registry import GATEWAYS, gateway_class
+from payments.gateways.registry import gateway_class
 from tests.payments.gateways.platforms import new_key, private_pem
 
-CODES = sorted(GATEWAYS)
+CODES = ["alipay", "wechatpay"]
 PATIENCE_SECONDS = 15
 
 
@@ -213,6 +213,7 @@ def test_from_the_code_to_the_refund(world: World) -> None:
     refund = world.refund_request(request)
     first = world.gateway.refund(refund)
     assert (first.refund, first.payment) == (refund.refund, request.payment)
+    assert first.amount in {None, refund.amount}
     ended = world.refund_ends(refund)
     assert (ended.status, ended.amount) == (RefundStatus.SUCCEEDED, Decimal("57.00"))
     told = world.next_notice()
@@ -225,7 +226,7 @@ def test_a_refund_repeated_with_its_number_moves_money_once(world: World) -> Non
     paid = world.paid()
     refund = world.refund_request(paid, "20.00")
     for _ in range(3):
-        world.gateway.refund(refund)
+        assert world.gateway.refund(refund).amount in {None, Decimal("20.00")}
     assert world.refund_ends(refund).amount == Decimal("20.00")
     assert world.gateway.refund(refund).status in {RefundStatus.PENDING, RefundStatus.SUCCEEDED}
     assert world.book()[0]["refunded"] == "20.00"

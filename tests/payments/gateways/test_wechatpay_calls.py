@@ -352,6 +352,14 @@ def test_a_failure_of_wechat_pays_own_systems_is_unknown(calls, wechatpay_platfo
 
 
 @pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("status", [500, 502])
+def test_a_failure_on_the_way_is_unknown_for_a_charge_too(calls, wechatpay_platform, call, status):
+    wechatpay_platform.answers[call] = lambda _: httpx.Response(status, text="<html>Bad Gateway</html>")
+    with pytest.raises(GatewayUnknown):
+        calls[call][0]()
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_a_system_error_under_any_status_is_unknown(calls, wechatpay_platform, call):
     wechatpay_platform.answer(call, payload("wechatpay", "error_system"), status=400)
     with pytest.raises(GatewayUnknown):
