@@ -17,7 +17,7 @@ from kameng.embedded.console import Refused
 #: Commands that need the settings but neither database nor Redis.
 OFFLINE_COMMANDS = frozenset({
     "--help", "--version", "-h", "check", "collectstatic", "compilemessages", "diffsettings", "help", "lint",
-    "makemessages", "makemigrations", "spectacular", "version",
+    "makemessages", "makemigrations", "sandbox", "spectacular", "version",
 })  # fmt: skip
 #: Port 1 refuses at once: a command that was thought to need no server and uses one fails instead of hanging.
 UNREACHABLE = {"DATABASE_URL": "postgres://offline@127.0.0.1:1/offline", "REDIS_URL": "redis://127.0.0.1:1/0"}

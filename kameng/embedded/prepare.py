@@ -7,24 +7,29 @@ standard output, its name and seconds. What the commands print goes to standard 
 import contextlib
 import hashlib
 import json
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg2
 
 from kameng.embedded import paths
-from kameng.embedded.console import Refused
+from kameng.embedded.console import Refused, report
+from kameng.embedded.processes import die_with_parent
 
 LABELS = {"migrate": "migrations", "seed": "shops and catalogue of the demo", "static": "static files"}
 #: Folders of the checkout that hold no part of the application.
 NOT_CODE = frozenset({"bench", "docs", "locale", "node_modules", "staticfiles", "templates", "tests", "var"})
 
 
-def outdated(database_url: str, *, bench: bool) -> dict[str, Callable[[], str]]:
-    """The steps to do, each with a function that gives its fingerprint once it is done."""
+def outdated(database_url: str, *, purpose: str) -> dict[str, Callable[[], str]]:
+    """The steps to do, each with a function that gives its fingerprint once it is done.
+
+    `purpose` is whatever else the seed depends on.
+    """
     var = paths.var()
     code = sorted(
         path for folder in _code_folders() for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"
@@ -33,9 +38,10 @@ def outdated(database_url: str, *, bench: bool) -> dict[str, Callable[[], str]]:
     everything = _fingerprint(code)
     static = _fingerprint(sorted(path for path in _static_files(code) if path.is_file()))
     lock = _fingerprint([paths.ROOT / "uv.lock"])
+    other_side = _fingerprint(sorted((var / "sandbox").glob("*/*.json")))
     now: dict[str, Callable[[], str]] = {
         "migrate": lambda: _join(migrations, lock, recorded_migrations(database_url)),
-        "seed": lambda: _join(everything, lock, recorded_migrations(database_url), str(bench)),
+        "seed": lambda: _join(everything, lock, recorded_migrations(database_url), other_side, purpose),
         "static": lambda: _join(static, lock),
     }
     made = {"seed": var / "demo.json", "static": var / "static" / "staticfiles.json"}
@@ -80,6 +86,42 @@ def write_stamp(name: str, fingerprint: str) -> None:
     paths.write_private(paths.var() / "stamps.json", json.dumps({**read_stamps(), name: fingerprint}))
 
 
+def run(env: Mapping[str, str], steps: dict[str, Callable[[], str]]) -> None:
+    """Do `steps` in a process of their own, and remember each as it is done. Raises `Refused`."""
+    for name, label in LABELS.items():
+        if name not in steps:
+            report(f"{label}: unchanged", 0)
+    if not steps:
+        return
+    log = paths.var() / "log" / "prepare.log"
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "kameng.embedded.prepare", *steps],
+            cwd=paths.ROOT,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            text=True,
+            start_new_session=True,
+            preexec_fn=die_with_parent(),
+        )
+        remaining = dict(steps)
+        try:
+            for line in child.stdout or ():
+                name, seconds = line.split()
+                write_stamp(name, remaining.pop(name)())
+                report(LABELS[name], float(seconds))
+            failed = child.wait() != 0
+        finally:
+            child.kill()
+            child.wait()
+    if failed:
+        said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        why = said[-1] if said else "it said nothing"
+        raise Refused(f"{LABELS[next(iter(remaining))]} failed: {why} ({log})")
+
+
 def main(steps: list[str]) -> None:
     """Do the steps in this process."""
     import django
@@ -117,7 +159,7 @@ def _static_files(code: Iterable[Path]) -> Iterable[Path]:
 def _fingerprint(files: Iterable[Path]) -> str:
     total = hashlib.sha256()
     for path in files:
-        total.update(f"{path.relative_to(paths.ROOT)}\0".encode())
+        total.update(f"{path}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 

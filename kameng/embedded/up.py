@@ -7,10 +7,9 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOWrapper
 from types import FrameType
@@ -18,10 +17,12 @@ from types import FrameType
 from kameng.embedded import environment, paths, ports, prepare, processes
 from kameng.embedded.bootstrap import BEGUN, START_SPACE
 from kameng.embedded.console import Refused, clear_errors, report, say
-from kameng.embedded.processes import Process, die_with_parent
+from kameng.embedded.processes import POLL_SECONDS, Process
 from kameng.embedded.servers import Servers
 
 READY_SECONDS = 90
+#: The sandbox takes this many in a row: one for all, and one for each supplier, so that a supplier can be unreachable.
+SANDBOX_PORTS = 5
 PROGRAMS_STOP_SECONDS = 2.0
 STOP_SECONDS = 4.5
 LOOK_SECONDS = 0.2
@@ -81,16 +82,20 @@ class Demo:
             needed = f"{START_SPACE // 1024**2} MB are needed"
             raise Refused(f"the disk is full: {free // 1024**2} MB are free under {paths.var()}, {needed}")
         ports.demand(self.port, variable="PORT")
-        ports.demand(self.sandbox_port, variable="SANDBOX_PORT")
+        for port in range(self.sandbox_port, self.sandbox_port + SANDBOX_PORTS):
+            ports.demand(port, variable="SANDBOX_PORT")
         self._write_record()
         say(f"Kameng: starting, data in {paths.var()}")
+        self._start_sandbox(self._environment({}))
         addresses = self.servers.start()
         self.servers.publish()
         self._write_record()
+        self._wait("sandbox")
         env = self._environment(addresses)
-        self._prepare(env, database_url=addresses["DATABASE_URL"])
+        prepare.run(env, prepare.outdated(addresses["DATABASE_URL"], purpose=f"{self.port} {self.bench}"))
         self._start_programs(env)
         self._write_record()
+        self._wait("web", "worker", "beat")
         self._greet()
 
     def watch(self) -> None:
@@ -137,92 +142,57 @@ class Demo:
             **({"KAMENG_BENCH": "1"} if self.bench else {}),
         }
 
-    def _prepare(self, env: Mapping[str, str], *, database_url: str) -> None:
-        steps = prepare.outdated(database_url, bench=self.bench)
-        for name, label in prepare.LABELS.items():
-            if name not in steps:
-                report(f"{label}: unchanged", 0)
-        if not steps:
-            return
-        log = paths.var() / "log" / "prepare.log"
-        with log.open("wb") as output:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "kameng.embedded.prepare", *steps],
-                cwd=paths.ROOT,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                text=True,
-                start_new_session=True,
-                preexec_fn=die_with_parent(),
-            )
-            try:
-                for line in child.stdout or ():
-                    name, seconds = line.split()
-                    prepare.write_stamp(name, steps.pop(name)())
-                    report(prepare.LABELS[name], float(seconds))
-                failed = child.wait() != 0
-            finally:
-                child.kill()
-                child.wait()
-        if failed:
-            said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-            why = said[-1] if said else "it said nothing"
-            raise Refused(f"{prepare.LABELS[next(iter(steps))]} failed: {why} ({log})")
+    def _start_sandbox(self, env: Mapping[str, str]) -> None:
+        """The other side needs no server of ours, and what is seeded names its addresses and keys."""
+        python, folder = sys.executable, paths.var() / "sandbox"
+        command = [python, "-m", "kameng.sandbox", f"--port={self.sandbox_port}", f"--folder={folder}"]
+        self._start_program("sandbox", command, env)
 
     def _start_programs(self, env: Mapping[str, str]) -> None:
         python, var = sys.executable, paths.var()
         (var / "beat").mkdir(exist_ok=True)
-        celery = [python, "-m", "celery", "--app", "kameng.celery"]
         web = [python, "-m", "gunicorn", "--config", "python:kameng.embedded.gunicorn", "kameng.wsgi"]
+        celery = [python, "-m", "celery", "--app", "kameng.celery"]
         alone = ["--without-mingle", "--without-gossip"]  # there are no other workers to wait for
-        commands = {
-            "sandbox": [
-                python,
-                "-m",
-                "kameng.sandbox",
-                "--port",
-                str(self.sandbox_port),
-                "--folder",
-                str(var / "sandbox"),
-            ],
-            "web": [*web, "--bind", f"{ports.LOOPBACK}:{self.port}"],
-            "worker": [*celery, "worker", "--pool", "threads", "--concurrency", "8", *alone, "--loglevel", "INFO"],
-            "beat": [*celery, "beat", "--schedule", str(var / "beat" / "schedule"), "--pidfile=", "--loglevel", "INFO"],
-        }
-        self.programs = [
-            Process(name=name, command=command, log=var / "log" / f"{name}.log", env=env, cwd=paths.ROOT)
-            for name, command in commands.items()
-        ]
-        found = {process.name: process for process in self.programs}
-        ready: dict[str, Callable[[], bool]] = {
-            "sandbox": lambda: self._ask(self.sandbox_port, "/healthz") is not None,
-            "web": lambda: self._checks("database", "migrations"),
-            "worker": lambda: " ready." in found["worker"].said() and self._checks("poller"),
-            "beat": lambda: "beat: Starting" in found["beat"].said(),
-        }
-        started = time.monotonic()
-        for process in self.programs:
-            process.start()
-        self._wait(ready, started=started)
+        worker = ["worker", "--pool", "threads", "--concurrency", "8", *alone, "--loglevel", "INFO"]
+        beat = ["beat", "--schedule", str(var / "beat" / "schedule"), "--pidfile=", "--loglevel", "INFO"]
+        self._start_program("web", [*web, "--bind", f"{ports.LOOPBACK}:{self.port}"], env)
+        self._start_program("worker", [*celery, *worker], env)
+        self._start_program("beat", [*celery, *beat], env)
 
-    def _wait(self, ready: dict[str, Callable[[], bool]], *, started: float) -> None:
-        """Wait for all programs side by side, and print each as it becomes ready."""
-        waiting = {process.name: process for process in self.programs}
+    def _start_program(self, name: str, command: list[str], env: Mapping[str, str]) -> None:
+        log = paths.var() / "log" / f"{name}.log"
+        self.programs.append(Process(name=name, command=command, log=log, env=env, cwd=paths.ROOT))
+        self.programs[-1].start()
+
+    def _is_ready(self, process: Process) -> bool:
+        match process.name:
+            case "sandbox":
+                return self._ask(self.sandbox_port, "/healthz") is not None
+            case "web":
+                return self._checks("database", "migrations")
+            case "worker":
+                return " ready." in process.said() and self._checks("poller")
+            case _:
+                return "beat: Starting" in process.said()
+
+    def _wait(self, *names: str) -> None:
+        """Wait for programs side by side, and print each as it becomes ready. Raises `Refused`."""
+        waiting = [process for process in self.programs if process.name in names]
+        deadline = time.monotonic() + READY_SECONDS
         while waiting:
-            for name, process in list(waiting.items()):
-                if ready[name]():
-                    report(f"{name}", time.monotonic() - started)
-                    del waiting[name]
+            for process in list(waiting):
+                if self._is_ready(process):
+                    report(process.name, time.time() - process.started_at)
+                    waiting.remove(process)
                 elif not process.alive():
                     for line in process.last_lines()[:-1]:
                         say(f"    {line}")
                     raise Refused(process.explain_exit())
-            if waiting and time.monotonic() - started > READY_SECONDS:
-                names = ", ".join(waiting)
-                raise Refused(f"not ready after {READY_SECONDS} s: {names} (see {paths.var() / 'log'})")
-            time.sleep(LOOK_SECONDS / 2)
+            if waiting and time.monotonic() > deadline:
+                late = ", ".join(process.name for process in waiting)
+                raise Refused(f"not ready after {READY_SECONDS} s: {late} (see {paths.var() / 'log'})")
+            time.sleep(POLL_SECONDS)
 
     def _checks(self, *names: str) -> bool:
         """Whether /readyz says that these are well."""
@@ -262,7 +232,7 @@ class Demo:
         if log_ins.exists():
             say("\n  Log-ins of the demo (user / password):")
             for row in json.loads(log_ins.read_text(encoding="utf-8")):
-                say(f"  {row['where']:<16}{row['url']}   {row['user']} / {row['password']}")
+                say(f"  {row['url']:<44}{row['user']} / {row['password']:<16}{row['where']}")
         say("")
 
 
