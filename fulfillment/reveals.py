@@ -6,11 +6,10 @@ from django.db import transaction
 
 from fulfillment.exceptions import NothingToReveal
 from fulfillment.models import Delivery, DeliveryReveal
-from fulfillment.suppliers.models import StockCode
 from fulfillment.suppliers.stock_room import code_open
 from kameng.core.encryption import digest
-from orders.models import Order
-from orders.services import event_write
+from orders.models import Order, OrderLine
+from orders.services import event_write, order_lock
 
 
 @dataclass(frozen=True)
@@ -25,22 +24,26 @@ class RevealedCode:
 def codes_reveal(*, order: Order, actor: str, address: str) -> list[RevealedCode]:
     """All codes that have arrived for the order, in the order of its lines. Raises `NothingToReveal`.
 
-    Each time somebody looks leaves a `DeliveryReveal` for each line, and an event that names no code.
+    Each time somebody looks leaves a `DeliveryReveal` for each line, and an event that names no code. The order is
+    locked, so that what is being returned is not looked at meanwhile; codes of a refunded line are no longer the
+    shopper's.
     """
+    order = order_lock(order.pk)
     deliveries = list(
-        Delivery.objects.filter(fulfillment__line__order=order, stock_code__isnull=False)
-        .select_related("fulfillment__line")
+        Delivery.objects.filter(
+            fulfillment__line__order=order,
+            fulfillment__line__status=OrderLine.Status.DELIVERED,
+            stock_code__isnull=False,
+        )
+        .select_related("fulfillment__line", "stock_code")
         .order_by("fulfillment__line__position", "position")
     )
     if not deliveries:
         raise NothingToReveal
-    codes = StockCode.objects.in_bulk([delivery.stock_code_id for delivery in deliveries])
     looked_from = digest(address, purpose="address") if address else ""
     works = dict.fromkeys(delivery.fulfillment_id for delivery in deliveries)
     DeliveryReveal.objects.bulk_create(
         DeliveryReveal(fulfillment_id=work, actor=actor, address_digest=looked_from) for work in works
     )
     event_write(order, "codes.revealed", actor=actor, count=len(deliveries))
-    return [
-        RevealedCode(delivery.fulfillment.line.sku, code_open(codes[delivery.stock_code_id])) for delivery in deliveries
-    ]
+    return [RevealedCode(delivery.fulfillment.line.sku, code_open(delivery.stock_code)) for delivery in deliveries]

@@ -1,18 +1,35 @@
 """A shop's host: its own schema. The site map."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.i18n import set_language
 
+from catalog.listings import urls as goods_urls
 from catalog.listings import views as goods
+from fulfillment import urls as fulfillment_urls
+from kameng.api import OrderView, SchemaView
+from kameng.core.endpoint import UnknownAddress
 from kameng.pages import order as order_pages
+from orders import urls as orders_urls
 from orders import views as orders
+from payments import urls as payments_urls
 from payments import views as payments
 from resellers import views as look
 
 handler404 = "catalog.listings.views.not_found"
 
+api_urlpatterns = [
+    *goods_urls.api_urlpatterns,
+    *orders_urls.api_urlpatterns,
+    path("orders/<str:number>/", OrderView.as_view(), name="api_order"),
+    *payments_urls.api_urlpatterns,
+    *fulfillment_urls.api_urlpatterns,
+    path("schema/", SchemaView.as_view(), name="api_schema"),
+]
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include(api_urlpatterns)),
+    re_path(r"^api/", UnknownAddress.as_view()),
+    path("webhooks/", include([*payments_urls.webhook_urlpatterns, *fulfillment_urls.webhook_urlpatterns])),
     path("", goods.home, name="home"),
     path("c/", goods.categories, name="categories"),
     path("c/<slug:slug>/", goods.category, name="category"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Min, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -83,7 +84,10 @@ class _Priced:
 
 
 def contact_clean(raw: Any) -> str:
-    """A mobile number of eleven digits or an e-mail address, normalized. Raises `ValueError` with a message for people."""
+    """A mobile number of eleven digits or an e-mail address, normalized.
+
+    Raises `ValueError` with a message for people.
+    """
     if not isinstance(raw, str) or not raw.strip():
         raise ValueError(_("请填写手机号或邮箱，查订单时要用"))
     text = raw.strip()
@@ -118,8 +122,8 @@ def order_place(
 ) -> Placed:
     """Commit to a purchase at this moment's prices.
 
-    Repeating a request under the same key returns the same order. Raises `OrderInvalid`, `SkuUnknown`, `SkuUnavailable`,
-    `PriceChanged`, `IdempotencyConflict`, `TooManyUnpaid` or `ShopClosed`; nothing is stored then.
+    Repeating a request under the same key returns the same order. Raises `OrderInvalid`, `SkuUnknown`,
+    `SkuUnavailable`, `PriceChanged`, `IdempotencyConflict`, `TooManyUnpaid` or `ShopClosed`; nothing is stored then.
     """
     fingerprint = request_digest(lines, str(contact), quoted_total)
     if idempotency_key and (known := _placed_before(idempotency_key, fingerprint)):
@@ -247,11 +251,12 @@ def _limit_unpaid(contact_digest: str, address_digest: str) -> None:
     counted = unpaid.filter(same).aggregate(
         contact=Count("pk", filter=Q(contact_digest=contact_digest)),
         address=Count("pk", filter=Q(address_digest=address_digest)),
+        next_end=Min(F("expires_at") - Now()),
     )
     if counted["contact"] >= settings.UNPAID_ORDERS_PER_CONTACT or (
         address_digest and counted["address"] >= settings.UNPAID_ORDERS_PER_ADDRESS
     ):
-        raise TooManyUnpaid
+        raise TooManyUnpaid(extra={"retry_after": max(1, math.ceil(counted["next_end"].total_seconds()))})
 
 
 def event_write(
@@ -323,7 +328,8 @@ def order_check(*, order_id: int) -> Order:
 def order_settle(*, order_id: int, paid: Decimal, actor: str) -> bool:
     """Mark the order paid once confirmed payments cover it; late money revives an expired order. Safe to call again.
 
-    `paid` is the sum of the order's confirmed payments in yuan, taken under the order's lock. True if this call settled it.
+    `paid` is the sum of the order's confirmed payments in yuan, taken under the order's lock. True if this call
+    settled it.
     """
     order = order_lock(order_id)
     if order.status not in (Status.PENDING, Status.EXPIRED, Status.CANCELED) or paid < order.total:

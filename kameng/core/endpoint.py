@@ -13,6 +13,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.negotiation import BaseContentNegotiation
@@ -23,7 +24,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from kameng.core.money import parse_yuan
-from kameng.core.problems import Invalid, Malformed, NotFound, NotJson, TooLarge
+from kameng.core.problems import Invalid, Malformed, NotFound, NotJson
+from kameng.core.raw import raw_body
 
 MAX_BODY_BYTES = 256 * 1024
 _UNKNOWN_SHOWN = 20
@@ -48,7 +50,7 @@ class Endpoint(APIView):
     """One address of the API."""
 
     content_negotiation_class = AlwaysJson
-    metadata_class = None
+    http_method_names = ["get", "head", "post"]
     #: What is about one order is nobody else's business, caches included.
     cache_control = "no-store"
 
@@ -72,7 +74,7 @@ class UnknownAddress(Endpoint):
 class Form(serializers.Serializer[Any]):
     """A JSON object with exactly the declared fields."""
 
-    default_error_messages = {"invalid": _("应为一个 JSON 对象")}
+    default_error_messages = {"invalid": _("应为一个 JSON 对象"), "null": _("应为一个 JSON 对象")}
 
     def to_internal_value(self, data: Any) -> Any:
         """Refuse what was not asked for, together with everything else that is wrong."""
@@ -94,7 +96,12 @@ class Form(serializers.Serializer[Any]):
 class Text(serializers.CharField):
     """A JSON string, as it is."""
 
-    default_error_messages = {"invalid": _("应为文字"), "blank": _("不能留空"), "required": _("缺少这一项")}
+    default_error_messages = {
+        "invalid": _("应为文字"),
+        "blank": _("不能留空"),
+        "null": _("不能留空"),
+        "required": _("缺少这一项"),
+    }
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(trim_whitespace=False, **kwargs)
@@ -109,7 +116,7 @@ class Text(serializers.CharField):
 class Integer(serializers.IntegerField):
     """A JSON integer: no text, no fraction, no exponent, no boolean."""
 
-    default_error_messages = {"invalid": _("应为整数"), "required": _("缺少这一项")}
+    default_error_messages = {"invalid": _("应为整数"), "null": _("应为整数"), "required": _("缺少这一项")}
 
     def to_internal_value(self, data: Any) -> int:
         """`1.0` and `1e3` are other things than integers."""
@@ -118,6 +125,7 @@ class Integer(serializers.IntegerField):
         return data
 
 
+@extend_schema_field({"type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,2})?$", "examples": ["57.00"]})
 class Yuan(serializers.CharField):
     """An amount in yuan as a JSON string: `"57.00"`."""
 
@@ -129,6 +137,14 @@ class Yuan(serializers.CharField):
             return parse_yuan(data)
         except (AttributeError, ValueError):
             self.fail("invalid")
+
+
+@extend_schema_field({})
+class Ignored(serializers.Field[Any, Any, Any, Any]):
+    """Whatever a client sends here, nobody reads it."""
+
+    def run_validation(self, data: Any = None) -> None:
+        """Not read."""
 
 
 @lru_cache(maxsize=64)
@@ -151,16 +167,8 @@ def received(request: HttpRequest, kind: type[Form]) -> dict[str, Any]:
 def _json(request: HttpRequest) -> Any:
     if request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/json":
         raise NotJson
-    try:
-        length = int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        raise Malformed from None
-    # Not even read: what is left on the connection is the server's to drop.
-    if length > MAX_BODY_BYTES:
-        raise TooLarge
-    raw = request.read(MAX_BODY_BYTES + 1)
-    if len(raw) > MAX_BODY_BYTES:
-        raise TooLarge
+    # What lies beyond the limit is not even read: it is the server's to drop.
+    raw = raw_body(request, limit=MAX_BODY_BYTES)
     try:
         value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_object)
         # Half a surrogate pair, written as an escape, is a string that nothing can store.

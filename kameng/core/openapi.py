@@ -3,25 +3,42 @@
 from inspect import cleandoc
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse, extend_schema_field
 from rest_framework import serializers
 
+from kameng.core.endpoint import Form
 from kameng.core.problems import Invalid, Malformed, NotJson, Problem, TooLarge
 
 #: What a body can be refused for before anybody looks at what it asks.
 BODY_REFUSALS: tuple[type[Problem], ...] = (Malformed, TooLarge, NotJson, Invalid)
 
-#: `auth=` of an operation: whoever has the order's token. (Requirements are objects, whatever the annotation there says.)
+#: `auth=` of an operation: whoever has the order's token. The scheme is described in `SPECTACULAR_SETTINGS`.
 BY_ORDER_TOKEN: Any = [{"orderToken": []}]
 
-SECURITY_SCHEMES = {
-    "orderToken": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "Authorization",
-        "description": "`Order <token>`, with the token that placing the order returned.",
-    }
-}
+
+class ExactForm(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """What a `Form` refuses, said in the description: fields that it does not name, lists that are too long."""
+
+    target_class = Form
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        """The usual description, with its limits."""
+        described: dict[str, Any] = auto_schema._map_serializer(  # type: ignore[no-untyped-call]
+            self.target, direction, bypass_extensions=True
+        )
+        described["additionalProperties"] = False
+        for name, field in self.target.fields.items():
+            if isinstance(field, serializers.ListSerializer) and (longest := getattr(field, "max_length", None)):
+                described["properties"][name] |= {"minItems": 1, "maxItems": longest}
+        return described
+
+
+@extend_schema_field({"type": "string", "pattern": r"^[0-9]+\.[0-9]{2}$", "examples": ["57.00"]})
+class Amount(serializers.CharField):
+    """An amount in yuan."""
 
 
 class ProblemReply(serializers.Serializer[Any]):

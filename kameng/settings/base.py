@@ -46,7 +46,7 @@ if PRODUCTION:
     SECURE_HSTS_SECONDS = 31_536_000
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 
-# --- apps: the border between public and a shop's schema (docs/architecture.md) -----------------------------------------
+# --- apps: the border between public and a shop's schema (docs/architecture.md) --------------------------------------
 #: Own rows on both sides: no account of one schema is worth anything in another.
 BOTH_SIDES = [
     "django.contrib.contenttypes",
@@ -113,7 +113,7 @@ TEMPLATES = [
     },
 ]
 
-# --- database: the truth -----------------------------------------------------------------------------------------------
+# --- database: the truth ---------------------------------------------------------------------------------------------
 DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL"),
@@ -126,7 +126,7 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 
-# --- Redis: the bell and the cache ----------------------------------------------------------------------------------------
+# --- Redis: the bell and the cache -----------------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL")
 CACHES = {
     "default": {
@@ -138,7 +138,7 @@ CACHES = {
     }
 }
 
-# --- sign-in ---------------------------------------------------------------------------------------------------------------
+# --- sign-in ---------------------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -151,7 +151,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
-# --- language and time -------------------------------------------------------------------------------------------------------
+# --- language and time -----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
 LANGUAGE_COOKIE_NAME = "kameng_language"
@@ -159,7 +159,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "Asia/Shanghai"
 USE_TZ = True
 
-# --- static files ----------------------------------------------------------------------------------------------------------------
+# --- static files ----------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -169,7 +169,7 @@ STORAGES = {
 }
 WHITENOISE_MAX_AGE = 31_536_000
 
-# --- API ---------------------------------------------------------------------------------------------------------------------------
+# --- API -------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -206,7 +206,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# --- what the product promises -------------------------------------------------------------------------------------------------------
+# --- what the product promises ---------------------------------------------------------------------------------------
 ORDER_EXPIRES_SECONDS = env.int("ORDER_EXPIRES_SECONDS", default=15 * 60)
 BENCH = env.bool("KAMENG_BENCH", default=False)
 if BENCH and PRODUCTION:
@@ -233,7 +233,7 @@ LOGGING = {
     },
 }
 
-# --- Celery: broker only, no results -------------------------------------------------------------------------------------------------
+# --- Celery: broker only, no results ---------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -1,0 +1,12 @@
+"""Where delivered codes are looked at, and where suppliers report."""
+
+from django.urls import path
+
+from fulfillment import api, webhooks
+
+api_urlpatterns = [
+    path("orders/<str:number>/reveal/", api.CodesReveal.as_view(), name="api_order_reveal"),
+]
+webhook_urlpatterns = [
+    path("suppliers/<slug:supplier>/", webhooks.supplier_webhook, name="supplier_webhook"),
+]

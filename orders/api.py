@@ -1,0 +1,246 @@
+"""Placing an order and reading its history, for programs. Whoever has the order's token may see it."""
+
+import hashlib
+import re
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from kameng.core.client import client_address
+from kameng.core.endpoint import Endpoint, Form, Ignored, Integer, Text, Yuan, received, rfc3339
+from kameng.core.ids import normalize
+from kameng.core.openapi import BODY_REFUSALS, BY_ORDER_TOKEN, Amount, refusals
+from kameng.core.problems import Malformed, NotFound, Problem
+from kameng.core.throttle import TooMany, require
+from orders.access import order_token, token_matches
+from orders.exceptions import (
+    IdempotencyConflict,
+    OrderInvalid,
+    PriceChanged,
+    ShopClosed,
+    SkuUnavailable,
+    SkuUnknown,
+    TooManyUnpaid,
+)
+from orders.models import Order, OrderEvent, OrderLine
+from orders.services import MAX_LINES, Buyer, LineRequest, order_place
+
+#: Orders by one address, and wrong tokens by one address.
+PLACE_LIMIT, PLACE_SECONDS = 300, 60
+GUESS_LIMIT, GUESS_SECONDS = 20, 600
+MAX_ACCOUNT_FIELDS = 20
+MAX_EVENTS = 500
+#: What happened to money and goods is the shopper's business; whom we asked for the goods is ours.
+PUBLIC_EVENTS = ("order.", "line.", "payment.", "refund.", "codes.")
+SHOPPER = "shopper"
+
+_KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
+
+
+class TokenMissing(Problem):
+    """The header `Authorization: Order <token>` is missing."""
+
+    code = "unauthorized"
+    status = 401
+    message = _("请在 Authorization 里带上订单的令牌：Order <token>")
+    headers = {"WWW-Authenticate": "Order"}
+
+
+class OrderUnknown(NotFound):
+    """There is no such order, or the token is not its own: the answer is the same."""
+
+    message = _("没有这个订单，或者令牌不对")
+
+
+#: What every operation on one order may answer before it begins.
+ACCESS_REFUSALS: tuple[type[Problem], ...] = (TokenMissing, OrderUnknown, TooMany)
+
+
+def order_of(request: HttpRequest, number: str) -> Order:
+    """The order whose token the request bears; its number as it was typed. Raises `ACCESS_REFUSALS`.
+
+    The token is checked against the number alone, before anything is looked up, so that guessing tells nothing.
+    """
+    scheme, _space, token = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() != "order" or not token:
+        raise TokenMissing
+    number = normalize(number)
+    if not token_matches(Order(number=number), token.strip()):
+        require("order-token", client_address(request), limit=GUESS_LIMIT, seconds=GUESS_SECONDS)
+        raise OrderUnknown
+    order = Order.objects.filter(number=number).first()
+    if order is None:
+        raise OrderUnknown
+    return order
+
+
+class LineForm(Form):
+    """One variant, for one account."""
+
+    sku = Text()
+    quantity = Integer(help_text="From 1 to the variant's `max_quantity`.")
+    account = serializers.DictField(
+        child=Text(allow_blank=True),
+        required=False,
+        allow_null=True,
+        help_text="The answers to the product's `account_fields`, by name; nothing for codes.",
+        error_messages={"not_a_dict": _("应为一个 JSON 对象")},
+    )
+    price = Ignored(required=False, help_text="Ignored: the price is the shop's own. See `quoted_total`.")
+
+    def validate_account(self, account: dict[str, str] | None) -> dict[str, str]:
+        """No product asks this much."""
+        if account and len(account) > MAX_ACCOUNT_FIELDS:
+            raise serializers.ValidationError(str(_("填的项太多了")))
+        return account or {}
+
+
+class OrderForm(Form):
+    """What a shopper wants to buy."""
+
+    lines = LineForm(  # type: ignore[call-arg]
+        many=True,
+        max_length=MAX_LINES,
+        error_messages={
+            "not_a_list": _("应为一个列表"),
+            "max_length": _("一单最多 {max_length} 种，请分开下单"),
+            "required": _("还没有选面额"),
+            "null": _("应为一个列表"),
+        },
+    )
+    contact = Text(
+        allow_blank=True,
+        help_text="A mobile number of mainland China or an e-mail address, to find the order again.",
+        error_messages=dict.fromkeys(("required", "null"), _("请填写手机号或邮箱，查订单时要用")),
+    )
+    coupon = Text(required=False, allow_null=True, allow_blank=True, help_text="Empty: there are no coupons yet.")
+    quoted_total = Yuan(
+        required=False,
+        allow_null=True,
+        help_text="The total that the shopper was shown, in yuan; if it no longer holds, the order is refused.",
+    )
+
+    def validate_coupon(self, coupon: str | None) -> None:
+        """Whoever sends one expects a discount, so that it must not be passed over."""
+        if coupon:
+            raise serializers.ValidationError(str(_("没有这张券")))
+
+
+class OrderPlaced(serializers.Serializer[Any]):
+    """A new order, with the token that opens it; the token is shown by this operation only."""
+
+    number = serializers.CharField()
+    token = serializers.CharField()
+    status = serializers.ChoiceField(choices=Order.Status.choices, help_text="Of a new order: `pending`.")
+    total = Amount(help_text="To pay, in yuan.")
+    expires_at = serializers.DateTimeField(help_text="Until when it can be paid.")
+
+
+class OrderEventEntry(serializers.Serializer[Any]):
+    """One thing that happened."""
+
+    name = serializers.CharField(help_text="For example `order.paid` or `line.delivered`.")
+    sku = serializers.CharField(allow_null=True, help_text="Whose line it happened to; null for the whole order.")
+    from_status = serializers.CharField(allow_null=True)
+    to_status = serializers.CharField(allow_null=True)
+    actor = serializers.ChoiceField(choices=["shopper", "shop"])
+    at = serializers.DateTimeField()
+
+
+class OrderHistory(serializers.Serializer[Any]):
+    """Everything that happened to an order, oldest first."""
+
+    events = OrderEventEntry(many=True)
+
+
+class OrderPlace(Endpoint):
+    """Buying."""
+
+    @extend_schema(
+        operation_id="orders_place",
+        summary="Place an order",
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                {"type": "string", "pattern": "^[!-~]{1,128}$"},
+                OpenApiParameter.HEADER,
+                description="Repeating the request under the same key returns the same order, token included.",
+            )
+        ],
+        request=OrderForm,
+        responses={
+            201: OrderPlaced,
+            **refusals(
+                *BODY_REFUSALS, OrderInvalid, SkuUnknown, SkuUnavailable, PriceChanged, IdempotencyConflict, ShopClosed,
+                TooManyUnpaid, TooMany,
+            ),
+        },
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        """At the shop's prices of this moment. A repetition gets the first answer, whatever happened since."""
+        require("order-place", client_address(request), limit=PLACE_LIMIT, seconds=PLACE_SECONDS)
+        key = _idempotency_key(request)
+        wanted = received(request, OrderForm)
+        placed = order_place(
+            shop=request.shop,  # type: ignore[attr-defined]
+            lines=[LineRequest(line["sku"], line["quantity"], line.get("account") or {}) for line in wanted["lines"]],
+            contact=wanted["contact"],
+            buyer=Buyer(address=client_address(request), language=(get_language() or "zh-hans")[:8]),
+            quoted_total=wanted.get("quoted_total"),
+            idempotency_key=key,
+        )
+        order = placed.order
+        return Response(
+            {
+                "number": order.number,
+                "token": order_token(order),
+                "status": Order.Status.PENDING,
+                "total": f"{order.total:.2f}",
+                "expires_at": rfc3339(order.expires_at),
+            },
+            status=201,
+        )
+
+
+def _idempotency_key(request: HttpRequest) -> str | None:
+    """What the order remembers of the key: its fingerprint, since whoever has key and body gets the token."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise Malformed(fields={"Idempotency-Key": _("1 到 128 个可见的 ASCII 字符")})
+    return "api:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+class OrderEvents(Endpoint):
+    """The order's history."""
+
+    @extend_schema(
+        operation_id="orders_events",
+        summary="Read what happened to an order",
+        auth=BY_ORDER_TOKEN,
+        responses={200: OrderHistory, **refusals(*ACCESS_REFUSALS)},
+    )
+    def get(self, request: Request, number: str) -> Response:
+        """Oldest first."""
+        order = order_of(request, number)
+        events = OrderEvent.objects.filter(order=order).select_related("line")[:MAX_EVENTS]
+        return Response({"events": [_event(event) for event in events if event.name.startswith(PUBLIC_EVENTS)]})
+
+
+def _event(event: OrderEvent) -> dict[str, Any]:
+    line: OrderLine | None = event.line
+    return {
+        "name": event.name,
+        "sku": line.sku if line else None,
+        "from_status": event.from_status or None,
+        "to_status": event.to_status or None,
+        "actor": SHOPPER if event.actor == SHOPPER else "shop",
+        "at": rfc3339(event.created_at),
+    }

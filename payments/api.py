@@ -1,0 +1,83 @@
+"""Opening a payment, for programs."""
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from kameng.core.client import client_address
+from kameng.core.endpoint import Endpoint, Form, Text, received, rfc3339
+from kameng.core.openapi import BODY_REFUSALS, BY_ORDER_TOKEN, Amount, refusals
+from orders.api import ACCESS_REFUSALS, order_of
+from orders.exceptions import OrderNotPayable
+from payments.exceptions import GatewayDown, MethodUnavailable
+from payments.gateways.base import Channel
+from payments.services import payment_start
+
+#: The names there are in the contract; which of them a shop collects through is its own business.
+GATEWAYS = ("alipay", "wechatpay", "epay", "wallet")
+
+
+@extend_schema_field({"type": "string", "enum": list(GATEWAYS)})
+class GatewayName(Text):
+    """A gateway's code. One that the shop does not have is `method_unavailable`, like one that nobody has."""
+
+
+class PaymentForm(Form):
+    """How the shopper wants to pay."""
+
+    gateway = GatewayName()
+    channel = serializers.ChoiceField(
+        choices=[channel.value for channel in Channel],
+        help_text="`qr`: a code to scan, `h5`: a page for phones, `page`: one for desktops, `jsapi`: inside the app.",
+    )
+
+
+class PaymentOpened(serializers.Serializer[Any]):
+    """An open attempt to collect. Exactly one of `qr` and `url` is not empty."""
+
+    payment = serializers.CharField(help_text="Our number at the gateway, its `out_trade_no`.")
+    amount = Amount(help_text="In yuan.")
+    qr = serializers.CharField(allow_blank=True, help_text="The text of the code to scan.")
+    url = serializers.CharField(allow_blank=True, help_text="The page to open.")
+    expires_at = serializers.DateTimeField()
+
+
+class PaymentStart(Endpoint):
+    """Paying an order."""
+
+    @extend_schema(
+        operation_id="orders_pay",
+        summary="Open a payment",
+        auth=BY_ORDER_TOKEN,
+        request=PaymentForm,
+        responses={
+            201: PaymentOpened,
+            **refusals(*ACCESS_REFUSALS, *BODY_REFUSALS, MethodUnavailable, OrderNotPayable, GatewayDown),
+        },
+    )
+    def post(self, request: Request, number: str) -> Response:
+        """For what the order still needs; an open attempt of the same kind is returned again."""
+        order = order_of(request, number)
+        wanted = received(request, PaymentForm)
+        payment = payment_start(
+            order=order,
+            shop_id=request.shop.pk,  # type: ignore[attr-defined]
+            gateway=wanted["gateway"],
+            channel=wanted["channel"],
+            client_ip=client_address(request),
+            return_url=request.build_absolute_uri(reverse("cashier_return", args=[order.number])),
+        )
+        return Response(
+            {
+                "payment": payment.number,
+                "amount": f"{payment.amount:.2f}",
+                "qr": payment.qr,
+                "url": payment.url,
+                "expires_at": rfc3339(payment.expires_at),
+            },
+            status=201,
+        )

@@ -1,0 +1,12 @@
+"""Where orders are paid, and where gateways report."""
+
+from django.urls import path
+
+from payments import api, webhooks
+
+api_urlpatterns = [
+    path("orders/<str:number>/payments/", api.PaymentStart.as_view(), name="api_order_payments"),
+]
+webhook_urlpatterns = [
+    path("payments/<slug:account>/", webhooks.payment_webhook, name="payment_webhook"),
+]

@@ -1,0 +1,32 @@
+"""Where gateways tell us of payments and refunds, on any of our hosts."""
+
+import logging
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from kameng.core.problems import Malformed, TooLarge
+from kameng.core.raw import headers_of, raw_body
+from payments.gateways.base import GatewayMisconfigured
+from payments.notices import MAX_BYTES, AccountUnknown, notice_receive
+
+logger = logging.getLogger(__name__)
+
+
+@csrf_exempt
+@require_POST
+def payment_webhook(request: HttpRequest, account: str) -> HttpResponse:
+    """Hand the raw notice on and answer as the gateway's protocol wants it."""
+    try:
+        body = raw_body(request, limit=MAX_BYTES)
+        reply = notice_receive(account_code=account, headers=headers_of(request), body=body)
+    except (TooLarge, Malformed) as refused:
+        return HttpResponse(f"{refused.code}\n", status=refused.status, content_type="text/plain")
+    except AccountUnknown:
+        raise Http404 from None
+    except GatewayMisconfigured as error:
+        # The gateway repeats itself until somebody has put the keys right.
+        logger.error("notice to %s cannot be read: %s", account, error)
+        return HttpResponse("not ready\n", status=503, content_type="text/plain")
+    return HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
