@@ -31,7 +31,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def clean(schema: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> list[dict[str, str]]:
     """The account as it is stored: `[{"name","label","label_en","value"}]` in the schema's order.
 
-    Full-width digits and stray spaces are forgiven, unknown fields and control characters are not. Raises `AccountInvalid`.
+    Full-width digits and stray spaces are forgiven, unknown fields and control characters are not. Raises
+    `AccountInvalid`.
     """
     errors: dict[str, str] = {}
     entries = []

@@ -94,7 +94,8 @@ class Variant(models.Model):
     official_price = models.DecimalField(_("官方价"), max_digits=12, decimal_places=2)
     supply_price = models.DecimalField(_("供货价"), max_digits=12, decimal_places=2)
     max_quantity = models.PositiveIntegerField(_("每单上限"), default=1, validators=[MinValueValidator(1)])
-    #: Told by the suppliers' side, so that a page need not ask: what the first-ranked offer costs, and whether any can be bought.
+    #: Told by the suppliers' side, so that a page need not ask: what the first-ranked offer costs, and whether any can
+    #: be bought.
     cost = models.DecimalField(_("成本"), max_digits=14, decimal_places=4, null=True, editable=False)
     is_available = models.BooleanField(_("有货"), default=False, editable=False)
     position = models.PositiveIntegerField(_("排序"), default=0)

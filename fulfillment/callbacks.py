@@ -1,4 +1,7 @@
-"""Callbacks from suppliers: a doorbell. They are verified and kept; the supplier is asked unless its signature covers the result."""
+"""Callbacks from suppliers: a doorbell.
+
+They are verified and kept; the supplier is asked unless its signature covers the result.
+"""
 
 import json
 import logging

@@ -1,8 +1,8 @@
 """From paid to delivered: who is asked, what their answer means, and what reaches the shopper.
 
-One active attempt at a time, committed before a byte is sent. Buying elsewhere is allowed only after a definite no; whatever is
-unclear is asked about until it is clear, or handed to a person. Locks are taken along the flow: order, then fulfillment, then
-supplier order; none is held while a supplier is called.
+One active attempt at a time, committed before a byte is sent. Buying elsewhere is allowed only after a definite no;
+whatever is unclear is asked about until it is clear, or handed to a person. Locks are taken along the flow: order, then
+fulfillment, then supplier order; none is held while a supplier is called.
 """
 
 import logging
@@ -261,7 +261,8 @@ def _delivered(buy: SupplierOrder, outcome: Outcome, noted: tuple[str, ...], act
             return _unknown(buy, noted, actor)
         kept = _keep(buy, outcome)
         if len(kept) != buy.quantity:
-            # A code somebody already owns is no delivery. What was fresh stays with this attempt, for people to look at.
+            # A code somebody already owns is no delivery. What was fresh stays with this attempt, for people to look
+            # at.
             buy.code, buy.message = (
                 "code_seen_before",
                 f"{buy.quantity - len(kept)} of {buy.quantity} codes seen before",
@@ -323,7 +324,7 @@ def _unknown(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | 
 
 
 def _missing(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | None:
-    """The supplier knows no such order: believed after the protocol's grace time, when it is said twice, a window apart."""
+    """The supplier knows no such order: believed after the grace time, when it is said twice, a window apart."""
     now = timezone.now()
     grace = adapter_of(Supplier.objects.get(pk=buy.supplier_id)).not_found_grace
     believable_at = buy.created_at + timedelta(seconds=grace)

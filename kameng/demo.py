@@ -111,11 +111,7 @@ def _catalogue() -> None:
                     name=row.name,
                     name_en=row.name_en,
                     aliases=row.aliases,
-                    context=[
-                        category_names[row.category],
-                        brand_names[row.brand],
-                        *(variant.name for variant in row.variants),
-                    ],  # fmt: skip
+                    context=[category_names[row.category], brand_names[row.brand], *(one.name for one in row.variants)],
                 ),
                 position=row.position,
             )

@@ -1,7 +1,8 @@
 """Who may look at an order: the device that placed it, the bearer of its token, or whoever proves the contact.
 
-The token is derived from the order's number with a key of ours, so it needs no column, and repeating a request returns it
-again. The contact is the one typed when ordering: the last four digits of the phone number, or the whole e-mail address.
+The token is derived from the order's number with a key of ours, so it needs no column, and repeating a request returns
+it again. The contact is the one typed when ordering: the last four digits of the phone number, or the whole e-mail
+address.
 """
 
 import secrets
@@ -101,5 +102,5 @@ def may_see(request: HttpRequest, order: Order) -> bool:
 
 
 def has_proven(request: HttpRequest, order: Order) -> bool:
-    """Whether the contact was proven in this browser within the hour; having placed the order is not enough for codes."""
+    """Whether the contact was proven in this browser within the hour; codes need that, even on the buyer's device."""
     return order.number in _grants(request)

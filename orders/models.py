@@ -113,7 +113,8 @@ class OrderLine(models.Model):
     price = models.DecimalField(_("单价"), max_digits=12, decimal_places=2)
     official_price = models.DecimalField(_("官方价"), max_digits=12, decimal_places=2)
     supply_price = models.DecimalField(_("供货价"), max_digits=12, decimal_places=2)
-    #: What the shopper typed, by field name, and how the form labelled it then: `[{"name","label","label_en","value"}]`.
+    #: What the shopper typed, by field name, and how the form labelled it then:
+    #: `[{"name","label","label_en","value"}]`.
     account = models.JSONField(_("充值账号"), default=list, blank=True)
     status = models.CharField(_("状态"), max_length=16, choices=Status, default=Status.WAITING)
     finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)

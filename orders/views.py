@@ -1,4 +1,7 @@
-"""From a filled-in product page to an order that was checked; and finding an order again. Guests only need their contact."""
+"""From a filled-in product page to an order that was checked; and finding an order again.
+
+Guests only need their contact.
+"""
 
 import hashlib
 from decimal import Decimal

@@ -1,7 +1,8 @@
 """Which way of paying works in which browser. Pure.
 
-Inside WeChat only its own page calls can pay, and Alipay is blocked; inside Alipay there is no WeChat Pay; a phone's browser opens
-the app by a link; a desktop shows a code to scan (pay.weixin.qq.com: H5 payment is for browsers outside WeChat).
+Inside WeChat only its own page calls can pay, and Alipay is blocked; inside Alipay there is no WeChat Pay; a phone's
+browser opens the app by a link; a desktop shows a code to scan (pay.weixin.qq.com: H5 payment is for browsers outside
+WeChat).
 """
 
 import re

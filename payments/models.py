@@ -82,7 +82,9 @@ class Refund(models.Model):
     }
 
     payment = models.ForeignKey(Payment, models.PROTECT, verbose_name=_("收款"), related_name="refunds")
-    line = models.ForeignKey(OrderLine, models.PROTECT, verbose_name=_("订单行"), null=True, blank=True, related_name="refunds")
+    line = models.ForeignKey(
+        OrderLine, models.PROTECT, verbose_name=_("订单行"), null=True, blank=True, related_name="refunds"
+    )
     number = models.CharField(_("退款单号"), max_length=32, unique=True)
     amount = models.DecimalField(_("金额"), max_digits=12, decimal_places=2)
     reason = models.CharField(_("原因"), max_length=80)

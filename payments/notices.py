@@ -1,7 +1,7 @@
 """Notices from gateways: verified, applied under the order's lock, stored raw once, answered to the letter.
 
-The signature covers the result, so the result is booked in the same transaction that stores the notice; a notice that is
-answered with success is therefore never lost, and one that is repeated changes nothing.
+The signature covers the result, so the result is booked in the same transaction that stores the notice; a notice that
+is answered with success is therefore never lost, and one that is repeated changes nothing.
 """
 
 import base64

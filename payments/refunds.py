@@ -89,7 +89,10 @@ def _number(payment: Payment) -> str:
 
 
 def refundable(payment: Payment) -> Decimal:
-    """What came in and is not on its way back; take it under the order's lock. A failed refund still holds its amount."""
+    """What came in and is not on its way back; take it under the order's lock.
+
+    A failed refund still holds its amount.
+    """
     returned = payment.refunds.aggregate(total=Sum("amount"))["total"] or Decimal(0)
     return payment.amount - returned
 

@@ -119,7 +119,8 @@ def payment_start(
         logger.warning("payment %s: %s did not answer: %s", payment.number, account.code, failed)
         raise GatewayDown from failed
     payment.qr, payment.url = charged.qr, charged.url
-    # Whatever happened meanwhile (a notice may be quicker than this reply) keeps its place: only a new attempt moves on.
+    # Whatever happened meanwhile (a notice may be quicker than this reply) keeps its place: only a new attempt moves
+    # on.
     Payment.objects.filter(pk=payment.pk).update(qr=charged.qr, url=charged.url)
     if Payment.objects.filter(pk=payment.pk, status=Status.CREATED).update(status=Status.PENDING):
         payment.status = Status.PENDING
@@ -171,8 +172,8 @@ def confirmed_total(order: Order) -> Decimal:
 def payment_apply(*, payment_id: int, result: PaymentResult, actor: str) -> Applied:
     """Tell the books what a gateway said, however often and by whichever way it was heard.
 
-    Money is right when number, merchant, application, amount and currency all match; anything else is refused and left in
-    the order's history. Right money is confirmed once; what the order does not need goes back by itself.
+    Money is right when number, merchant, application, amount and currency all match; anything else is refused and left
+    in the order's history. Right money is confirmed once; what the order does not need goes back by itself.
     """
     order = Order.objects.select_for_update(of=("self",)).get(payments=payment_id)
     payment = Payment.objects.select_for_update().get(pk=payment_id)
@@ -279,8 +280,8 @@ def payment_follow(*, payment_id: int) -> float | None:
 def _close(payment: Payment, *, certain: bool) -> float | None:
     """Make an attempt impossible, or find that it was paid. None when that is certain, seconds otherwise.
 
-    A trade the gateway does not know may still be opened by a shopper who has the code before them, until its last moment;
-    only then is not knowing it the end.
+    A trade the gateway does not know may still be opened by a shopper who has the code before them, until its last
+    moment; only then is not knowing it the end.
     """
     gateway = gateway_of(GatewayAccount.objects.get(pk=payment.account_id))
     result = gateway.close(payment.number)

@@ -1,5 +1,6 @@
 """The cashier: how much, by which way, and whether the money has come."""
 
+import contextlib
 import io
 import math
 from dataclasses import dataclass
@@ -169,7 +170,10 @@ def _see_other(name: str, order: Order, query: str = "") -> HttpResponse:
 @require_safe
 @never_cache
 def cashier_status(request: HttpRequest, number: str) -> HttpResponse:
-    """The waiting line of the page, asked for every few seconds; the gateway is asked, too. 204 when nothing changed."""
+    """The waiting line of the page, asked for every few seconds; the gateway is asked, too.
+
+    204 when nothing changed.
+    """
     order = visible_order(request, number)
     if order is None:
         raise Http404
@@ -220,10 +224,9 @@ def cashier_cancel(request: HttpRequest, number: str) -> HttpResponse:
     """Give up an unpaid order."""
     order = visible_order(request, number)
     if order is not None:
-        try:
+        # It may have been paid or run out meanwhile; its page says so.
+        with contextlib.suppress(OrderNotPayable):
             order_cancel(order_id=order.pk, actor="shopper")
-        except OrderNotPayable:
-            pass  # it was paid or ran out meanwhile; its page says so
         return _see_other("order", order)
     return redirect("order", number=normalize(number))
 

@@ -11,7 +11,10 @@ from resellers.hosts import shop_of
 
 
 class ShopMiddleware:
-    """Sets `request.shop` and the schema. An unknown host gets a plain 404 that tells nothing of the shops there are."""
+    """Sets `request.shop` and the schema.
+
+    An unknown host gets a plain 404 that tells nothing of the shops there are.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

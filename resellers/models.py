@@ -11,7 +11,10 @@ SCHEMA_PREFIX = "shop_"
 
 
 class Reseller(TenantMixin):
-    """A shop with a schema of its own: the house shop or a sub-site. The row of schema `public` is the operations host."""
+    """A shop with a schema of its own: the house shop or a sub-site.
+
+    The row of schema `public` is the operations host.
+    """
 
     class Radius(models.TextChoices):
         """How round the corners are."""

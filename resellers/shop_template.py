@@ -1,7 +1,7 @@
 """The SQL template of an empty shop: replayed to open one, instead of running every migration again.
 
-`template.sql` is what the migrations of the shop's apps lead to, dumped from a schema with an unmistakable name. Its first line
-holds the digest of those migrations; a template that is behind them is refused.
+`template.sql` is what the migrations of the shop's apps lead to, dumped from a schema with an unmistakable name. Its
+first line holds the digest of those migrations; a template that is behind them is refused.
 """
 
 import hashlib

@@ -32,7 +32,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered() -> Iterator[None]:
+def _nothing_remembered() -> None:
     """What a process keeps between requests must not outlive a test's rolled-back rows."""
     hosts.forget()
     shelf.forget()
@@ -40,7 +40,6 @@ def _nothing_remembered() -> Iterator[None]:
     selectors.forget()
     merchant_services.forget()
     supplier_services.forget()
-    yield
 
 
 @pytest.fixture

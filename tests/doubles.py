@@ -94,7 +94,7 @@ class ScriptedSupplier:
 
 
 class ScriptedGateway:
-    """Charges at once, knows what was `paid`, returns money when asked; a notice is JSON signed with the word "genuine"."""
+    """Charges at once, knows what was `paid`, returns money when asked; a notice is JSON signed "genuine"."""
 
     code: ClassVar[str] = "scripted"
     channels: ClassVar[frozenset[Channel]] = frozenset({Channel.QR, Channel.H5})

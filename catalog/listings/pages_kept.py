@@ -1,8 +1,8 @@
 """Pages that are the same for everybody, kept as bytes and served before Django looks at the request.
 
-A page is kept with the numbers of the shelf it was drawn from (`Shelf.key`) and served only while those numbers are current,
-which is asked at most once a second for each shop. Whoever changes a price therefore sees it on the next page, a second later
-at most; nothing is purged and nothing expires by the clock.
+A page is kept with the numbers of the shelf it was drawn from (`Shelf.key`) and served only while those numbers are
+current, which is asked at most once a second for each shop. Whoever changes a price therefore sees it on the next
+page, a second later at most; nothing is purged and nothing expires by the clock.
 """
 
 import gzip

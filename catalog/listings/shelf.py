@@ -1,8 +1,8 @@
 """A shop's shelf: the platform's catalogue with this shop's choice, names and prices.
 
-Built from two revisions, kept by each process, and thrown away when either number has moved on. Looking costs one query a
-second for each shop; ordering asks the database for the numbers in its own transaction, so a price that is charged is never
-older than that transaction.
+Built from two revisions, kept by each process, and thrown away when either number has moved on. Looking costs one
+query a second for each shop; ordering asks the database for the numbers in its own transaction, so a price that is
+charged is never older than that transaction.
 """
 
 import time

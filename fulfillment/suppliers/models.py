@@ -47,7 +47,10 @@ class Supplier(models.Model):
 
 
 class SupplierOffer(models.Model):
-    """A supplier's product line for one of our variants. `rank` 1 is asked first. `cost` in yuan; without it, no sale."""
+    """A supplier's product line for one of our variants. `rank` 1 is asked first.
+
+    `cost` in yuan; without it, no sale.
+    """
 
     supplier = models.ForeignKey(Supplier, models.PROTECT, verbose_name=_("供应商"), related_name="offers")
     variant = models.ForeignKey(Variant, models.PROTECT, verbose_name=_("面额"), related_name="offers")
@@ -73,8 +76,8 @@ class SupplierOffer(models.Model):
 class StockCode(models.Model):
     """A secret with at most one owner: loaded by us, or bought from a supplier for an order.
 
-    `reference` is the supplier order that took it. The digest is unique over the platform, so that no code is stocked or
-    delivered twice, whoever sold it.
+    `reference` is the supplier order that took it. The digest is unique over the platform, so that no code is stocked
+    or delivered twice, whoever sold it.
     """
 
     variant = models.ForeignKey(Variant, models.PROTECT, verbose_name=_("面额"), related_name="codes")

@@ -1,4 +1,4 @@
-"""Suppliers as the rest of fulfillment sees them: who can be asked for a variant, in which order, through which adapter."""
+"""Suppliers as the rest of fulfillment sees them: who can be asked for what, in which order, by which adapter."""
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
@@ -9,10 +9,11 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from catalog.models import Revision
-from fulfillment.suppliers.base import Connection, SupplierAdapter
+from fulfillment.suppliers.base import Connection, SupplierAdapter, SupplierMisconfigured
 from fulfillment.suppliers.models import Supplier, SupplierOffer
 from fulfillment.suppliers.registry import adapter_class
 from fulfillment.suppliers.stock_room import ShelfRoom
+from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
 
 logger = logging.getLogger(__name__)
@@ -25,15 +26,19 @@ _lock = Lock()
 def adapter_of(supplier: Supplier) -> SupplierAdapter:
     """The adapter over a supplier's connection, kept by the process until the connection changes.
 
-    Raises `SupplierMisconfigured`, or `KeyError` for an adapter that does not exist.
+    Raises `SupplierMisconfigured`, also for an adapter that does not exist.
     """
     known = _adapters.get(supplier.pk)
     if known is not None and known[0] == supplier.updated_at:
         return known[1]
+    try:
+        config = supplier.config
+    except Unreadable as error:
+        raise SupplierMisconfigured(f"{supplier.code}: the configuration cannot be decrypted") from error
     link = Connection(
         supplier=supplier.code,
         base_url=supplier.base_url,
-        config=supplier.config,
+        config=config,
         stock_room=ShelfRoom(supplier.pk),
     )
     adapter: SupplierAdapter = adapter_class(supplier.adapter)(link, _http)
@@ -97,7 +102,8 @@ UPDATE public.catalog_variant AS variant
    SET is_available = best.variant_id IS NOT NULL, cost = COALESCE(best.cost, variant.cost)
   FROM wanted LEFT JOIN best ON best.variant_id = wanted.id
  WHERE variant.id = wanted.id
-   AND (variant.is_available, variant.cost) IS DISTINCT FROM (best.variant_id IS NOT NULL, COALESCE(best.cost, variant.cost))
+   AND (variant.is_available, variant.cost) IS DISTINCT FROM (best.variant_id IS NOT NULL, COALESCE(best.cost,
+   variant.cost))
 """
 
 

@@ -14,7 +14,8 @@ _TAKE = """
 UPDATE public.suppliers_stockcode SET reference = %s, schema_name = %s, taken_at = statement_timestamp()
  WHERE id IN (
        SELECT id FROM public.suppliers_stockcode
-        WHERE variant_id = (SELECT id FROM public.catalog_variant WHERE sku = %s) AND reference = '' AND supplier_id = %s
+        WHERE variant_id = (SELECT id FROM public.catalog_variant WHERE sku = %s)
+          AND reference = '' AND supplier_id = %s
         ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING id, sealed, digest
 """

@@ -1,7 +1,8 @@
 """Secrets at rest: AES-256-GCM (NIST SP 800-38D) with a key id for rotation, and an HMAC to find duplicates.
 
-`settings.ENCRYPTION_KEYS` is a list of base64 keys of 32 bytes, newest first: the first seals, all of them unseal. A sealed
-text is bound to its `context` (table and row, or account), so that a ciphertext moved to another row does not open.
+`settings.ENCRYPTION_KEYS` is a list of base64 keys of 32 bytes, newest first: the first seals, all of them unseal. A
+sealed text is bound to its `context` (table and row, or account), so that a ciphertext moved to another row does not
+open.
 """
 
 import base64

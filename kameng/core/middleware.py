@@ -6,9 +6,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 _SHOP_POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
 )
-#: The admin's theme evaluates expressions in attributes and sets inline styles; it has a policy of its own for that reason.
+#: The admin's theme evaluates expressions in attributes and sets inline styles: it has a policy of its own.
 _ADMIN_POLICY = _SHOP_POLICY + "; script-src 'self' 'unsafe-eval' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
 _ADMIN_PATHS = ("/admin/", "/manage/")
 

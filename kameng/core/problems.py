@@ -1,7 +1,7 @@
 """Refusals that a person or a program can act on: RFC 9457 problem details with a stable `code`.
 
-A service raises a `Problem`; the API turns it into `application/problem+json`, a page shows its message. The message is for
-people and may be translated, the code never changes.
+A service raises a `Problem`; the API turns it into `application/problem+json`, a page shows its message. The message
+is for people and may be translated, the code never changes.
 """
 
 import logging

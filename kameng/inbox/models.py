@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 class InboxEvent(models.Model):
     """A verified notice, stored raw and once.
 
-    A `refused` event is genuine but cannot be acted on (wrong amount, unknown order): it is kept and shown to operators.
+    A `refused` event is genuine but cannot be acted on (wrong amount, unknown order): it is kept and shown to
+    operators.
     """
 
     class Verdict(models.TextChoices):

@@ -1,7 +1,7 @@
 """Publish work, claim it, finish it. PostgreSQL holds the truth; the bell only makes it quick.
 
-A row is claimed with `SKIP LOCKED`, a lease and a fence that grows with every claim. Whoever finishes must still hold the
-fence; a handler whose lease ran out may run beside its successor, so handlers are idempotent.
+A row is claimed with `SKIP LOCKED`, a lease and a fence that grows with every claim. Whoever finishes must still hold
+the fence; a handler whose lease ran out may run beside its successor, so handlers are idempotent.
 """
 
 import json
@@ -43,7 +43,10 @@ Dispatcher = Callable[[Claim], float | None]
 
 
 class Bell:
-    """Wakes a worker through the broker. A broker that fails is left alone for a while: the poller will find the row."""
+    """Wakes a worker through the broker.
+
+    A broker that fails is left alone for a while: the poller will find the row.
+    """
 
     def __init__(self, rest_seconds: float = 5) -> None:
         self.rest_seconds = rest_seconds

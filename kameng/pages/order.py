@@ -53,7 +53,9 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
     return page(request, "shop/order.html", _context(request, found))
 
 
-def _context(request: HttpRequest, found: Order, *, revealed: list[RevealedCode] | None = None, error: str = "") -> dict[str, Any]:
+def _context(
+    request: HttpRequest, found: Order, *, revealed: list[RevealedCode] | None = None, error: str = ""
+) -> dict[str, Any]:
     lines = list(found.lines.all())
     story = order_story(found)
     codes = _codes(lines, revealed)

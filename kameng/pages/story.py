@@ -1,4 +1,7 @@
-"""What an order's page tells: one state in words, at most four steps, and where the money is. Reads, decides nothing."""
+"""What an order's page tells: one state in words, at most four steps, and where the money is.
+
+Reads, decides nothing.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -74,10 +77,17 @@ def order_story(order: Order) -> Story:
     refunds = list(Refund.objects.filter(payment__order=order).select_related("payment").order_by("pk"))
     works = list(Fulfillment.objects.filter(line__order=order))
     state = display_state(order, lines, works)
-    paid_with = "、".join(dict.fromkeys(gateway_name(payment.gateway) for payment in payments if not payment.is_surplus))
+    paid_with = "、".join(
+        dict.fromkeys(gateway_name(payment.gateway) for payment in payments if not payment.is_surplus)
+    )
     status = state_text(state, _facts(order, lines, refunds, paid_with))
     settled = sum((refund.amount for refund in refunds if refund.status == Refund.Status.SUCCEEDED), Decimal(0))
-    seen = [order.status, state, *(line.status for line in lines), *(f"{refund.pk}{refund.status}" for refund in refunds)]
+    seen = [
+        order.status,
+        state,
+        *(line.status for line in lines),
+        *(f"{refund.pk}{refund.status}" for refund in refunds),
+    ]
     waiting = order.paid_at is not None and any(line.status in _UNDER_WAY for line in lines)
     return Story(
         status=status,
@@ -94,7 +104,12 @@ def display_state(order: Order, lines: Sequence[OrderLine], works: Sequence[Fulf
     """Which of the states in `orders.words` an order shows."""
     if order.status == Order.Status.PENDING:
         return "created" if order.expires_at > timezone.now() else "pay_confirming"
-    if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED, Order.Status.REFUNDED, Order.Status.PARTLY_REFUNDED):
+    if order.status in (
+        Order.Status.EXPIRED,
+        Order.Status.CANCELED,
+        Order.Status.REFUNDED,
+        Order.Status.PARTLY_REFUNDED,
+    ):
         return str(order.status)
     kinds = {line.status for line in lines}
     if kinds == {LineStatus.DELIVERED}:

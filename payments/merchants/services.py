@@ -6,6 +6,7 @@ from threading import Lock
 from django.db import connection, transaction
 from django.db.models import Q
 
+from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
 from payments.gateways.base import Gateway, GatewayMisconfigured
 from payments.gateways.registry import gateway_class
@@ -21,14 +22,18 @@ def gateway_of(account: GatewayAccount) -> Gateway:
     known = _gateways.get(account.pk)
     if known is not None and known[0] == account.updated_at:
         return known[1]
-    gateway: Gateway = gateway_class(account.gateway)(account.config, _http)
+    try:
+        config = account.config
+    except Unreadable as error:
+        raise GatewayMisconfigured("the configuration cannot be decrypted") from error
+    gateway: Gateway = gateway_class(account.gateway)(config, _http)
     with _lock:
         _gateways[account.pk] = (account.updated_at, gateway)
     return gateway
 
 
 def accounts_for_shop() -> list[GatewayAccount]:
-    """What the current shop collects through: its own account of a gateway, else the platform's; one of each gateway."""
+    """What the current shop collects through: of each gateway its own account, else the platform's."""
     schema_name = connection.schema_name  # type: ignore[attr-defined]
     usable = GatewayAccount.objects.filter(Q(schema_name="") | Q(schema_name=schema_name), is_active=True)
     chosen: dict[str, GatewayAccount] = {}
