@@ -91,9 +91,12 @@ class Keyring:
 def ensure(folder: Path, *, port: int | None = None, supplier_ports: Mapping[str, int] | None = None) -> Keyring:
     """Make what is missing below `folder` and return the other side's part; safe to call again and at the same time.
 
-    Keys never change once made. Addresses follow `port` (suppliers: `port + 1` onwards, unless `supplier_ports` says
-    otherwise); without it they stay as they are, at first those of port 8900.
+    Keys never change once made. Addresses follow `port`, or else `SANDBOX_PORT` of the environment (suppliers:
+    `port + 1` onwards, unless `supplier_ports` says otherwise); without either they stay as they are, at first those of
+    port 8900.
     """
+    if port is None and os.environ.get("SANDBOX_PORT"):
+        port = int(os.environ["SANDBOX_PORT"])
     for part in ("gateways", "suppliers", "private"):
         (folder / part).mkdir(parents=True, exist_ok=True, mode=0o700)
     with _locked(folder / "private" / "lock"):

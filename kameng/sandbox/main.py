@@ -130,7 +130,12 @@ def _say(line: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. 1 where a port is taken."""
     parser = argparse.ArgumentParser(prog="python -m kameng.sandbox", description="支付网关与供应商沙箱（仅限本机）")
-    parser.add_argument("--port", type=int, default=keys.DEFAULT_PORT, help="0：任意空闲端口；供应商用其后的端口")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=int(os.environ.get("SANDBOX_PORT") or keys.DEFAULT_PORT),
+        help="0：任意空闲端口；供应商用其后的端口",
+    )
     parser.add_argument("--folder", type=Path, default=Path(os.environ.get("KAMENG_VAR", "var")) / "sandbox")
     parser.add_argument(
         "--shop",

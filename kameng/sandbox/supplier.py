@@ -110,12 +110,12 @@ class Supplier:
         self.behavior = Behavior()
         self.prices: dict[str, Decimal] = {}
         self.balance = BALANCE
+        self._variants = itertools.cycle(Variant)
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
         """Draw the same calls to go wrong as last time."""
         self._random = random.Random(seed)
-        self._variants = itertools.cycle(Variant)
 
     # --- the protocol: subclasses ------------------------------------------------------------------------------------
 
@@ -240,9 +240,8 @@ class Supplier:
     def _codes(self, order: SupplierOrder) -> list[str]:
         if order.flaw == "few":
             return [self.book.new_code() for _ in range(order.quantity - 1)]
-        if order.flaw == "duplicate" and self.book.codes:
-            return [self.book.codes[-1]] * order.quantity
-        return [self.book.new_code() for _ in range(order.quantity)]
+        seen = self.book.codes[-1:] if order.flaw == "duplicate" else []
+        return seen + [self.book.new_code() for _ in range(order.quantity - len(seen))]
 
     # --- control -----------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8900)
+        parser.add_argument("--port", type=int, default=int(os.environ.get("SANDBOX_PORT") or 8900))
         parser.add_argument("--folder", default=str(settings.VAR_DIR / "sandbox"))
         parser.add_argument("--shop", default=f"http://localhost:{settings.PUBLIC_PORT}")
 

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
@@ -44,6 +45,11 @@ def test_it_runs_without_django() -> None:
         [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.fixture(autouse=True)
+def _no_port_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SANDBOX_PORT", raising=False)
 
 
 def test_keys_are_made_once_and_belong_together(tmp_path: Path) -> None:
@@ -84,7 +90,7 @@ def test_keys_are_made_once_and_belong_together(tmp_path: Path) -> None:
     assert (baihe["protocol"], baihe["base_url"]) == ("dujiao", "http://127.0.0.1:8904")
 
 
-def test_addresses_follow_the_port_and_keys_do_not(tmp_path: Path) -> None:
+def test_addresses_follow_the_port_and_keys_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = keys.ensure(tmp_path)
     moved = keys.ensure(tmp_path, port=9100)
     assert moved == first
@@ -92,6 +98,9 @@ def test_addresses_follow_the_port_and_keys_do_not(tmp_path: Path) -> None:
     assert read["base_url"] == "http://127.0.0.1:9103"
     keys.ensure(tmp_path)
     assert json.loads((tmp_path / "suppliers/yunka.json").read_text()) == read
+    monkeypatch.setenv("SANDBOX_PORT", "9200")
+    keys.ensure(tmp_path)
+    assert json.loads((tmp_path / "suppliers/yunka.json").read_text())["base_url"] == "http://127.0.0.1:9203"
 
 
 def test_a_restarted_sandbox_knows_its_book_and_finishes_its_orders(tmp_path: Path) -> None:

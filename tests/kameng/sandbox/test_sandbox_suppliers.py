@@ -191,6 +191,8 @@ def test_dup_code_delivers_what_somebody_else_has(sandbox: RunningSandbox, dujia
     own = delivered(dujiao, dujiao.buy("S1", quantity=1)["order_id"])
     sandbox.steer("suppliers/yunka", mode="dup_code")
     assert delivered(dujiao, dujiao.buy("S2", quantity=1)["order_id"]) == own
+    codes = delivered(dujiao, dujiao.buy("S3", quantity=3)["order_id"])
+    assert (codes[0], len(set(codes)), set(codes) & set(own)) == (own[0], 3, set(own))
 
 
 def test_callback_first_comes_before_the_reply(sandbox: RunningSandbox, dujiao: DujiaoClient, shop: Shop) -> None:
