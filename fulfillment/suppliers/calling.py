@@ -1,6 +1,7 @@
 """What every adapter that speaks HTTP does alike: check its configuration, call, place the two ends without reply."""
 
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 
 from fulfillment.suppliers.base import Connection, Outcome, OutcomeKind, SupplierMisconfigured
 from fulfillment.suppliers.evidence import Evidence
@@ -9,12 +10,27 @@ from kameng.core.http import HttpClient, NoAnswer, NothingSent, Reply
 
 
 def require_config(connection: Connection, names: Iterable[str]) -> None:
-    """Refuse a connection without address or with an empty secret. Raises `SupplierMisconfigured`."""
-    missing = sorted(name for name in names if not connection.config.get(name, "").strip())
-    if not connection.base_url.startswith(("https://", "http://")):
-        missing.append("base_url")
-    if missing:
-        raise SupplierMisconfigured(f"{connection.supplier}: missing {', '.join(missing)}")
+    """Refuse a connection with an empty secret, or an address that is not https (http on this machine only).
+
+    Raises `SupplierMisconfigured`.
+    """
+    wrong = sorted(name for name in names if not connection.config.get(name, "").strip())
+    if not _is_address(connection.base_url):
+        wrong.append("base_url")
+    if wrong:
+        raise SupplierMisconfigured(f"{connection.supplier}: missing or unfit: {', '.join(wrong)}")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if not host or parts.query or parts.fragment or parts.username is not None:
+        return False
+    on_this_machine = host in {"localhost", "127.0.0.1", "::1"} or host.endswith(".localhost")
+    return parts.scheme == "https" or (parts.scheme == "http" and on_this_machine)
 
 
 def exchange(

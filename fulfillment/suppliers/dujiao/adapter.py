@@ -105,7 +105,11 @@ class DujiaoAdapter:
         return amount(fields.get("balance")) if known else None
 
     def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
-        """Verify key, time (±60 s), signature. No outcome where the body leaves one open. Raises `CallbackRefused`."""
+        """Verify key, time (±60 s) and signature. Raises `CallbackRefused`.
+
+        No outcome where the body leaves it open, nor for a canceled order: that one frees the attempt to be bought
+        elsewhere, and a second order under the same number may have been canceled while the first was served.
+        """
         key = headers.get("dujiao-next-api-key", "")
         stamp = headers.get("dujiao-next-timestamp", "")
         claimed = headers.get("dujiao-next-signature", "")
@@ -131,6 +135,8 @@ class DujiaoAdapter:
         try:
             outcome = transformers.outcome_of(order, quantity=None, wants_codes=True, evidence=evidence)
         except Unclear:
+            outcome = None
+        if outcome is not None and outcome.kind is OutcomeKind.FAILED:
             outcome = None
         served = "served" if order.fulfillment is not None else "open"
         return CallbackClaim(

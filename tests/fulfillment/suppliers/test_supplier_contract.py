@@ -298,7 +298,7 @@ def test_what_they_echo_of_an_account_is_masked(side: Side, server: Server, http
 
 
 @pytest.mark.parametrize("broken", ["", " "])
-def test_an_empty_secret_or_address_is_refused(side: Side, http: HttpClient, broken: str) -> None:
+def test_an_empty_secret_is_refused(side: Side, http: HttpClient, broken: str) -> None:
     adapter = side.adapter("http://127.0.0.1:1", http)
     good = dict(zip(sorted(adapter.required_config), side.secrets, strict=True))
     make = type(adapter)
@@ -307,9 +307,21 @@ def test_an_empty_secret_or_address_is_refused(side: Side, http: HttpClient, bro
             make(Connection("them", "https://them.example", {**good, name: broken}), http)
         with pytest.raises(SupplierMisconfigured, match=name):
             make(Connection("them", "https://them.example", {k: v for k, v in good.items() if k != name}), http)
-    for address in ("", "them.example", "ftp://them.example", "file:///etc/passwd"):
-        with pytest.raises(SupplierMisconfigured, match="base_url"):
-            make(Connection("them", address, good), http)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", "them.example", "ftp://them.example", "file:///etc/passwd", "http://them.example", "https://"),
+        *("http://127.0.0.1.them.example", "https://u:p@them.example", "https://them.example/?a=1", "https://[::1"),
+    ],
+)
+def test_an_address_must_be_https_or_on_this_machine(side: Side, http: HttpClient, address: str) -> None:
+    adapter = side.adapter("http://127.0.0.1:1", http)
+    good = dict(zip(sorted(adapter.required_config), side.secrets, strict=True))
+    with pytest.raises(SupplierMisconfigured, match="base_url"):
+        type(adapter)(Connection("them", address, good), http)
+    type(adapter)(Connection("them", "https://them.example/api", good), http)
 
 
 def test_every_request_carries_the_time_of_the_connection(side: Side, server: Server, http: HttpClient) -> None:
