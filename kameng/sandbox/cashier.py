@@ -92,7 +92,7 @@ def _checkout(gateway: Gateway, trade: Trade, target: str) -> str:
 def _paid(gateway: Gateway, trade: Trade, link: str) -> str:
     back = f'<a class=button href="{html.escape(link)}">返回商家</a>' if link else "<p>可以回到商家页面了。</p>"
     content = f"""
-<p class=done role=status>付款成功</p>
+<p class=done role=status>已付给商家</p>
 <p class=amount><small>¥</small>{yuan(trade.amount)}</p>
 <dl><div><dt>商户单号</dt><dd class=number>{html.escape(trade.payment)}</dd></div>
 <div><dt>交易号</dt><dd class=number>{html.escape(trade.reference)}</dd></div></dl>{back}"""
@@ -104,17 +104,17 @@ def _page(title: str, content: str, *, gateway: Gateway | None = None) -> str:
     name = gateway.name if gateway else "支付"
     return f"""<!doctype html>
 <html lang=zh-CN><head><meta charset=utf-8><meta name=viewport content="width=device-width,initial-scale=1">
-<meta name=robots content=noindex><title>{html.escape(title)} · 沙箱</title><style>
+<meta name=robots content=noindex><link rel=icon href="data:,"><title>{html.escape(title)} · 沙箱</title><style>
 :root{{--brand:{strong};--bright:{color};--bg:#F4F6F8;--surface:#fff;--ink:#14181F;--ink-2:#465062;--line:#D8DEE6}}
 @media(prefers-color-scheme:dark){{:root{{--bg:#0E1217;--surface:#171D25;--ink:#EEF2F7;--ink-2:#B9C3D1;--line:#2C3744}}}}
 *{{box-sizing:border-box}}
 body{{margin:0;background:var(--bg);color:var(--ink);
 font:16px/1.6 system-ui,"PingFang SC","Noto Sans CJK SC","Microsoft YaHei",sans-serif}}
 .sandbox{{margin:0;padding:8px 16px;background:#FFF3DC;color:#8A5300;text-align:center;font-size:14px}}
-header{{padding:28px 16px 64px;background:var(--brand);color:#fff;text-align:center}}
-h1{{margin:0;font-size:20px;font-weight:600}}
-main{{max-width:26rem;margin:-44px auto 32px;padding:24px 20px;background:var(--surface);border-radius:16px;
-box-shadow:0 6px 24px rgba(20,24,31,.08)}}
+header{{padding-bottom:72px;background:var(--brand);color:#fff;text-align:center}}
+h1{{margin:28px 16px 0;font-size:20px;font-weight:600}}
+main{{width:calc(100% - 24px);max-width:26rem;margin:-44px auto 32px;padding:24px 20px;
+background:var(--surface);border-radius:16px;box-shadow:0 6px 24px rgba(20,24,31,.08)}}
 .amount{{margin:0 0 16px;text-align:center;font-size:40px;font-weight:700;line-height:1.2;
 font-variant-numeric:tabular-nums}}
 .amount small{{font-size:22px;margin-right:2px}}
@@ -132,6 +132,6 @@ label{{display:block;margin-bottom:4px}}
 select{{width:100%;min-height:44px;padding:8px;border:1px solid #7C8798;border-radius:8px;background:var(--surface);
 color:var(--ink);font:inherit}}
 </style></head><body>
-<p class=sandbox><strong>沙箱</strong>：模拟的{html.escape(name)}收银台，不会真的扣钱</p>
-<header><h1>{html.escape(title)}</h1></header>
+<header><p class=sandbox><strong>沙箱</strong>：模拟的{html.escape(name)}收银台，不会真的扣钱</p>
+<h1>{html.escape(title)}</h1></header>
 <main>{content}</main></body></html>"""

@@ -233,6 +233,20 @@ def test_a_cashier_form_may_also_be_posted(client: AliPay, sandbox: RunningSandb
     assert sandbox.client.post(client._gateway, data=dict(parse_qsl(query))).status_code == 303
 
 
+def test_a_person_at_the_cashier_chooses_how_the_notice_fares(
+    client: AliPay, sandbox: RunningSandbox, shop: Shop
+) -> None:
+    offered = client.api_alipay_trade_precreate(subject="<b>点券</b>", out_trade_no="P1", total_amount=AMOUNT)
+    page = sandbox.client.get(offered["qr_code"]).text
+    assert ("&lt;b&gt;点券&lt;/b&gt;" in page, "<b>" in page) == (True, False)
+    paid = sandbox.client.post(offered["qr_code"], data={"notify": "lost"})
+    assert (paid.status_code, "付款成功" in paid.text) == (200, True)
+    time.sleep(0.3)
+    assert shop.notices == []
+    assert sandbox.client.post(offered["qr_code"]).status_code == 409
+    assert sandbox.client.get(f"{sandbox.url}/pay/alipay/P2").status_code == 404
+
+
 def test_the_last_moment_to_pay_is_kept(client: AliPay, sandbox: RunningSandbox) -> None:
     past = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 8 * 3600 - 5))
     reply = client.api_alipay_trade_precreate("点券", "P0", AMOUNT, time_expire=past)
