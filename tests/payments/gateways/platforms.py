@@ -139,10 +139,15 @@ class WechatpayPlatform:
         }
 
     def envelope(
-        self, captured: Mapping[str, Any], *, plaintext: bytes | None = None, api_key: str = ""
+        self,
+        captured: Mapping[str, Any],
+        *,
+        plaintext: bytes | None = None,
+        api_key: str = "",
+        nonce: str = "fdasflkja484",
     ) -> dict[str, Any]:
         """The notice that carries a captured resource, sealed."""
-        nonce, associated = "fdasflkja484", captured["associated_data"]
+        associated = captured["associated_data"]
         if plaintext is None:
             plaintext = json.dumps(captured["resource"], ensure_ascii=False).encode()
         sealed = AESGCM((api_key or self.api_key).encode()).encrypt(nonce.encode(), plaintext, associated.encode())

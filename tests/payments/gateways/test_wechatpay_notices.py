@@ -301,6 +301,18 @@ def test_refuses_a_signed_resource_that_does_not_open(refused, wechatpay_platfor
     refused(dump(envelope))
 
 
+@pytest.mark.parametrize("nonce", ["f" * 8, "f" * 11, "f" * 13, "f" * 16])
+def test_refuses_what_was_sealed_with_a_nonce_of_another_length(refused, wechatpay_platform, captured, nonce):
+    refused(dump(wechatpay_platform.envelope(captured, nonce=nonce)), reason="nonce")
+
+
+def test_refuses_what_is_not_json_anywhere_in_a_signed_body(refused, wechatpay_platform, captured):
+    envelope = wechatpay_platform.envelope(captured)
+    for constant in (float("nan"), float("inf")):
+        refused(dump(envelope | {"extra": constant}), reason="not JSON")
+        refused(dump(wechatpay_platform.envelope(captured, plaintext=dump(captured["resource"] | {"x": constant}))))
+
+
 def test_refuses_what_was_sealed_with_another_merchants_key(refused, wechatpay_platform, captured):
     refused(dump(wechatpay_platform.envelope(captured, api_key="f" * 32)), reason="does not decrypt")
 
