@@ -13,6 +13,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.settings.base")
 app = Celery("kameng")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 
+#: A tick that is late is of no use; what it would have found, the next one finds.
+app.conf.beat_schedule = {"sweep": {"task": "kameng.sweep", "schedule": 60.0, "options": {"expires": 50}}}
+
 _pollers: "list[Poller]" = []
 
 
@@ -24,6 +27,14 @@ def outbox_run_task(event_id: int) -> None:
 
     for claimed in claim(event_id=event_id):
         run(claimed, dispatch)
+
+
+@app.task(name="kameng.sweep", ignore_result=True)
+def sweep_task() -> None:
+    """Put back what is on no list."""
+    from kameng.sweep import sweep
+
+    sweep()
 
 
 @signals.worker_init.connect

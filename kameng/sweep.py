@@ -1,0 +1,78 @@
+"""Finds work that nobody has on a list any more, and puts it back on one.
+
+Work lives in the outbox for as long as it lasts, so there should never be anything to find; if there is (a row deleted
+by hand, a bug), a paid order must not wait for somebody to notice. Run by beat once a minute; running twice at once is
+harmless, since what is put back is idempotent.
+"""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django_tenants.utils import get_public_schema_name
+
+from fulfillment.models import Fulfillment
+from kameng.outbox.models import OutboxEvent
+from kameng.outbox.services import publish
+from orders.models import Order, OrderLine
+from payments.models import Payment, Refund
+from payments.services import OPEN
+from resellers.models import Reseller
+
+logger = logging.getLogger(__name__)
+
+#: Younger work may be between two rows.
+SETTLED = timedelta(minutes=2)
+
+
+def sweep() -> int:
+    """Every shop; how many pieces of work were put back."""
+    found = 0
+    for shop in Reseller.objects.exclude(schema_name=get_public_schema_name()):
+        connection.set_tenant(shop)
+        try:
+            found += _sweep_shop()
+        finally:
+            connection.set_schema_to_public()
+    return found
+
+
+def _sweep_shop() -> int:
+    ago = Now() - SETTLED
+    open_work = Fulfillment.objects.filter(created_at__lt=ago).exclude(
+        status__in=[Fulfillment.Status.DELIVERED, Fulfillment.Status.FAILED, Fulfillment.Status.MANUAL]
+    )
+    single = open_work.exclude(line__order_id__in=_listed("order.paid", "order_id"))
+    found = _put_back("fulfillment.run", "fulfillment_id", single)
+    unopened = Order.objects.filter(paid_at__lt=ago, lines__status=OrderLine.Status.QUEUED, lines__fulfillment=None)
+    found += _put_back("order.paid", "order_id", unopened)
+    found += _put_back(
+        "order.expire", "order_id", Order.objects.filter(status=Order.Status.PENDING, expires_at__lt=ago)
+    )
+    found += _put_back("payment.follow", "payment_id", Payment.objects.filter(status__in=OPEN, created_at__lt=ago))
+    unsettled = Refund.objects.filter(status__in=[Refund.Status.CREATED, Refund.Status.PENDING], created_at__lt=ago)
+    found += _put_back("refund.run", "refund_id", unsettled)
+    unreturned = OrderLine.objects.filter(
+        status=OrderLine.Status.FAILED, refunds__isnull=True, fulfillment__finished_at__lt=ago
+    )
+    found += _put_back("line.failed", "line_id", unreturned)
+    return found
+
+
+def _listed(topic: str, key: str) -> set[int]:
+    """What is on the list of this shop."""
+    schema_name = connection.schema_name  # type: ignore[attr-defined]
+    payloads = OutboxEvent.objects.filter(schema_name=schema_name, topic=topic).values_list("payload", flat=True)
+    return {payload[key] for payload in payloads}
+
+
+def _put_back(topic: str, key: str, lost: "QuerySet[Any]") -> int:
+    known = _listed(topic, key)
+    ids = [pk for pk in lost.values_list("pk", flat=True).distinct() if pk not in known]
+    for pk in ids:
+        logger.error("sweep: %s %s=%s was on no list", topic, key, pk)
+        publish(topic, **{key: pk})
+    return len(ids)
