@@ -15,10 +15,9 @@ from fulfillment.services import outcome_apply
 from fulfillment.suppliers.base import CallbackRefused, Capability, SupplierMisconfigured
 from fulfillment.suppliers.models import Supplier
 from fulfillment.suppliers.services import adapter_of
-from kameng.core.ids import shop_id_of
 from kameng.inbox.models import InboxEvent
 from kameng.outbox.services import publish
-from resellers.models import Reseller
+from resellers.selectors import shop_of_number
 
 logger = logging.getLogger(__name__)
 
@@ -39,15 +38,14 @@ def callback_receive(*, supplier_code: str, headers: Mapping[str, str], body: by
         raise SupplierUnknown
     try:
         adapter = adapter_of(supplier)
-    except (SupplierMisconfigured, KeyError) as error:
+    except SupplierMisconfigured as error:
         raise SupplierUnknown from error
     try:
         claim = adapter.parse_callback(headers=headers, body=body)
     except CallbackRefused as refused:
         logger.warning("callback from %s refused: %s", supplier.code, refused)
         return adapter.callback_reply(accepted=False)
-    shop_id = shop_id_of(claim.reference)
-    shop = Reseller.objects.filter(pk=shop_id).first() if shop_id else None
+    shop = shop_of_number(claim.reference)
     if shop is None:
         return adapter.callback_reply(accepted=False)
     with schema_context(shop.schema_name):

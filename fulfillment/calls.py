@@ -11,7 +11,6 @@ from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.base import Attempt, Capability, Outcome, OutcomeKind, SupplierMisconfigured
 from fulfillment.suppliers.models import Supplier
 from fulfillment.suppliers.services import adapter_of
-from kameng.core.encryption import Unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ def alone_with(buy: SupplierOrder) -> Iterator[bool]:
     """
     try:
         adapter = adapter_of(Supplier.objects.get(pk=buy.supplier_id))
-    except (SupplierMisconfigured, KeyError, Unreadable):
+    except SupplierMisconfigured:
         yield True
         return
     if buy.supplier_reference or Capability.QUERY_BY_OUR_NUMBER in adapter.capabilities:
@@ -65,9 +64,9 @@ def call_supplier(buy: SupplierOrder, *, is_new: bool) -> Outcome:
     supplier = Supplier.objects.get(pk=buy.supplier_id)
     try:
         adapter = adapter_of(supplier)
-    except (SupplierMisconfigured, KeyError, Unreadable) as error:
+    except SupplierMisconfigured as error:
         kind = OutcomeKind.NOT_SENT if is_new else OutcomeKind.UNKNOWN
-        return Outcome(kind, code="misconfigured", message=type(error).__name__, eliminates=is_new)
+        return Outcome(kind, code="misconfigured", message=str(error)[:200], eliminates=is_new)
     attempt = attempt_of(buy, supplier)
     try:
         return adapter.submit(attempt) if is_new else adapter.query(attempt)

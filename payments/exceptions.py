@@ -29,5 +29,13 @@ class RefundTooLarge(Problem):
     message = _("超过了可退金额")
 
 
+class RefundTooEarly(Problem):
+    """The goods may still arrive; returning the money now could give both."""
+
+    code = "refund_too_early"
+    status = 409
+    message = _("这一项还在处理中，有了结果才能退款")
+
+
 class IllegalTransition(Exception):
     """A bug or a lost race: the state machine does not allow this step."""

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
-from kameng.core.ids import shop_id_of
 from kameng.inbox.models import InboxEvent
 from payments.gateways.base import Notice, NoticeRefused, NoticeReply
 from payments.merchants.models import GatewayAccount
@@ -20,7 +19,7 @@ from payments.merchants.services import gateway_of
 from payments.models import Payment, Refund
 from payments.refunds import refund_apply
 from payments.services import Verdict, payment_apply
-from resellers.models import Reseller
+from resellers.selectors import shop_of_number
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ def notice_receive(*, account_code: str, headers: Mapping[str, str], body: bytes
         logger.warning("notice to %s refused: %s", account.code, refused)
         return gateway.notice_reply(accepted=False)
     subject = notice.payment.payment if notice.payment else notice.refund.refund if notice.refund else ""
-    shop = _shop_of(notice)
+    shop = shop_of_number(subject)
     if shop is None:
         known = notice.payment is None and notice.refund is None
         verdict, reason = (Stored.IGNORED, "") if known else (Stored.REFUSED, "no such shop")
@@ -58,12 +57,6 @@ def notice_receive(*, account_code: str, headers: Mapping[str, str], body: bytes
             verdict, reason = _apply(account, notice)
             verdict = _store(account, notice.event_id, subject, shop.schema_name, headers, body, verdict, reason)
     return gateway.notice_reply(accepted=verdict != Stored.REFUSED)
-
-
-def _shop_of(notice: Notice) -> Reseller | None:
-    number = notice.payment.payment if notice.payment else notice.refund.refund if notice.refund else ""
-    shop_id = shop_id_of(number)
-    return Reseller.objects.filter(pk=shop_id).first() if shop_id else None
 
 
 def _apply(account: GatewayAccount, notice: Notice) -> tuple[InboxEvent.Verdict, str]:
@@ -87,7 +80,8 @@ def _apply(account: GatewayAccount, notice: Notice) -> tuple[InboxEvent.Verdict,
 _INSERT = """
 INSERT INTO public.inbox_inboxevent (source, account, event_id, schema_name, subject, headers, body, verdict, reason)
 VALUES (%s, %s, %s, %s, %s, %s::jsonb, decode(%s, 'base64'), %s, %s)
-ON CONFLICT ON CONSTRAINT inbox_event_stored_once DO NOTHING RETURNING verdict
+ON CONFLICT ON CONSTRAINT inbox_event_stored_once DO UPDATE SET verdict = EXCLUDED.verdict, reason = EXCLUDED.reason
+ WHERE inbox_inboxevent.verdict = 'refused'
 """
 
 
@@ -101,7 +95,7 @@ def _store(
     verdict: InboxEvent.Verdict,
     reason: str,
 ) -> InboxEvent.Verdict:
-    """Keep the notice, once; a repetition is judged again, since what it says may have become right meanwhile."""
+    """Keep the notice, once; what was refused is judged again when it is repeated, for it may have become right."""
     kept = {name: headers[name][:600] for name in _KEPT_HEADERS if name in headers}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -111,6 +105,4 @@ def _store(
                 base64.b64encode(body).decode(), verdict, reason,
             ],
         )  # fmt: skip
-        if cursor.fetchone() is None:
-            logger.info("notice %s to %s repeated", event_id, account.code)
     return verdict

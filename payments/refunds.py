@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from kameng.core.ids import ROUTE_LENGTH, random_id
 from kameng.outbox.services import publish
-from orders.models import OrderLine
+from orders.models import Order, OrderLine
 from orders.services import event_write, line_transition, order_lock, order_recount
-from payments.exceptions import IllegalTransition, RefundTooLarge
+from payments.exceptions import IllegalTransition, RefundTooEarly, RefundTooLarge
 from payments.gateways.base import (
     GatewayRefused,
     GatewayUnavailable,
@@ -51,7 +51,8 @@ def refund_request(
 ) -> Refund:
     """Decide to return money; the gateway is told right afterwards. The same cause is refunded once.
 
-    Raises `RefundTooLarge` if more would go out than came in.
+    What goes back is the price of a line that has come to an end, or money that the order does not need. Raises
+    `RefundTooEarly` otherwise, and `RefundTooLarge` if more would go out than came in, or than the line cost.
     """
     payment = Payment.objects.get(pk=payment_id)
     order = order_lock(payment.order_id)
@@ -61,6 +62,14 @@ def refund_request(
         return known
     if amount <= 0 or payment.status != Payment.Status.CONFIRMED or amount > refundable(payment):
         raise RefundTooLarge
+    if line_id is not None:
+        line = OrderLine.objects.get(pk=line_id, order=order)
+        if line.status not in (OrderLine.Status.FAILED, OrderLine.Status.DELIVERED):
+            raise RefundTooEarly
+        if amount > line.amount - _returning(line):
+            raise RefundTooLarge
+    elif not payment.is_surplus:
+        raise RefundTooEarly
     refund = Refund.objects.create(
         payment=payment,
         line_id=line_id,
@@ -97,6 +106,11 @@ def refundable(payment: Payment) -> Decimal:
     return payment.amount - returned
 
 
+def _returning(line: OrderLine) -> Decimal:
+    """What has been returned for a line or is on its way back."""
+    return line.refunds.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+
+
 def line_refund(*, line_id: int) -> None:
     """Nobody can deliver the line: return what it cost, from the payments that covered the order."""
     line = OrderLine.objects.get(pk=line_id)
@@ -105,9 +119,7 @@ def line_refund(*, line_id: int) -> None:
     with transaction.atomic():
         order = order_lock(line.order_id)
         cause = f"line:{line.pk}"
-        open_amount = line.amount - (
-            Refund.objects.filter(line=line, cause=cause).aggregate(total=Sum("amount"))["total"] or Decimal(0)
-        )
+        open_amount = line.amount - _returning(line)
         for payment in order.payments.filter(status=Payment.Status.CONFIRMED, is_surplus=False):
             share = min(open_amount, refundable(payment))
             if share > 0:
@@ -133,7 +145,7 @@ def surplus_refund(*, payment_id: int) -> None:
         payment = Payment.objects.get(pk=payment_id)
         order = order_lock(payment.order_id)
         payment = Payment.objects.select_for_update().get(pk=payment_id)
-        if payment.status != Payment.Status.CONFIRMED or payment.refunds.filter(cause=SURPLUS).exists():
+        if payment.status != Payment.Status.CONFIRMED or refundable(payment) <= 0:
             return
         if not payment.is_surplus:
             if order.paid_at is not None:
@@ -196,8 +208,7 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
     if refund.status == Status.SUCCEEDED:
         return
     if result.amount is not None and result.amount != refund.amount:
-        event_write(order, "refund.mismatch", actor=actor, refund=refund.number, theirs=str(result.amount))
-        logger.error("refund %s: the gateway says %s, we said %s", refund.number, result.amount, refund.amount)
+        _mismatched(refund, order, result.amount, actor)
         return
     refund.reference = result.reference or refund.reference
     refund.code = result.code[:64]
@@ -214,6 +225,16 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
         logger.error("refund %s failed at the gateway: %s", refund.number, refund.code)
     elif result.status == RefundStatus.PENDING and refund.status == Status.CREATED:
         refund_transition(refund, to=Status.PENDING, fields=("reference", "code"))
+
+
+def _mismatched(refund: Refund, order: Order, theirs: Decimal, actor: str) -> None:
+    """The gateway says that another amount went back: neither success nor failure, so a person looks at it."""
+    if refund.status == Status.FAILED:
+        return
+    refund.code = "amount_mismatch"
+    refund_transition(refund, to=Status.FAILED, fields=("code",))
+    event_write(order, "refund.mismatch", actor=actor, refund=refund.number, theirs=str(theirs))
+    logger.error("refund %s: the gateway says %s, we said %s", refund.number, theirs, refund.amount)
 
 
 def _line_refunded(line_id: int, actor: str) -> None:

@@ -114,16 +114,18 @@ def payment_start(
     except GatewayRefused as refused:
         logger.warning("payment %s refused by %s: %s", payment.number, account.code, refused)
         _give_up(payment.pk)
+        if not Order.objects.filter(pk=order.pk, status=Order.Status.PENDING).exists():
+            raise OrderNotPayable from refused
         raise GatewayDown from refused
     except (GatewayUnavailable, GatewayUnknown) as failed:
         logger.warning("payment %s: %s did not answer: %s", payment.number, account.code, failed)
         raise GatewayDown from failed
-    payment.qr, payment.url = charged.qr, charged.url
-    # Whatever happened meanwhile (a notice may be quicker than this reply) keeps its place: only a new attempt moves
-    # on.
-    Payment.objects.filter(pk=payment.pk).update(qr=charged.qr, url=charged.url)
-    if Payment.objects.filter(pk=payment.pk, status=Status.CREATED).update(status=Status.PENDING):
-        payment.status = Status.PENDING
+    # Whatever happened meanwhile keeps its place: a notice may be quicker than this reply.
+    opened = Payment.objects.filter(pk=payment.pk, status__in=OPEN)
+    opened.update(qr=charged.qr, url=charged.url, status=Status.PENDING)
+    payment.refresh_from_db()
+    if payment.status in (Status.FAILED, Status.CANCELED):
+        raise GatewayDown
     return payment
 
 
@@ -155,11 +157,17 @@ def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel:
     return payment
 
 
-@transaction.atomic
 def _give_up(payment_id: int) -> None:
-    payment = Payment.objects.select_for_update().get(pk=payment_id)
-    if payment.status in OPEN:
-        payment_transition(payment, to=Status.FAILED)
+    """The gateway would not open the attempt. If it was open before, that may be because it was paid or closed: ask."""
+    with transaction.atomic():
+        payment = Payment.objects.select_for_update().get(pk=payment_id)
+        if payment.status == Status.CREATED:
+            payment_transition(payment, to=Status.FAILED)
+    if payment.status == Status.PENDING:
+        try:
+            payment_ask(payment_id=payment_id, actor="refusal")
+        except GatewayError as error:
+            logger.warning("payment %s: %s", payment.number, error)
 
 
 def confirmed_total(order: Order) -> Decimal:
@@ -182,8 +190,7 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str) -> Appl
             payment_transition(payment, to=Status.CANCELED)
         return Applied(Verdict.NOTHING)
     if reason := _mismatch(payment, result):
-        logger.error("payment %s: genuine but wrong: %s", payment.number, reason)
-        event_write(order, "payment.refused", actor=actor, payment=payment.number, reason=reason)
+        _refused_note(order, payment, reason, actor)
         return Applied(Verdict.REFUSED, reason)
     if payment.status == Status.CONFIRMED:
         return Applied(Verdict.REPEATED)
@@ -209,6 +216,14 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str) -> Appl
         # A part of the price arrived for an order that is over: nothing will complete it, so it goes back.
         publish("payment.surplus", payment_id=payment.pk)
     return Applied(Verdict.CONFIRMED)
+
+
+def _refused_note(order: Order, payment: Payment, reason: str, actor: str) -> None:
+    """Say it once: gateways repeat their notices, and open attempts are asked about every few seconds."""
+    known = order.events.filter(name="payment.refused", data__payment=payment.number, data__reason=reason)
+    if not known.exists():
+        logger.error("payment %s: genuine but wrong: %s", payment.number, reason)
+        event_write(order, "payment.refused", actor=actor, payment=payment.number, reason=reason)
 
 
 def _mismatch(payment: Payment, result: PaymentResult) -> str:
