@@ -118,7 +118,7 @@ class ScriptedGateway:
         cls.refund_status = RefundStatus.SUCCEEDED
 
     @classmethod
-    def pay(cls, payment: str, amount: Decimal, **changes: Any) -> PaymentResult:
+    def pay(cls, payment: str, amount: Decimal, /, **changes: Any) -> PaymentResult:
         """The shopper pays; what `query` and a genuine notice say from now on. `changes` make it wrong."""
         values: dict[str, Any] = {
             "payment": payment,
@@ -177,6 +177,8 @@ class ScriptedGateway:
         if headers.get("signature") != "genuine":
             raise NoticeRefused("bad signature")
         told = json.loads(body)
+        if "refund" in told:
+            return Notice(event_id=told["id"], refund=self.refunds[told["refund"]])
         return Notice(event_id=told["id"], payment=self.paid.get(told["payment"]))
 
     def notice_reply(self, *, accepted: bool) -> NoticeReply:

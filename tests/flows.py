@@ -6,6 +6,7 @@ from typing import Any
 
 import time_machine
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from catalog.models import Variant
@@ -18,11 +19,12 @@ from kameng.dispatch import dispatch
 from kameng.outbox.models import OutboxEvent
 from kameng.outbox.services import claim, run
 from orders.models import Order, OrderEvent
-from payments.models import Payment
+from payments.merchants.models import GatewayAccount
+from payments.models import Payment, Refund
 from payments.services import Applied, payment_apply
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway
-from tests.factories import open_payment, place
+from tests.factories import GatewayAccountFactory, open_payment, place
 
 REFUSED = Outcome(OutcomeKind.REFUSED, code="out_of_stock", message="nothing left")
 NOT_SENT = Outcome(OutcomeKind.NOT_SENT, code="no_connection")
@@ -38,7 +40,7 @@ def codes(*items: str) -> Outcome:
     return Outcome(OutcomeKind.DELIVERED, items=items, supplier_reference="S1")
 
 
-def confirm(payment: Payment, *, actor: str = "notice", **changes: Any) -> Applied:
+def confirm(payment: Payment, /, *, actor: str = "notice", **changes: Any) -> Applied:
     """The gateway says that the payment was made; `changes` make what it says wrong."""
     return payment_apply(
         payment_id=payment.pk, result=ScriptedGateway.pay(payment.number, payment.amount, **changes), actor=actor
@@ -109,3 +111,34 @@ def delivered_codes(order: Order) -> list[str]:
 def in_a_moment(seconds: float) -> time_machine.travel:
     """Our clock that many seconds from now."""
     return time_machine.travel(timezone.now() + timedelta(seconds=seconds), tick=True)
+
+
+def asked_gateway(verb: str) -> int:
+    """How often the gateway was called."""
+    return [called for called, _ in ScriptedGateway.calls].count(verb)
+
+
+def part_payment(order: Order, *, amount: Decimal, status: str = "pending") -> Payment:
+    """An attempt to collect a part of the price."""
+    account = GatewayAccount.objects.first() or GatewayAccountFactory()
+    return Payment.objects.create(
+        order=order,
+        number=f"PART{Payment.objects.count()}",
+        account_id=account.pk,
+        gateway="scripted",
+        channel="qr",
+        amount=amount,
+        status=status,
+        expires_at=order.expires_at,
+    )
+
+
+def age(payment: Payment, seconds: float) -> None:
+    """As if the attempt had been opened that long ago."""
+    Payment.objects.filter(pk=payment.pk).update(created_at=F("created_at") - timedelta(seconds=seconds))
+
+
+def books(order: Order) -> tuple[object, ...]:
+    """Everything a refusal must leave as it was."""
+    payments = list(order.payments.order_by("pk").values_list("status", "reference", "is_surplus"))
+    return states(order), payments, OutboxEvent.objects.count(), Refund.objects.count()
