@@ -4,10 +4,12 @@ In production every value comes from the environment and nothing is made up here
 """
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
 import secrets
+import threading
 from collections.abc import MutableMapping
 from pathlib import Path
 
@@ -19,6 +21,7 @@ OFFLINE_COMMANDS = frozenset({
     "--help", "--version", "-h", "check", "collectstatic", "compilemessages", "diffsettings", "help", "lint",
     "makemessages", "makemigrations", "sandbox", "spectacular", "version",
 })  # fmt: skip
+SECRETS = ("SECRET_KEY", "ENCRYPTION_KEY", "DIGEST_KEY")
 #: Port 1 refuses at once: a command that was thought to need no server and uses one fails instead of hanging.
 UNREACHABLE = {"DATABASE_URL": "postgres://offline@127.0.0.1:1/offline", "REDIS_URL": "redis://127.0.0.1:1/0"}
 
@@ -42,8 +45,9 @@ def load(environ: MutableMapping[str, str]) -> None:
     """
     if production(environ):
         return
-    for name, value in _secrets().items():
-        environ.setdefault(name, value)
+    if any(not environ.get(name) for name in SECRETS):
+        made_up = _secrets()
+        environ.update({name: made_up[name] for name in SECRETS if not environ.get(name)})
     absent = [name for name in ("DATABASE_URL", "REDIS_URL") if not environ.get(name)]
     if absent:
         known = UNREACHABLE if environ.get("KAMENG_OFFLINE") else addresses()
@@ -98,19 +102,19 @@ def servers_file() -> Path:
 def _secrets() -> dict[str, str]:
     path = paths.var() / "secrets.json"
     if not path.exists():
-        made = {
-            "SECRET_KEY": secrets.token_urlsafe(48),
-            "ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-            "DIGEST_KEY": secrets.token_urlsafe(32),
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"secrets.{os.getpid()}.json")
-        paths.write_private(draft, json.dumps(made, indent=2) + "\n")
-        try:
-            # A link fails where the name exists: of several processes at once, one wins and all read the same.
+        values = (
+            secrets.token_urlsafe(48),
+            base64.b64encode(secrets.token_bytes(32)).decode(),
+            secrets.token_urlsafe(32),
+        )
+        draft = path.with_name(f"secrets.{os.getpid()}.{threading.get_ident()}.json")
+        paths.write_private(draft, json.dumps(dict(zip(SECRETS, values, strict=True)), indent=2) + "\n")
+        # A link fails where the name exists: of several processes at once, one wins and all read the same.
+        with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+        draft.unlink()
+    try:
+        known: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise Refused(f"{path} belongs to another user: run this as they do, or set KAMENG_VAR") from error
+    return known

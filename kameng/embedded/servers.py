@@ -2,17 +2,19 @@
 
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from kameng.embedded import accounts, environment, paths, processes, storage
-from kameng.embedded.console import report, say
+from kameng.embedded.console import Refused, report, say
 from kameng.embedded.postgres import Postgres
 from kameng.embedded.processes import Process
 from kameng.embedded.valkey import Valkey
 
+DEFAULT_PORTS = {"DATABASE_URL": 5432, "REDIS_URL": 6379}
 STOP_SECONDS = 4.5
 
 
@@ -40,7 +42,7 @@ class Servers:
         try:
             for name, part in (("DATABASE_URL", Postgres), ("REDIS_URL", Valkey)):
                 if name in given:
-                    report(f"{name} is set: {urlsplit(given[name]).hostname}", 0)
+                    report(f"{name}: {_reach(name, given[name])}", time.monotonic() - started)
                 elif place is not None:
                     self._parts.append(part(place, durable=self._durable))
                     self._parts[-1].prepare()
@@ -61,6 +63,17 @@ class Servers:
     def stop(self, *, seconds: float = STOP_SECONDS) -> None:
         """Stop what was started here."""
         processes.stop(self.processes, seconds=seconds)
+
+
+def _reach(name: str, url: str) -> str:
+    """Where `url` points to. Raises `Refused` where nothing answers there."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "localhost", parts.port or DEFAULT_PORTS[name]
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError as error:
+        raise Refused(f"{name}: nothing answers at {host} port {port} ({error.strerror or error})") from error
+    return f"{host} port {port}"
 
 
 @contextmanager

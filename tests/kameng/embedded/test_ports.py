@@ -1,0 +1,50 @@
+"""Ports: remembered where possible, and named where they are taken."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from kameng.embedded import ports
+from kameng.embedded.console import Refused
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which this process listens."""
+    with socket.socket() as listener:
+        listener.bind((ports.LOOPBACK, 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_a_remembered_port_is_kept_while_it_is_free() -> None:
+    port = ports.free()
+
+    assert ports.free(preferred=port) == port
+
+
+def test_another_port_is_found_where_the_remembered_one_is_taken(taken: int) -> None:
+    found = ports.free(preferred=taken)
+
+    assert found in ports.REMEMBERED
+    assert ports.is_free(found)
+
+
+def test_a_taken_port_is_named_with_who_has_it(taken: int) -> None:
+    with pytest.raises(Refused, match=rf"^port {taken} is taken by \S+ \(process \d+\): .* PORT="):
+        ports.demand(taken, variable="PORT")
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "65536", "-1", "8000 ", "８０００"])
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("PORT", text)
+
+    with pytest.raises(Refused, match=r"^PORT must be a port number"):
+        ports.from_environment("PORT", default=8000)
+
+
+def test_an_unset_port_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PORT", raising=False)
+
+    assert ports.from_environment("PORT", default=8000) == 8000
