@@ -125,6 +125,8 @@ DATABASES = {
     }
 }
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+#: The search path is sent when the shop changes or a rollback has undone it, not before every statement.
+TENANT_LIMIT_SET_CALLS = True
 
 # --- Redis: the bell and the cache -----------------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL")
