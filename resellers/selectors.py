@@ -11,4 +11,6 @@ def shop_of_number(number: str) -> Reseller | None:
     shop_id = shop_id_of(number)
     if shop_id is None:
         return None
-    return Reseller.objects.filter(pk=shop_id).exclude(schema_name=get_public_schema_name()).first()
+    shops = Reseller.objects.exclude(schema_name=get_public_schema_name())
+    shop: Reseller | None = shops.filter(pk=shop_id).first()
+    return shop
