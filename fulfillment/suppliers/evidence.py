@@ -35,7 +35,7 @@ def scrubbed(text: str) -> str:
         word = match.group()
         return HIDDEN if any(map(str.isdigit, word)) or word.isupper() or len(word) > 24 else word
 
-    return _WORD.sub(hide, text)[:200]
+    return _WORD.sub(hide, "".join(char if char.isprintable() else " " for char in text))[:200]
 
 
 class Evidence:

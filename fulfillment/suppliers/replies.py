@@ -2,6 +2,7 @@
 
 import json
 import re
+import string
 import unicodedata
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -10,6 +11,8 @@ from fulfillment.suppliers.reasons import Reason
 
 MAX_CODE_LENGTH = 1000
 MIN_CODE_LENGTH = 4
+#: White space and the marks without width that copied texts begin and end with.
+INVISIBLE = string.whitespace + "\u00a0\u3000\u200b\u200c\u200d\u2060\ufeff"
 MAX_AMOUNT = Decimal(10) ** 9
 
 #: What is written where a code should be when there is none. Found anywhere in the text, in any case.
@@ -52,6 +55,21 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
+def _check_storable(value: object) -> None:
+    """Refuse text that no database and no log can keep: half of a surrogate pair, a zero character."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("a zero character")
+        value.encode()
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check_storable(key)
+            _check_storable(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_storable(inner)
+
+
 def json_object(text: bytes | str) -> dict[str, object]:
     """A JSON object (RFC 8259) in UTF-8 whose keys do not repeat; fractions as `Decimal`. Raises `Unclear`."""
     try:
@@ -61,6 +79,7 @@ def json_object(text: bytes | str) -> dict[str, object]:
             parse_float=Decimal,
             parse_constant=_no_constant,
         )
+        _check_storable(value)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise Unclear(Reason.UNREADABLE) from error
     if not isinstance(value, dict):
@@ -86,6 +105,14 @@ def name(fields: Mapping[str, object], key: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Unclear(Reason.MISSING_FIELDS)
     return value.strip()
+
+
+def identifier(fields: Mapping[str, object], key: str) -> str:
+    """A supplier's own number of something, fit for a path and a column. Raises `Unclear`."""
+    value = name(fields, key)
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+        raise Unclear(Reason.MISSING_FIELDS)
+    return value
 
 
 def whole(value: object) -> int | None:
@@ -136,9 +163,11 @@ def is_placeholder(text: str) -> bool:
 
 def checked_codes(codes: Sequence[str], *, quantity: int) -> tuple[str, ...]:
     """The codes if they are as many as bought, each one real and none twice. Raises `Unclear`."""
-    cleaned = tuple(code.strip() for code in codes)
-    if any(not code or not any(map(str.isprintable, code)) for code in cleaned):
+    cleaned = tuple(code.strip(INVISIBLE) for code in codes)
+    if not all(cleaned):
         raise Unclear(Reason.EMPTY_CODE)
+    if not all(char.isprintable() or char == "\n" for code in cleaned for char in code):
+        raise Unclear(Reason.UNREADABLE)
     if len(cleaned) != quantity or any(len(code) > MAX_CODE_LENGTH for code in cleaned):
         raise Unclear(Reason.WRONG_COUNT)
     if any(is_placeholder(code) for code in cleaned):

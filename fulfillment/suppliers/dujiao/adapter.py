@@ -4,6 +4,7 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from fulfillment.suppliers.dujiao import transformers
 from fulfillment.suppliers.dujiao.signing import TOLERANCE, signature
 from fulfillment.suppliers.evidence import Evidence
 from fulfillment.suppliers.reasons import Reason
-from fulfillment.suppliers.replies import Unclear, amount, json_object, name, sku_as_sent
+from fulfillment.suppliers.replies import Unclear, amount, identifier, json_object, name, sku_as_sent
 from kameng.core.http import HttpClient
 
 API = "/api/v1/upstream"
@@ -195,12 +196,14 @@ class DujiaoAdapter:
         if order.status not in transformers.DONE:
             return outcome
         fetched = self._get_order(attempt, order.reference, evidence)
-        return outcome if fetched.kind is OutcomeKind.UNKNOWN and fetched.code == Reason.NO_ANSWER else fetched
+        if fetched.kind is not OutcomeKind.UNKNOWN:
+            return fetched
+        return outcome if fetched.code == Reason.NO_ANSWER else replace(fetched, supplier_reference=order.reference)
 
     def _unpaid(self, attempt: Attempt, fields: Mapping[str, object], evidence: Evidence, *, buying: bool) -> Outcome:
         """The reply says "canceled" also when canceling failed: only the order itself tells that nothing was bought."""
         try:
-            reference = name(fields, "order_id")
+            reference = identifier(fields, "order_id")
         except Unclear as unclear:
             return _unknown(unclear.reason, evidence, fields=fields)
         said = fields.get("error_message")

@@ -14,7 +14,16 @@ from decimal import Decimal
 from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind
 from fulfillment.suppliers.evidence import Evidence
 from fulfillment.suppliers.reasons import Reason
-from fulfillment.suppliers.replies import Unclear, amount, apologizes, checked_codes, name, nested, sku_as_sent
+from fulfillment.suppliers.replies import (
+    Unclear,
+    amount,
+    apologizes,
+    checked_codes,
+    identifier,
+    name,
+    nested,
+    sku_as_sent,
+)
 
 PLAIN = frozenset(
     {
@@ -80,10 +89,8 @@ def order_request(attempt: Attempt) -> dict[str, object]:
 
 def order_of(fields: Mapping[str, object]) -> Order:
     """The order in a reply or callback. Raises `Unclear`."""
-    reference = name(fields, "order_id")
+    reference = identifier(fields, "order_id")
     status = name(fields, "status").lower()
-    if len(reference) > 64:
-        raise Unclear(Reason.MISSING_FIELDS)
     cost = amount(fields.get("amount")) if fields.get("currency") in (None, "CNY") else None
     return Order(reference, status, cost, nested(fields, "fulfillment"))
 
@@ -110,7 +117,7 @@ def delivered_items(order: Order, *, quantity: int | None, wants_codes: bool) ->
         return ()
     if fulfillment is None or not isinstance(payload, str) or fulfillment.get("status") not in (None, "delivered"):
         raise Unclear(Reason.MISSING_FIELDS)
-    lines = [line for line in payload.splitlines() if line.strip()]
+    lines = [line for line in payload.replace("\r", "\n").split("\n") if line.strip()]
     if not lines:
         raise Unclear(Reason.EMPTY_CODE)
     if fulfillment.get("type") == "manual" and len(lines) > 1:

@@ -113,7 +113,7 @@ class FuluAdapter:
         try:
             fields = json_object(body)
             claimed = fields.pop("sign", None)
-            if not signed(compact({key: _plain(value) for key, value in fields.items()}), claimed, self._secret):
+            if not signed(compact(fields), claimed, self._secret):
                 raise CallbackRefused("bad signature")
             reference = name(fields, "customer_order_no")
             state = fields.get("order_status") or fields.get("refund_status") or ""
@@ -213,8 +213,3 @@ def _unknown(reason: Reason, evidence: Evidence, *, message: str = "", eliminate
         evidence=evidence.text(),
         eliminates=eliminates,
     )
-
-
-def _plain(value: object) -> object:
-    """A `Decimal` from our reader, as JSON can write it."""
-    return float(value) if isinstance(value, Decimal) else value

@@ -22,7 +22,7 @@ KEY_BYTES = 32
 
 def compact(fields: Mapping[str, object]) -> str:
     """JSON as it is signed and sent: no spaces, no escapes."""
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=float)
 
 
 def signature(text: str, secret: str) -> str:

@@ -13,7 +13,7 @@ from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind
 from fulfillment.suppliers.evidence import Evidence
 from fulfillment.suppliers.fulu.signing import decrypted
 from fulfillment.suppliers.reasons import Reason
-from fulfillment.suppliers.replies import Unclear, amount, checked_codes, name, sku_as_sent, whole
+from fulfillment.suppliers.replies import Unclear, amount, checked_codes, identifier, name, sku_as_sent, whole
 
 PHONE_SKU = re.compile(r"mobile:([1-9][0-9]{0,3})")
 
@@ -149,8 +149,8 @@ def refusal(code: int, message: str) -> Reason | None:
 
 def order_of(result: Mapping[str, object], attempt: Attempt) -> Order:
     """The order in a result; `order_price` is for one piece. Raises `Unclear` if it is not the attempt's."""
-    reference = name(result, "order_id")
-    if name(result, "customer_order_no") != attempt.reference or len(reference) > 64:
+    reference = identifier(result, "order_id")
+    if name(result, "customer_order_no") != attempt.reference:
         raise Unclear(Reason.OTHER_ORDER)
     bought = whole(result.get("buy_num"))
     if not PHONE_SKU.fullmatch(attempt.sku):

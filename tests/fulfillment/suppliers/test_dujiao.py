@@ -108,6 +108,13 @@ def test_goods_that_could_not_be_fetched_are_asked_for_later(
     assert (outcome.kind, outcome.supplier_reference) == (OutcomeKind.ACCEPTED, "101")
 
 
+def test_goods_of_another_order_than_was_asked_for_are_not_taken(server: Server, adapter: SupplierAdapter) -> None:
+    server.answers.extend([SIDE.told("created", status="completed"), SIDE.told("order_completed", order_id=102)])
+    outcome = adapter.query(SIDE.attempt(codes=1))
+    assert (outcome.kind, outcome.code, outcome.items) == (OutcomeKind.UNKNOWN, Reason.OTHER_ORDER, ())
+    assert outcome.supplier_reference == "101"
+
+
 def test_a_repeat_that_finds_a_canceled_order_is_an_end(server: Server, adapter: SupplierAdapter) -> None:
     server.answers.append(SIDE.told("created", status="canceled"))
     outcome = adapter.query(SIDE.attempt())
@@ -197,7 +204,17 @@ def test_a_repeat_whose_payment_failed_leaves_the_first_open(server: Server, ada
     assert (outcome.kind, outcome.supplier_reference) == (OutcomeKind.NOT_FOUND, "")
 
 
-@pytest.mark.parametrize("changes", [{"order_id": None}, {"order_id": ""}, {"status": ""}, {"ok": 1}, {"ok": "true"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *(
+            {"order_id": wrong}
+            for wrong in (None, "", "../ping", "1/cancel", "1?x=1", "1 1", "9" * 65, 1.5, True, [101])
+        ),
+        *({"status": wrong} for wrong in (None, "", 1.5, ["paid"])),
+        *({"ok": wrong} for wrong in (None, 1, "true", False)),
+    ],
+)
 def test_an_order_without_its_fields_is_unknown(
     server: Server, adapter: SupplierAdapter, changes: Mapping[str, Any]
 ) -> None:

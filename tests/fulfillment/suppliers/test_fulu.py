@@ -392,6 +392,9 @@ def test_a_notice_with_permuted_digits_passes_and_still_decides_nothing(http: Ht
         json.dumps({"sign": SIDE.sign("{}")}).encode(),
         notice(customer_order_no=""),
         notice(order_id=" "),
+        json.dumps(json.loads(notice()) | {"extra": [1.5, {"a": 1e400}]}).replace("Infinity", "1e400").encode(),
+        notice().replace(b"--", b"\\ud800"),
+        notice().replace(b"--", b"\\u0000"),
     ],
 )
 def test_forged_and_malformed_notices_are_refused(http: HttpClient, body: bytes) -> None:

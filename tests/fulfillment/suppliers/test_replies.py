@@ -155,6 +155,18 @@ def test_a_real_code_is_one(code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "code", ["AB12\u0000CD34", "AB12\u200bCD34", "AB12\x1b[0mCD34", "AB12\u2028CD34", "AB12\udc00CD34"]
+)
+def test_a_code_with_something_invisible_inside_is_not_believed(code: str) -> None:
+    with pytest.raises(Unclear):
+        checked_codes([code], quantity=1)
+
+
+def test_what_is_invisible_around_a_code_is_left_out() -> None:
+    assert checked_codes(["\ufeffAB12-CD34\u200b\r\n"], quantity=1) == ("AB12-CD34",)
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [(5, Decimal(5)), ("9.90", Decimal("9.90")), (Decimal("46.3"), Decimal("46.3")), ("0", Decimal(0))],
 )
@@ -217,12 +229,12 @@ def test_a_sentence_loses_what_could_be_a_code() -> None:
 
 def test_evidence_shows_only_what_is_named() -> None:
     evidence = Evidence(
-        plain=frozenset({"id"}), words=frozenset({"message"}), secrets=("s3cret",), account={"uid": "482019375"}
+        plain=frozenset({"id"}), words=frozenset({"message"}), secrets=("quiet-word",), account={"uid": "482019375"}
     )
     evidence.sent("buy", {"id": 7, "charge": "482019375", "note": "free text"})
     told = {
         "id": "A1",
-        "message": "no 482019375 s3cret",
+        "message": "no 482019375 quiet-word",
         "code": CODES[0],
         "x" * 50: 1,
         "list": [{"id": 1, "pin": "9"}] * 5,
@@ -234,7 +246,7 @@ def test_evidence_shows_only_what_is_named() -> None:
     assert shown["id"] == "A1"
     assert shown["code"] == "…"
     assert shown["list"] == [{"id": "1", "pin": "…"}] * 3 + ["…"]
-    assert "s3cret" not in answered
+    assert "quiet-word" not in answered
     assert "482019375" not in answered
 
 

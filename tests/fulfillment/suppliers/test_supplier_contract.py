@@ -43,14 +43,18 @@ BROKEN = {
     "gbk": Answer(200, '{"code":3004,"message":"商品库存不足","ok":false}'.encode("gbk")),
     "utf-16": Answer(200, '{"code":3004,"message":"商品库存不足"}'.encode("utf-16")),
     "over a megabyte": Answer(200, b'{"ok":true,"padding":"' + b"x" * 1_100_000 + b'"}'),
+    "half a surrogate": Answer(200, b'{"code":3004,"message":"\\ud800","ok":false,"error_code":"\\udfff"}'),
+    "zero character": Answer(200, b'{"code":3004,"message":"\\u0000","ok":false,"error_message":"\\u0000"}'),
+    "zero byte": Answer(200, b"<html><title>\x00\xed\xa0\x80</title>"),
     "php notice": Answer(200, b"<br />\n<b>Warning</b>: Undefined index\n" + b'{"code":0}'),
     "two objects": Answer(200, b'{"code":0}{"code":0}'),
 }
 
 
 def silent_about(outcome: Outcome, side: Side, codes: tuple[str, ...] = CODES) -> None:
-    """Nothing that may be stored, shown or logged holds a secret, a code or an account."""
-    kept = repr(outcome) + outcome.evidence + outcome.message + outcome.code
+    """Nothing that may be stored, shown or logged holds a secret, a code, an account, or what a database refuses."""
+    kept = repr(outcome) + outcome.evidence + outcome.message + outcome.code + outcome.supplier_reference
+    assert "\0" not in kept.encode().decode()
     for hidden in (*side.secrets, *codes, *side.account.values()):
         assert hidden not in kept
     assert len(outcome.evidence) <= LIMIT
