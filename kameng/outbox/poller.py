@@ -49,6 +49,7 @@ class Poller:
             found = self._guarded(self._round, default=0)
             if not found:
                 self._stop.wait(self._pause)
+        connection.close()
 
     def _round(self) -> int:
         """Claim as much as there are free threads; how much that was."""
@@ -56,9 +57,13 @@ class Poller:
         free = 0
         while free < self._threads and self._free.acquire(blocking=False):
             free += 1
-        claims = claim(limit=free) if free else []
-        for _ in range(free - len(claims)):
-            self._free.release()
+        claims: list[Claim] = []
+        try:
+            claims = claim(limit=free) if free else []
+        finally:
+            # Also when the database refuses: a thread that is never given back is one that never works again.
+            for _ in range(free - len(claims)):
+                self._free.release()
         for claimed in claims:
             self._pool.submit(self._work, claimed)
         if not free:

@@ -40,11 +40,19 @@ WEBHOOK_BASE_URL = env.str(
     "WEBHOOK_BASE_URL",
     default=f"https://{OPERATIONS_HOST}" if PRODUCTION else f"http://localhost:{PUBLIC_PORT}",
 )
+#: Addresses and networks of the web servers before us, whose X-Forwarded-For is believed.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+SILENCED_SYSTEM_CHECKS = [
+    # The web server before us redirects to https; health checks and its question about certificates come over http.
+    "security.W008",
+    # A sub-site's domain is its owner's: what else runs below it, and whether browsers preload it, is not ours to say.
+    "security.W005",
+    "security.W021",
+]
 
 # --- apps: the border between public and a shop's schema (docs/architecture.md) --------------------------------------
 #: Own rows on both sides: no account of one schema is worth anything in another.
@@ -96,6 +104,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
     {
@@ -252,5 +261,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 1,
     "socket_connect_timeout": 1,
     "socket_keepalive": True,
+    # Else a publisher goes on connecting for four seconds, whatever its `retry` says; a worker has a limit of its own.
+    "max_retries": 0,
 }
 CELERY_TASK_PUBLISH_RETRY = False
