@@ -44,14 +44,15 @@ DUPLICATE = 3000
 #: Codes on which the public Go SDK goes on to another product (`LoopCodeList`): the order was not taken.
 NEXT_PRODUCT = frozenset({3001, 3002, 3003, 3004, 3005, 3008})
 
-#: The order's own numbers are compared with these; anything doubtful in a sentence outweighs the refusal in it.
+#: A doubt in a sentence outweighs the refusal in it.
 DOUBT = re.compile("已存在|重复|处理中|受理|超时|系统|繁忙|稍后|稍候|未知|异常|频繁|成功")
 TWICE = re.compile("已存在|重复")
 NO_ORDER = re.compile(
     "(订单|单号).{0,6}(不存在|没有找到|未找到|查不到)|(未查询到|查无|没有查到|未找到|找不到).{0,6}订单"
 )
 REFUSALS: tuple[tuple[re.Pattern[str], Reason], ...] = (
-    (re.compile("余额不足|余额不够|额度不足|预存款不足"), Reason.NO_BALANCE),
+    (re.compile("(商品|产品).{0,6}(不存在|已?下架|停售|不可售|维护|暂停|未上架|未授权)"), Reason.PRODUCT_UNAVAILABLE),
+    (re.compile("余额不足|余额不够|授信额度不足|预存款不足"), Reason.NO_BALANCE),
     (
         re.compile(
             "签名.{0,4}(错误|失败|不正确|无效|不匹配)|app_?key.{0,6}(错误|不存在|无效)|IP.{0,6}白名单|未授权|无权限",
@@ -61,7 +62,6 @@ REFUSALS: tuple[tuple[re.Pattern[str], Reason], ...] = (
     ),
     (re.compile("(商户|合作商).{0,4}(不存在|禁用|冻结|停用|未开通)"), Reason.BAD_CREDENTIALS),
     (re.compile("库存不足|无库存|没有库存|缺货|断货|售罄"), Reason.OUT_OF_STOCK),
-    (re.compile("(商品|产品).{0,6}(不存在|已?下架|停售|不可售|维护|暂停|未上架|未授权)"), Reason.PRODUCT_UNAVAILABLE),
     (
         re.compile("(销售价|售价|价格|进价|进货价|供货价|成本).{0,8}(低于|高于|小于|大于|变动|不符)|亏本|亏损"),
         Reason.PRICE_ABOVE_LIMIT,

@@ -276,6 +276,8 @@ def test_a_result_without_its_signature_proves_nothing(server: Server, http: Htt
         (3004, "商品库存不足", Reason.OUT_OF_STOCK),
         (3001, "商品已下架", Reason.PRODUCT_UNAVAILABLE),
         (3002, "商品维护中", Reason.PRODUCT_UNAVAILABLE),
+        (1006, "商品未授权", Reason.PRODUCT_UNAVAILABLE),
+        (1006, "接口未授权", Reason.BAD_CREDENTIALS),
         (3009, "销售价低于进价", Reason.PRICE_ABOVE_LIMIT),
         (3011, "充值账号格式错误", Reason.BAD_ACCOUNT),
         (3011, "手机号不正确", Reason.BAD_ACCOUNT),
@@ -305,6 +307,7 @@ def test_refusals_are_known_by_their_words(
         (500, "unknown error"),
         (1, ""),
         (3010, "订单不存在"),
+        (3012, "该账号本月额度不足"),
     ],
 )
 def test_a_refusal_with_a_doubt_in_it_is_unknown(server: Server, http: HttpClient, code: int, message: str) -> None:
