@@ -154,7 +154,7 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
             "methods": _methods(_ways(request)),
             "pay_state": state,
             "refused": refused,
-            "seconds_left": left if state == "waiting" else 0,
+            "seconds_left": left if state in ("waiting", "confirming") else 0,
             "time_left": f"{left // 60:02d}:{left % 60:02d}",
         },
         status=503 if refused else 200,

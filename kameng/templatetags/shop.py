@@ -53,17 +53,18 @@ def icon(name: str, extra: str = "") -> SafeString:
 @register.simple_tag
 def product_icon(name: str, size: int = 48, *, lazy: bool = True) -> SafeString:
     """A product's picture, `size` pixels square; the name stands beside it, so the picture has no text of its own."""
-    return format_html(
-        '<img class="picture" src="{}" width="{}" height="{}" alt=""{}>',
-        _product_icon_url(name or FALLBACK_ICON),
-        size,
-        size,
-        SafeString(' loading="lazy"') if lazy else "",
-    )
+    return _picture("products", name or FALLBACK_ICON, size, " loading=lazy" if lazy else "")
 
 
-def _product_icon_url(name: str) -> str:
+@register.simple_tag
+def payment_icon(gateway: str, size: int = 32) -> SafeString:
+    """A gateway's picture, `size` pixels square, beside its name."""
+    return _picture("payments", gateway, size)
+
+
+def _picture(folder: str, name: str, size: int, more: str = "") -> SafeString:
     try:
-        return static(f"icons/products/{name}.svg")
+        source = static(f"icons/{folder}/{name}.svg")
     except ValueError:  # the manifest of collected files does not have it
-        return static(f"icons/products/{FALLBACK_ICON}.svg")
+        source = static(f"icons/products/{FALLBACK_ICON}.svg")
+    return format_html('<img class="picture" src="{}" width="{}" height="{}" alt=""{}>', source, size, size, more)

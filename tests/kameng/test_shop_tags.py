@@ -58,10 +58,14 @@ def test_a_picture_that_was_not_collected_does_not_break_the_page(monkeypatch: p
     assert 'src="/static/icons/products/generic.svg"' in drawn('{% product_icon "missing" 48 %}')
 
 
+def test_a_gateway_has_a_picture() -> None:
+    assert "icons/payments/alipay.svg" in drawn('{% payment_icon "alipay" %}')
+
+
 def test_a_picture_has_its_size_before_it_is_loaded() -> None:
     html = drawn('{% product_icon "steam" 56 %}')
     assert 'width="56"' in html
     assert 'height="56"' in html
     assert 'alt=""' in html
-    assert 'loading="lazy"' in html
+    assert "loading=lazy" in html
     assert "loading" not in drawn('{% product_icon "steam" 56 lazy=False %}')
