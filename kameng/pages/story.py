@@ -177,7 +177,10 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str) -> list[Step]:
     is_code = lines[0].kind == CODE
     done = state in ("delivered", "codes_ready")
     note = {"switching": _("上一个渠道没有充成，已换一家"), "verifying": _("渠道没有回复，正在核实")}.get(state, "")
-    working = Step(_("出卡中") if is_code else _("渠道处理中"), "done" if done else "now", note=note)
+    if done:
+        working = Step(_("已出卡") if is_code else _("渠道已处理"), "done")
+    else:
+        working = Step(_("出卡中") if is_code else _("渠道处理中"), "now", note=note)
     end = Step(_("卡密已备好") if is_code else _("已到账"), "done", order.finished_at)
     return [placed, paid, working, end if done else Step(_("出卡") if is_code else _("到账"), "todo")]
 
