@@ -4,6 +4,7 @@ Running it again changes nothing that is right already, so `up` may do so at eac
 """
 
 import json
+import logging
 import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -23,12 +24,16 @@ from catalog.search import search_text
 from fulfillment.suppliers.models import StockCode, Supplier, SupplierOffer
 from fulfillment.suppliers.services import availability_refresh, supplier_save
 from fulfillment.suppliers.stock_room import stock_load
+from kameng.core.http import HttpClient, HttpFailure
 from kameng.sandbox import keys
 from payments.merchants.services import gateway_account_save
 from resellers import demo as shop_data
 from resellers.models import Reseller
 from resellers.services import domain_add, operations_open, reseller_open, shop_touch, staff_set
 
+logger = logging.getLogger(__name__)
+
+_JSON = {"Content-Type": "application/json"}
 _Row = TypeVar("_Row", bound=Model)
 
 OWN_STOCK = "own"
@@ -67,6 +72,7 @@ def seed(*, bench: bool) -> list[LogIn]:
     _catalogue()
     _suppliers(sandbox / "suppliers")
     _offers()
+    _tell_sandbox()
     _stock(bench=bench)
     availability_refresh()
     _gateways(sandbox / "gateways")
@@ -169,6 +175,21 @@ def _offers() -> None:
                 SupplierOffer(supplier=suppliers[code], variant=variant, supplier_sku=variant.sku, cost=cost, rank=rank)
             )
     SupplierOffer.objects.bulk_create(offers, ignore_conflicts=True)
+
+
+def _tell_sandbox() -> None:
+    """The other side charges what our offers say; a sandbox that is not there yet charges what it likes."""
+    http = HttpClient(connect=1, read=3, total=5)
+    try:
+        for code, _share in (*DIRECT, *CODES):
+            offers = SupplierOffer.objects.filter(supplier__code=code).values_list("supplier_sku", "cost")
+            prices = {sku: f"{cost:.4f}" for sku, cost in offers if cost is not None}
+            url = f"{settings.SANDBOX_URL}/_control/suppliers/{code}/prices"
+            http.request("POST", url, headers=_JSON, body=json.dumps(prices).encode())
+    except HttpFailure as error:
+        logger.info("no sandbox to tell prices to: %s", error)
+    finally:
+        http.close()
 
 
 def _stock(*, bench: bool) -> None:

@@ -140,6 +140,8 @@ class Book:
         self.by_reference: dict[tuple[str, str], Trade] = {}
         self.by_refund: dict[tuple[str, str], Trade] = {}
         self.codes: list[str] = []
+        #: Price lists by supplier: what one piece costs, by sku. They outlive `clear`, which forgets what was bought.
+        self.prices: dict[str, dict[str, Decimal]] = {}
         self._known: set[str] = set()
         self._sequence = 0
         self._database = sqlite3.connect(path, isolation_level=None)
@@ -162,6 +164,11 @@ class Book:
         body = json.dumps(_plain(row), ensure_ascii=False, default=str)
         self._database.execute("INSERT OR REPLACE INTO row VALUES (?, ?, ?)", (kind, key, body))
 
+    def save_prices(self, supplier: str) -> None:
+        """Keep a supplier's price list."""
+        body = json.dumps({sku: str(price) for sku, price in self.prices[supplier].items()})
+        self._database.execute("INSERT OR REPLACE INTO row VALUES ('prices', ?, ?)", (supplier, body))
+
     def next_number(self) -> int:
         """A number that was never given before."""
         self._sequence = max(self._sequence + 1, int(time.time() * 1000) % 10**10)
@@ -182,7 +189,7 @@ class Book:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._database.execute("DELETE FROM row")
+        self._database.execute("DELETE FROM row WHERE kind <> 'prices'")
         for part in (self.trades, self.orders, self.references, self.by_reference, self.by_refund):
             part.clear()
         self.codes.clear()
@@ -200,9 +207,11 @@ class Book:
             self.by_refund[trade.gateway, number] = trade
 
     def _load(self) -> None:
-        for kind, body in self._database.execute("SELECT kind, body FROM row"):
+        for kind, key, body in self._database.execute("SELECT kind, key, body FROM row"):
             content = json.loads(body)
-            if kind == "trade":
+            if kind == "prices":
+                self.prices[key] = {sku: Decimal(price) for sku, price in content.items()}
+            elif kind == "trade":
                 self._index(_trade(content))
             else:
                 order = _order(content)

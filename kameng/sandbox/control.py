@@ -75,7 +75,8 @@ class Control:
                 return json_reply(self._supplier_entry(self.suppliers[code]))
             case "POST", str(), "prices":
                 prices = _prices(request.json())
-                self.suppliers[code].prices |= prices
+                self.suppliers[code].prices.update(prices)
+                self.book.save_prices(code)
                 return json_reply({"ok": True, "prices": len(self.suppliers[code].prices)})
         return _problem(405, "method_not_allowed", f"{request.method} {request.path} does not exist")
 

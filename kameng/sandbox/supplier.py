@@ -108,7 +108,7 @@ class Supplier:
     def reset(self, *, seed: int = 1) -> None:
         """As new."""
         self.behavior = Behavior()
-        self.prices: dict[str, Decimal] = {}
+        self.prices: dict[str, Decimal] = self.book.prices.setdefault(self.code, {})
         self.balance = BALANCE
         self._variants = itertools.cycle(Variant)
         self.seed(seed)

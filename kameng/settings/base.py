@@ -41,6 +41,7 @@ WEBHOOK_BASE_URL = env.str(
     default=f"https://{OPERATIONS_HOST}" if PRODUCTION else f"http://localhost:{PUBLIC_PORT}",
 )
 #: Addresses and networks of the web servers before us, whose X-Forwarded-For is believed.
+SANDBOX_URL = env.str("SANDBOX_URL", default=f"http://127.0.0.1:{env.int('SANDBOX_PORT', default=8900)}")
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
