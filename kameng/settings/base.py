@@ -4,9 +4,13 @@ import base64
 import os
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 
 from kameng.embedded import environment
+
+# `ModelForm[Order]` and the like mean something to the type checker and nothing at run time.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
