@@ -28,7 +28,7 @@ from catalog.listings.shelf import Shelf, ShelfProduct, shelf
 POPULAR = 12
 PER_PAGE = 24
 ON_A_SHELF = 6
-QUICK_AMOUNTS = 4
+QUICK_CARRIERS = 4
 LEGAL = {
     "refunds": gettext_lazy("退款规则"),
     "minors": gettext_lazy("未成年人保护"),
@@ -61,12 +61,13 @@ def home(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _quick_topup(on_sale: Shelf) -> dict[str, Any] | None:
-    product = next((found for found in on_sale.products if found.kind == PHONE and found.is_available), None)
-    if product is None:
-        return None
-    amounts = [variant_face(variant) for variant in product.variants if variant.is_available][:QUICK_AMOUNTS]
-    return {"product_url": f"/p/{product.slug}/", "amounts": amounts}
+def _quick_topup(on_sale: Shelf) -> list[dict[str, Any]]:
+    """One per carrier: a number says too little about its carrier to choose for the shopper."""
+    carriers = [found for found in on_sale.products if found.kind == PHONE and found.is_available]
+    return [
+        {"url": f"/p/{face.slug}/", "name": face.name, "icon": face.icon, "from_price": face.from_price}
+        for face in product_faces(on_sale, carriers[:QUICK_CARRIERS])
+    ]
 
 
 @require_safe
