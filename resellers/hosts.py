@@ -3,6 +3,7 @@
 Looked up once a second at most, by each process, for each host that is asked for.
 """
 
+import re
 import time
 from collections import OrderedDict
 from threading import Lock
@@ -11,6 +12,8 @@ from resellers.models import Domain, Reseller
 
 FRESH_SECONDS = 1.0
 REMEMBERED_HOSTS = 4096
+#: Anything else is nobody's, and worth neither a question nor a place.
+_WRITTEN_LIKE_ONE = re.compile(r"[a-z0-9.:_\[\]-]{1,255}", re.ASCII)
 
 _known: OrderedDict[str, tuple[float, Reseller | None]] = OrderedDict()
 _lock = Lock()
@@ -27,6 +30,8 @@ def hostname(raw: str) -> str:
 def shop_of(raw_host: str) -> Reseller | None:
     """The shop (or the operations host's public row), or None for a host that is nobody's."""
     host = hostname(raw_host)
+    if not _WRITTEN_LIKE_ONE.fullmatch(host):
+        return None
     now = time.monotonic()
     known = _known.get(host)
     if known is not None and now - known[0] < FRESH_SECONDS:
