@@ -1,0 +1,76 @@
+"""Which shop answers on a host."""
+
+import pytest
+
+from resellers import hosts
+from resellers.hosts import hostname, shop_of
+from resellers.models import Domain, Reseller
+
+SAME = ["one.test", "ONE.TEST", "One.Test", "one.test.", "one.test:8000", "One.TEST.:443"]
+STRANGERS = [
+    "", ".", ":", ":8000", "test", "one", "one.tes", "one.testt", "xone.test", "www.one.test", "one.test.evil.test",
+    "one.test..", "one..test", ".one.test", "one.test@evil.test", "one.test/two.test", "one.test,two.test", "one_test",
+    "127.0.0.1", "[::1]", "[::1]:8000", "[", "localhost", "%", "%one.test", "one.test\x00", "\x00", "ｏne.test",
+    "a" * 5000, "' OR 1=1 --",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("raw", "host"),
+    [
+        ("Shop.Example.:8000", "shop.example"),
+        ("shop.example", "shop.example"),
+        ("[2001:DB8::1]:8000", "[2001:db8::1]"),
+        ("[::1]", "[::1]"),
+        ("", ""),
+    ],
+)
+def test_a_host_is_compared_without_case_port_and_trailing_dot(raw: str, host: str) -> None:
+    assert hostname(raw) == host
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("raw", [*SAME, " one.test "])
+def test_a_shops_host_is_found_however_it_is_written(raw: str) -> None:
+    found = shop_of(raw)
+    assert found is not None
+    assert found.schema_name == "shop_one"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("raw", STRANGERS)
+def test_a_host_that_is_nobodys_is_nobodys(raw: str) -> None:
+    assert shop_of(raw) is None
+
+
+@pytest.mark.django_db
+def test_a_shop_may_have_several_hosts() -> None:
+    one = Reseller.objects.get(slug="one")
+    Domain.objects.create(domain="another.test", tenant=one, is_primary=False)
+    assert [shop_of("another.test"), shop_of("one.test")] == [one, one]
+
+
+@pytest.mark.django_db
+def test_a_host_is_looked_up_once_a_second(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: pytest.FixtureRequest
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("resellers.hosts.time.monotonic", lambda: now)
+    shop_of("one.test")
+    shop_of("nobody.test")
+    with django_assert_num_queries(0):  # type: ignore[operator]
+        shop_of("ONE.test")
+        shop_of("nobody.test")
+    Domain.objects.filter(domain="one.test").update(domain="moved.test")
+    assert shop_of("one.test") is not None
+    now += 1.1
+    assert shop_of("one.test") is None
+    assert shop_of("moved.test") is not None
+
+
+@pytest.mark.django_db
+def test_no_more_hosts_are_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "REMEMBERED_HOSTS", 3)
+    for number in range(10):
+        shop_of(f"nobody-{number}.test")
+    assert list(hosts._known) == ["nobody-7.test", "nobody-8.test", "nobody-9.test"]
