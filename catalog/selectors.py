@@ -81,10 +81,11 @@ class Revisions:
     now: datetime
 
 
+#: A catalogue into which nobody has put anything yet has no number: 0.
 _REVISIONS = """
-SELECT catalog.number, shop.revision, statement_timestamp()
-  FROM public.catalog_revision AS catalog, public.resellers_reseller AS shop
- WHERE catalog.id = 1 AND shop.id = %s
+SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp()
+  FROM public.resellers_reseller AS shop LEFT JOIN public.catalog_revision AS catalog ON catalog.id = 1
+ WHERE shop.id = %s
 """
 
 

@@ -1,6 +1,6 @@
 """Where the settings get addresses and secrets from when nobody has set them.
 
-In production every value comes from the environment and nothing is made up here.
+In production every value comes from the environment, nothing is made up here, and what is missing or weak is refused.
 """
 
 import base64
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kameng.embedded import paths
 from kameng.embedded.console import Refused
+from kameng.embedded.production import demand
 
 #: Commands that need the settings but neither database nor Redis.
 OFFLINE_COMMANDS = frozenset({
@@ -39,11 +40,12 @@ def load(environ: MutableMapping[str, str]) -> None:
     """Set DATABASE_URL, REDIS_URL, SECRET_KEY, ENCRYPTION_KEY and DIGEST_KEY where they are absent.
 
     Addresses are those of the servers that a running `manage.py up` has started; with KAMENG_OFFLINE set, ones that
-    nothing answers. Secrets are made once and kept in `var/secrets.json`. Does nothing in production.
+    nothing answers. Secrets are made once and kept in `var/secrets.json`. In production it only looks at what is there.
 
-    Raises `NothingRunning`.
+    Raises `NothingRunning`, or `Refused` in production.
     """
     if production(environ):
+        demand(environ)
         return
     if any(not environ.get(name) for name in SECRETS):
         made_up = _secrets()

@@ -93,7 +93,8 @@ def test_processes_that_start_together_read_the_same_secrets(var: Path) -> None:
 def test_production_makes_nothing_up(var: Path) -> None:
     environ = {"KAMENG_ENV": "production"}
 
-    environment.load(environ)
+    with pytest.raises(Refused, match="SECRET_KEY is not set"):
+        environment.load(environ)
 
     assert environ == {"KAMENG_ENV": "production"}
     assert not list(var.iterdir())
