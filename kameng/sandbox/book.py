@@ -140,7 +140,7 @@ class Book:
         self.by_reference: dict[tuple[str, str], Trade] = {}
         self.by_refund: dict[tuple[str, str], Trade] = {}
         self.codes: list[str] = []
-        #: Price lists by supplier: what one piece costs, by sku. They outlive `clear`, which forgets what was bought.
+        #: Price lists by supplier: what one piece costs, by sku.
         self.prices: dict[str, dict[str, Decimal]] = {}
         self._known: set[str] = set()
         self._sequence = 0
@@ -189,11 +189,13 @@ class Book:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._database.execute("DELETE FROM row WHERE kind <> 'prices'")
+        self._database.execute("DELETE FROM row")
         for part in (self.trades, self.orders, self.references, self.by_reference, self.by_refund):
             part.clear()
         self.codes.clear()
         self._known.clear()
+        for prices in self.prices.values():
+            prices.clear()
 
     def close(self) -> None:
         """Close the file."""
