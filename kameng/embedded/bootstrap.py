@@ -115,8 +115,9 @@ def install(command: str) -> None:
             f"the packages need {PACKAGES_SPACE // 1024**2} MB"
         )
     if not _has_uv():
+        require_venv_module()
         with step("virtual environment in .venv"):
-            make_venv()
+            run([sys.executable, "-m", "venv", str(VENV)])
         with step("package installer uv"):
             pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input", "--require-hashes"]
             run([*pip, "--disable-pip-version-check", "--requirement", str(PINNED_UV)])
@@ -126,17 +127,17 @@ def install(command: str) -> None:
     paths.write_private(STAMP, json.dumps({"digest": lock_digest, "groups": groups}))
 
 
-def make_venv() -> None:
-    """`python -m venv`; where Debian has left the module out, install it as root or say how."""
-    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
-        if os.geteuid() != 0 or shutil.which("apt-get") is None:
-            raise Refused(f"Python's venv module is missing: run `sudo apt-get install {package}`, then this again")
-        with step(f"{package} from Debian (the venv module is missing)"):
-            quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            run(["apt-get", "-qq", "update"], env=quiet)
-            run(["apt-get", "-qq", "install", "--yes", "--no-install-recommends", package], env=quiet)
-    run([sys.executable, "-m", "venv", str(VENV)])
+def require_venv_module() -> None:
+    """Debian leaves it out of its Python: install it as root, else say how. Raises `Refused`."""
+    if importlib.util.find_spec("venv") is not None and importlib.util.find_spec("ensurepip") is not None:
+        return
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Refused(f"Python's venv module is missing: run `sudo apt-get install {package}`, then this again")
+    with step(f"{package} from Debian (the venv module is missing)"):
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        run(["apt-get", "-qq", "update"], env=quiet)
+        run(["apt-get", "-qq", "install", "--yes", "--no-install-recommends", package], env=quiet)
 
 
 def run(command: Sequence[str], *, env: dict[str, str] | None = None) -> None:

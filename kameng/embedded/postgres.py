@@ -26,6 +26,8 @@ OLDEST = 15
 ROLE = DATABASE = "kameng"
 SUPERUSER = "postgres"
 PREDECESSOR_SECONDS = 15
+#: Said at the start while a session of a killed server has not noticed yet that it is gone.
+PREDECESSOR_LIVES = "shared memory block"
 READY_SECONDS = 120  # after a crash the server first syncs every file
 SETTINGS = {
     "listen_addresses": ports.LOOPBACK,
@@ -114,6 +116,8 @@ class Postgres:
             env=_plain_environment(),
             account=self.storage.account,
             stop_signal=signal.SIGINT,  # "fast": ends sessions, no recovery at the next start
+            # "Immediate". Killed outright, it would leave sessions that hold the shared memory for a while.
+            hurry_signal=signal.SIGQUIT,
             death_signal=signal.SIGINT,
         )
         self.process.start()
@@ -124,7 +128,17 @@ class Postgres:
         if self.process is None:
             raise RuntimeError("not prepared")
         state = self._state()
-        wait_ready(self.process, lambda: self._admit(state), seconds=READY_SECONDS)
+        deadline = time.monotonic() + PREDECESSOR_SECONDS
+        while True:
+            try:
+                wait_ready(self.process, lambda: self._admit(state), seconds=READY_SECONDS)
+            except Refused:
+                if PREDECESSOR_LIVES not in self.process.said() or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+                self.process.start()
+            else:
+                return
 
     def _admit(self, state: dict[str, str]) -> bool:
         address = {"host": ports.LOOPBACK, "port": state["port"], "connect_timeout": 5}
@@ -213,15 +227,21 @@ class Postgres:
         while True:
             try:
                 number = int(file.read_text(encoding="ascii").splitlines()[0])
-                program = Path(f"/proc/{number}/comm").read_text(encoding="utf-8").strip()
+                program, state = _program(number)
             except (OSError, IndexError, ValueError):
                 return  # it is gone, and PostgreSQL sees that for itself
-            if program != "postgres":
+            if program != "postgres" or state == "Z":  # ended, but nobody has asked how
                 file.unlink()
                 return
             if time.monotonic() > deadline:
                 raise Refused(f"another PostgreSQL (process {number}) uses {self.data}: stop it first")
             time.sleep(0.05)
+
+
+def _program(number: int) -> tuple[str, str]:
+    """Name and state of a process (proc(5)). Raises `OSError` where there is none."""
+    head, _, tail = Path(f"/proc/{number}/stat").read_text(encoding="utf-8").rpartition(")")
+    return head.partition("(")[2], tail.split()[0]
 
 
 def _wheel_folder() -> Path | None:

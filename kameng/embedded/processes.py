@@ -14,6 +14,7 @@ from kameng.embedded.accounts import Account
 from kameng.embedded.console import Refused
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+HURRY_SECONDS = 1.0
 LOG_LIMIT = 10 * 1024**2
 DISK_FULL = os.strerror(errno.ENOSPC)
 POLL_SECONDS = 0.05
@@ -37,7 +38,10 @@ def die_with_parent(death_signal: int = signal.SIGKILL) -> Callable[[], None]:
 
 @dataclass
 class Process:
-    """One child. `stop_signal` asks it to end; `death_signal` reaches it when the supervisor is gone."""
+    """One child.
+
+    `stop_signal` asks it to end, `hurry_signal` (if any) to end now; `death_signal` comes when the supervisor is gone.
+    """
 
     name: str
     command: Sequence[str]
@@ -47,6 +51,7 @@ class Process:
     account: Account | None = None
     stdin: str = ""
     stop_signal: signal.Signals = signal.SIGTERM
+    hurry_signal: signal.Signals | None = None
     death_signal: signal.Signals = signal.SIGKILL
     popen: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     started_at: float = 0.0
@@ -118,15 +123,16 @@ class Process:
         code = self.popen.returncode if self.popen is not None else None
         killed = code is not None and code < 0
         ended = f"was killed by signal {-(code or 0)}" if killed else f"ended with code {code}"
-        last = [] if killed else self.last_lines(1)
+        lines = self.last_lines(20)
+        last = [] if killed else [line for line in lines if "FATAL" in line][-1:] or lines[-1:]
         if DISK_FULL in self.said():
             return f"the disk is full: {self.name} {ended}, see {self.log}"
         return f"{self.name} {ended}{': ' + last[0] if last else ''} ({self.log})"
 
-    def ask_to_stop(self) -> None:
-        """Send the stop signal."""
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it still runs."""
         if self.popen is not None and self.alive():
-            self.popen.send_signal(self.stop_signal)
+            self.popen.send_signal(number)
 
     def kill(self) -> None:
         """End it and everything in its process group at once."""
@@ -154,12 +160,20 @@ def wait_ready(process: Process, ready: Callable[[], bool], *, seconds: float) -
 
 
 def stop(processes: Iterable[Process], *, seconds: float) -> None:
-    """Ask all to stop, wait at most `seconds`, then kill what is left."""
-    remaining = list(processes)
-    for process in remaining:
-        process.ask_to_stop()
-    deadline = time.monotonic() + seconds
-    while any(process.alive() for process in remaining) and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-    for process in remaining:
+    """Ask all to stop, wait at most `seconds`, give those that can be hurried another second, and kill what is left."""
+    everything = list(processes)
+    for process in everything:
+        process.signal(process.stop_signal)
+    _wait_for_end(everything, seconds=seconds)
+    hurried = [process for process in everything if process.hurry_signal is not None]
+    for process in hurried:
+        process.signal(process.hurry_signal or process.stop_signal)
+    _wait_for_end(hurried, seconds=HURRY_SECONDS)
+    for process in everything:
         process.kill()
+
+
+def _wait_for_end(processes: Sequence[Process], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while any(process.alive() for process in processes) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)

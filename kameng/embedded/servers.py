@@ -15,7 +15,7 @@ from kameng.embedded.processes import Process
 from kameng.embedded.valkey import Valkey
 
 DEFAULT_PORTS = {"DATABASE_URL": 5432, "REDIS_URL": 6379}
-STOP_SECONDS = 4.5
+STOP_SECONDS = 3.5
 
 
 class Servers:

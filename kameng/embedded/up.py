@@ -23,8 +23,8 @@ from kameng.embedded.servers import Servers
 READY_SECONDS = 90
 #: The sandbox takes this many in a row: one for all, and one for each supplier, so that a supplier can be unreachable.
 SANDBOX_PORTS = 5
-PROGRAMS_STOP_SECONDS = 2.5
-STOP_SECONDS = 4.5
+PROGRAMS_STOP_SECONDS = 2.0
+STOP_SECONDS = 3.5
 LOOK_SECONDS = 0.2
 #: A process that dies is started again after 1, 2, 4 … seconds; one that has lived for a minute begins at 1 again.
 LONGEST_PAUSE = 30.0

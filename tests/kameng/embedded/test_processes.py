@@ -132,7 +132,7 @@ def test_what_a_dead_child_left_behind_is_killed_before_it_is_started_again(star
 
 
 def test_an_early_end_is_explained_with_the_last_line(start: Callable[..., Process]) -> None:
-    process = start("import sys; print('first'); sys.exit('no such table')")
+    process = start("import sys; print('first', flush=True); sys.exit('no such table')")
 
     with pytest.raises(Refused, match=r"^child ended with code 1: no such table \(.*child\.log\)$"):
         processes.wait_ready(process, lambda: False, seconds=10)

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -102,6 +103,26 @@ def test_a_killed_supervisor_takes_both_servers_down(var: Path) -> None:
     assert not [number for number in numbers if Path(f"/proc/{number}").exists()]
     with servers.running(durable=True) as addresses:
         assert _ask(addresses["DATABASE_URL"], "SELECT 1") == 1
+
+
+def test_sessions_of_a_killed_server_are_waited_for(var: Path) -> None:
+    first = servers.Servers(durable=True)
+    try:
+        first.start()
+        killed = first.processes[0].pid
+        sessions = Path(f"/proc/{killed}/task/{killed}/children").read_text(encoding="ascii").split()
+        slow = int(sessions[-1])
+        os.kill(slow, signal.SIGSTOP)
+        os.kill(killed or 0, signal.SIGKILL)
+        wakes = threading.Timer(1.0, os.kill, [slow, signal.SIGCONT])
+        wakes.start()
+        first.processes[1].kill()
+
+        with servers.running(durable=True) as addresses:
+            assert _ask(addresses["DATABASE_URL"], "SELECT 1") == 1
+        wakes.join()
+    finally:
+        first.stop()
 
 
 def test_a_number_in_the_pid_file_that_is_not_postgres_does_not_hinder(var: Path) -> None:
