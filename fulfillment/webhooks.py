@@ -1,6 +1,6 @@
 """Where suppliers tell us of their orders, on any of our hosts."""
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -19,5 +19,5 @@ def supplier_webhook(request: HttpRequest, supplier: str) -> HttpResponse:
     except (TooLarge, Malformed) as refused:
         return HttpResponse(f"{refused.code}\n", status=refused.status, content_type="text/plain")
     except SupplierUnknown:
-        raise Http404 from None
+        return HttpResponse("not_found\n", status=404, content_type="text/plain")
     return HttpResponse(reply, status=status, content_type=content_type)

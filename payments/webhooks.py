@@ -2,7 +2,7 @@
 
 import logging
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -24,7 +24,7 @@ def payment_webhook(request: HttpRequest, account: str) -> HttpResponse:
     except (TooLarge, Malformed) as refused:
         return HttpResponse(f"{refused.code}\n", status=refused.status, content_type="text/plain")
     except AccountUnknown:
-        raise Http404 from None
+        return HttpResponse("not_found\n", status=404, content_type="text/plain")
     except GatewayMisconfigured as error:
         # The gateway repeats itself until somebody has put the keys right.
         logger.error("notice to %s cannot be read: %s", account, error)

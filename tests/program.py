@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema
 from django.db import connection
@@ -65,7 +66,7 @@ class Program:
     """Calls one shop from an address of its own, so that limits of other tests are not its concern."""
 
     def __init__(self, host: str = "one.test") -> None:
-        self.address = f"2001:db8::{secrets.token_hex(2)}:{secrets.token_hex(2)}"
+        self.address = f"2001:db8::{secrets.randbelow(0xFFFF) + 1:x}:{secrets.randbelow(0xFFFF) + 1:x}"
         self.client = Client(headers={"host": host}, REMOTE_ADDR=self.address)
 
     def get(self, path: str, *, token: str | None = None, **headers: str) -> HttpResponse:
@@ -96,7 +97,7 @@ class Program:
         address, _, query = f"/api/v1/{path}".partition("?")
         call = getattr(self.client, method)
         with staying():
-            reply: HttpResponse = call(address, headers=headers, QUERY_STRING=query, **sent)
+            reply: HttpResponse = call(address, headers=headers, QUERY_STRING=quote(query, safe="=&%"), **sent)
         _hold(method, address, reply)
         return reply
 
