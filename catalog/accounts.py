@@ -72,9 +72,10 @@ def _choice_label(field: Mapping[str, Any], value: str) -> str:
 def _clean_field(field: Mapping[str, Any], raw: Any) -> str:
     if not isinstance(raw, str):
         raise ValueError(_("请填写文字"))
-    if len(raw) > LONGEST_VALUE:
+    # Normalizing what is already too long would only cost time, and what is not may grow by it.
+    value = unicodedata.normalize("NFKC", raw).strip() if len(raw) <= LONGEST_VALUE else raw
+    if len(value) > LONGEST_VALUE:
         raise ValueError(_("太长了，最多 %(limit)s 个字符") % {"limit": LONGEST_VALUE})
-    value = unicodedata.normalize("NFKC", raw).strip()
     if any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in value):
         raise ValueError(_("里面有看不见的字符，请重新输入"))
     if field["type"] == "tel":

@@ -3,8 +3,10 @@
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from kameng.core.revisions import moved_on
 
 
 class Category(models.Model):
@@ -129,5 +131,5 @@ class Revision(models.Model):
     @staticmethod
     def bump() -> None:
         """Say that something changed."""
-        if not Revision.objects.filter(pk=1).update(number=F("number") + 1):
+        if not Revision.objects.filter(pk=1).update(number=moved_on("number")):
             Revision.objects.bulk_create([Revision(pk=1)], ignore_conflicts=True)

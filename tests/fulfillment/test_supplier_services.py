@@ -64,10 +64,12 @@ def test_the_catalogue_is_told_the_cost_of_the_first_ranked_offer(shop: Reseller
     SupplierOffer.objects.filter(supplier__code="second").update(cost=Decimal("40"))
     before = revision()
     assert availability_refresh(variant_ids=[variant.pk]) == 1
+    after = revision()
+    assert after > before
     variant.refresh_from_db()
-    assert (variant.cost, variant.is_available, revision()) == (Decimal("56.5000"), True, before + 1)
+    assert (variant.cost, variant.is_available, revision()) == (Decimal("56.5000"), True, after)
     assert availability_refresh(variant_ids=[variant.pk]) == 0
-    assert revision() == before + 1
+    assert revision() == after
 
 
 def test_a_variant_without_a_usable_offer_is_not_available(shop: Reseller) -> None:
