@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils.translation import gettext as _
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from kameng.accounts.models import User
 from kameng.core.problems import Problem
+from kameng.core.revisions import moved_on
 from resellers import hosts
 from resellers.models import SCHEMA_PREFIX, Domain, Reseller
 from resellers.shop_template import template_sql
@@ -71,7 +71,7 @@ def domain_add(*, shop: Reseller, host: str) -> Domain:
 
 def shop_touch(*, shop_id: int) -> None:
     """Something that the shop's pages show has changed: older shelves and pages are thrown away."""
-    Reseller.objects.filter(pk=shop_id).update(revision=F("revision") + 1)
+    Reseller.objects.filter(pk=shop_id).update(revision=moved_on("revision"))
     hosts.forget()
 
 
