@@ -1,12 +1,12 @@
 """The schema border, as the database and the models have it."""
 
 from collections import defaultdict
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, models
-from django.db.models.fields.related import ForeignObject
 from django_tenants.utils import schema_context
 
 from resellers.models import Reseller
@@ -33,9 +33,9 @@ def models_of(side: set[str]) -> list[type[models.Model]]:
     return [model for model in apps.get_models(include_auto_created=True) if model._meta.app_label in side]
 
 
-def references(model: type[models.Model]) -> list[ForeignObject[models.Model, models.Model]]:
+def references(model: type[models.Model]) -> list[Any]:
     """Its references to other tables."""
-    return [field for field in model._meta.get_fields() if isinstance(field, ForeignObject)]
+    return [field for field in model._meta.get_fields() if isinstance(field, models.ForeignKey)]
 
 
 def tables(schema_name: str) -> set[str]:
