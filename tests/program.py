@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 
 from kameng.api import schema
+
+#: What Django's test client returns: a response that can be read as JSON.
+Reply = Any
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -52,14 +54,11 @@ def staying() -> Iterator[None]:
         connection.set_tenant(inside)  # type: ignore[attr-defined]
 
 
-def webhook(
-    path: str, body: bytes, *, host: str = "ops.test", content_type: str = JSON, **headers: str
-) -> HttpResponse:
+def webhook(path: str, body: bytes, *, host: str = "ops.test", content_type: str = JSON, **headers: str) -> Reply:
     """Somebody calls below `/webhooks/`; other keywords are headers."""
     client = Client(headers={"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}})
     with staying():
-        reply: HttpResponse = client.post(f"/webhooks/{path}", body, content_type=content_type)  # type: ignore[assignment]
-    return reply
+        return client.post(f"/webhooks/{path}", body, content_type=content_type)
 
 
 class Program:
@@ -69,11 +68,11 @@ class Program:
         self.address = f"2001:db8::{secrets.randbelow(0xFFFF) + 1:x}:{secrets.randbelow(0xFFFF) + 1:x}"
         self.client = Client(headers={"host": host}, REMOTE_ADDR=self.address)
 
-    def get(self, path: str, *, token: str | None = None, **headers: str) -> HttpResponse:
+    def get(self, path: str, *, token: str | None = None, **headers: str) -> Reply:
         """GET below `/api/v1/`."""
         return self.send("get", path, token=token, **headers)
 
-    def post(self, path: str, body: Any = None, *, token: str | None = None, **headers: str) -> HttpResponse:
+    def post(self, path: str, body: Any = None, *, token: str | None = None, **headers: str) -> Reply:
         """POST below `/api/v1/`, with a body as JSON; bytes go as they are."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         reply = self.send("post", path, token=token, data=raw, content_type=JSON, **headers)
@@ -85,7 +84,7 @@ class Program:
             validate(asked, described["requestBody"]["content"][JSON]["schema"])
         return reply
 
-    def send(self, method: str, path: str, *, token: str | None = None, **request: Any) -> HttpResponse:
+    def send(self, method: str, path: str, *, token: str | None = None, **request: Any) -> Reply:
         """Any method; `content_type` and `data` as Django's test client takes them, other keywords are headers."""
         sent = {name: request.pop(name) for name in ("data", "content_type") if name in request}
         if sent.get("data") == b"":
@@ -97,12 +96,12 @@ class Program:
         address, _, query = f"/api/v1/{path}".partition("?")
         call = getattr(self.client, method)
         with staying():
-            reply: HttpResponse = call(address, headers=headers, QUERY_STRING=quote(query, safe="=&%"), **sent)
+            reply = call(address, headers=headers, QUERY_STRING=quote(query, safe="=&%"), **sent)
         _hold(method, address, reply)
         return reply
 
 
-def _hold(method: str, address: str, reply: HttpResponse) -> None:
+def _hold(method: str, address: str, reply: Reply) -> None:
     described, kind = operation(method, address), reply.headers["Content-Type"]
     if address == "/api/v1/schema/":
         return
@@ -114,7 +113,7 @@ def _hold(method: str, address: str, reply: HttpResponse) -> None:
     validate(json.loads(reply.content), responses[str(reply.status_code)]["content"][kind]["schema"])
 
 
-def refusal(reply: HttpResponse) -> tuple[int, str]:
+def refusal(reply: Reply) -> tuple[int, str]:
     """Status and code of a refusal, which must be problem details that say the same in head and body."""
     body = json.loads(reply.content)
     assert reply.headers["Content-Type"] == PROBLEM
@@ -124,6 +123,6 @@ def refusal(reply: HttpResponse) -> tuple[int, str]:
     return reply.status_code, body["code"]
 
 
-def fields(reply: HttpResponse) -> list[str]:
+def fields(reply: Reply) -> list[str]:
     """Which fields a refusal names."""
     return sorted(json.loads(reply.content).get("fields", {}))

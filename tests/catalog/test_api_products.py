@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,7 +12,7 @@ from catalog.models import Product, Revision
 from catalog.search import search_text
 from resellers.models import Reseller
 from resellers.services import shop_touch
-from tests.factories import ProductFactory, VariantFactory, code_on_sale, on_sale
+from tests.factories import CategoryFactory, ProductFactory, VariantFactory, code_on_sale, on_sale
 from tests.program import Program, fields, refusal
 
 pytestmark = pytest.mark.usefixtures("supplier_double")
@@ -26,7 +27,7 @@ def slugs(reply: object) -> list[str]:
     return [product["slug"] for product in json.loads(reply.content)["results"]]  # type: ignore[attr-defined]
 
 
-def named(name: str, *aliases: str) -> Product:
+def named(name: str, *aliases: str) -> Any:
     return ProductFactory(name=name, aliases=list(aliases), search_text=search_text(name=name, aliases=aliases))
 
 
@@ -72,7 +73,7 @@ def test_a_category_and_a_search_narrow_the_list(program: Program) -> None:
 
 def test_pages_follow_each_other_until_the_end(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog.listings.api.PAGE_SIZE", 2)
-    shared = ProductFactory().category
+    shared = CategoryFactory()
     wanted = [on_sale(product__category=shared).product.slug for _ in range(5)]
     on_sale()
     path, seen, pages = f"products/?category={shared.slug}", [], 0

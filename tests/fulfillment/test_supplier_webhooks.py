@@ -1,7 +1,6 @@
 """Callbacks on our hosts: a doorbell that makes us ask, and nothing else."""
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from fulfillment.models import SupplierOrder
@@ -13,7 +12,7 @@ from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import on_sale
 from tests.flows import ACCEPTED, TOPPED_UP, drain, fulfill, outbox, paid, states
-from tests.program import staying, webhook
+from tests.program import Reply, staying, webhook
 
 pytestmark = pytest.mark.usefixtures("supplier_double", "gateway_double")
 
@@ -29,7 +28,7 @@ def order(shop: Reseller) -> Order:
     return found
 
 
-def ring(reference: str, *, supplier: str = "first", host: str = "ops.test", **headers: str) -> HttpResponse:
+def ring(reference: str, *, supplier: str = "first", host: str = "ops.test", **headers: str) -> Reply:
     return webhook(f"suppliers/{supplier}/", reference.encode(), host=host, content_type="text/plain", **headers)
 
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 
 from fulfillment.models import DeliveryReveal
 from orders.models import Order, OrderEvent
@@ -14,7 +13,7 @@ from resellers.models import Reseller
 from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import CONTACT, GatewayAccountFactory, code_on_sale, on_sale, stocked
 from tests.flows import ACCEPTED, REFUSED, TOPPED_UP, codes, drain
-from tests.program import Program, refusal, webhook
+from tests.program import Program, Reply, refusal, webhook
 
 pytestmark = pytest.mark.usefixtures("supplier_double", "gateway_double")
 
@@ -27,7 +26,7 @@ def program(shop: Reseller) -> Program:
     return Program()
 
 
-def notify(payment: str, amount: str, *, event: str = "N1", **changes: Any) -> HttpResponse:
+def notify(payment: str, amount: str, *, event: str = "N1", **changes: Any) -> Reply:
     """The shopper pays, and the gateway says so on the operations host."""
     ScriptedGateway.pay(payment, Decimal(amount), **changes)
     body = json.dumps({"id": event, "payment": payment}).encode()

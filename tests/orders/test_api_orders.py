@@ -85,15 +85,16 @@ def test_what_the_owner_hides_is_unknown(program: Program, shop: Reseller, varia
 
 @pytest.mark.parametrize("what", ["variant", "product", "category"])
 def test_what_is_off_sale_is_unknown(program: Program, variant: Variant, what: str) -> None:
-    row = {"variant": variant, "product": variant.product, "category": variant.product.category}[what]
-    type(row).objects.filter(pk=row.pk).update(is_active=False)
+    row: Any = {"variant": variant, "product": variant.product, "category": variant.product.category}[what]
+    row.is_active = False
+    row.save(update_fields=["is_active"])
     Revision.bump()
     assert refusal(program.post("orders/", body_of(variant))) == (404, "unknown_sku")
     assert_nothing_moved()
 
 
 def test_what_nobody_supplies_is_unavailable(program: Program, variant: Variant) -> None:
-    nobody_offers = VariantFactory()
+    nobody_offers: Any = VariantFactory()
     assert refusal(program.post("orders/", body_of(nobody_offers))) == (409, "unavailable")
     assert_nothing_moved()
 
@@ -148,7 +149,8 @@ def test_an_account_of_many_fields_is_refused_in_few_words(program: Program, var
 
 def test_codes_need_no_account(program: Program, shop: Reseller) -> None:
     card = code_on_sale()
-    for account in ({}, None):
+    nothing: list[Any] = [{}, None]
+    for account in nothing:
         assert program.post("orders/", body_of(card, account=account)).status_code == 201
     without = body_of(card)
     del without["lines"][0]["account"]

@@ -90,9 +90,8 @@ class Tap:
 def test_a_large_body_is_refused_unread(shop: Reseller, variant: Variant, length: int) -> None:
     tap = Tap()
     with staying():
-        reply: Any = Client(headers={"host": "one.test"}).generic(
-            "POST", "/api/v1/orders/", b"x", content_type=JSON, **{"CONTENT_LENGTH": str(length), "wsgi.input": tap}
-        )
+        sent: dict[str, Any] = {"CONTENT_LENGTH": str(length), "wsgi.input": tap}
+        reply = Client(headers={"host": "one.test"}).generic("POST", "/api/v1/orders/", b"x", JSON, **sent)
     assert refusal(reply) == (413, "too_large")
     assert tap.taken == 0
     assert_nothing_moved()

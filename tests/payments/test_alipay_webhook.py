@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from django.http import HttpResponse
 
 from kameng.inbox.models import InboxEvent
 from orders.access import order_token
@@ -17,7 +16,7 @@ from resellers.models import Reseller
 from tests.factories import on_sale, place
 from tests.flows import outbox
 from tests.payments.gateways.platforms import AlipayPlatform, new_key, payload, private_pem, public_pem
-from tests.program import Program, webhook
+from tests.program import Program, Reply, webhook
 
 pytestmark = pytest.mark.usefixtures("supplier_double")
 
@@ -82,7 +81,7 @@ def bill(shop: Reseller, platform: AlipayPlatform) -> Bill:
     return Bill(order, payment, platform)
 
 
-def tell(body: bytes, *, account: str = "alipay", content_type: str = FORM) -> HttpResponse:
+def tell(body: bytes, *, account: str = "alipay", content_type: str = FORM) -> Reply:
     return webhook(f"payments/{account}/", body, content_type=content_type)
 
 

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from kameng.inbox.models import InboxEvent
@@ -17,7 +16,7 @@ from resellers.models import Reseller
 from tests.doubles import ScriptedGateway
 from tests.factories import GatewayAccountFactory, on_sale, open_payment, place
 from tests.flows import events, outbox
-from tests.program import staying, webhook
+from tests.program import Reply, staying, webhook
 
 pytestmark = pytest.mark.usefixtures("supplier_double", "gateway_double")
 
@@ -29,7 +28,7 @@ def payment(shop: Reseller) -> Payment:
     return open_payment(shop, place(shop, on_sale(suppliers=("first",))))
 
 
-def notice(payment: str, *, event: str = "N1", account: str = "till", **how: Any) -> HttpResponse:
+def notice(payment: str, *, event: str = "N1", account: str = "till", **how: Any) -> Reply:
     """A notice about a payment, as genuine as the double can tell."""
     body = json.dumps({"id": event, "payment": payment}).encode()
     return webhook(f"payments/{account}/", body, **{"signature": "genuine", **how})
@@ -191,14 +190,13 @@ class Tap:
 
 
 @pytest.mark.parametrize("path", ["payments/till/", "suppliers/first/"])
-@pytest.mark.parametrize(("length", "status"), [(64 * 1024 + 1, 413), (10**9, 413)])
-def test_a_large_body_is_refused_unread(payment: Payment, path: str, length: int, status: int) -> None:
+@pytest.mark.parametrize("length", [64 * 1024 + 1, 10**9])
+def test_a_large_body_is_refused_unread(payment: Payment, path: str, length: int) -> None:
     tap = Tap()
     with staying():
-        reply = Client(headers={"host": "ops.test"}).generic(
-            "POST", f"/webhooks/{path}", b"x", **{"CONTENT_LENGTH": str(length), "wsgi.input": tap}
-        )
-    assert (reply.status_code, tap.taken) == (status, 0)
+        sent: dict[str, Any] = {"CONTENT_LENGTH": str(length), "wsgi.input": tap}
+        reply = Client(headers={"host": "ops.test"}).generic("POST", f"/webhooks/{path}", b"x", **sent)
+    assert (reply.status_code, tap.taken) == (413, 0)
     assert stored() == []
 
 
