@@ -7,6 +7,7 @@ from django.views.i18n import set_language
 from catalog.listings import urls as goods_urls
 from catalog.listings import views as goods
 from fulfillment import urls as fulfillment_urls
+from kameng.admin.sites import shop_site
 from kameng.api import OrderView, SchemaView
 from kameng.core.endpoint import UnknownAddress
 from kameng.pages import order as order_pages
@@ -50,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<str:number>/", order_pages.order, name="order"),
     path("o/<str:number>/status/", order_pages.order_status, name="order_status"),
     path("o/<str:number>/codes/", order_pages.order_reveal, name="order_reveal"),
+    path("manage/", shop_site.urls),
     path("theme.<slug:version>.css", look.theme, name="theme"),
     # Choosing a language changes nothing but the reader's own cookie, and the button stands on pages without a token.
     path("language/", csrf_exempt(set_language), name="set_language"),

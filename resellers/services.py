@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from django_tenants.utils import get_public_schema_name, schema_context
@@ -83,3 +84,49 @@ def staff_set(*, schema_name: str, username: str, password: str, is_superuser: b
         user.is_staff, user.is_superuser = True, is_superuser
         user.save()
         return user
+
+
+#: What the owner of a shop may say about it; everything else is the platform's business.
+LOOK = (
+    "name", "name_en", "tagline", "tagline_en", "brand_color", "radius", "announcement", "announcement_en", "support",
+    "categories", "is_open",
+)  # fmt: skip
+
+
+@transaction.atomic
+def shop_look_save(*, shop_id: int, **look: object) -> Reseller:
+    """Change how a shop looks and what it says; fields that are not named stay. Raises `ShopInvalid`."""
+    if unknown := look.keys() - set(LOOK):
+        raise TypeError(f"not the owner's to change: {', '.join(sorted(unknown))}")
+    shop: Reseller = Reseller.objects.select_for_update().exclude(schema_name=get_public_schema_name()).get(pk=shop_id)
+    for name, value in look.items():
+        setattr(shop, name, " ".join(value.split()) if isinstance(value, str) else value)
+    try:
+        shop.clean_fields()
+    except ValidationError as error:
+        raise ShopInvalid(fields={name: " ".join(texts) for name, texts in error.message_dict.items()}) from error
+    shop.save(update_fields=list(look))
+    shop_touch(shop_id=shop_id)
+    return shop
+
+
+@transaction.atomic
+def domain_remove(*, domain_id: int) -> None:
+    """Stop answering on a host. Raises `ShopInvalid` for the last one, without which nobody finds the shop."""
+    domain = Domain.objects.select_for_update().get(pk=domain_id)
+    left = Domain.objects.filter(tenant=domain.tenant).exclude(pk=domain_id)
+    if not left.exists():
+        raise ShopInvalid(_("这是最后一个域名，删掉就没人找得到这家店了"))
+    domain.delete()
+    if domain.is_primary:
+        left.filter(pk=min(left.values_list("pk", flat=True))).update(is_primary=True)
+    hosts.forget()
+
+
+@transaction.atomic
+def domain_prefer(*, domain_id: int) -> None:
+    """Make a host the one that links to the shop name."""
+    domain = Domain.objects.select_for_update().get(pk=domain_id)
+    Domain.objects.filter(tenant=domain.tenant).update(is_primary=False)
+    Domain.objects.filter(pk=domain_id).update(is_primary=True)
+    hosts.forget()

@@ -136,7 +136,8 @@ def forget() -> None:
         _shelves.clear()
 
 
-def _rules(rows: Iterable[PriceRule]) -> pricing.Rules:
+def rules_of(rows: Iterable[PriceRule]) -> pricing.Rules:
+    """A shop's rules as the pricing module takes them."""
     whole: pricing.PriceRule | None = None
     by_category: dict[int, pricing.PriceRule] = {}
     by_product: dict[int, pricing.PriceRule] = {}
@@ -155,7 +156,7 @@ def _rules(rows: Iterable[PriceRule]) -> pricing.Rules:
 
 
 def _build(shop: Reseller, source: Catalog, key: tuple[int, int]) -> Shelf:
-    rules = _rules(PriceRule.objects.all())
+    rules = rules_of(PriceRule.objects.all())
     listings = {listing.variant_id: listing for listing in Listing.objects.all()}
     wanted = set(shop.categories)
     products = []

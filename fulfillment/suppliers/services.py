@@ -5,8 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from threading import Lock
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Revision
 from fulfillment.suppliers.base import Connection, SupplierAdapter, SupplierMisconfigured
@@ -15,6 +17,7 @@ from fulfillment.suppliers.registry import adapter_class
 from fulfillment.suppliers.stock_room import ShelfRoom
 from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
+from kameng.core.problems import Problem
 
 logger = logging.getLogger(__name__)
 
@@ -136,6 +139,47 @@ def supplier_save(*, code: str, name: str, adapter: str, base_url: str, config: 
     supplier.config = dict(config)
     supplier.save()
     return supplier
+
+
+@transaction.atomic
+def supplier_pause(*, supplier_id: int) -> None:
+    """A person wants this supplier to be asked no more; attempts under way are still followed to their end."""
+    Supplier.objects.filter(pk=supplier_id).update(is_active=False, updated_at=Now())
+    availability_refresh(supplier_ids=[supplier_id])
+
+
+@transaction.atomic
+def supplier_resume(*, supplier_id: int) -> None:
+    """Ask this supplier again."""
+    Supplier.objects.filter(pk=supplier_id).update(is_active=True, updated_at=Now())
+    availability_refresh(supplier_ids=[supplier_id])
+
+
+class OfferInvalid(Problem):
+    """What a supplier is said to offer cannot be; `fields` say why."""
+
+    code = "offer_invalid"
+    message = _("这条报价没有保存")
+
+
+@transaction.atomic
+def offer_save(*, offer: SupplierOffer) -> SupplierOffer:
+    """Write an offer, new or changed: rank 1 is asked first, cost in yuan, without a cost nothing is sold.
+
+    Raises `OfferInvalid`.
+    """
+    if offer.cost is not None and offer.cost <= 0:
+        raise OfferInvalid(fields={"cost": _("成本要大于 0；还不知道就留空")})
+    if offer.rank < 1:
+        raise OfferInvalid(fields={"rank": _("名次从 1 开始")})
+    try:
+        offer.full_clean()
+    except ValidationError as error:
+        fields = {name: " ".join(texts) for name, texts in error.message_dict.items()}
+        raise OfferInvalid(fields.get("__all__"), fields=fields) from error
+    offer.save()
+    availability_refresh(variant_ids=[offer.variant_id])
+    return offer
 
 
 def forget() -> None:

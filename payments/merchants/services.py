@@ -5,6 +5,7 @@ from threading import Lock
 
 from django.db import connection, transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
@@ -63,6 +64,12 @@ def gateway_account_save(
     account.full_clean(exclude=["sealed_config"])
     account.save()
     return account
+
+
+@transaction.atomic
+def gateway_account_enable(*, account_id: int, is_active: bool) -> None:
+    """Collect through this account, or open no new payments there; what is open is still followed, and refunds still go back."""
+    GatewayAccount.objects.filter(pk=account_id).update(is_active=is_active, updated_at=Now())
 
 
 def forget() -> None:

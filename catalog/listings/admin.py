@@ -1,0 +1,313 @@
+"""A shop's goods for its owner: every variant of the platform with its price and why, markups, and its range."""
+
+import unicodedata
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import display
+from django.contrib.admin.models import CHANGE, DELETION
+from django.core.paginator import Paginator
+from django.db.models import F, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from catalog import pricing
+from catalog.listings.exceptions import ListingInvalid
+from catalog.listings.models import PriceRule
+from catalog.listings.selectors import OwnGoods, OwnVariant, own_goods
+from catalog.listings.services import listing_reset, listing_save, price_rule_delete, price_rule_save
+from catalog.models import Category, Product, Variant
+from kameng.admin.bases import PER_PAGE, ServiceAdmin, write_down
+from kameng.admin.forms import ServiceForm
+from kameng.admin.sites import Nav, shop_site
+from kameng.core.money import parse_yuan
+from kameng.core.problems import Problem
+from kameng.templatetags.staff import yuan
+from resellers.services import shop_look_save
+
+GROUP = gettext_lazy("商品")
+_BECAUSE = {
+    pricing.Because.OWN_PRICE: gettext_lazy("自定售价"),
+    pricing.Because.VARIANT: gettext_lazy("面额规则"),
+    pricing.Because.PRODUCT: gettext_lazy("商品规则"),
+    pricing.Because.CATEGORY: gettext_lazy("类目规则"),
+    pricing.Because.SHOP: gettext_lazy("全店规则"),
+    pricing.Because.PLATFORM: gettext_lazy("官方价"),
+}
+#: What the list can be narrowed to, and how a variant belongs there.
+_STATES: dict[str, tuple[Any, Callable[[OwnVariant], bool]]] = {
+    "own": (gettext_lazy("我改过的"), lambda variant: variant.is_overridden),
+    "hidden": (gettext_lazy("已隐藏"), lambda variant: not variant.is_visible),
+    "raised": (gettext_lazy("价格被抬高"), lambda variant: variant.raised),
+    "empty": (gettext_lazy("暂时无货"), lambda variant: not variant.is_available),
+}
+
+
+def markup_text(kind: str, value: Decimal) -> str:
+    """`+6%`, `+¥0.50`."""
+    number = f"{value.normalize():f}"
+    return f"+{number}%" if kind == pricing.Kind.PERCENT else f"+{yuan(value)}"
+
+
+def why(variant: OwnVariant) -> str:
+    """Whose wish decided the price, in a few words."""
+    words = str(_BECAUSE[variant.because])
+    return f"{words} {markup_text(variant.rule.kind, variant.rule.value)}" if variant.rule else words
+
+
+def _row(
+    variant: OwnVariant, *, typed: dict[str, Any] | None = None, errors: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """A variant with what its form shows: what is stored, or what was typed and refused."""
+    stored = {
+        "price": "" if variant.own_price is None else f"{variant.own_price:.2f}",
+        "name": variant.own_name,
+        "is_visible": variant.is_visible,
+    }
+    return {"variant": variant, "why": why(variant), "form": typed or stored, "errors": errors or {}}
+
+
+@shop_site.page("goods/", name="goods", nav=Nav(GROUP, gettext_lazy("商品与售价"), "sell", 20, is_tab=True))
+@require_safe
+def goods(request: HttpRequest) -> HttpResponse:
+    """Every variant that the shop may sell."""
+    found = own_goods(request.shop)  # type: ignore[attr-defined]
+    query = request.GET.get("q", "")[:60]
+    category, state = request.GET.get("category", ""), request.GET.get("state", "")
+    variants = found.find(query) if query.strip() else list(found.variants)
+    if category:
+        variants = [variant for variant in variants if variant.category == category]
+    counts = {name: sum(map(belongs, variants)) for name, (_label, belongs) in _STATES.items()}
+    total = len(variants)
+    if state in _STATES:
+        variants = [variant for variant in variants if _STATES[state][1](variant)]
+    page = Paginator(variants, PER_PAGE).get_page(request.GET.get("page"))
+    return shop_site.render(
+        request,
+        "staff/goods.html",
+        {
+            "title": _("商品与售价"),
+            "rows": [_row(variant) for variant in page],
+            "page_obj": page,
+            "query": query,
+            "category": category,
+            "state": state,
+            "total": total,
+            "states": [(name, label, counts[name]) for name, (label, _belongs) in _STATES.items()],
+            "categories": found.categories,
+        },
+    )
+
+
+@shop_site.page("goods/<int:variant_id>/", name="goods_save")
+@require_POST
+def goods_save(request: HttpRequest, variant_id: int) -> HttpResponse:
+    """Write, or reset, what the owner overrides for one variant; the answer is its row, or the list it came from."""
+    shop = request.shop  # type: ignore[attr-defined]
+    if _variant_of(own_goods(shop), variant_id) is None:
+        raise Http404
+    typed: dict[str, Any] = {
+        "price": request.POST.get("price", "")[:20],
+        "name": request.POST.get("name", "")[:200],
+        "is_visible": "is_visible" in request.POST,
+    }
+    errors: dict[str, str] = {}
+    try:
+        if "reset" in request.POST:
+            listing_reset(shop_id=shop.pk, variant_id=variant_id)
+        else:
+            listing_save(
+                shop_id=shop.pk,
+                variant_id=variant_id,
+                price=_price(typed["price"]),
+                name=typed["name"],
+                is_visible=typed["is_visible"],
+            )
+    except Problem as refused:
+        errors = {name: str(text) for name, text in refused.fields.items()} or {"price": str(refused)}
+    variant = _variant_of(own_goods(shop), variant_id)
+    if variant is None:
+        raise Http404
+    if not errors:
+        _log(request, variant, is_reset="reset" in request.POST)
+    if request.headers.get("HX-Request"):
+        row = _row(variant, typed=typed if errors else None, errors=errors)
+        context = {"row": row, "saved": not errors}
+        return shop_site.render(request, "staff/_goods_row.html", context, status=422 if errors else 200)
+    for text in errors.values():
+        messages.error(request, f"{variant.product_name} {variant.name}：{text}")
+    if not errors:
+        messages.success(request, _("已保存：%(name)s") % {"name": f"{variant.product_name} {variant.name}"})
+    return redirect(_back(request))
+
+
+def _back(request: HttpRequest) -> str:
+    """The list as it was, if the browser says where that was on this host."""
+    came_from = request.headers.get("Referer", "")
+    if url_has_allowed_host_and_scheme(came_from, allowed_hosts={request.get_host()}):
+        return came_from
+    return reverse("manage:goods")
+
+
+def _price(text: str) -> Decimal | None:
+    """What was typed as yuan; nothing typed is no price. Raises `ListingInvalid`."""
+    plain = unicodedata.normalize("NFKC", text).replace("¥", "").replace(",", "").strip()
+    try:
+        return parse_yuan(plain) if plain else None
+    except ValueError as error:
+        raise ListingInvalid(fields={"price": _("售价要写成 57 或 57.00 这样")}) from error
+
+
+def _variant_of(found: OwnGoods, variant_id: int) -> OwnVariant | None:
+    return next((variant for variant in found.variants if variant.id == variant_id), None)
+
+
+def _log(request: HttpRequest, variant: OwnVariant, *, is_reset: bool) -> None:
+    row = Variant.objects.get(pk=variant.id)
+    if is_reset:
+        write_down(request, row, DELETION, _("恢复默认，售价 %(price)s") % {"price": yuan(variant.price)})
+        return
+    shown = _("展示") if variant.is_visible else _("隐藏")
+    write_down(request, row, CHANGE, _("售价 %(price)s，%(shown)s") % {"price": yuan(variant.price), "shown": shown})
+
+
+class RangeForm(forms.Form):
+    """Which categories the shop trades in; none means all of them."""
+
+    categories = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        known = Category.objects.filter(is_active=True).values_list("slug", "name")
+        self.fields["categories"].choices = list(known)  # type: ignore[attr-defined]
+
+
+@shop_site.page("range/", name="range", nav=Nav(GROUP, gettext_lazy("经营类目"), "category", 24))
+@require_http_methods(["GET", "HEAD", "POST"])
+def trade_range(request: HttpRequest) -> HttpResponse:
+    """What the shop trades in."""
+    shop = request.shop  # type: ignore[attr-defined]
+    form = RangeForm(request.POST if request.method == "POST" else None, initial={"categories": shop.categories})
+    if request.method == "POST" and form.is_valid():
+        everything = len(form.cleaned_data["categories"]) == len(form.fields["categories"].choices)  # type: ignore[attr-defined]
+        chosen = [] if everything else form.cleaned_data["categories"]
+        shop_look_save(shop_id=shop.pk, categories=chosen)
+        write_down(request, shop, CHANGE, _("经营类目：%(chosen)s") % {"chosen": "、".join(chosen) or _("全部")})
+        messages.success(request, _("已保存，店铺页面一秒内更新"))
+        return redirect("manage:range")
+    context = {"title": _("经营类目"), "form": form, "all": not shop.categories}
+    return shop_site.render(request, "staff/range.html", context)
+
+
+class PriceRuleForm(ServiceForm):
+    """A markup and what it covers."""
+
+    category = forms.ModelChoiceField(
+        Category.objects.filter(is_active=True),
+        label=gettext_lazy("类目"),
+        required=False,
+        widget=UnfoldAdminSelectWidget(),
+    )
+    product = forms.ModelChoiceField(
+        Product.objects.filter(is_active=True),
+        label=gettext_lazy("商品"),
+        required=False,
+        widget=UnfoldAdminSelectWidget(),
+    )
+    variant = forms.ModelChoiceField(
+        Variant.objects.filter(is_active=True, product__is_active=True).select_related("product"),
+        label=gettext_lazy("面额"),
+        required=False,
+        widget=UnfoldAdminSelectWidget(),
+    )
+
+    class Meta:
+        model = PriceRule
+        fields = ("category", "product", "variant", "kind", "value", "rounding")
+
+
+class PriceRuleAdmin(ServiceAdmin):
+    """Markups, widest first."""
+
+    form = PriceRuleForm
+    can_delete = True
+    nav = Nav(GROUP, gettext_lazy("定价规则"), "percent", 22)
+    list_display = ("scope", "markup", "rounding")
+    list_before_template = "staff/_rules_hint.html"
+    list_select_related = ("category", "product", "variant__product")
+    fieldsets = (
+        (
+            gettext_lazy("管哪些商品"),
+            {
+                "fields": ("category", "product", "variant"),
+                "description": gettext_lazy("只选一个；都不选就是全店。范围小的规则优先：面额 → 商品 → 类目 → 全店"),
+            },
+        ),
+        (
+            gettext_lazy("在供货价上加多少"),
+            {
+                "fields": ("kind", "value", "rounding"),
+                "description": gettext_lazy(
+                    "百分比从 0 到 100；固定金额不超过范围里最低的供货价。取整只会往上，不会低于供货价"
+                ),
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PriceRule]:
+        """The whole shop's first, then by how much they cover."""
+        found: QuerySet[PriceRule] = super().get_queryset(request)
+        first = [F(name).asc(nulls_first=True) for name in ("variant_id", "product_id", "category_id")]
+        return found.order_by(*first)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """By the service."""
+        saved = price_rule_save(
+            shop_id=request.shop.pk,  # type: ignore[attr-defined]
+            rule_id=obj.pk if change else None,
+            category_id=obj.category_id,
+            product_id=obj.product_id,
+            variant_id=obj.variant_id,
+            kind=obj.kind,
+            value=obj.value,
+            rounding=obj.rounding,
+        )
+        obj.pk = saved.pk
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """By the service."""
+        price_rule_delete(shop_id=request.shop.pk, rule_id=obj.pk)  # type: ignore[attr-defined]
+
+    @display(description=gettext_lazy("范围"))
+    def scope(self, rule: PriceRule) -> SafeString:
+        """What it covers."""
+        if rule.variant_id:
+            kind, name = _("面额"), str(rule.variant)
+        elif rule.product_id:
+            kind, name = _("商品"), rule.product.name
+        elif rule.category_id:
+            kind, name = _("类目"), rule.category.name
+        else:
+            kind, name = _("默认"), _("全店")
+        return format_html(
+            '<span class="k-cell"><span class="k-strong">{}</span><span class="k-sub">{}</span></span>', name, kind
+        )
+
+    @display(description=gettext_lazy("加价"))
+    def markup(self, rule: PriceRule) -> SafeString:
+        """How much."""
+        return format_html('<span class="k-num k-strong">{}</span>', markup_text(rule.kind, rule.value))
+
+
+shop_site.register(PriceRule, PriceRuleAdmin)

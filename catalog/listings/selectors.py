@@ -1,0 +1,132 @@
+"""Every variant of the platform's catalogue as its owner sees it: what it costs, what it sells for, and why."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from catalog import pricing, search
+from catalog.listings.models import Listing, PriceRule
+from catalog.listings.shelf import rules_of
+from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, catalog, revisions
+from resellers.models import Reseller
+
+
+@dataclass(frozen=True, slots=True)
+class OwnVariant:
+    """One variant in one shop. Amounts in yuan; `supply` is what the shop pays us, never less than our cost."""
+
+    id: int
+    sku: str
+    product_id: int
+    product_name: str
+    category: str
+    icon: str
+    name: str
+    own_name: str
+    official: Decimal
+    supply: Decimal
+    price: Decimal
+    own_price: Decimal | None
+    #: Whose wish decided the price, and the rule if it was one.
+    because: pricing.Because
+    rule: pricing.PriceRule | None
+    #: The wish lay below what the shop pays, and was lifted to it.
+    raised: bool
+    is_visible: bool
+    is_available: bool
+    is_overridden: bool
+
+    @property
+    def margin(self) -> Decimal:
+        """What the shop keeps of one piece."""
+        return self.price - self.supply
+
+    @property
+    def margin_percent(self) -> Decimal:
+        """The same as percent of what it pays."""
+        return self.margin * 100 / self.supply
+
+
+@dataclass(frozen=True)
+class OwnGoods:
+    """Everything the shop may sell, in the platform's order."""
+
+    categories: tuple[CatalogCategory, ...]
+    variants: tuple[OwnVariant, ...]
+    #: Product ids with their search texts.
+    index: tuple[tuple[int, str], ...]
+
+    def find(self, query: str) -> list[OwnVariant]:
+        """Variants whose product or own text answers a query, best first."""
+        wanted = query.strip()
+        places = {product_id: place for place, product_id in enumerate(search.rank(wanted, self.index))}
+        folded = search.fold(wanted)
+        found = []
+        for variant in self.variants:
+            texts = (variant.sku, variant.name, variant.own_name)
+            is_named = bool(folded) and any(folded in search.fold(text) for text in texts)
+            if is_named or variant.product_id in places:
+                found.append((places.get(variant.product_id, len(places)), variant))
+        found.sort(key=lambda entry: entry[0])
+        return [variant for _place, variant in found]
+
+
+def own_goods(shop: Reseller) -> OwnGoods:
+    """All active variants of the categories that the shop trades in, hidden ones too. Three queries at most."""
+    current = revisions(shop_id=shop.pk)
+    return _own_goods(shop, catalog(revision=current.catalog), PriceRule.objects.all(), Listing.objects.all())
+
+
+def _own_goods(shop: Reseller, source: Catalog, rules: Iterable[PriceRule], listings: Iterable[Listing]) -> OwnGoods:
+    priced_by = rules_of(rules)
+    own = {listing.variant_id: listing for listing in listings}
+    wanted = set(shop.categories)
+    products = [product for product in source.products if not wanted or product.category in wanted]
+    return OwnGoods(
+        categories=tuple(category for category in source.categories if not wanted or category.slug in wanted),
+        variants=tuple(
+            _own_variant(product, variant, priced_by, own.get(variant.id))
+            for product in products
+            for variant in product.variants
+        ),
+        index=tuple((product.id, product.search_text) for product in products),
+    )
+
+
+def _own_variant(
+    product: CatalogProduct,
+    variant: CatalogVariant,
+    rules: pricing.Rules,
+    listing: Listing | None,
+) -> OwnVariant:
+    _because, rule = rules.decide(variant=variant.id, product=product.id, category=product.category_id)
+    price = pricing.selling_price(
+        rules,
+        variant=variant.id,
+        product=product.id,
+        category=product.category_id,
+        official=variant.official_price,
+        supply=variant.supply_price,
+        cost=variant.cost,
+        own_price=listing.price if listing is not None else None,
+    )
+    return OwnVariant(
+        id=variant.id,
+        sku=variant.sku,
+        product_id=product.id,
+        product_name=product.name,
+        category=product.category,
+        icon=product.icon,
+        name=variant.name,
+        own_name=listing.name if listing is not None else "",
+        official=price.official,
+        supply=price.supply,
+        price=price.amount,
+        own_price=listing.price if listing is not None else None,
+        because=price.because,
+        rule=None if price.because is pricing.Because.OWN_PRICE else rule,
+        raised=price.raised,
+        is_visible=listing is None or listing.is_visible,
+        is_available=variant.is_available and variant.cost is not None,
+        is_overridden=listing is not None,
+    )

@@ -1,0 +1,154 @@
+"""What an owner changes about the platform's goods: own prices, names, what is shown, and markups.
+
+All of it is the current shop's, in whose schema the caller is; each change moves the shop's revision.
+"""
+
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Min, Q
+from django.utils.translation import gettext as _
+
+from catalog import pricing
+from catalog.listings.exceptions import ListingInvalid, PriceRuleInvalid
+from catalog.listings.models import Listing, PriceRule
+from catalog.models import Variant
+from kameng.core.money import CENT
+from resellers.services import shop_touch
+
+#: A shop may ask for at most twice what it pays: more would not be a markup but a mistake.
+HIGHEST_PERCENT = Decimal(100)
+LONGEST_NAME = 60
+
+
+@transaction.atomic
+def listing_save(
+    *, shop_id: int, variant_id: int, price: Decimal | None, name: str, is_visible: bool
+) -> Listing | None:
+    """Write what the owner overrides for a variant; with nothing overridden, the row goes and None comes back.
+
+    `price` in yuan, None for "by rule". Raises `ListingInvalid` for a price below what the shop pays, or above twice
+    that.
+    """
+    variant = Variant.objects.select_for_update().filter(pk=variant_id, is_active=True).first()
+    if variant is None:
+        raise ListingInvalid(_("主站已经下架了这个面额"))
+    name = " ".join(name.split())
+    if len(name) > LONGEST_NAME:
+        raise ListingInvalid(fields={"name": _("太长了，最多 %(limit)s 个字符") % {"limit": LONGEST_NAME}})
+    if price is not None:
+        _check_price(variant, price)
+    listing = Listing.objects.filter(variant_id=variant_id).first()
+    if price is None and not name and is_visible and (listing is None or listing.position is None):
+        Listing.objects.filter(variant_id=variant_id).delete()
+        listing = None
+    else:
+        listing = listing or Listing(variant_id=variant_id)
+        listing.price, listing.name, listing.is_visible = price, name, is_visible
+        listing.save()
+    shop_touch(shop_id=shop_id)
+    return listing
+
+
+@transaction.atomic
+def listing_reset(*, shop_id: int, variant_id: int) -> None:
+    """Sell a variant as the platform offers it and the rules price it."""
+    if Listing.objects.filter(variant_id=variant_id).delete()[0]:
+        shop_touch(shop_id=shop_id)
+
+
+def _check_price(variant: Variant, price: Decimal) -> None:
+    if not price.is_finite() or price <= 0 or price != price.quantize(CENT):
+        raise ListingInvalid(fields={"price": _("售价应是大于 0 的金额，最多两位小数")})
+    floor = floor_of(variant)
+    if price < floor:
+        raise ListingInvalid(fields={"price": _("不能低于供货价 ¥%(floor)s") % {"floor": floor}})
+    highest = floor * (1 + HIGHEST_PERCENT / 100)
+    if price > highest:
+        raise ListingInvalid(
+            fields={"price": _("不能高于供货价的两倍（¥%(highest)s）") % {"highest": highest.quantize(CENT)}}
+        )
+
+
+def floor_of(variant: Variant) -> Decimal:
+    """What a shop pays for a variant, in yuan: the supply price, raised to the live cost where that is higher."""
+    return pricing.selling_price(
+        pricing.Rules(),
+        variant=variant.pk,
+        product=variant.product_id,
+        category=0,
+        official=variant.official_price,
+        supply=variant.supply_price,
+        cost=variant.cost,
+    ).supply
+
+
+@transaction.atomic
+def price_rule_save(
+    *,
+    shop_id: int,
+    kind: str,
+    value: Decimal,
+    rounding: str,
+    rule_id: int | None = None,
+    category_id: int | None = None,
+    product_id: int | None = None,
+    variant_id: int | None = None,
+) -> PriceRule:
+    """Write a markup for one variant, product or category, or (with none) the whole shop.
+
+    `value` is percent of the supply price or yuan by `kind`: from 0 to 100 %, and in yuan at most the lowest supply
+    price that it applies to. Raises `PriceRuleInvalid`.
+    """
+    if kind not in PriceRule.Kind or rounding not in PriceRule.Rounding:
+        raise PriceRuleInvalid
+    if sum(scope is not None for scope in (category_id, product_id, variant_id)) > 1:
+        raise PriceRuleInvalid(_("一条规则只能管一个范围：类目、商品或面额"))
+    scope = {"category_id": category_id, "product_id": product_id, "variant_id": variant_id}
+    _check_markup(kind, value, scope)
+    rule = PriceRule.objects.filter(pk=rule_id).first() if rule_id is not None else PriceRule()
+    if rule is None:
+        raise PriceRuleInvalid(_("这条规则已经删除了"))
+    if PriceRule.objects.filter(_same(scope)).exclude(pk=rule.pk).exists():
+        raise PriceRuleInvalid(_("这个范围已经有一条规则，请改那一条"))
+    rule.category_id, rule.product_id, rule.variant_id = category_id, product_id, variant_id
+    rule.kind, rule.value, rule.rounding = kind, value, rounding
+    rule.save()
+    shop_touch(shop_id=shop_id)
+    return rule
+
+
+@transaction.atomic
+def price_rule_delete(*, shop_id: int, rule_id: int) -> None:
+    """Forget a markup: the next wider one applies."""
+    if PriceRule.objects.filter(pk=rule_id).delete()[0]:
+        shop_touch(shop_id=shop_id)
+
+
+def _same(scope: dict[str, int | None]) -> Q:
+    wanted = Q()
+    for name, value in scope.items():
+        wanted &= Q(**{f"{name}__isnull": True}) if value is None else Q(**{name: value})
+    return wanted
+
+
+def _check_markup(kind: str, value: Decimal, scope: dict[str, int | None]) -> None:
+    if not value.is_finite() or value < 0:
+        raise PriceRuleInvalid(fields={"value": _("加价不能小于 0")})
+    if value != value.quantize(CENT):
+        raise PriceRuleInvalid(fields={"value": _("最多两位小数")})
+    if kind == PriceRule.Kind.PERCENT:
+        if value > HIGHEST_PERCENT:
+            raise PriceRuleInvalid(fields={"value": _("加价最多 %(limit)s%%") % {"limit": HIGHEST_PERCENT}})
+        return
+    covered = Variant.objects.filter(is_active=True, product__is_active=True)
+    paths = {"category_id": "product__category_id", "product_id": "product_id", "variant_id": "pk"}
+    for name, wanted in scope.items():
+        if wanted is not None:
+            covered = covered.filter(**{paths[name]: wanted})
+    lowest = covered.aggregate(lowest=Min("supply_price"))["lowest"]
+    if lowest is None:
+        raise PriceRuleInvalid(_("这个范围里没有在售的面额"))
+    if value > lowest:
+        text = _("这个范围里最低的供货价是 ¥%(lowest)s，固定加价不能超过它；请改用百分比，或把范围缩小")
+        raise PriceRuleInvalid(fields={"value": text % {"lowest": lowest}})

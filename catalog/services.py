@@ -1,0 +1,99 @@
+"""Changing what the platform sells. Every change moves the revision, so that all shops see it within a second."""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from catalog.account_schema import SchemaInvalid, clean_schema
+from catalog.exceptions import CatalogInvalid
+from catalog.models import Brand, Category, Product, Revision, Variant
+from catalog.search import search_text
+
+MOST_PER_ORDER = 100
+
+
+def _check(row: Category | Brand | Product | Variant) -> None:
+    """The model's own rules, as a refusal that names the fields."""
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        fields = {name: " ".join(texts) for name, texts in error.message_dict.items()}
+        raise CatalogInvalid(fields.get("__all__"), fields=fields) from error
+
+
+@transaction.atomic
+def category_save(*, category: Category) -> Category:
+    """Write a category, new or changed; its products are found by its new name. Raises `CatalogInvalid`."""
+    _check(category)
+    category.save()
+    _write_search_texts(Product.objects.filter(category=category))
+    Revision.bump()
+    return category
+
+
+@transaction.atomic
+def brand_save(*, brand: Brand) -> Brand:
+    """Write a brand, new or changed; its products are found by its new name. Raises `CatalogInvalid`."""
+    _check(brand)
+    brand.save()
+    _write_search_texts(Product.objects.filter(brand=brand))
+    Revision.bump()
+    return brand
+
+
+@transaction.atomic
+def product_save(*, product: Product) -> Product:
+    """Write a product, new or changed. Codes have no account form, everything else asks whose account it is.
+
+    Raises `CatalogInvalid`.
+    """
+    _check(product)
+    try:
+        product.account_fields = clean_schema(product.account_fields)
+    except SchemaInvalid as error:
+        raise CatalogInvalid(fields={"account_fields": str(error)}) from error
+    asks = any(field["required"] for field in product.account_fields)
+    if product.kind == Product.Kind.CODE and product.account_fields:
+        raise CatalogInvalid(fields={"account_fields": _("卡密不充到账号，账号表单要留空")})
+    if product.kind != Product.Kind.CODE and not asks:
+        raise CatalogInvalid(fields={"account_fields": _("直充商品至少要问一项必填的账号")})
+    if product.kind != Product.Kind.CODE and product.pk and product.variants.filter(max_quantity__gt=1).exists():
+        raise CatalogInvalid(fields={"kind": _("有面额一单可以买多件，先把它们的每单上限改成 1")})
+    product.save()
+    _write_search_texts(Product.objects.filter(pk=product.pk))
+    Revision.bump()
+    return product
+
+
+@transaction.atomic
+def variant_save(*, variant: Variant) -> Variant:
+    """Write a variant, new or changed. Prices in yuan. Raises `CatalogInvalid`."""
+    for name in ("official_price", "supply_price"):
+        if not getattr(variant, name) > 0:
+            text = _("%(sku)s：价格要大于 0") % {"sku": variant.sku}
+            raise CatalogInvalid(text, fields={name: text})
+    limit = MOST_PER_ORDER if variant.product.kind == Product.Kind.CODE else 1
+    if not 1 <= variant.max_quantity <= limit:
+        text = _("%(sku)s：每单上限应在 1 到 %(limit)s 之间；直充一单只能充一次") % {"sku": variant.sku, "limit": limit}
+        raise CatalogInvalid(text, fields={"max_quantity": text})
+    _check(variant)
+    variant.save()
+    _write_search_texts(Product.objects.filter(pk=variant.product_id))
+    Revision.bump()
+    return variant
+
+
+def _write_search_texts(products: QuerySet[Product]) -> None:
+    """Everything that products may be called, from what they, their shelf, brand and variants are called now."""
+    changed = []
+    for product in products.select_related("category", "brand").prefetch_related("variants"):
+        around = [product.category.name, *([product.brand.name] if product.brand else [])]
+        product.search_text = search_text(
+            name=product.name,
+            name_en=product.name_en,
+            aliases=product.aliases,
+            context=[*around, *(variant.name for variant in product.variants.all())],
+        )
+        changed.append(product)
+    Product.objects.bulk_update(changed, ["search_text"])

@@ -1,0 +1,83 @@
+"""Forms of both admins: signing in, and fields that are written but never shown."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from unfold.forms import AuthenticationForm
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from kameng.core.client import client_address
+from kameng.core.problems import Problem
+from kameng.core.throttle import allow
+
+SIGN_INS, SIGN_IN_SECONDS = 10, 300
+
+
+class SignInForm(AuthenticationForm):
+    """A name and its password: so many tries from one address and for one name, in each schema for itself."""
+
+    request: HttpRequest
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse before the password is looked at, so that a limit tells nothing about it."""
+        for scope, key in (
+            ("sign-in", client_address(self.request)),
+            ("sign-in-name", str(self.cleaned_data.get("username", ""))[:150]),
+        ):
+            if seconds := allow(scope, key, limit=SIGN_INS, seconds=SIGN_IN_SECONDS):
+                raise ValidationError(_("试得太快了，%(seconds)s 秒后再试") % {"seconds": seconds}, code="too_many")
+        cleaned: dict[str, Any] = super().clean()
+        return cleaned
+
+
+class SecretWidget(UnfoldAdminTextareaWidget):
+    """Takes a secret and never draws one, not even the one that was typed a moment ago."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({"rows": 2, "autocomplete": "off", "spellcheck": "false", **(attrs or {})})
+
+    def format_value(self, value: Any) -> str:
+        """Always empty."""
+        return ""
+
+
+class SecretField(forms.CharField):
+    """A text that replaces what is stored; empty keeps it."""
+
+    widget = SecretWidget
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, strip=True, **options)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Only where something was typed."""
+        return bool(data)
+
+
+class ServiceForm(forms.ModelForm[Any]):
+    """A row's form. What the database would refuse is the service's to say, in words for people."""
+
+    def validate_constraints(self) -> None:
+        """Left to the service."""
+
+
+class StaffForm(forms.Form):
+    """A form of a page of ours, in the page's own look; `add_problem` says what a service refused."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():
+            if not isinstance(field.widget, (forms.CheckboxInput, forms.CheckboxSelectMultiple, forms.RadioSelect)):
+                field.widget.attrs.setdefault("class", "k-input")
+
+
+def add_problem(form: forms.BaseForm, problem: Problem) -> None:
+    """Say a refusal at the fields it is about, or above the form."""
+    known = {name: text for name, text in problem.fields.items() if name in form.fields}
+    for name, text in known.items():
+        form.add_error(name, str(text))
+    if not known:
+        form.add_error(None, str(problem))

@@ -1,0 +1,223 @@
+"""A shop's orders, for its owner: to look at, never to change."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import display
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from kameng.admin.bases import ReadOnlyAdmin
+from kameng.admin.panels import Viewer
+from kameng.admin.sites import Nav, StaffSite, shop_site
+from kameng.core.ids import ALPHABET, normalize
+from kameng.templatetags.staff import badge, copyable, when, yuan
+from orders.badges import LINE_BADGES, order_badge
+from orders.faces import masked, masked_contact
+from orders.history import history
+from orders.models import Order, OrderLine
+
+#: Shorter than this, a piece of a number or contact fits too many.
+SHORTEST_PIECE = 4
+#: What says where the account is, and nothing about whose it is.
+_OPEN_FIELDS = frozenset({"server", "zone"})
+_TROUBLED = (OrderLine.Status.VERIFYING, OrderLine.Status.MANUAL, OrderLine.Status.FAILED)
+_LOST = (OrderLine.Status.FAILED, OrderLine.Status.REFUNDED)
+
+
+def order_profit(order: Order, lines: Iterable[OrderLine]) -> Decimal | None:
+    """What the owner earns by an order, in yuan: price less supply price of what is not given back; None if unpaid."""
+    if order.paid_at is None:
+        return None
+    kept = (line for line in lines if line.status not in _LOST)
+    return sum(((line.price - line.supply_price) * line.quantity for line in kept), Decimal(0))
+
+
+def account_text(line: OrderLine, *, in_full: bool = False) -> str:
+    """Whose account a line tops up, in one line; masked unless it is asked for."""
+    shown = []
+    for entry in line.account:
+        value = entry.get("shown") or entry["value"]
+        shown.append(value if in_full or entry["name"] in _OPEN_FIELDS else masked(value))
+    return " · ".join(shown)
+
+
+def orders_found(queryset: QuerySet[Order], term: str) -> QuerySet[Order]:
+    """Orders by number (dashes and a part of it will do), product, account, or the end of the contact."""
+    term = term.strip()
+    if not term:
+        return queryset
+    lines = OrderLine.objects.filter(order=OuterRef("pk"))
+    wanted = Q(Exists(lines.filter(Q(product_name__icontains=term) | Q(variant_name__icontains=term) | Q(sku=term))))
+    wanted |= Q(Exists(lines.filter(account__contains=[{"value": term}])))
+    number = normalize(term)
+    if len(number) >= SHORTEST_PIECE and all(char in ALPHABET for char in number):
+        wanted |= Q(number__startswith=number)
+    if term.isdigit() and len(term) >= SHORTEST_PIECE:
+        wanted |= Q(contact__endswith=term)
+    elif "@" in term:
+        wanted |= Q(contact__iexact=term)
+    return queryset.filter(wanted)
+
+
+class StateFilter(admin.SimpleListFilter):
+    """The states that an owner thinks in."""
+
+    title = gettext_lazy("状态")
+    parameter_name = "state"
+
+    #: Name, label, and what it selects.
+    STATES: tuple[tuple[str, Any, Q], ...] = (
+        ("unpaid", gettext_lazy("待付款"), Q(status=Order.Status.PENDING)),
+        ("working", gettext_lazy("充值中"), Q(status=Order.Status.PAID)),
+        (
+            "attention",
+            gettext_lazy("异常"),
+            Q(Exists(OrderLine.objects.filter(order=OuterRef("pk"), status__in=_TROUBLED)), status=Order.Status.PAID),
+        ),
+        ("done", gettext_lazy("已到账"), Q(status=Order.Status.FULFILLED)),
+        ("refunded", gettext_lazy("已退款"), Q(status__in=(Order.Status.REFUNDED, Order.Status.PARTLY_REFUNDED))),
+        ("over", gettext_lazy("已取消"), Q(status__in=(Order.Status.EXPIRED, Order.Status.CANCELED))),
+    )
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The choices."""
+        return [(name, label) for name, label, _selects in self.STATES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        """What is chosen."""
+        chosen = next((selects for name, _label, selects in self.STATES if name == self.value()), None)
+        return queryset if chosen is None else queryset.filter(chosen)
+
+
+class OrderAdmin(ReadOnlyAdmin):
+    """Orders with what an owner wants to know first: what, for whom, how much, what is mine, how it stands."""
+
+    nav = Nav(gettext_lazy("生意"), gettext_lazy("订单"), "receipt_long", 10, is_tab=True)
+    list_display = ("number_cell", "goods", "account", "total_cell", "profit", "state")
+    list_display_links = None
+    list_filter = (StateFilter, "created_at")
+    list_before_template = "staff/_chips.html"
+    search_fields = ("number",)
+    search_help_text = gettext_lazy("订单号、商品、充值账号、联系方式后 4 位")
+    ordering = ("-created_at", "-pk")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        """With their lines, in one more query."""
+        found: QuerySet[Order] = super().get_queryset(request)
+        return found.prefetch_related("lines")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        """Our own search; no order twice."""
+        return orders_found(queryset, search_term), False
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        """The theme's list."""
+        found: type[ChangeList] = super().get_changelist(request, **options)
+        return found
+
+    @display(description=gettext_lazy("订单"), ordering="created_at")
+    def number_cell(self, order: Order) -> SafeString:
+        """The number, to open or to copy, and when."""
+        return format_html(
+            '<span class="k-cell"><span class="k-row"><a class="k-link k-mono" href="{}">{}</a>{}</span>'
+            '<span class="k-sub">{}</span></span>',
+            reverse("manage:orders_order_change", args=[order.pk]),
+            order.grouped_number,
+            copyable("", order.grouped_number),
+            when(order.created_at),
+        )
+
+    @display(description=gettext_lazy("商品"))
+    def goods(self, order: Order) -> SafeString:
+        """What was bought."""
+        line, *more = order.lines.all()
+        count = f" × {line.quantity}" if line.quantity > 1 else ""
+        rest = _(" 等 %(count)s 项") % {"count": len(more) + 1} if more else ""
+        return format_html(
+            '<span class="k-cell"><span class="k-strong">{}</span><span class="k-sub">{}{}{}</span></span>',
+            line.product_name,
+            line.variant_name,
+            count,
+            rest,
+        )
+
+    @display(description=gettext_lazy("充值账号"))
+    def account(self, order: Order) -> str:
+        """For whom, masked."""
+        return account_text(order.lines.all()[0]) or _("卡密")
+
+    @display(description=gettext_lazy("实付"), ordering="total")
+    def total_cell(self, order: Order) -> SafeString:
+        """What the shopper pays."""
+        return format_html('<span class="k-num k-strong">{}</span>', yuan(order.total))
+
+    @display(description=gettext_lazy("我赚"))
+    def profit(self, order: Order) -> SafeString:
+        """What the owner keeps of it."""
+        return format_html('<span class="k-num">{}</span>', yuan(order_profit(order, order.lines.all())))
+
+    @display(description=gettext_lazy("状态"))
+    def state(self, order: Order) -> SafeString:
+        """A word and a colour."""
+        tone, word = order_badge(order.status, {line.status for line in order.lines.all()})
+        return badge(tone, str(word))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The order's page. There is nothing to send to it."""
+        if request.method not in ("GET", "HEAD"):
+            raise Http404
+        order = self.get_object(request, object_id)
+        if order is None:
+            raise Http404
+        context = order_context(self.admin_site, order, Viewer())
+        up = {"up_url": reverse("manage:orders_order_changelist"), "up_title": _("订单")}
+        response: HttpResponse = self.admin_site.render(request, "staff/order.html", {**context, **up})
+        return response
+
+
+def order_context(site: StaffSite, order: Order, viewer: Viewer) -> dict[str, Any]:
+    """Everything that the page of an order shows, read now, in the order's own schema."""
+    lines = list(order.lines.all())
+    tone, word = order_badge(order.status, {line.status for line in lines})
+    return {
+        "title": order.grouped_number,
+        "order": order,
+        "viewer": viewer,
+        "tone": tone,
+        "word": str(word),
+        "contact": order.contact if viewer.in_full else masked_contact(order),
+        "profit": order_profit(order, lines),
+        "lines": [
+            {
+                "line": line,
+                "account": [
+                    (entry["label"], entry.get("shown") or entry["value"])
+                    if viewer.in_full or entry["name"] in _OPEN_FIELDS
+                    else (entry["label"], masked(entry.get("shown") or entry["value"]))
+                    for entry in line.account
+                ],
+                "tone": LINE_BADGES[line.status][0],
+                "word": str(LINE_BADGES[line.status][1]),
+                "profit": (line.price - line.supply_price) * line.quantity,
+            }
+            for line in lines
+        ],
+        "panels": site.panels_of(order, viewer),
+        "history": history(order.events.all(), for_operator=viewer.is_operator),
+    }
+
+
+shop_site.register(Order, OrderAdmin)

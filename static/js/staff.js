@@ -1,0 +1,45 @@
+// Small helps on staff pages: copying numbers, saying which rows were changed, choosing a colour, asking before a step.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  event.preventDefault();
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {
+    const box = Object.assign(document.createElement("textarea"), { value: button.dataset.copy });
+    document.body.append(box);
+    box.select();
+    document.execCommand("copy");
+    box.remove();
+  }
+  const label = button.querySelector("[data-copied]");
+  if (!label) return;
+  label.textContent = label.dataset.copied;
+  button.classList.add("k-copied");
+  setTimeout(() => {
+    label.textContent = "";
+    button.classList.remove("k-copied");
+  }, 1600);
+});
+
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (form?.matches("[data-row-form]")) form.closest("tr")?.classList.add("k-dirty");
+  const twin = event.target.dataset.twin && document.getElementById(event.target.dataset.twin);
+  if (twin && /^#[0-9a-f]{6}$/i.test(event.target.value)) {
+    twin.value = event.target.value;
+    twin.dispatchEvent(new CustomEvent("twin", { bubbles: true }));
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.confirm || event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+
+// A refused row comes back as 422 with its reasons in it: show it.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.xhr.status !== 422) return;
+  event.detail.shouldSwap = true;
+  event.detail.isError = false;
+});
