@@ -58,7 +58,15 @@ def other_shop(db: None) -> Reseller:
 
 
 @pytest.fixture
-def live_shop(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[Reseller]:
+def transactional_db(django_db_setup: None) -> None:
+    """Only for its name: without a test that asks for a database by one of these, the plug-in sets none up.
+
+    The tests would then run in the real one. The plug-in's own fixture flushes tables, which shops do not survive.
+    """
+
+
+@pytest.fixture
+def live_shop(transactional_db: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[Reseller]:
     """Inside a shop whose transactions really commit, for threads and processes; emptied afterwards."""
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         found = Reseller.objects.get(slug="live")
@@ -76,6 +84,7 @@ _WRITTEN_CATALOG = ("catalog_category", "catalog_brand", "catalog_product", "cat
 
 
 def _empty(schema_name: str) -> None:
+    assert connection.settings_dict["NAME"].startswith("test_")
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT format('%%I.%%I', schemaname, tablename), tablename FROM pg_tables WHERE schemaname IN (%s, %s)",
