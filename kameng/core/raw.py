@@ -1,6 +1,8 @@
 """Requests as the bytes that came: for signatures, and to read no more than a limit."""
 
-from django.http import HttpRequest, UnreadablePostError
+from typing import Any
+
+from django.http import HttpRequest
 
 from kameng.core.problems import Malformed, TooLarge
 
@@ -14,12 +16,22 @@ def raw_body(request: HttpRequest, *, limit: int) -> bytes:
     if length > limit:
         raise TooLarge
     try:
-        body = request.read(limit + 1)
-    except UnreadablePostError:
+        body: bytes = _source(request).read(limit + 1)
+    except OSError:
+        # The connection broke, or its chunks are none.
         raise Malformed from None
     if len(body) > limit:
         raise TooLarge
     return body
+
+
+def _source(request: HttpRequest) -> Any:
+    """Where to read. Without a length Django reads nothing, so a chunked body (RFC 9112 §7.1) is taken from the server,
+    if the server says that it knows its end."""
+    chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+    if chunked and request.META.get("wsgi.input_terminated"):
+        return request.META["wsgi.input"]
+    return request
 
 
 def headers_of(request: HttpRequest) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Requests by program: how they may be sent, and that nothing large or odd is read."""
 
+import io
 import json
 from typing import Any
 
@@ -94,6 +95,32 @@ def test_a_large_body_is_refused_unread(shop: Reseller, variant: Variant, length
         reply = Client(headers={"host": "one.test"}).generic("POST", "/api/v1/orders/", b"x", JSON, **sent)
     assert refusal(reply) == (413, "too_large")
     assert tap.taken == 0
+    assert_nothing_moved()
+
+
+def chunked(source: object) -> Any:
+    """A request whose length nobody said, as gunicorn hands it on."""
+    sent: dict[str, Any] = {"wsgi.input": source, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    with staying():
+        return Client(headers={"host": "one.test"}).generic("POST", "/api/v1/orders/", b"", CONTENT_TYPE=JSON, **sent)
+
+
+def test_a_body_in_chunks_is_read_up_to_the_same_limit(shop: Reseller, variant: Variant) -> None:
+    assert chunked(io.BytesIO(json.dumps(body_of(variant)).encode())).status_code == 201
+    tap = Tap()
+    assert refusal(chunked(tap)) == (413, "too_large")
+    assert tap.taken == 256 * 1024 + 1
+    assert Order.objects.count() == 1
+
+
+def test_chunks_that_break_off_are_malformed(shop: Reseller, variant: Variant) -> None:
+    class Broken:
+        def read(self, size: int = -1) -> bytes:
+            raise OSError("invalid chunk")
+
+        readline = read
+
+    assert refusal(chunked(Broken())) == (400, "malformed")
     assert_nothing_moved()
 
 
