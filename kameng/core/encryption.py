@@ -52,6 +52,11 @@ def unseal(sealed: str, *, context: str) -> str:
     raise Unreadable(context)
 
 
+def newest_key_id() -> str:
+    """What a text begins with that was sealed with the newest key."""
+    return _cipher(settings.ENCRYPTION_KEYS[0])[0]
+
+
 def digest(value: str, *, purpose: str) -> str:
     """A keyed fingerprint: equal values have equal digests, and without the key nothing can be guessed from one."""
     return hmac.new(settings.DIGEST_KEY.encode(), f"{purpose}\0{value}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,67 @@
+"""`manage.py reseal`: seal everything that an older ENCRYPTION_KEY sealed with the newest one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import models
+
+from fulfillment.suppliers.models import StockCode, Supplier
+from fulfillment.suppliers.stock_room import code_open, code_seal
+from kameng.core.encryption import Unreadable, newest_key_id
+from payments.merchants.models import GatewayAccount
+
+BATCH = 500
+
+
+class Command(BaseCommand):
+    """The only place that knows every sealed column."""
+
+    help = "Reseals merchant accounts, suppliers and codes with the newest key. May be stopped and run again."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """One line for each kind; exits with 1 if anything could not be opened, without touching that."""
+        lost = 0
+        for kind, resealed in (
+            ("merchant accounts", _configs(GatewayAccount)),
+            ("suppliers", _configs(Supplier)),
+            ("codes", _codes()),
+        ):
+            outcomes = list(resealed)
+            lost += (unreadable := outcomes.count(False))
+            left = f", {unreadable} cannot be opened with any key there is" if unreadable else ""
+            self.stdout.write(f"{kind}: {outcomes.count(True)} resealed{left}")
+        if lost:
+            raise CommandError("keep every older key until nothing is left that cannot be opened")
+
+
+def _configs(model: type[GatewayAccount] | type[Supplier]) -> Iterator[bool]:
+    """Whether each row that an older key sealed could be resealed; one that somebody changes meanwhile is new."""
+    rows: models.QuerySet[Any] = model._default_manager.exclude(sealed_config="")
+    for row in rows.exclude(sealed_config__startswith=f"{newest_key_id()}."):
+        before = row.sealed_config
+        try:
+            row.config = row.config
+        except Unreadable:
+            yield False
+            continue
+        model._default_manager.filter(pk=row.pk, sealed_config=before).update(sealed_config=row.sealed_config)
+        yield True
+
+
+def _codes() -> Iterator[bool]:
+    """The same of codes, which never change, in batches by their id."""
+    older = StockCode.objects.exclude(sealed__startswith=f"{newest_key_id()}.").order_by("pk")
+    last = 0
+    while batch := list(older.filter(pk__gt=last).only("pk", "sealed", "digest")[:BATCH]):
+        readable = []
+        for row in batch:
+            try:
+                row.sealed, _digest = code_seal(code_open(row))
+            except Unreadable:
+                yield False
+            else:
+                readable.append(row)
+                yield True
+        StockCode.objects.bulk_update(readable, ["sealed"])
+        last = batch[-1].pk

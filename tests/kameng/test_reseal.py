@@ -1,0 +1,94 @@
+"""A new encryption key takes over from an old one, and nothing is lost on the way."""
+
+import base64
+import secrets
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from fulfillment.suppliers.models import StockCode, Supplier
+from fulfillment.suppliers.stock_room import code_open
+from kameng.core.encryption import Unreadable, newest_key_id
+from payments.merchants.models import GatewayAccount
+from resellers.models import Reseller
+from tests.factories import GatewayAccountFactory, SupplierFactory, stocked
+
+CODES = ["CARD-1", "CARD-2", "CARD-3"]
+
+
+def key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+@pytest.fixture
+def old(settings: Any, shop: Reseller) -> str:
+    """A key, and things sealed with it."""
+    settings.ENCRYPTION_KEYS = [key()]
+    GatewayAccountFactory(code="till", config={"app_private_key": "pem"})
+    supplier = SupplierFactory.create(code="far")
+    supplier.config = {"api_secret": "theirs"}
+    supplier.save()
+    stocked(CODES)
+    return str(settings.ENCRYPTION_KEYS[0])
+
+
+def opened() -> tuple[dict[str, object], dict[str, str], list[str]]:
+    return (
+        GatewayAccount.objects.get(code="till").config,
+        Supplier.objects.get(code="far").config,
+        [code_open(code) for code in StockCode.objects.order_by("pk")],
+    )
+
+
+def sealed() -> list[str]:
+    return [
+        GatewayAccount.objects.get(code="till").sealed_config,
+        Supplier.objects.get(code="far").sealed_config,
+        *StockCode.objects.order_by("pk").values_list("sealed", flat=True),
+    ]
+
+
+def test_what_the_old_key_sealed_opens_with_the_new_one_alone(
+    settings: Any, old: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = opened()
+    settings.ENCRYPTION_KEYS = [key(), old]
+
+    call_command("reseal")
+
+    assert capsys.readouterr().out.splitlines() == [
+        "merchant accounts: 1 resealed",
+        "suppliers: 1 resealed",
+        "codes: 3 resealed",
+    ]
+    settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
+    assert opened() == before == ({"app_private_key": "pem"}, {"api_secret": "theirs"}, CODES)
+    assert all(text.startswith(f"{newest_key_id()}.") for text in sealed())
+
+
+def test_a_second_run_changes_nothing(settings: Any, old: str, capsys: pytest.CaptureFixture[str]) -> None:
+    settings.ENCRYPTION_KEYS = [key(), old]
+    call_command("reseal")
+    after_first = sealed()
+    capsys.readouterr()
+
+    call_command("reseal")
+
+    assert sealed() == after_first
+    assert capsys.readouterr().out.splitlines()[2] == "codes: 0 resealed"
+
+
+def test_what_cannot_be_opened_is_counted_and_left_as_it_is(
+    settings: Any, old: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sealed()
+    settings.ENCRYPTION_KEYS = [key()]
+
+    with pytest.raises(CommandError, match="keep every older key"):
+        call_command("reseal")
+
+    assert sealed() == before
+    assert capsys.readouterr().out.splitlines()[2] == "codes: 0 resealed, 3 cannot be opened with any key there is"
+    with pytest.raises(Unreadable):
+        opened()
