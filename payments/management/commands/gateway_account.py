@@ -1,6 +1,7 @@
 """`manage.py gateway_account CODE --gateway G [--shop SLUG] --config FILE`: create or update a merchant account."""
 
 import json
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     help = "Creates or updates a merchant account from a JSON file; its keys are checked, sealed and not shown again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The file `-` is standard input."""
+        """The file `-` is standard input, so that keys need not lie on a disk."""
         parser.add_argument("code", help="the account's name in webhook addresses: /webhooks/payments/CODE/")
         parser.add_argument("--gateway", required=True, choices=sorted(GATEWAYS))
         parser.add_argument("--shop", default="", help="slug of the only shop that collects through it (default: all)")
@@ -35,7 +36,8 @@ class Command(BaseCommand):
                 raise CommandError(f"there is no shop {options['shop']!r}")
             schema_name = shop.schema_name
         try:
-            config = json.loads(options["config"].read_text())
+            path: Path = options["config"]
+            config = json.loads(sys.stdin.read() if path == Path("-") else path.read_text())
         except (OSError, ValueError) as error:
             raise CommandError(f"{options['config']}: {error}") from error
         if not isinstance(config, dict):
