@@ -143,7 +143,7 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
     line = order.lines.all()[0]
     left = _seconds_left(order)
     state = _pay_state(order, seconds_left=left, asked="asked" in request.GET)
-    return page(
+    response = page(
         request,
         "shop/cashier.html",
         {
@@ -159,6 +159,9 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
         },
         status=503 if refused else 200,
     )
+    # WeChat's page for phones opens only for a browser that says which site it comes from.
+    response["Referrer-Policy"] = "strict-origin-when-cross-origin"
+    return response
 
 
 def _see_other(name: str, order: Order, query: str = "") -> HttpResponse:
