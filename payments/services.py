@@ -300,17 +300,25 @@ def _close(payment: Payment, *, certain: bool) -> float | None:
     """
     gateway = gateway_of(GatewayAccount.objects.get(pk=payment.account_id))
     result = gateway.close(payment.number)
-    payment_apply(payment_id=payment.pk, result=result, actor="schedule")
+    applied = payment_apply(payment_id=payment.pk, result=result, actor="schedule")
+    if applied.verdict == Verdict.REFUSED:
+        # Wrong money is for people; asking again would only hear of it again.
+        _end(payment, Status.FAILED)
+        return None
     if result.status in (GatewayStatus.CONFIRMED, GatewayStatus.CLOSED):
         return None
     if result.status == GatewayStatus.MISSING and certain:
-        with transaction.atomic():
-            order_lock(payment.order_id)
-            fresh = Payment.objects.select_for_update().get(pk=payment.pk)
-            if fresh.status in OPEN:
-                payment_transition(fresh, to=Status.CANCELED)
+        _end(payment, Status.CANCELED)
         return None
     return 60.0
+
+
+@transaction.atomic
+def _end(payment: Payment, to: Payment.Status) -> None:
+    order_lock(payment.order_id)
+    fresh = Payment.objects.select_for_update().get(pk=payment.pk)
+    if fresh.status in OPEN:
+        payment_transition(fresh, to=to)
 
 
 def payments_close(*, order_id: int) -> None:

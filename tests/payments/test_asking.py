@@ -1,6 +1,7 @@
 """Asking gateways, and closing what must not be paid any more."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db.models import F
@@ -31,6 +32,7 @@ from tests.flows import (
     asked_gateway,
     confirm,
     drain,
+    events,
     in_a_moment,
     states,
 )
@@ -134,6 +136,21 @@ def test_closing_may_find_that_the_money_came_first(shop: Reseller) -> None:
     assert states(order) == ("paid", "queued")
     payment.refresh_from_db()
     assert (payment.status, payment.is_surplus) == ("confirmed", False)
+
+
+def test_wrong_money_for_an_order_that_is_over_ends_the_attempt(shop: Reseller) -> None:
+    """It is noted for people; an attempt that stayed open would be asked about for ever."""
+    order = place(shop, on_sale())
+    payment = open_payment(shop, order)
+    ScriptedGateway.pay(payment.number, Decimal("1.00"))
+    order_cancel(order_id=order.pk, actor="shopper")
+    payments_close(order_id=order.pk)
+    payment.refresh_from_db()
+    assert payment.status == "failed"
+    assert events(order, "payment.refused") == ["payment.refused"]
+    assert payment_follow(payment_id=payment.pk) is None
+    assert confirm(payment).verdict == "confirmed"
+    assert states(order) == ("paid", "queued")
 
 
 def test_one_gateway_that_fails_does_not_keep_others_open(shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
