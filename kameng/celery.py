@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from celery import Celery, signals
+from kombu.transport.virtual import QoS
 
 if TYPE_CHECKING:
     from kameng.outbox.poller import Poller
@@ -12,6 +13,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.settings.base")
 
 app = Celery("kameng")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+#: Bells that nobody has answered yet are not put back, nor written to a file, when the broker goes away.
+QoS.restore_at_shutdown = False
 
 #: A tick that is late is of no use; what it would have found, the next one finds.
 app.conf.beat_schedule = {"sweep": {"task": "kameng.sweep", "schedule": 60.0, "options": {"expires": 50}}}

@@ -259,10 +259,13 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TIMEZONE = TIME_ZONE
 #: A frozen broker must not freeze a checkout: everything that talks to it gives up after a second.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 300,
+    # The row is what must not be lost, so a bell is gone when it is heard. Imitating acknowledgements, kombu would give
+    # bells back to a broker that has just gone away, and the worker would die of it.
+    "ack_emulation": False,
     "socket_timeout": 1,
     "socket_connect_timeout": 1,
     "socket_keepalive": True,
