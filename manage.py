@@ -24,6 +24,10 @@ def main(arguments: list[str]) -> int:
             from kameng.embedded.testing import main as test
 
             return test(arguments[1:])
+        if command == "bench":
+            from bench.main import main as bench
+
+            return bench(arguments[1:])
 
         from kameng.embedded import environment
 
