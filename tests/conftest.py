@@ -1,8 +1,10 @@
 """One database with its shops for the whole run; a transaction, or a cleaned shop of its own, for each test."""
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
 
@@ -19,6 +21,7 @@ from resellers.services import operations_open, reseller_open
 from tests.doubles import ScriptedGateway, ScriptedSupplier
 
 OPERATIONS_HOST = "ops.test"
+pytest_plugins = ["tests.live.fixtures"]
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +36,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    """What a process keeps between requests must not outlive a test's rolled-back rows."""
+    """What a process keeps between requests must not outlive a test's rolled-back rows, nor what Redis counted."""
+    cache.key_prefix = secrets.token_hex(4)
     hosts.forget()
     shelf.forget()
     pages_kept.forget()

@@ -1,0 +1,34 @@
+"""The running platform, started once by each process that needs it: with `-n`, by one of them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live.platform import Platform
+
+#: Tests of these kinds share the platform, so one process runs them all.
+LIVE = ("browser", "integration")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep groups together where tests are spread over processes."""
+    if getattr(config.option, "dist", "no") == "load":
+        config.option.dist = "loadgroup"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything that needs the platform is one group."""
+    for item in items:
+        if any(item.get_closest_marker(kind) for kind in LIVE):
+            item.add_marker(pytest.mark.xdist_group("live"))
+
+
+@pytest.fixture(scope="session")
+def platform_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Every process of the product, on ports of its own."""
+    platform = Platform(tmp_path_factory.mktemp("platform"))
+    try:
+        platform.start()
+        yield platform
+    finally:
+        platform.stop()
