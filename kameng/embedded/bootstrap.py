@@ -31,7 +31,7 @@ BEGUN = "KAMENG_BEGUN"
 PACKAGES_SPACE = 900 * 1024**2
 START_SPACE = 200 * 1024**2
 #: Commands that need the tools of the `dev` group (browser driver, type checker, …), about half of all that is fetched.
-DEVELOPMENT_COMMANDS = frozenset({"test", "lint", "makemessages", "compilemessages"})
+DEVELOPMENT_COMMANDS = frozenset({"test", "lint", "makemessages", "compilemessages", "translations"})
 AUTHORITIES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
     Path("/etc/pki/tls/certs/ca-bundle.crt"),

@@ -1,4 +1,4 @@
-"""Every rule that needs no test: style, types, layers, templates, migrations."""
+"""Every rule that needs no test: style, types, layers, templates, migrations, translations."""
 
 import os
 import subprocess
@@ -24,6 +24,7 @@ class Check:
 
     name: str
     command: list[str]
+    heard: bool = False  #: whether what it prints is shown although its rule holds
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Finding:
 
 
 class Command(BaseCommand):
-    help = "Check style, types, layers, templates and migrations. Exits 1 where a rule is broken. Needs no servers."
+    help = "Check style, types, layers, templates, migrations and translations. Exits 1 where a rule is broken."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,6 +48,8 @@ class Command(BaseCommand):
             for finding in pool.map(run, checks(paths.ROOT)):
                 report(f"{finding.check.name}: {'well' if finding.passed else 'BROKEN'}", finding.seconds)
                 findings.append(finding)
+                if finding.passed and finding.check.heard and finding.output.strip():
+                    say(finding.output.strip())
         broken = [finding for finding in findings if not finding.passed]
         for finding in broken:
             say(f"\n--- {finding.check.name}: {' '.join(finding.check.command)}\n{finding.output.strip()}")
@@ -67,6 +70,7 @@ def checks(root: Path) -> list[Check]:
         Check("layers (import-linter)", [python, str(VENV / "bin" / "lint-imports"), "--no-logo"]),
         Check("templates (djlint)", [python, "-m", "djlint", "--check", *templates]),
         Check("migrations", [python, "manage.py", "makemigrations", "--check", "--dry-run"]),
+        Check("translations", [python, "manage.py", "translations", "--check"], heard=True),
     ]
 
 
