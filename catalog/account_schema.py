@@ -1,4 +1,4 @@
-"""The schema of an account form, as an operator may write it: which fields there can be and what each must say. Pure."""
+"""The schema of an account form, as an operator may write it: which fields there can be, what each must say. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,8 @@ MOST_FIELDS = 8
 MOST_CHOICES = 200
 _NAME = re.compile(r"[a-z][a-z_]{0,19}", re.ASCII)
 _TEXTS = ("label", "label_en", "pattern", "example", "help", "help_en")
-_KNOWN = {"name", "type", "required", "choices", *_TEXTS}
+#: Every key of a field, in the order in which people read them.
+KEYS = ("name", "type", "required", *_TEXTS, "choices")
 
 
 class SchemaInvalid(ValueError):
@@ -37,7 +38,7 @@ def _field(place: int, raw: Any) -> dict[str, Any]:
             raise SchemaInvalid(_("第 %(place)s 项：%(complaint)s") % {"place": place, "complaint": complaint})
 
     require(isinstance(raw, Mapping), _("应是对象"))
-    for unknown in sorted(set(raw) - _KNOWN):
+    for unknown in sorted(set(raw) - set(KEYS)):
         require(False, _("没有 %(name)s 这个键") % {"name": str(unknown)[:40]})
     require(bool(_NAME.fullmatch(str(raw.get("name", "")))), _("name 只能用小写字母和下划线"))
     require(raw.get("type") in TYPES, _("type 只能是 %(types)s") % {"types": "、".join(TYPES)})

@@ -73,6 +73,9 @@ def variant_save(*, variant: Variant) -> Variant:
         if not getattr(variant, name) > 0:
             text = _("%(sku)s：价格要大于 0") % {"sku": variant.sku}
             raise CatalogInvalid(text, fields={name: text})
+    if variant.pk and Variant.objects.filter(pk=variant.pk).exclude(sku=variant.sku).exists():
+        text = _("%(sku)s：编码用过就不能改，可以下架后另建一个") % {"sku": variant.sku}
+        raise CatalogInvalid(text, fields={"sku": text})
     limit = MOST_PER_ORDER if variant.product.kind == Product.Kind.CODE else 1
     if not 1 <= variant.max_quantity <= limit:
         text = _("%(sku)s：每单上限应在 1 到 %(limit)s 之间；直充一单只能充一次") % {"sku": variant.sku, "limit": limit}

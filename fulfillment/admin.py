@@ -4,6 +4,7 @@ from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from fulfillment.models import Delivery, Fulfillment, SupplierOrder
+from fulfillment.reason_words import reason_words
 from kameng.admin.panels import Panel, Viewer
 from kameng.admin.sites import operations_site
 from orders.models import Order
@@ -56,7 +57,11 @@ def goods_panel(order: Model, viewer: Viewer) -> Panel | None:
                     "can_retry": work.status not in _ENDS,
                     "can_give_up": work.status == Fulfillment.Status.MANUAL,
                     "attempts": [
-                        {"attempt": attempt, "tone": ATTEMPT_TONES[SupplierOrder.Status(attempt.status)]}
+                        {
+                            "attempt": attempt,
+                            "tone": ATTEMPT_TONES[SupplierOrder.Status(attempt.status)],
+                            "reason": reason_words(attempt.code),
+                        }
                         for attempt in attempts
                         if attempt.fulfillment_id == work.pk
                     ],

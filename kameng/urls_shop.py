@@ -7,9 +7,9 @@ from django.views.i18n import set_language
 from catalog.listings import urls as goods_urls
 from catalog.listings import views as goods
 from fulfillment import urls as fulfillment_urls
-from kameng.admin.sites import shop_site
 from kameng.api import OrderView, SchemaView
 from kameng.core.endpoint import UnknownAddress
+from kameng.manage.site import shop_site
 from kameng.pages import order as order_pages
 from orders import urls as orders_urls
 from orders import views as orders

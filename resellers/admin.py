@@ -117,10 +117,20 @@ def _swatches(color: str) -> dict[str, Any]:
     }
 
 
+class DomainForm(ServiceForm):
+    """A host."""
+
+    class Meta:
+        model = Domain
+        fields = ("domain", "is_primary")
+        labels = {"domain": gettext_lazy("域名"), "is_primary": gettext_lazy("主域名")}
+
+
 class DomainInline(StaffTabularInline):
     """Where a shop answers."""
 
     model = Domain
+    form = DomainForm
     fields = ("domain", "is_primary")
     can_add = can_change = can_delete = True
 

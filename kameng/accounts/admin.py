@@ -44,6 +44,7 @@ class StaffAccountAdmin(ServiceAdmin):
 
     form = StaffAccountForm
     nav = Nav(GROUP, gettext_lazy("员工账号"), "group", 92)
+    heading = gettext_lazy("员工账号")
     list_display = ("username", "first_name", "role", "is_in", "seen")
     search_fields = ("username", "first_name")
     ordering = ("username",)
@@ -112,6 +113,7 @@ class LogEntryAdmin(ReadOnlyAdmin):
     """Who did what in this admin."""
 
     nav = Nav(GROUP, gettext_lazy("操作记录"), "history", 95)
+    heading = gettext_lazy("操作记录")
     list_display = ("at", "who", "did", "what", "change_text")
     list_display_links = None
     list_filter = ("action_flag",)

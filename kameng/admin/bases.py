@@ -12,7 +12,7 @@ from django.urls import URLPattern
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 
 from kameng.admin.forms import ServiceForm, add_problem
-from kameng.admin.sites import Nav
+from kameng.admin.sites import Nav, Text
 from kameng.core.problems import Problem
 
 PER_PAGE = 50
@@ -67,7 +67,9 @@ class ReadOnlyAdmin(_StaffOnly, _NoRelatedButtons, ModelAdmin):
     """Rows to look at."""
 
     nav: Nav | None = None
-    list_per_page = PER_PAGE
+    #: What the list is called, where that is not what many of its rows are called.
+    heading: Text = ""
+    list_per_page = list_max_show_all = PER_PAGE
     show_full_result_count = False
     #: Whole lists of rows are never changed at once here, so there is nothing to tick.
     actions = None
@@ -113,6 +115,14 @@ class ServiceAdmin(ReadOnlyAdmin):
         except Problem as refused:
             request.refused = (None, refused)  # type: ignore[attr-defined]
             response = super().changeform_view(request, object_id, form_url, extra_context)
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        """One button that saves is enough."""
+        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        response: HttpResponse = super().render_change_form(request, {**context, **one_button}, *args, **options)
         return response
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -1,5 +1,6 @@
 """Forms of both admins: signing in, and fields that are written but never shown."""
 
+import json
 from typing import Any
 
 from django import forms
@@ -37,20 +38,33 @@ class SecretWidget(UnfoldAdminTextareaWidget):
     """Takes a secret and never draws one, not even the one that was typed a moment ago."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__({"rows": 2, "autocomplete": "off", "spellcheck": "false", **(attrs or {})})
+        super().__init__({"rows": 8, "autocomplete": "off", "spellcheck": "false", **(attrs or {})})
 
     def format_value(self, value: Any) -> str:
         """Always empty."""
         return ""
 
 
-class SecretField(forms.CharField):
-    """A text that replaces what is stored; empty keeps it."""
+class SealedConfigField(forms.CharField):
+    """Keys to store under their names, as a JSON object; nothing typed changes nothing. Cleans to a mapping."""
 
     widget = SecretWidget
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(required=False, strip=True, **options)
+        super().__init__(required=False, strip=True, max_length=40_000, **options)
+
+    def clean(self, value: Any) -> Any:
+        """A mapping of names to texts (or to mappings of texts). The message never quotes what was typed."""
+        text = super().clean(value)
+        if not text:
+            return {}
+        try:
+            given = json.loads(text)
+        except ValueError:
+            given = None
+        if not isinstance(given, dict) or not all(isinstance(held, (str, dict)) for held in given.values()):
+            raise ValidationError(_('要写成 JSON 对象，例如 {"app_key": "…"}'))
+        return given
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Only where something was typed."""

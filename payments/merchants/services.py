@@ -68,7 +68,7 @@ def gateway_account_save(
 
 @transaction.atomic
 def gateway_account_enable(*, account_id: int, is_active: bool) -> None:
-    """Collect through this account, or open no new payments there; what is open is still followed, and refunds still go back."""
+    """Collect through this account, or open no new payments there: what is open is followed, refunds go back."""
     GatewayAccount.objects.filter(pk=account_id).update(is_active=is_active, updated_at=Now())
 
 

@@ -1,0 +1,123 @@
+"""A shop's figures, in the schema of the shop: today beside the same weekday last week, and the last fourteen days."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from orders.models import Order, OrderLine
+from payments.models import Refund
+
+DAYS = 14
+#: A paid line that is still under way counts against the delivered rate only after this long.
+SLOW_SECONDS = 600
+
+_LineStatus = OrderLine.Status
+_YUAN: DecimalField[Any, Any] = DecimalField(max_digits=16, decimal_places=2)
+_SALES = ExpressionWrapper(F("price") * F("quantity"), output_field=_YUAN)
+_PROFIT = ExpressionWrapper((F("price") - F("supply_price")) * F("quantity"), output_field=_YUAN)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What was paid on one day, in yuan and orders."""
+
+    day: date
+    sales: Decimal
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Today at one moment. `profit` is what the owner keeps of what arrived today."""
+
+    at: datetime
+    sales: Decimal
+    orders: int
+    profit: Decimal
+    delivered: int
+    due: int
+    before: Day
+    days: tuple[Day, ...]
+
+    @property
+    def delivered_rate(self) -> Decimal | None:
+        """Delivered among what should be by now; None where nothing is due."""
+        return Decimal(self.delivered) / self.due if self.due else None
+
+    @property
+    def highest(self) -> Decimal:
+        """The best day."""
+        return max((day.sales for day in self.days), default=Decimal(0))
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, datetime.min.time()))
+
+
+def figures() -> Figures:
+    """How the current shop does, by the days of the site's time zone."""
+    now = timezone.now()
+    today = timezone.localdate()
+    start = _midnight(today)
+    paid_today = OrderLine.objects.filter(order__paid_at__gte=start)
+    slow = now - timedelta(seconds=SLOW_SECONDS)
+    ends = (_LineStatus.DELIVERED, _LineStatus.FAILED, _LineStatus.REFUNDED)
+    totals = paid_today.aggregate(
+        sales=Sum(_SALES),
+        orders=Count("order", distinct=True),
+        delivered=Count("pk", filter=Q(status=_LineStatus.DELIVERED)),
+        due=Count("pk", filter=Q(status__in=ends) | Q(order__paid_at__lt=slow)),
+    )
+    arrived = OrderLine.objects.filter(status=_LineStatus.DELIVERED, finished_at__gte=start)
+    days = _days(today)
+    week_ago = today - timedelta(days=7)
+    return Figures(
+        at=now,
+        sales=totals["sales"] or Decimal(0),
+        orders=totals["orders"],
+        profit=arrived.aggregate(profit=Sum(_PROFIT))["profit"] or Decimal(0),
+        delivered=totals["delivered"],
+        due=totals["due"],
+        before=next(day for day in days if day.day == week_ago),
+        days=tuple(days),
+    )
+
+
+def _days(today: date) -> list[Day]:
+    """The last days, oldest first, those without a sale too."""
+    first = today - timedelta(days=DAYS - 1)
+    rows = (
+        Order.objects.filter(paid_at__gte=_midnight(first))
+        .annotate(day=TruncDate("paid_at"))
+        .values("day")
+        .annotate(sales=Sum("total"), count=Count("pk"))
+    )
+    known = {row["day"]: Day(row["day"], row["sales"], row["count"]) for row in rows}
+    wanted = [first + timedelta(days=place) for place in range(DAYS)]
+    return [known.get(day) or Day(day, Decimal(0), 0) for day in wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Paid orders that do not simply go on: the platform is on them, and the owner should know."""
+
+    orders: Sequence[Order]
+    count: int
+    refunds_failed: int
+
+
+def attention(*, limit: int = 5) -> Attention:
+    """What a shopper may ask the owner about."""
+    stuck: QuerySet[OrderLine] = OrderLine.objects.filter(status__in=(_LineStatus.VERIFYING, _LineStatus.MANUAL))
+    found = Order.objects.filter(status=Order.Status.PAID, pk__in=stuck.values("order_id"))
+    return Attention(
+        orders=list(found.prefetch_related("lines").order_by("paid_at")[:limit]),
+        count=found.count(),
+        refunds_failed=Refund.objects.filter(status=Refund.Status.FAILED).count(),
+    )

@@ -1,0 +1,83 @@
+"""The first page of a shop's own admin: today, the last fourteen days, and what there is to do."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from catalog.listings.selectors import own_goods
+from kameng.admin.sites import shop_site
+from kameng.manage.figures import Figures, attention, figures
+from orders.badges import order_badge
+
+#: The drawing's own units; it scales to the page.
+WIDTH, HEIGHT, GROUND, GAP = 700, 190, 160, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A day as a bar; positions in the drawing's units."""
+
+    day: date
+    sales: Decimal
+    orders: int
+    left: float
+    top: float
+    width: float
+    height: float
+    middle: float
+    is_today: bool
+    has_label: bool
+
+
+def bars(now: Figures) -> list[Bar]:
+    """The days as bars from zero; the best one fills the height. A day without a sale has none."""
+    step = WIDTH / len(now.days)
+    highest = now.highest or Decimal(1)
+    drawn = []
+    for place, day in enumerate(now.days):
+        height = float(day.sales / highest) * (GROUND - 24)
+        is_last = place == len(now.days) - 1
+        drawn.append(
+            Bar(
+                day=day.day,
+                sales=day.sales,
+                orders=day.orders,
+                left=round(place * step + GAP / 2, 1),
+                top=round(GROUND - height, 1),
+                width=round(step - GAP, 1),
+                height=round(height, 1),
+                middle=round((place + 0.5) * step, 1),
+                is_today=is_last,
+                has_label=(len(now.days) - 1 - place) % 2 == 0,
+            )
+        )
+    return drawn
+
+
+@shop_site.home
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """How the shop does today, and what its owner should look at."""
+    now = figures()
+    waiting = attention()
+    goods = own_goods(request.shop).variants  # type: ignore[attr-defined]
+    context: dict[str, Any] = {
+        "title": _("今天"),
+        "now": now,
+        "bars": bars(now),
+        "drawing": {"width": WIDTH, "height": HEIGHT, "ground": GROUND},
+        "attention": waiting,
+        "stuck": [
+            {"order": order, "badge": order_badge(order.status, {line.status for line in order.lines.all()})}
+            for order in waiting.orders
+        ],
+        "raised": sum(variant.raised for variant in goods),
+        "hidden": sum(not variant.is_visible for variant in goods),
+        "is_open": request.shop.is_open,  # type: ignore[attr-defined]
+    }
+    return shop_site.render(request, "staff/shop_home.html", context)

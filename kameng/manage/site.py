@@ -1,0 +1,6 @@
+"""A shop's own admin with every page: the models' are found by the framework, these are named here."""
+
+from kameng.admin.sites import shop_site
+from kameng.manage import home
+
+__all__ = ["home", "shop_site"]

@@ -1,0 +1,6 @@
+"""The operators' admin with every page: the models' are found by the framework, these are named here."""
+
+from kameng.admin.sites import operations_site
+from kameng.operations import pages
+
+__all__ = ["operations_site", "pages"]

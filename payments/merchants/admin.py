@@ -1,0 +1,132 @@
+"""Merchant accounts, for operators: keys are written and never shown."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin import display
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_tenants.utils import get_public_schema_name
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from kameng.admin.bases import ServiceAdmin
+from kameng.admin.forms import SealedConfigField, ServiceForm
+from kameng.admin.sites import Nav, operations_site
+from kameng.core.encryption import Unreadable
+from kameng.core.problems import Problem
+from kameng.templatetags.staff import badge, when
+from payments.gateways.base import GatewayMisconfigured
+from payments.gateways.registry import GATEWAYS
+from payments.merchants.models import GatewayAccount
+from payments.merchants.services import gateway_account_enable, gateway_account_save
+from resellers.models import Reseller
+
+
+def _shop_choices() -> list[tuple[str, Any]]:
+    shops = Reseller.objects.exclude(schema_name=get_public_schema_name()).order_by("pk")
+    return [("", _("所有店铺")), *((shop.schema_name, shop.name) for shop in shops)]
+
+
+class GatewayAccountForm(ServiceForm):
+    """An account; its configuration is JSON with the keys that the gateway needs."""
+
+    gateway = forms.ChoiceField(
+        label=gettext_lazy("支付方式"),
+        choices=lambda: [(code, code) for code in sorted(GATEWAYS)],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    schema_name = forms.ChoiceField(
+        label=gettext_lazy("仅供店铺"), required=False, choices=_shop_choices, widget=UnfoldAdminSelectWidget()
+    )
+    config = SealedConfigField(label=gettext_lazy("密钥和参数"))
+
+    class Meta:
+        model = GatewayAccount
+        fields = ("code", "name", "schema_name", "position", "is_active")
+
+
+class GatewayAccountAdmin(ServiceAdmin):
+    """Where money comes in."""
+
+    form = GatewayAccountForm
+    nav = Nav(gettext_lazy("平台"), gettext_lazy("收款账户"), "account_balance", 24)
+    list_display = ("name_cell", "gateway", "shop", "stored", "state", "changed")
+    search_fields = ("code", "name")
+    ordering = ("position", "pk")
+    fieldsets = (
+        (None, {"fields": (("code", "gateway"), ("name", "schema_name"), ("position", "is_active"))}),
+        (
+            gettext_lazy("密钥和参数"),
+            {
+                "fields": ("stored", "config"),
+                "description": gettext_lazy(
+                    "粘贴 JSON，例如支付宝：app_id、seller_id、app_private_key、alipay_public_key、base_url。"
+                    "保存后加密存放，任何页面都不再显示；只写要改的键，别的保持不变"
+                ),
+            },
+        ),
+    )
+    readonly_fields = ("stored",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """A code is part of the address that notices come to, and what is sealed is bound to it."""
+        return ("stored", "code", "gateway") if obj is not None else ("stored",)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """By the services, over what is stored."""
+        typed = form.cleaned_data
+        stored = GatewayAccount.objects.get(pk=obj.pk).config if change else {}
+        try:
+            saved = gateway_account_save(
+                code=obj.code,
+                gateway=obj.gateway if change else typed["gateway"],
+                config={**stored, **typed["config"]},
+                name=typed["name"],
+                schema_name=typed["schema_name"],
+                position=typed["position"],
+            )
+        except GatewayMisconfigured as error:
+            raise Problem(fields={"config": _("配置不完整或读不懂：%(error)s") % {"error": error}}) from error
+        gateway_account_enable(account_id=saved.pk, is_active=typed["is_active"])
+        obj.pk = saved.pk
+
+    @display(description=gettext_lazy("账户"))
+    def name_cell(self, account: GatewayAccount) -> SafeString:
+        """Name and code."""
+        return format_html(
+            '<span class="k-cell"><span class="k-strong">{}</span><span class="k-sub k-mono">{}</span></span>',
+            account.name,
+            account.code,
+        )
+
+    @display(description=gettext_lazy("供谁用"))
+    def shop(self, account: GatewayAccount) -> str:
+        """One shop or all."""
+        return account.schema_name.removeprefix("shop_") or _("所有店铺")
+
+    @display(description=gettext_lazy("已存的键"))
+    def stored(self, account: GatewayAccount) -> SafeString | str:
+        """Which keys there are; never what they hold."""
+        if not account.sealed_config:
+            return "–"
+        try:
+            names = sorted(name for name, value in account.config.items() if value)
+        except Unreadable:
+            return badge("bad", _("打不开：加密密钥不对"))
+        return format_html('<span class="k-mono k-wrap">{}</span>', "、".join(names))
+
+    @display(description=gettext_lazy("状态"), ordering="is_active")
+    def state(self, account: GatewayAccount) -> SafeString:
+        """Whether new payments go there."""
+        return badge("ok", _("收款中")) if account.is_active else badge("neutral", _("已停用"))
+
+    @display(description=gettext_lazy("更新"), ordering="updated_at")
+    def changed(self, account: GatewayAccount) -> SafeString | str:
+        """When it was changed."""
+        return when(account.updated_at)
+
+
+operations_site.register(GatewayAccount, GatewayAccountAdmin)
