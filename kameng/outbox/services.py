@@ -78,14 +78,16 @@ def publish(topic: str, *, delay: float = 0, **payload: Any) -> None:
         transaction.on_commit(partial(bell.ring, event.pk))
 
 
+#: Picked first and once: as a sub-select of the update it could be run again for each row, and take more than its limit.
 _CLAIM = """
+WITH picked AS MATERIALIZED (
+    SELECT id FROM public.outbox_outboxevent
+     WHERE run_at <= statement_timestamp() AND (lease_until IS NULL OR lease_until < statement_timestamp()) {which}
+     ORDER BY run_at LIMIT %s FOR UPDATE SKIP LOCKED)
 UPDATE public.outbox_outboxevent AS event
    SET lease_until = statement_timestamp() + %s * interval '1 second', fence = fence + 1, attempts = attempts + 1
- WHERE event.id IN (
-       SELECT id FROM public.outbox_outboxevent
-        WHERE run_at <= statement_timestamp() AND (lease_until IS NULL OR lease_until < statement_timestamp()) {which}
-        ORDER BY run_at LIMIT %s FOR UPDATE SKIP LOCKED)
-RETURNING id, schema_name, topic, payload, fence, attempts
+  FROM picked WHERE event.id = picked.id
+RETURNING event.id, schema_name, topic, payload, fence, attempts
 """
 
 
@@ -93,9 +95,9 @@ def claim(*, limit: int = 1, event_id: int | None = None) -> list[Claim]:
     """Take due rows that nobody has in hand."""
     with connection.cursor() as cursor:
         if event_id is None:
-            cursor.execute(_CLAIM.format(which=""), [LEASE_SECONDS, limit])
+            cursor.execute(_CLAIM.format(which=""), [limit, LEASE_SECONDS])
         else:
-            cursor.execute(_CLAIM.format(which="AND id = %s"), [LEASE_SECONDS, event_id, 1])
+            cursor.execute(_CLAIM.format(which="AND id = %s"), [event_id, 1, LEASE_SECONDS])
         rows = cursor.fetchall()
     # The driver hands raw cursors JSON as text; only model fields decode it.
     return [
