@@ -1,6 +1,7 @@
 """Our own shelf of codes."""
 
 import pytest
+from django.db import connection
 
 from fulfillment.suppliers.models import StockCode, Supplier
 from fulfillment.suppliers.stock_room import ShelfRoom, code_digest, code_open, codes_keep, stock_load
@@ -128,3 +129,15 @@ def test_what_lies_on_our_shelf_is_not_given_to_a_supplier_who_sends_it(shop: Re
     stocked(["AAAA-1111"])
     assert keep(shop, "R1", "AAAA-1111") == []
     assert free() == 1
+
+
+@pytest.mark.parametrize("off", ["", "hashjoin", "hashjoin, mergejoin", "hashjoin, mergejoin, material, hashagg, sort"])
+def test_no_more_are_taken_than_asked_for_however_the_database_plans_it(shop: Reseller, off: str) -> None:
+    """A limited sub-select may be run once for each row of the table it is compared with."""
+    variant = stocked([f"CODE-{number:04}" for number in range(20)])
+    with connection.cursor() as cursor:
+        for way in filter(None, off.split(", ")):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+    assert room().take(reference="R1", sku=variant.sku, quantity=2) == ["CODE-0000", "CODE-0001"]
+    assert free() == 18

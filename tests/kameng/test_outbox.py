@@ -94,6 +94,18 @@ def test_the_longest_due_comes_first_up_to_the_limit(shop: Reseller) -> None:
     assert sorted(claimed.payload["order_id"] for claimed in claim(limit=2)) == [0, 1]
 
 
+@pytest.mark.parametrize("off", ["", "hashjoin", "hashjoin, mergejoin", "hashjoin, mergejoin, material, hashagg, sort"])
+def test_no_more_are_claimed_than_asked_for_however_the_database_plans_it(shop: Reseller, off: str) -> None:
+    for number in range(20):
+        publish("order.paid", order_id=number)
+    with connection.cursor() as cursor:
+        for way in filter(None, off.split(", ")):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+    assert len(claim(limit=3)) == 3
+    assert OutboxEvent.objects.filter(fence=1).count() == 3
+
+
 def test_one_row_is_claimed_by_its_id(shop: Reseller) -> None:
     publish("order.paid", order_id=1)
     publish("order.paid", order_id=2)
