@@ -10,14 +10,16 @@ from fulfillment.suppliers.models import StockCode, Supplier
 from kameng.core.encryption import digest, seal, unseal
 from kameng.outbox.services import publish
 
+#: Picked first and once: as the update's sub-select it could be run for each row, and take more than its limit.
 _TAKE = """
-UPDATE public.suppliers_stockcode SET reference = %s, schema_name = %s, taken_at = statement_timestamp()
- WHERE id IN (
-       SELECT id FROM public.suppliers_stockcode
-        WHERE variant_id = (SELECT id FROM public.catalog_variant WHERE sku = %s)
-          AND reference = '' AND supplier_id = %s
-        ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
-RETURNING id, sealed, digest
+WITH picked AS MATERIALIZED (
+    SELECT id FROM public.suppliers_stockcode
+     WHERE variant_id = (SELECT id FROM public.catalog_variant WHERE sku = %s) AND reference = '' AND supplier_id = %s
+     ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+UPDATE public.suppliers_stockcode AS code
+   SET reference = %s, schema_name = %s, taken_at = statement_timestamp()
+  FROM picked WHERE code.id = picked.id
+RETURNING code.id, code.sealed, code.digest
 """
 
 
@@ -54,7 +56,7 @@ class ShelfRoom:
         schema_name = connection.schema_name  # type: ignore[attr-defined]
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(_TAKE, [reference, schema_name, sku, self.supplier_id, quantity])
+                cursor.execute(_TAKE, [sku, self.supplier_id, quantity, reference, schema_name])
                 rows = cursor.fetchall()
                 if len(rows) < quantity:
                     raise TooFew
