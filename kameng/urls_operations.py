@@ -11,8 +11,8 @@ from kameng.operations.site import operations_site
 from payments import urls as payments_urls
 from resellers.tls import tls_ask
 
-#: Plain here: the shop's own page has a way home, which this host has not.
-handler404 = "catalog.listings.views.not_found"
+handler403 = "kameng.operations.errors.forbidden"
+handler404 = "kameng.operations.errors.not_found"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="operations:index")),

@@ -59,7 +59,7 @@ class StaffSite(UnfoldAdminSite):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._pages: list[Page] = []
+        self.pages: list[Page] = []
         self._panels: list[tuple[int, type[Model], PanelMaker]] = []
         self._home: View | None = None
 
@@ -75,7 +75,7 @@ class StaffSite(UnfoldAdminSite):
         """Register a view for this site's people only, at an address below the site's own."""
 
         def register(view: View) -> View:
-            self._pages.append(Page(address, name, view, nav))
+            self.pages.append(Page(address, name, view, nav))
             return view
 
         return register
@@ -105,7 +105,7 @@ class StaffSite(UnfoldAdminSite):
 
     def get_urls(self) -> list[URLPattern]:
         """Our pages before the models', so that an address of ours is never read as a model's."""
-        ours = [path(page.path, self.admin_view(page.view), name=page.name) for page in self._pages]
+        ours = [path(page.path, self.admin_view(page.view), name=page.name) for page in self.pages]
         urls: list[URLPattern] = super().get_urls()
         return [*ours, *urls]
 
@@ -179,7 +179,7 @@ class StaffSite(UnfoldAdminSite):
 
     def _entries(self, request: HttpRequest) -> Iterable[tuple[Nav, str, bool]]:
         """Menu entries in their order; the one with the longest address that the request's begins with is active."""
-        found = [(page.nav, reverse(f"{self.name}:{page.name}")) for page in self._pages if page.nav is not None]
+        found = [(page.nav, reverse(f"{self.name}:{page.name}")) for page in self.pages if page.nav is not None]
         found += [
             (admin.nav, reverse(f"{self.name}:{model._meta.app_label}_{model._meta.model_name}_changelist"))
             for model, admin in self._registry.items()
