@@ -12,6 +12,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from resellers.context import in_english
+
 LONGEST_VALUE = 120
 
 
@@ -29,7 +31,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def clean(schema: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The account as it is stored: `[{"name","label","label_en","value"}]` in the schema's order.
+    """The account as it is stored: `[{"name","label","label_en","value","shown","shown_en"}]` in the schema's order.
 
     Full-width digits and stray spaces are forgiven, unknown fields and control characters are not. Raises
     `AccountInvalid`.
@@ -46,15 +48,15 @@ def clean(schema: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> list
             errors[name] = str(error)
             continue
         if value:
-            label = str(field["label"])
-            shown = _choice_label(field, value)
+            chosen = _choice(field, value)
             entries.append(
                 {
                     "name": name,
-                    "label": label,
-                    "label_en": str(field.get("label_en") or label),
+                    "label": _label(field, english=False),
+                    "label_en": _label(field, english=True),
                     "value": value,
-                    "shown": shown,
+                    "shown": _label(chosen, english=False),
+                    "shown_en": _label(chosen, english=True),
                 }
             )
     if errors:
@@ -62,11 +64,14 @@ def clean(schema: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> list
     return entries
 
 
-def _choice_label(field: Mapping[str, Any], value: str) -> str:
-    for choice in field.get("choices") or ():
-        if choice["value"] == value:
-            return str(choice["label"])
-    return value
+def _choice(field: Mapping[str, Any], value: str) -> Mapping[str, Any]:
+    """What was chosen; what was typed is its own label."""
+    return next((choice for choice in field.get("choices") or () if choice["value"] == value), {"label": value})
+
+
+def _label(named: Mapping[str, Any], *, english: bool) -> str:
+    """What a field or a choice is called."""
+    return str((english and named.get("label_en")) or named["label"])
 
 
 def _clean_field(field: Mapping[str, Any], raw: Any) -> str:
@@ -80,7 +85,7 @@ def _clean_field(field: Mapping[str, Any], raw: Any) -> str:
         raise ValueError(_("里面有看不见的字符，请重新输入"))
     if field["type"] == "tel":
         value = _phone_digits(value)
-    label = field["label"]
+    label = _label(field, english=in_english())
     if not value:
         if field.get("required", True):
             raise ValueError(_("请填写%(label)s") % {"label": label})

@@ -50,7 +50,10 @@ def account_rows(line: OrderLine) -> list[Row]:
     """Whose account, field by field, in full: the page on which it is checked."""
     english = in_english()
     return [
-        Row((english and entry.get("label_en")) or entry["label"], entry.get("shown") or entry["value"])
+        Row(
+            (english and entry.get("label_en")) or entry["label"],
+            (english and entry.get("shown_en")) or entry.get("shown") or entry["value"],
+        )
         for entry in line.account
     ]
 

@@ -18,7 +18,7 @@ SERVER = {
     "name": "server",
     "label": "区服",
     "type": "select",
-    "choices": [{"value": "cn", "label": "国服"}, {"value": "asia", "label": "亚服"}],
+    "choices": [{"value": "cn", "label": "国服"}, {"value": "asia", "label": "亚服", "label_en": "Asia"}],
 }
 PHONE = {"name": "phone", "label": "手机号", "type": "tel", "pattern": "1[3-9][0-9]{9}", "example": "13812345678"}
 NOTE = {"name": "note", "label": "备注", "type": "text", "required": False}
@@ -39,8 +39,22 @@ def wrong(schema: list[dict[str, Any]], **given: Any) -> set[str]:
 
 def test_an_account_is_stored_in_the_forms_order_with_its_labels() -> None:
     assert clean([UID, SERVER], {"server": "asia", "uid": "482019375"}) == [
-        {"name": "uid", "label": "角色编号", "label_en": "Player ID", "value": "482019375", "shown": "482019375"},
-        {"name": "server", "label": "区服", "label_en": "区服", "value": "asia", "shown": "亚服"},
+        {
+            "name": "uid",
+            "label": "角色编号",
+            "label_en": "Player ID",
+            "value": "482019375",
+            "shown": "482019375",
+            "shown_en": "482019375",
+        },
+        {
+            "name": "server",
+            "label": "区服",
+            "label_en": "区服",
+            "value": "asia",
+            "shown": "亚服",
+            "shown_en": "Asia",
+        },
     ]
 
 

@@ -163,7 +163,7 @@ def _said(catalog: polib.POFile | polib.MOFile) -> dict[tuple[str, str, str], tu
     return {_key(entry): (entry.msgstr, entry.msgstr_plural) for entry in catalog.translated_entries()}
 
 
-def _key(entry: polib.POEntry) -> tuple[str, str, str]:
+def _key(entry: polib.POEntry | polib.MOEntry) -> tuple[str, str, str]:
     """What makes an entry the same one."""
     return entry.msgctxt or "", entry.msgid, entry.msgid_plural
 
