@@ -104,8 +104,9 @@ def attempts(order: Order) -> list[tuple[str, str]]:
 
 def delivered_codes(order: Order) -> list[str]:
     """What the shopper would see."""
-    deliveries = Delivery.objects.filter(fulfillment__line__order=order).order_by("position")
-    return [code_open(StockCode.objects.get(pk=delivery.stock_code_id)) for delivery in deliveries]
+    arrived = Delivery.objects.filter(fulfillment__line__order=order, stock_code__isnull=False).order_by("position")
+    codes = StockCode.objects.in_bulk(arrived.values_list("stock_code_id", flat=True))
+    return [code_open(codes[delivery.stock_code_id]) for delivery in arrived if delivery.stock_code_id]
 
 
 def in_a_moment(seconds: float) -> time_machine.travel:

@@ -78,7 +78,7 @@ def app_at(url: str) -> Celery:
     """The project's Celery settings with another broker."""
     app = Celery("elsewhere", set_as_current=False)
     app.config_from_object("django.conf:settings", namespace="CELERY")
-    app.conf.broker_url = url
+    app.conf.update(broker_url=url)
     return app
 
 
@@ -175,7 +175,7 @@ def test_the_poller_outlives_a_handler_that_fails_and_one_that_hangs(
 
 @pytest.mark.usefixtures("deaf")
 def test_the_poller_outlives_a_database_that_refuses(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = []
+    refused: list[int] = []
 
     def refuse_first(*, limit: int) -> list[Claim]:
         if len(refused) < 4:

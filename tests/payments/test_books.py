@@ -1,6 +1,7 @@
 """What telling the books about money leads to: right, wrong, in parts, twice, late."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db.models import F
@@ -57,7 +58,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG)
-def test_wrong_money_is_refused_and_kept(shop: Reseller, changes: dict[str, object]) -> None:
+def test_wrong_money_is_refused_and_kept(shop: Reseller, changes: dict[str, Any]) -> None:
     order = place(shop, on_sale())
     payment = open_payment(shop, order)
     before = books(order)

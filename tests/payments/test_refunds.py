@@ -1,6 +1,7 @@
 """Returning money."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -159,7 +160,7 @@ def test_money_that_did_not_come_is_not_returned(shop: Reseller) -> None:
 
 def test_the_same_cause_is_refunded_once(shop: Reseller) -> None:
     order = failed(shop)
-    wish = {"payment_id": order.payments.get().pk, "cause": "ops:1", "reason": "", "actor": "ops"}
+    wish: dict[str, Any] = {"payment_id": order.payments.get().pk, "cause": "ops:1", "reason": "", "actor": "ops"}
     line_id = order.lines.get().pk
     first = refund_request(amount=Decimal("10"), line_id=line_id, **wish)
     second = refund_request(amount=Decimal("50"), line_id=line_id, **wish)

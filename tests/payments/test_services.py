@@ -1,6 +1,7 @@
 """Opening an attempt to collect."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -173,13 +174,13 @@ def test_a_way_that_the_shop_does_not_have_is_refused(shop: Reseller, gateway: s
 def test_an_account_that_cannot_be_used_is_no_way_to_pay(shop: Reseller, broken: str) -> None:
     order = place(shop, on_sale())
     account = GatewayAccountFactory(gateway="alipay")
-    change = {
+    changes: dict[str, dict[str, Any]] = {
         "keys": {},
         "seal": {"sealed_config": "00000000.AAAA"},
         "off": {"is_active": False},
         "other shop's": {"schema_name": "shop_two"},
-    }[broken]
-    GatewayAccount.objects.filter(pk=account.pk).update(**change)
+    }
+    GatewayAccount.objects.filter(pk=account.pk).update(**changes[broken])
     with pytest.raises(MethodUnavailable):
         payment_start(
             order=order, shop_id=shop.pk, gateway="alipay", channel="qr", client_ip="", return_url="https://x.test/"
