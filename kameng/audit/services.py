@@ -74,10 +74,11 @@ def audit(*, logs: Path | None = None, sandbox: str = "") -> list[Verdict]:
     """
     with schema_context(get_public_schema_name()), _one_moment():
         everywhere = shops()
-        return [_verdict(invariant, everywhere) for invariant in invariants(logs=logs, sandbox=sandbox)]
+        return [verdict_of(invariant, everywhere) for invariant in invariants(logs=logs, sandbox=sandbox)]
 
 
-def _verdict(invariant: Invariant, everywhere: list[Reseller]) -> Verdict:
+def verdict_of(invariant: Invariant, everywhere: list[Reseller]) -> Verdict:
+    """Whether one of them holds, over the platform and in these shops."""
     breaches = _breaches(invariant, everywhere)
     examples = tuple(islice(breaches, EXAMPLES))
     return Verdict(invariant.code, invariant.promise, len(examples) + sum(1 for _ in breaches), examples)
