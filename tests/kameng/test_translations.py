@@ -13,7 +13,7 @@ from kameng.management.commands.translations import ENGLISH, catalogs, drift, ex
 
 CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 #: The one English text that shows Chinese: it asks for names as buyers say them.
-EXAMPLE = "What buyers call it, separated by commas, e.g. 农药, wzry. Pinyin is added by itself"
+EXAMPLE = "What buyers call it, separated by commas, e.g. 农药, wzry. Pinyin is added automatically"
 
 needs_xgettext = pytest.mark.skipif(shutil.which("xgettext") is None, reason="GNU GETTEXT IS NOT INSTALLED")
 
