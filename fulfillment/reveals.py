@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from fulfillment.exceptions import NothingToReveal
-from fulfillment.models import Delivery, DeliveryReveal
-from fulfillment.suppliers.stock_room import code_open
+from fulfillment.suppliers.stock_room import code_unseal
+from kameng.core import sql
 from kameng.core.encryption import digest
-from orders.models import Order, OrderLine
+from orders.models import Order
 from orders.services import event_write, order_lock
 
 
@@ -29,21 +29,26 @@ def codes_reveal(*, order: Order, actor: str, address: str) -> list[RevealedCode
     shopper's.
     """
     order = order_lock(order.pk)
-    deliveries = list(
-        Delivery.objects.filter(
-            fulfillment__line__order=order,
-            fulfillment__line__status=OrderLine.Status.DELIVERED,
-            stock_code__isnull=False,
-        )
-        .select_related("fulfillment__line", "stock_code")
-        .order_by("fulfillment__line__position", "position")
-    )
-    if not deliveries:
+    arrived = sql.rows(_ARRIVED, [order.pk])
+    if not arrived:
         raise NothingToReveal
     looked_from = digest(address, purpose="address") if address else ""
-    works = dict.fromkeys(delivery.fulfillment_id for delivery in deliveries)
-    DeliveryReveal.objects.bulk_create(
-        DeliveryReveal(fulfillment_id=work, actor=actor, address_digest=looked_from) for work in works
-    )
-    event_write(order, "codes.revealed", actor=actor, count=len(deliveries))
-    return [RevealedCode(delivery.fulfillment.line.sku, code_open(delivery.stock_code)) for delivery in deliveries]
+    works = sorted({work_id for work_id, *_ in arrived})
+    sql.execute(_LOOKED, {"works": works, "actor": actor, "looked_from": looked_from})
+    event_write(order, "codes.revealed", actor=actor, count=len(arrived))
+    return [RevealedCode(sku, code_unseal(sealed, fingerprint)) for _, sku, sealed, fingerprint in arrived]
+
+
+_ARRIVED = """
+SELECT work.id, line.sku, code.sealed, code.digest
+  FROM orders_orderline AS line
+  JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
+  JOIN fulfillment_delivery AS delivery ON delivery.fulfillment_id = work.id
+  JOIN public.suppliers_stockcode AS code ON code.id = delivery.stock_code_id
+ WHERE line.order_id = %s AND line.status = 'delivered'
+ ORDER BY line.position, delivery.position
+"""
+_LOOKED = """
+INSERT INTO fulfillment_deliveryreveal (fulfillment_id, actor, address_digest)
+SELECT unnest(%(works)s), %(actor)s, %(looked_from)s
+"""

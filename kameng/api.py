@@ -13,7 +13,9 @@ from kameng.core.endpoint import Endpoint
 from kameng.core.openapi import BY_ORDER_TOKEN, Amount, refusals
 from orders.api import ACCESS_REFUSALS, order_of
 from orders.models import Order, OrderLine
+from orders.selectors import lines_of
 from payments.models import Payment, Refund
+from payments.selectors import RefundOfOrder, payments_of, refunds_of
 from resellers.context import in_english
 
 
@@ -68,16 +70,14 @@ class OrderView(Endpoint):
     def get(self, request: Request, number: str) -> Response:
         """Where its goods and its money are."""
         order = order_of(request, number)
-        payments = Payment.objects.filter(order=order).order_by("pk")
-        refunds = Refund.objects.filter(payment__order=order).select_related("payment").order_by("pk")
         return Response(
             {
                 "number": order.number,
                 "status": order.status,
                 "total": f"{order.total:.2f}",
-                "lines": [_line(line) for line in order.lines.all()],
-                "payments": [_payment(payment) for payment in payments],
-                "refunds": [_refund(refund) for refund in refunds],
+                "lines": [_line(line) for line in lines_of(order.pk)],
+                "payments": [_payment(payment) for payment in payments_of(order.pk)],
+                "refunds": [_refund(refund) for refund in refunds_of(order.pk)],
             }
         )
 
@@ -104,10 +104,10 @@ def _payment(payment: Payment) -> dict[str, str]:
     }
 
 
-def _refund(refund: Refund) -> dict[str, str]:
+def _refund(refund: RefundOfOrder) -> dict[str, str]:
     return {
         "refund": refund.number,
-        "payment": refund.payment.number,
+        "payment": refund.payment,
         "status": refund.status,
         "amount": f"{refund.amount:.2f}",
     }

@@ -11,7 +11,7 @@ from kameng.outbox.services import Claim
 from orders.services import order_expire
 from payments.refunds import line_refund, refund_run, surplus_refund
 from payments.services import payment_follow, payments_close
-from resellers.models import Reseller
+from resellers.selectors import shop_in
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def dispatch(claim: Claim) -> float | None:
     if claim.schema_name == get_public_schema_name():
         connection.set_schema_to_public()  # type: ignore[attr-defined]
     else:
-        shop = Reseller.objects.filter(schema_name=claim.schema_name).first()
+        shop = shop_in(claim.schema_name)
         if shop is None:
             raise ShopGone(claim.schema_name)
         connection.set_tenant(shop)  # type: ignore[attr-defined]

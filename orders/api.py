@@ -29,6 +29,7 @@ from orders.exceptions import (
     TooManyUnpaid,
 )
 from orders.models import Order, OrderEvent, OrderLine
+from orders.selectors import order_by_number
 from orders.services import MAX_LINES, Buyer, LineRequest, order_place
 
 #: Orders by one address, and wrong tokens by one address.
@@ -74,7 +75,7 @@ def order_of(request: HttpRequest, number: str) -> Order:
     if not token_matches(Order(number=number), token.strip()):
         require("order-token", client_address(request), limit=GUESS_LIMIT, seconds=GUESS_SECONDS)
         raise OrderUnknown
-    order = Order.objects.filter(number=number).first()
+    order = order_by_number(number)
     if order is None:
         raise OrderUnknown
     return order

@@ -1,5 +1,6 @@
 """A shop's orders: the commitment, its lines, and what happened to them."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import models
@@ -51,6 +52,8 @@ class Order(models.Model):
     checked_at = models.DateTimeField(_("核对时间"), null=True, blank=True)
     paid_at = models.DateTimeField(_("付款时间"), null=True, blank=True)
     finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
+    #: When the row was locked, by the database's clock (`orders.services.order_lock`); not stored.
+    locked_at: datetime
 
     class Meta:
         verbose_name = _("订单")
@@ -114,7 +117,7 @@ class OrderLine(models.Model):
     official_price = models.DecimalField(_("官方价"), max_digits=12, decimal_places=2)
     supply_price = models.DecimalField(_("供货价"), max_digits=12, decimal_places=2)
     #: What the shopper typed, by field name, and how the form labelled it then:
-    #: `[{"name","label","label_en","value"}]`.
+    #: `[{"name","label","label_en","value","shown","shown_en"}]`.
     account = models.JSONField(_("充值账号"), default=list, blank=True)
     status = models.CharField(_("状态"), max_length=16, choices=Status, default=Status.WAITING)
     finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)

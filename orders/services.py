@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -14,14 +14,15 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, Min, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from catalog import accounts
 from catalog.listings.shelf import Shelf, ShelfProduct, ShelfVariant, shelf_now
+from kameng.core import sql
 from kameng.core.encryption import digest
 from kameng.core.ids import random_id
+from kameng.core.problems import Problem
 from kameng.outbox.services import publish
 from orders.exceptions import (
     IdempotencyConflict,
@@ -34,7 +35,8 @@ from orders.exceptions import (
     SkuUnknown,
     TooManyUnpaid,
 )
-from orders.models import Order, OrderEvent, OrderLine
+from orders.models import Order, OrderLine
+from orders.selectors import lines_of, order_status
 from resellers.models import Reseller
 
 NUMBER_LENGTH = 16
@@ -126,13 +128,12 @@ def order_place(
     `SkuUnavailable`, `PriceChanged`, `IdempotencyConflict`, `TooManyUnpaid` or `ShopClosed`; nothing is stored then.
     """
     fingerprint = request_digest(lines, str(contact), quoted_total)
-    if idempotency_key and (known := _placed_before(idempotency_key, fingerprint)):
-        return known
     try:
         with transaction.atomic():
             order = _place(shop, lines, contact, buyer, quoted_total, idempotency_key, fingerprint)
-    except IntegrityError:
-        # Somebody was first with the same key, a moment ago; any other broken constraint is a bug and goes on up.
+    except (Problem, IntegrityError):
+        # A repetition may not be possible any more, or breaks the constraint on the key; nothing else is asked of the
+        # key, for nearly every order is a new one. Any other broken constraint is a bug and goes on up.
         if idempotency_key and (known := _placed_before(idempotency_key, fingerprint)):
             return known
         raise
@@ -243,20 +244,27 @@ def _line(order: Order, place: int, line: _Priced) -> OrderLine:
     )
 
 
+_UNPAID = """
+SELECT count(*) FILTER (WHERE contact_digest = %(contact)s), count(*) FILTER (WHERE address_digest = %(address)s),
+       min(expires_at - statement_timestamp())
+  FROM orders_order
+ WHERE status = 'pending' AND expires_at > statement_timestamp()
+   AND (contact_digest = %(contact)s OR (address_digest = %(address)s AND %(address)s <> ''))
+"""
+
+
 def _limit_unpaid(contact_digest: str, address_digest: str) -> None:
-    unpaid = Order.objects.filter(status=Status.PENDING, expires_at__gt=Now())
-    same = Q(contact_digest=contact_digest)
-    if address_digest:
-        same |= Q(address_digest=address_digest)
-    counted = unpaid.filter(same).aggregate(
-        contact=Count("pk", filter=Q(contact_digest=contact_digest)),
-        address=Count("pk", filter=Q(address_digest=address_digest)),
-        next_end=Min(F("expires_at") - Now()),
-    )
-    if counted["contact"] >= settings.UNPAID_ORDERS_PER_CONTACT or (
-        address_digest and counted["address"] >= settings.UNPAID_ORDERS_PER_ADDRESS
+    of_contact, of_address, next_end = sql.rows(_UNPAID, {"contact": contact_digest, "address": address_digest})[0]
+    if of_contact >= settings.UNPAID_ORDERS_PER_CONTACT or (
+        address_digest and of_address >= settings.UNPAID_ORDERS_PER_ADDRESS
     ):
-        raise TooManyUnpaid(extra={"retry_after": max(1, math.ceil(counted["next_end"].total_seconds()))})
+        raise TooManyUnpaid(extra={"retry_after": max(1, math.ceil(next_end.total_seconds()))})
+
+
+_EVENT = """
+INSERT INTO orders_orderevent (order_id, line_id, name, from_status, to_status, actor, data)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
 
 
 def event_write(
@@ -270,14 +278,50 @@ def event_write(
     **data: Any,
 ) -> None:
     """Leave one line in the order's history. `data` must be JSON and hold no secret."""
-    OrderEvent.objects.create(
-        order=order, line=line, name=name, actor=actor, from_status=from_status, to_status=to_status, data=data
-    )
+    line_id = line.pk if line is not None else None
+    sql.execute(_EVENT, [order.pk, line_id, name, from_status, to_status, actor, json.dumps(data)])
+
+
+_LOCK = "SELECT *, statement_timestamp() AS locked_at FROM orders_order WHERE id = %s FOR UPDATE"
 
 
 def order_lock(order_id: int) -> Order:
-    """The order's row, locked until the transaction ends: the first lock of every flow that moves money or goods."""
-    return Order.objects.select_for_update(of=("self",)).get(pk=order_id)
+    """The order's row, locked until the transaction ends: the first lock of every flow that moves money or goods.
+
+    `locked_at` is the moment by the database's clock. Raises `Order.DoesNotExist`.
+    """
+    for order in Order.objects.raw(_LOCK, [order_id]):
+        return order
+    raise Order.DoesNotExist
+
+
+#: A step and its event are one statement, and only from the state that the caller saw: neither happens without the
+#: other, or twice.
+_EVENT_OF_STEP = """
+INSERT INTO orders_orderevent (order_id, line_id, name, from_status, to_status, actor, data)
+SELECT order_id, line_id, %(name)s, %(origin)s, %(to)s, %(actor)s, %(data)s::jsonb FROM moved ORDER BY line_id
+"""
+_ORDER_STEP = (
+    """
+WITH moved AS (
+    UPDATE orders_order
+       SET status = %(to)s, paid_at = CASE WHEN %(pays)s THEN statement_timestamp() ELSE paid_at END,
+           finished_at = CASE WHEN %(ends)s THEN statement_timestamp() ELSE finished_at END
+     WHERE id = %(order)s AND status = %(origin)s
+    RETURNING id AS order_id, NULL::bigint AS line_id)
+"""
+    + _EVENT_OF_STEP
+)
+_LINE_STEP = (
+    """
+WITH moved AS (
+    UPDATE orders_orderline
+       SET status = %(to)s, finished_at = CASE WHEN %(ends)s THEN statement_timestamp() ELSE finished_at END
+     WHERE id = ANY(%(lines)s) AND status = %(origin)s
+    RETURNING order_id, id AS line_id)
+"""
+    + _EVENT_OF_STEP
+)
 
 
 def order_transition(order: Order, *, to: Order.Status, actor: str, **data: Any) -> None:
@@ -285,32 +329,39 @@ def order_transition(order: Order, *, to: Order.Status, actor: str, **data: Any)
     origin = Status(order.status)
     if to not in Order.TRANSITIONS.get(origin, set()):
         raise IllegalTransition(f"order {order.number}: {origin} → {to}")
+    step = {
+        "order": order.pk, "origin": origin, "to": to, "name": f"order.{to}", "actor": actor, "data": json.dumps(data),
+        "pays": to == Status.PAID, "ends": to in (Status.FULFILLED, Status.REFUNDED, Status.PARTLY_REFUNDED),
+    }  # fmt: skip
+    if sql.execute(_ORDER_STEP, step) != 1:
+        raise IllegalTransition(f"order {order.number} is not {origin} any more")
     order.status = to
-    fields = ["status"]
-    if to == Status.PAID:
-        order.paid_at = Now()
-        fields.append("paid_at")
-    elif to in (Status.FULFILLED, Status.REFUNDED, Status.PARTLY_REFUNDED):
-        order.finished_at = Now()
-        fields.append("finished_at")
-    order.save(update_fields=fields)
-    event_write(order, f"order.{to}", actor=actor, from_status=origin, to_status=to, **data)
 
 
 def line_transition(line: OrderLine, *, to: OrderLine.Status, actor: str, **data: Any) -> None:
     """The only door for a line's status; its order must be locked. Staying where one is, is not a step."""
-    origin = LineStatus(line.status)
-    if origin == to:
-        return
-    if to not in OrderLine.TRANSITIONS.get(origin, set()):
-        raise IllegalTransition(f"line {line.pk}: {origin} → {to}")
-    line.status = to
-    fields = ["status"]
-    if to in (LineStatus.DELIVERED, LineStatus.REFUNDED):
-        line.finished_at = Now()
-        fields.append("finished_at")
-    line.save(update_fields=fields)
-    event_write(line.order, f"line.{to}", actor=actor, line=line, from_status=origin, to_status=to, **data)
+    lines_transition([line], to=to, actor=actor, **data)
+
+
+def lines_transition(lines: Iterable[OrderLine], *, to: OrderLine.Status, actor: str, **data: Any) -> None:
+    """The same for several lines of one order, in as few statements as they have states. Raises `IllegalTransition`."""
+    moving: dict[OrderLine.Status, list[OrderLine]] = {}
+    for line in lines:
+        origin = LineStatus(line.status)
+        if origin == to:
+            continue
+        if to not in OrderLine.TRANSITIONS.get(origin, set()):
+            raise IllegalTransition(f"line {line.pk}: {origin} → {to}")
+        moving.setdefault(origin, []).append(line)
+    for origin, those in moving.items():
+        step = {
+            "lines": [line.pk for line in those], "origin": origin, "to": to, "name": f"line.{to}", "actor": actor,
+            "data": json.dumps(data), "ends": to in (LineStatus.DELIVERED, LineStatus.REFUNDED),
+        }  # fmt: skip
+        if sql.execute(_LINE_STEP, step) != len(those):
+            raise IllegalTransition(f"lines {step['lines']} are not {origin} any more")
+        for line in those:
+            line.status = to
 
 
 @transaction.atomic
@@ -331,37 +382,42 @@ def order_settle(*, order_id: int, paid: Decimal, actor: str) -> bool:
     `paid` is the sum of the order's confirmed payments in yuan, taken under the order's lock. True if this call
     settled it.
     """
-    order = order_lock(order_id)
+    return settle(order=order_lock(order_id), paid=paid, actor=actor)
+
+
+def settle(*, order: Order, paid: Decimal, actor: str) -> bool:
+    """The same for an order whose row is locked already."""
     if order.status not in (Status.PENDING, Status.EXPIRED, Status.CANCELED) or paid < order.total:
         return False
     late = order.status != Status.PENDING
     order_transition(order, to=Status.PAID, actor=actor, late=late)
-    for line in order.lines.select_related("order"):
-        line_transition(line, to=LineStatus.QUEUED, actor=actor)
+    lines_transition(lines_of(order.pk), to=LineStatus.QUEUED, actor=actor)
     publish("order.paid", order_id=order.pk)
     return True
 
 
-@transaction.atomic
 def order_expire(*, order_id: int) -> float | None:
     """End an unpaid order whose time is over by the database's clock; seconds left if it is not.
 
-    What is open at a gateway is closed afterwards, by whoever listens to `order.closed`.
+    What is open at a gateway is closed afterwards, by whoever listens to `order.closed`. Nearly every order has been
+    paid by then, and is not even locked. Raises `Order.DoesNotExist`.
     """
-    order = order_lock(order_id)
-    if order.status != Status.PENDING:
+    if order_status(order_id) != Status.PENDING:
         return None
-    left = _seconds_left(order)
-    if left > 0:
-        return left
-    order_transition(order, to=Status.EXPIRED, actor="system")
-    publish("order.closed", order_id=order.pk)
+    with transaction.atomic():
+        order = order_lock(order_id)
+        if order.status != Status.PENDING:
+            return None
+        left = _seconds_left(order)
+        if left > 0:
+            return left
+        order_transition(order, to=Status.EXPIRED, actor="system")
+        publish("order.closed", order_id=order.pk)
     return None
 
 
 def _seconds_left(order: Order) -> float:
-    row = Order.objects.filter(pk=order.pk).values_list(Now(), "expires_at").get()
-    left: timedelta = row[1] - row[0]
+    left: timedelta = order.expires_at - order.locked_at
     return left.total_seconds()
 
 
@@ -380,9 +436,9 @@ def order_cancel(*, order_id: int, actor: str) -> Order:
 
 def order_recount(order: Order, *, actor: str) -> None:
     """Draw the order's state from its lines; the row must be locked. Called whenever a line reached an end."""
-    ends = set(order.lines.values_list("status", flat=True))
     if order.status not in (Status.PAID, Status.FULFILLED, Status.PARTLY_REFUNDED):
         return
+    ends = {status for (status,) in sql.rows("SELECT status FROM orders_orderline WHERE order_id = %s", [order.pk])}
     if ends == {LineStatus.DELIVERED}:
         to = Status.FULFILLED
     elif ends == {LineStatus.REFUNDED}:

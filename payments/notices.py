@@ -15,9 +15,10 @@ from django_tenants.utils import schema_context
 from kameng.inbox.models import InboxEvent
 from payments.gateways.base import Notice, NoticeRefused, NoticeReply
 from payments.merchants.models import GatewayAccount
-from payments.merchants.services import gateway_of
-from payments.models import Payment, Refund
+from payments.merchants.services import account_named, gateway_of
+from payments.models import Refund
 from payments.refunds import refund_apply
+from payments.selectors import payment_with_number
 from payments.services import Verdict, payment_apply
 from resellers.selectors import shop_of_number
 
@@ -37,7 +38,7 @@ class AccountUnknown(Exception):
 
 def notice_receive(*, account_code: str, headers: Mapping[str, str], body: bytes) -> NoticeReply:
     """Take one raw notice and say what to answer. Raises `AccountUnknown`."""
-    account = GatewayAccount.objects.filter(code=account_code).first()
+    account = account_named(account_code)
     if account is None:
         raise AccountUnknown
     gateway = gateway_of(account)
@@ -61,10 +62,11 @@ def notice_receive(*, account_code: str, headers: Mapping[str, str], body: bytes
 
 def _apply(account: GatewayAccount, notice: Notice) -> tuple[InboxEvent.Verdict, str]:
     if notice.payment is not None:
-        payment = Payment.objects.filter(number=notice.payment.payment, account_id=account.pk).first()
-        if payment is None:
+        known = payment_with_number(notice.payment.payment, account_id=account.pk)
+        if known is None:
             return Stored.REFUSED, "no such payment under this account"
-        applied = payment_apply(payment_id=payment.pk, result=notice.payment, actor="notice")
+        payment_id, order_id = known
+        applied = payment_apply(payment_id=payment_id, result=notice.payment, actor="notice", order_id=order_id)
         if applied.verdict == Verdict.REFUSED:
             return Stored.REFUSED, applied.reason[:200]
         return Stored.ACCEPTED, ""

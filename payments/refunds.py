@@ -22,8 +22,7 @@ from payments.gateways.base import (
     RefundResult,
     RefundStatus,
 )
-from payments.merchants.models import GatewayAccount
-from payments.merchants.services import gateway_of
+from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment, Refund
 
 logger = logging.getLogger(__name__)
@@ -167,7 +166,7 @@ def refund_run(*, refund_id: int) -> float | None:
     if refund is None or refund.status in (Status.SUCCEEDED, Status.FAILED):
         return None
     payment = refund.payment
-    account = GatewayAccount.objects.get(pk=payment.account_id)
+    account = account_known(payment.account_id)
     gateway = gateway_of(account)
     try:
         result: RefundResult | None = None

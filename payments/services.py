@@ -5,6 +5,7 @@ while a gateway is called.
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -12,15 +13,17 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from kameng.core import sql
 from kameng.core.ids import routed_id
 from kameng.outbox.services import publish
 from orders.exceptions import OrderNotPayable
 from orders.models import Order
-from orders.services import event_write, order_lock, order_settle
+from orders.selectors import order_status, order_title
+from orders.services import event_write, order_lock, settle
 from payments.exceptions import GatewayDown, IllegalTransition, MethodUnavailable
 from payments.gateways.base import (
     Channel,
@@ -34,8 +37,9 @@ from payments.gateways.base import (
     PaymentResult,
 )
 from payments.merchants.models import GatewayAccount
-from payments.merchants.services import accounts_for_shop, gateway_of
+from payments.merchants.services import account_known, accounts_for_shop, gateway_of
 from payments.models import Payment
+from payments.selectors import order_id_of, payment_known, payments_of
 
 logger = logging.getLogger(__name__)
 
@@ -98,11 +102,10 @@ def payment_start(
     payment = _open_attempt(order.pk, account, shop_id, Channel(channel))
     if payment.qr or payment.url:
         return payment
-    line = order.lines.all()[0]
     request = ChargeRequest(
         payment=payment.number,
         amount=payment.amount,
-        subject=f"{line.product_name} {line.variant_name}",
+        subject=order_title(order.pk),
         channel=Channel(channel),
         notify_url=f"{settings.WEBHOOK_BASE_URL}/webhooks/payments/{account.code}/",
         return_url=return_url,
@@ -121,28 +124,34 @@ def payment_start(
         logger.warning("payment %s: %s did not answer: %s", payment.number, account.code, failed)
         raise GatewayDown from failed
     # Whatever happened meanwhile keeps its place: a notice may be quicker than this reply.
-    opened = Payment.objects.filter(pk=payment.pk, status__in=OPEN)
-    opened.update(qr=charged.qr, url=charged.url, status=Status.PENDING)
+    if sql.execute(_OPENED, [charged.qr, charged.url, payment.pk]):
+        payment.qr, payment.url, payment.status = charged.qr, charged.url, Status.PENDING
+        return payment
     payment.refresh_from_db()
     if payment.status in (Status.FAILED, Status.CANCELED):
         raise GatewayDown
     return payment
 
 
+_OPENED = """
+UPDATE payments_payment SET qr = %s, url = %s, status = 'pending' WHERE id = %s AND status IN ('created', 'pending')
+"""
+
+
 @transaction.atomic
 def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel: Channel) -> Payment:
     order = order_lock(order_id)
-    now = Order.objects.filter(pk=order_id).values_list(Now(), flat=True).get()
+    now = order.locked_at
     if order.status != Order.Status.PENDING or order.expires_at <= now:
         raise OrderNotPayable
-    missing = order.total - confirmed_total(order)
-    known = Payment.objects.filter(
-        order=order, account_id=account.pk, channel=channel, status__in=OPEN, amount=missing
-    ).first()
-    if known is not None:
-        if known.url and channel != Channel.PAGE and known.created_at < now - timedelta(seconds=LINK_SECONDS):
-            known.url = ""
-        return known
+    attempts = payments_of(order_id)
+    missing = order.total - confirmed_total(attempts)
+    wanted = (account.pk, channel, missing)
+    for known in attempts:
+        if known.status in OPEN and (known.account_id, known.channel, known.amount) == wanted:
+            if known.url and channel != Channel.PAGE and known.created_at < now - timedelta(seconds=LINK_SECONDS):
+                known.url = ""
+            return known
     payment = Payment.objects.create(
         order=order,
         number=routed_id(shop_id, NUMBER_LENGTH),
@@ -170,21 +179,23 @@ def _give_up(payment_id: int) -> None:
             logger.warning("payment %s: %s", payment.number, error)
 
 
-def confirmed_total(order: Order) -> Decimal:
-    """What arrived for the order and was not surplus; take it under the order's lock."""
-    arrived = Payment.objects.filter(order=order, status=Status.CONFIRMED, is_surplus=False)
-    return arrived.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+def confirmed_total(payments: Iterable[Payment]) -> Decimal:
+    """What arrived for an order and was not surplus, of all its payments as they are under the order's lock."""
+    arrived = (one.amount for one in payments if one.status == Status.CONFIRMED and not one.is_surplus)
+    return sum(arrived, Decimal(0))
 
 
-@transaction.atomic
-def payment_apply(*, payment_id: int, result: PaymentResult, actor: str) -> Applied:
+@transaction.atomic(savepoint=False)
+def payment_apply(*, payment_id: int, result: PaymentResult, actor: str, order_id: int | None = None) -> Applied:
     """Tell the books what a gateway said, however often and by whichever way it was heard.
 
     Money is right when number, merchant, application, amount and currency all match; anything else is refused and left
-    in the order's history. Right money is confirmed once; what the order does not need goes back by itself.
+    in the order's history. Right money is confirmed once; what the order does not need goes back by itself. `order_id`
+    spares looking for it.
     """
-    order = Order.objects.select_for_update(of=("self",)).get(payments=payment_id)
-    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    order = order_lock(order_id or order_id_of(payment_id))
+    attempts = payments_of(order.pk, lock=True)
+    payment = next(one for one in attempts if one.pk == payment_id)
     if result.status != GatewayStatus.CONFIRMED:
         if result.status == GatewayStatus.CLOSED and payment.status in OPEN:
             payment_transition(payment, to=Status.CANCELED)
@@ -209,10 +220,7 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str) -> Appl
     if payment.is_surplus:
         publish("payment.surplus", payment_id=payment.pk)
         return Applied(Verdict.SURPLUS)
-    if (
-        not order_settle(order_id=order.pk, paid=confirmed_total(order), actor=actor)
-        and order.status != Order.Status.PENDING
-    ):
+    if not settle(order=order, paid=confirmed_total(attempts), actor=actor) and order.status != Order.Status.PENDING:
         # A part of the price arrived for an order that is over: nothing will complete it, so it goes back.
         publish("payment.surplus", payment_id=payment.pk)
     return Applied(Verdict.CONFIRMED)
@@ -227,8 +235,7 @@ def _refused_note(order: Order, payment: Payment, reason: str, actor: str) -> No
 
 
 def _mismatch(payment: Payment, result: PaymentResult) -> str:
-    account = GatewayAccount.objects.get(pk=payment.account_id)
-    gateway = gateway_of(account)
+    gateway = gateway_of(account_known(payment.account_id))
     expected = {
         "payment": (payment.number, result.payment),
         "amount": (payment.amount, result.amount),
@@ -241,19 +248,18 @@ def _mismatch(payment: Payment, result: PaymentResult) -> str:
         wrong.append("no reference")
     elif payment.reference and payment.reference != result.reference:
         wrong.append(f"reference {result.reference} ≠ {payment.reference}")
-    elif (
-        Payment.objects.filter(account_id=payment.account_id, reference=result.reference)
-        .exclude(pk=payment.pk)
-        .exists()
-    ):
+    elif sql.rows(_TAKEN, [payment.account_id, result.reference, payment.pk]):
         wrong.append(f"reference {result.reference} belongs to another payment")
     return "; ".join(wrong)
+
+
+_TAKEN = "SELECT FROM payments_payment WHERE account_id = %s AND reference = %s AND reference <> '' AND id <> %s"
 
 
 def payment_ask(*, payment_id: int, actor: str) -> Applied:
     """Ask the gateway what became of an attempt, and tell the books. Raises `GatewayError`."""
     payment = Payment.objects.get(pk=payment_id)
-    gateway = gateway_of(GatewayAccount.objects.get(pk=payment.account_id))
+    gateway = gateway_of(account_known(payment.account_id))
     return payment_apply(payment_id=payment_id, result=gateway.query(payment.number), actor=actor)
 
 
@@ -275,14 +281,14 @@ def payments_ask_if_due(*, order: Order, actor: str) -> None:
 
 def payment_follow(*, payment_id: int) -> float | None:
     """Ask on schedule until the attempt has an end; seconds until the next question. Also what finds a lost notice."""
-    payment = Payment.objects.select_related("order").filter(pk=payment_id).first()
+    payment = payment_known(payment_id)
     if payment is None or payment.status not in OPEN:
         return None
     age = (timezone.now() - payment.created_at).total_seconds()
     pause = next((pause for limit, pause in FOLLOW_PAUSES if age < limit), 300)
     over = timezone.now() - payment.expires_at
     try:
-        if over > timedelta(0) or payment.order.status != Order.Status.PENDING:
+        if over > timedelta(0) or order_status(payment.order_id) != Order.Status.PENDING:
             return _close(payment, certain=over > timedelta(seconds=GRACE_SECONDS)) and pause
         payment_ask(payment_id=payment_id, actor="schedule")
     except GatewayUnavailable as error:
@@ -298,7 +304,7 @@ def _close(payment: Payment, *, certain: bool) -> float | None:
     A trade the gateway does not know may still be opened by a shopper who has the code before them, until its last
     moment; only then is not knowing it the end.
     """
-    gateway = gateway_of(GatewayAccount.objects.get(pk=payment.account_id))
+    gateway = gateway_of(account_known(payment.account_id))
     result = gateway.close(payment.number)
     applied = payment_apply(payment_id=payment.pk, result=result, actor="schedule")
     if applied.verdict == Verdict.REFUSED:

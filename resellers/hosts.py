@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from threading import Lock
 
+from resellers import selectors
 from resellers.models import Domain, Reseller
 
 FRESH_SECONDS = 1.0
@@ -47,6 +48,7 @@ def shop_of(raw_host: str) -> Reseller | None:
 
 
 def forget() -> None:
-    """Drop what is remembered: for tests and for the process that just changed a domain."""
+    """Drop what is remembered: for tests and for the process that just changed a shop or its domains."""
     with _lock:
         _known.clear()
+    selectors.forget()

@@ -40,7 +40,12 @@ def code_seal(code: str) -> tuple[str, str]:
 
 def code_open(stock_code: StockCode) -> str:
     """The code in clear; for the one who proved that it is theirs. Raises `Unreadable`."""
-    return unseal(stock_code.sealed, context=f"code:{stock_code.digest}")
+    return code_unseal(stock_code.sealed, stock_code.digest)
+
+
+def code_unseal(sealed: str, fingerprint: str) -> str:
+    """The same for a code that was read as columns."""
+    return unseal(sealed, context=f"code:{fingerprint}")
 
 
 class ShelfRoom:

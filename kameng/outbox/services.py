@@ -9,15 +9,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from celery import current_app
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
-from kameng.outbox.models import OutboxEvent
+from kameng.core import sql
 
 logger = logging.getLogger(__name__)
 
@@ -70,19 +68,27 @@ bell = Bell()
 
 def publish(topic: str, *, delay: float = 0, **payload: Any) -> None:
     """Write work for the current shop, in the current transaction; `delay` in seconds by the database's clock."""
-    event = OutboxEvent(schema_name=connection.schema_name, topic=topic, payload=payload)  # type: ignore[attr-defined]
-    if delay:
-        event.run_at = Now() + timedelta(seconds=delay)
-    event.save(force_insert=True)
+    schema_name = connection.schema_name  # type: ignore[attr-defined]
+    ((event_id,),) = sql.rows(_PUBLISH, [schema_name, topic, json.dumps(payload), delay])
     if not delay:
-        transaction.on_commit(partial(bell.ring, event.pk))
+        transaction.on_commit(partial(bell.ring, event_id))
 
 
-#: Picked first and once: as a sub-select of the update it could be run again for each row, and take more than its limit.
+_PUBLISH = """
+INSERT INTO public.outbox_outboxevent (schema_name, topic, payload, run_at, fence, attempts, last_error)
+VALUES (%s, %s, %s, statement_timestamp() + %s * interval '1 second', 0, 0, '') RETURNING id
+"""
+_CLAIM_ONE = """
+UPDATE public.outbox_outboxevent
+   SET lease_until = statement_timestamp() + %s * interval '1 second', fence = fence + 1, attempts = attempts + 1
+ WHERE id = %s AND run_at <= statement_timestamp() AND (lease_until IS NULL OR lease_until < statement_timestamp())
+RETURNING id, schema_name, topic, payload, fence, attempts
+"""
+#: Picked first and once: as the update's sub-select it could be run for each row, and take more than its limit.
 _CLAIM = """
 WITH picked AS MATERIALIZED (
     SELECT id FROM public.outbox_outboxevent
-     WHERE run_at <= statement_timestamp() AND (lease_until IS NULL OR lease_until < statement_timestamp()) {which}
+     WHERE run_at <= statement_timestamp() AND (lease_until IS NULL OR lease_until < statement_timestamp())
      ORDER BY run_at LIMIT %s FOR UPDATE SKIP LOCKED)
 UPDATE public.outbox_outboxevent AS event
    SET lease_until = statement_timestamp() + %s * interval '1 second', fence = fence + 1, attempts = attempts + 1
@@ -93,16 +99,13 @@ RETURNING event.id, schema_name, topic, payload, fence, attempts
 
 def claim(*, limit: int = 1, event_id: int | None = None) -> list[Claim]:
     """Take due rows that nobody has in hand."""
-    with connection.cursor() as cursor:
-        if event_id is None:
-            cursor.execute(_CLAIM.format(which=""), [limit, LEASE_SECONDS])
-        else:
-            cursor.execute(_CLAIM.format(which="AND id = %s"), [event_id, 1, LEASE_SECONDS])
-        rows = cursor.fetchall()
-    # The driver hands raw cursors JSON as text; only model fields decode it.
+    if event_id is None:
+        found = sql.rows(_CLAIM, [limit, LEASE_SECONDS])
+    else:
+        found = sql.rows(_CLAIM_ONE, [LEASE_SECONDS, event_id])
     return [
         Claim(pk, schema_name, topic, json.loads(payload), fence, attempts)
-        for pk, schema_name, topic, payload, fence, attempts in rows
+        for pk, schema_name, topic, payload, fence, attempts in found
     ]
 
 
@@ -115,10 +118,7 @@ def run(claimed: Claim, dispatch: Dispatcher) -> bool:
         _release(claimed, delay=_pause(claimed.attempts), error=f"{type(error).__name__}: {error}")
         return False
     if again is None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "DELETE FROM public.outbox_outboxevent WHERE id = %s AND fence = %s", [claimed.id, claimed.fence]
-            )
+        sql.execute("DELETE FROM public.outbox_outboxevent WHERE id = %s AND fence = %s", [claimed.id, claimed.fence])
     else:
         _release(claimed, delay=again, error="")
     return True
@@ -130,10 +130,9 @@ def _pause(attempts: int) -> float:
 
 
 def _release(claimed: Claim, *, delay: float, error: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE public.outbox_outboxevent SET lease_until = NULL, last_error = %s, "
-            "attempts = CASE WHEN %s = '' THEN 0 ELSE attempts END, "
-            "run_at = statement_timestamp() + %s * interval '1 second' WHERE id = %s AND fence = %s",
-            [error[:2000], error, delay, claimed.id, claimed.fence],
-        )
+    sql.execute(
+        "UPDATE public.outbox_outboxevent SET lease_until = NULL, last_error = %s, "
+        "attempts = CASE WHEN %s = '' THEN 0 ELSE attempts END, "
+        "run_at = statement_timestamp() + %s * interval '1 second' WHERE id = %s AND fence = %s",
+        [error[:2000], error, delay, claimed.id, claimed.fence],
+    )

@@ -131,7 +131,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL"),
-        "ENGINE": "django_tenants.postgresql_backend",
+        "ENGINE": "kameng.core.database",
         # Sessions keep a search path, so connections are kept, never pooled by transaction.
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
         "CONN_HEALTH_CHECKS": True,

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
+from kameng.core.remembered import Remembered
 from payments.gateways.base import Gateway, GatewayMisconfigured
 from payments.gateways.registry import gateway_class
 from payments.merchants.models import GatewayAccount
@@ -16,6 +17,9 @@ from payments.merchants.models import GatewayAccount
 _http = HttpClient()
 _gateways: dict[int, tuple[object, Gateway]] = {}
 _lock = Lock()
+_by_id: Remembered[int, GatewayAccount] = Remembered()
+_by_code: Remembered[str, GatewayAccount | None] = Remembered()
+_of_shop: Remembered[str, list[GatewayAccount]] = Remembered()
 
 
 def gateway_of(account: GatewayAccount) -> Gateway:
@@ -33,9 +37,26 @@ def gateway_of(account: GatewayAccount) -> Gateway:
     return gateway
 
 
+def account_known(account_id: int) -> GatewayAccount:
+    """An account as it was a second ago at most. Raises `GatewayAccount.DoesNotExist`."""
+    return _by_id.get(account_id, lambda: GatewayAccount.objects.get(pk=account_id))
+
+
+def account_named(code: str) -> GatewayAccount | None:
+    """The account of that code, as it was a second ago at most."""
+    return _by_code.get(code, lambda: GatewayAccount.objects.filter(code=code).first())
+
+
 def accounts_for_shop() -> list[GatewayAccount]:
-    """What the current shop collects through: of each gateway its own account, else the platform's."""
-    schema_name = connection.schema_name  # type: ignore[attr-defined]
+    """What the current shop collects through: of each gateway its own account, else the platform's.
+
+    As it was a second ago at most.
+    """
+    schema_name: str = connection.schema_name  # type: ignore[attr-defined]
+    return _of_shop.get(schema_name, lambda: _accounts_for(schema_name))
+
+
+def _accounts_for(schema_name: str) -> list[GatewayAccount]:
     usable = GatewayAccount.objects.filter(Q(schema_name="") | Q(schema_name=schema_name), is_active=True)
     chosen: dict[str, GatewayAccount] = {}
     for account in usable:
@@ -63,6 +84,7 @@ def gateway_account_save(
     account.config = dict(config)
     account.full_clean(exclude=["sealed_config"])
     account.save()
+    forget()
     return account
 
 
@@ -70,9 +92,12 @@ def gateway_account_save(
 def gateway_account_enable(*, account_id: int, is_active: bool) -> None:
     """Collect through this account, or open no new payments there: what is open is followed, refunds go back."""
     GatewayAccount.objects.filter(pk=account_id).update(is_active=is_active, updated_at=Now())
+    forget()
 
 
 def forget() -> None:
-    """Drop the adapters: for tests."""
+    """Drop accounts and adapters: for tests, and for the process that has just changed an account."""
     with _lock:
         _gateways.clear()
+    for remembered in (_by_id, _by_code, _of_shop):
+        remembered.forget()

@@ -259,12 +259,12 @@ def test_the_hot_addresses_ask_the_database_little(
         assert program.get(f"products/{card.product.slug}/").status_code == 200
     body = {"lines": [{"sku": card.sku, "quantity": 1}], "contact": CONTACT}
     # One statement of each number from here on says which shop's schema is meant.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         placed = program.post("orders/", body).json()
     number, token = placed["number"], placed["token"]
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         assert program.get(f"orders/{number}/", token=token).status_code == 200
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(11):
         opened = program.post(f"orders/{number}/payments/", {"gateway": "scripted", "channel": "qr"}, token=token)
     notify(opened.json()["payment"], "60.00")
     drain()

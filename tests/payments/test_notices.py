@@ -229,7 +229,7 @@ def test_a_notice_that_cannot_be_booked_is_not_answered_and_not_kept(
     def break_down(**_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("payments.services.order_settle", break_down)
+    monkeypatch.setattr("payments.services.settle", break_down)
     with pytest.raises(ZeroDivisionError):
         notify(payment.number)
     assert books(order) == before

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from threading import Barrier, BrokenBarrierError, Thread
+from types import ModuleType
 from typing import Any
 
 import pytest
 from django.db import connection, connections
 from django.db.models import QuerySet
 
+from orders import services as order_services
+from payments import selectors as payment_selectors
 from resellers.models import Reseller
 
 #: How long somebody waits for one who is held up by a lock and will not come.
@@ -58,8 +61,18 @@ def at_once(shop: Reseller, *works: Callable[[], Any]) -> list[Any]:
 
 
 def without_row_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take every `FOR UPDATE` of the ORM away: what the locks are for shows when they are gone."""
+    """Take every `FOR UPDATE` away, and the condition behind each step: what the locks are for shows without them."""
     monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **_: self.all())
+    _strike(monkeypatch, order_services, "_LOCK", " FOR UPDATE")
+    _strike(monkeypatch, order_services, "_ORDER_STEP", " AND status = %(origin)s")
+    _strike(monkeypatch, order_services, "_LINE_STEP", " AND status = %(origin)s")
+    _strike(monkeypatch, payment_selectors, "_LOCKED", " FOR UPDATE")
+
+
+def _strike(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, words: str) -> None:
+    statement: str = getattr(module, name)
+    assert statement.count(words) == 1, f"{name} has no {words!r} to take away"
+    monkeypatch.setattr(module, name, statement.replace(words, ""))
 
 
 def pause_after(monkeypatch: pytest.MonkeyPatch, target: str, *, parties: int = 2, patience: float = BRIEFLY) -> None:

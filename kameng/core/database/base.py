@@ -1,0 +1,58 @@
+"""django-tenants' backend, with two habits of its own that spare a fifth of all statements.
+
+The search path is sent when it differs from the one that the session has, not whenever a shop is entered again. A
+connection that was used a moment ago is taken to be alive; one that was idle is asked first, as Django does.
+"""
+
+import time
+from typing import Any
+
+from django_tenants.postgresql_backend import base
+
+#: How long an answer of the database vouches for the connection. A restart takes longer, and a statement that fails
+#: makes Django ask in any case.
+TRUSTED_SECONDS = 1.0
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """One connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        #: The path as the session has it; None where a rollback may have undone what was sent.
+        self._path_sent: list[str] | None = None
+        self._used_at = 0.0
+        super().__init__(*args, **kwargs)
+
+    def set_tenant(self, tenant: Any, include_public: bool = True) -> None:
+        """Enter a shop; nothing is sent where the session is there already."""
+        super().set_tenant(tenant, include_public)
+        if self._path_sent is not None and self._path_sent == self._get_cursor_search_paths():
+            self.search_path_set_schemas = self._path_sent
+
+    def close_if_health_check_failed(self) -> None:
+        """Ask whether the connection is alive, unless it was a moment ago."""
+        if time.monotonic() - self._used_at < TRUSTED_SECONDS:
+            self.health_check_done = True
+        super().close_if_health_check_failed()
+
+    def close(self) -> None:
+        """Also forget what the session knew."""
+        self._path_sent = None
+        super().close()
+
+    def rollback(self) -> None:
+        """A rollback undoes a path that was set in the transaction."""
+        self._path_sent = None
+        super().rollback()
+
+    def savepoint_rollback(self, sid: str) -> None:
+        """So does one to a savepoint."""
+        try:
+            super().savepoint_rollback(sid)
+        finally:
+            self._path_sent = None
+
+    def _handle_search_path(self, cursor: Any = None) -> None:
+        super()._handle_search_path(cursor)
+        self._path_sent = self.search_path_set_schemas
+        self._used_at = time.monotonic()
