@@ -174,7 +174,8 @@ def supplier_step(request: HttpRequest, supplier_id: int, step: str) -> HttpResp
     _STEPS[step](supplier_id=supplier_id)
     words = {"pause": _("暂停"), "resume": _("启用"), "restore": _("恢复")}
     write_down(request, supplier, CHANGE, words[step])
-    messages.success(request, _("%(name)s：已%(word)s") % {"name": supplier.name, "word": words[step]})
+    done = {"pause": _("%(name)s：已暂停"), "resume": _("%(name)s：已启用"), "restore": _("%(name)s：已恢复")}
+    messages.success(request, done[step] % {"name": supplier.name})
     return redirect("operations:suppliers_supplier_changelist")
 
 
