@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from catalog.accounts import LONGEST_VALUE, AccountInvalid, clean
 
@@ -56,6 +57,15 @@ def test_an_account_is_stored_in_the_forms_order_with_its_labels() -> None:
             "shown_en": "Asia",
         },
     ]
+
+
+def test_a_refusal_names_the_field_in_the_readers_language() -> None:
+    said = {}
+    for language in ("zh-hans", "en"):
+        with translation.override(language), pytest.raises(AccountInvalid) as invalid:
+            clean([UID], {})
+        said[language] = invalid.value.errors
+    assert said == {"zh-hans": {"uid": "请填写角色编号"}, "en": {"uid": "Please fill in Player ID"}}
 
 
 def test_goods_without_a_form_take_no_account() -> None:
