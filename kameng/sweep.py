@@ -32,11 +32,11 @@ def sweep() -> int:
     """Every shop; how many pieces of work were put back."""
     found = 0
     for shop in Reseller.objects.exclude(schema_name=get_public_schema_name()):
-        connection.set_tenant(shop)
+        connection.set_tenant(shop)  # type: ignore[attr-defined]
         try:
             found += _sweep_shop()
         finally:
-            connection.set_schema_to_public()
+            connection.set_schema_to_public()  # type: ignore[attr-defined]
     return found
 
 

@@ -1,4 +1,4 @@
-"""What operators see when something is not there or not theirs: plain pages, since a shop's have no place on this host."""
+"""What operators see when something is not there or not theirs: plain pages, without a shop's navigation."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
