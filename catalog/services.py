@@ -76,9 +76,13 @@ def variant_save(*, variant: Variant) -> Variant:
     if variant.pk and Variant.objects.filter(pk=variant.pk).exclude(sku=variant.sku).exists():
         text = _("%(sku)s：编码用过就不能改，可以下架后另建一个") % {"sku": variant.sku}
         raise CatalogInvalid(text, fields={"sku": text})
-    limit = MOST_PER_ORDER if variant.product.kind == Product.Kind.CODE else 1
-    if not 1 <= variant.max_quantity <= limit:
-        text = _("%(sku)s：每单上限应在 1 到 %(limit)s 之间；直充一单只能充一次") % {"sku": variant.sku, "limit": limit}
+    is_code = variant.product.kind == Product.Kind.CODE
+    if not is_code and variant.max_quantity != 1:
+        text = _("%(sku)s：直充一单只能充一次，每单上限要写 1") % {"sku": variant.sku}
+        raise CatalogInvalid(text, fields={"max_quantity": text})
+    if not 1 <= variant.max_quantity <= MOST_PER_ORDER:
+        limits = {"sku": variant.sku, "limit": MOST_PER_ORDER}
+        text = _("%(sku)s：每单上限应在 1 到 %(limit)s 之间") % limits
         raise CatalogInvalid(text, fields={"max_quantity": text})
     _check(variant)
     variant.save()

@@ -42,9 +42,11 @@ def reseller_open(*, slug: str, name: str, host_names: Iterable[str], **look: ob
     `look` are further fields of `Reseller`. Raises `ShopInvalid`, or `TemplateOutdated`.
     """
     if not _SLUG.fullmatch(slug):
-        raise ShopInvalid(_("代号只能用小写字母和数字，以字母开头，2 到 31 个字符"), fields={"slug": slug[:40]})
+        text = _("代号只能用小写字母和数字，以字母开头，2 到 31 个字符")
+        raise ShopInvalid(text, fields={"slug": text})
     if Reseller.objects.filter(slug=slug).exists():
-        raise ShopInvalid(_("这个代号已经有店铺在用"), fields={"slug": slug})
+        text = _("这个代号已经有店铺在用")
+        raise ShopInvalid(text, fields={"slug": text})
     shop = Reseller(schema_name=SCHEMA_PREFIX + slug, slug=slug, name=name, **look)
     shop.full_clean(exclude=["id"])
     shop.save(force_insert=True)
@@ -59,13 +61,15 @@ def domain_add(*, shop: Reseller, host: str) -> Domain:
     """Let a shop answer on a host. Raises `ShopInvalid` for a host that is malformed or somebody else's."""
     host = hosts.hostname(host)
     if not _HOST.fullmatch(host):
-        raise ShopInvalid(_("这不是一个域名"), fields={"host": host[:80]})
+        text = _("这不是一个域名")
+        raise ShopInvalid(text, fields={"host": text})
     domain: Domain | None = Domain.objects.filter(domain=host).first()
     if domain is None:
         is_first = not Domain.objects.filter(tenant=shop).exists()
         domain = Domain.objects.create(domain=host, tenant=shop, is_primary=is_first)
     elif domain.tenant_id != shop.pk:
-        raise ShopInvalid(_("这个域名已经属于别的店铺"), fields={"host": host})
+        text = _("这个域名已经属于别的店铺")
+        raise ShopInvalid(text, fields={"host": text})
     hosts.forget()
     return domain
 

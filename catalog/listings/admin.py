@@ -236,6 +236,9 @@ class PriceRuleForm(ServiceForm):
         model = PriceRule
         fields = ("category", "product", "variant", "kind", "value", "rounding")
 
+    def validate_unique(self) -> None:
+        """Left to the service, which says what to do about it."""
+
 
 class PriceRuleAdmin(ServiceAdmin):
     """Markups, widest first."""

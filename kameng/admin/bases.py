@@ -145,7 +145,7 @@ class ServiceAdmin(ReadOnlyAdmin):
 
     def get_changelist_form(self, request: HttpRequest, **options: Any) -> Any:
         """The row's form, which repeats what a service refused a moment ago."""
-        return _with_refusal(super().get_changelist_form(request, **options), request)
+        return _with_refusal(super().get_changelist_form(request, **{"form": ServiceForm, **options}), request)
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
         """Who added what."""

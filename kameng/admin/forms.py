@@ -74,8 +74,17 @@ class SealedConfigField(forms.CharField):
 class ServiceForm(forms.ModelForm[Any]):
     """A row's form. What the database would refuse is the service's to say, in words for people."""
 
-    def validate_constraints(self) -> None:
-        """Left to the service."""
+    def _post_clean(self) -> None:
+        """As the framework does, without the database's constraints: it has no switch for them."""
+        self.instance.validate_constraints = _nothing_to_say
+        try:
+            super()._post_clean()  # type: ignore[misc]
+        finally:
+            del self.instance.validate_constraints
+
+
+def _nothing_to_say(exclude: Any = None) -> None:
+    pass
 
 
 class StaffForm(forms.Form):

@@ -1,0 +1,75 @@
+"""The people behind the shops, and others who would like to be: each signed in at one host, as far as they can be."""
+
+from django.test import Client
+from django.urls import reverse
+from django_tenants.utils import get_public_schema_name, schema_context
+
+from kameng.accounts.models import User
+from kameng.admin.sites import StaffSite
+from resellers.models import Reseller
+from resellers.services import staff_set
+from tests.conftest import OPERATIONS_HOST
+
+PASSWORD = "correct-horse-7"
+URLCONFS = {"manage": "kameng.urls_shop", "operations": "kameng.urls_operations"}
+
+
+def visitor(host: str) -> Client:
+    """A browser at a host, signed in nowhere."""
+    return Client(headers={"host": host})
+
+
+def owner_of(shop: Reseller, *, username: str = "owner") -> Client:
+    """Whoever runs a shop, at the shop's host."""
+    return _signed_in(shop.schema_name, f"{shop.slug}.test", staff_set(
+        schema_name=shop.schema_name, username=username, password=PASSWORD
+    ))  # fmt: skip
+
+
+def operator(*, username: str = "operator") -> Client:
+    """An operator, at the operations host."""
+    public = get_public_schema_name()
+    return _signed_in(public, OPERATIONS_HOST, staff_set(schema_name=public, username=username, password=PASSWORD))
+
+
+def member_of(shop: Reseller) -> Client:
+    """Somebody with an account in a shop who is not its staff."""
+    with schema_context(shop.schema_name):
+        user = User.objects.create_user("member", password=PASSWORD)
+    return _signed_in(shop.schema_name, f"{shop.slug}.test", user)
+
+
+def _signed_in(schema_name: str, host: str, user: User) -> Client:
+    client = visitor(host)
+    with schema_context(schema_name):
+        client.force_login(user)
+    return client
+
+
+def at(client: Client, host: str) -> Client:
+    """The same browser with all its cookies, at another host: as if somebody had carried them there."""
+    carried = visitor(host)
+    for name, morsel in client.cookies.items():
+        carried.cookies[name] = morsel.value
+    return carried
+
+
+#: Addresses with something in them, and something that might be there.
+_SAMPLES: dict[str, list[object]] = {
+    "goods_save": [1],
+    "supplier_step": [1, "pause"],
+    "order": ["one", "ABCDEFGHJKMNPQRS"],
+    "order_act": ["one", "ABCDEFGHJKMNPQRS"],
+}
+
+
+def addresses(site: StaffSite) -> list[str]:
+    """Every page of a site that an address leads to: its own pages, and the list, form and row of each model."""
+    urlconf = URLCONFS[site.name]
+    found = [reverse(f"{site.name}:{name}", urlconf=urlconf) for name in ("index", "password_change")]
+    found += [reverse(f"{site.name}:{page.name}", urlconf=urlconf, args=_SAMPLES.get(page.name)) for page in site.pages]
+    for model in site._registry:
+        prefix = f"{site.name}:{model._meta.app_label}_{model._meta.model_name}"
+        found += [reverse(f"{prefix}_changelist", urlconf=urlconf), reverse(f"{prefix}_add", urlconf=urlconf)]
+        found += [reverse(f"{prefix}_{what}", urlconf=urlconf, args=[1]) for what in ("change", "delete")]
+    return found
