@@ -31,7 +31,7 @@ HOUSE, GAMES, LIFE = "localhost", "yueyou.localhost", "qinghe.localhost"
 OPERATIONS = "ops.localhost"
 
 _AUDITOR = """
-import django, io, json, sys
+import django, io, json, os, sys
 django.setup()
 from django.core.management import call_command, get_commands
 for _ in sys.stdin:
@@ -40,7 +40,7 @@ for _ in sys.stdin:
         continue
     said = io.StringIO()
     try:
-        call_command("audit", "--json", stdout=said)
+        call_command("audit", "--json", "--sandbox", os.environ["SANDBOX_URL"], stdout=said)
         code = 0
     except SystemExit as end:
         code = end.code
