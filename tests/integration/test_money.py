@@ -30,15 +30,15 @@ def test_a_lost_notice_is_found_in_ten_seconds_where_somebody_waits_and_soon_whe
     nobody = [order(platform, "topup", gateway) for gateway in ("alipay", "wechatpay")]
     waiting = []
     for gateway in ("alipay", "wechatpay"):
-        visitor = Visitor(platform.shopper(), platform.good("code"))
-        waiting.append((visitor, gateway, visitor.cashier(gateway)))
+        visitor = Visitor(platform.shopper())
+        waiting.append((visitor, gateway, *visitor.cashier(platform.good("code"), gateway)))
     for bought in nobody:
         bought.pay(notify="lost")
-    for _, gateway, payment in waiting:
+    for _, gateway, _, payment in waiting:
         platform.pay(gateway, payment, notify="lost")
     begun = time.monotonic()
-    for visitor, _, _ in waiting:
-        until(visitor.was_told, limit=10)
+    for visitor, _, number, _ in waiting:
+        until(partial(visitor.was_told, number), limit=10)
     assert time.monotonic() - begun < 10
     for bought in nobody:
         bought.delivered_by(1, limit=2 * SCHEDULE_SECONDS)

@@ -8,6 +8,7 @@ from tests.live.platform import Platform
 
 #: Tests of these kinds share the platform, so one process runs them all.
 LIVE = ("browser", "integration")
+NO_CHROMIUM = "no Chromium"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,6 +22,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.get_closest_marker(kind) for kind in LIVE):
             item.add_marker(pytest.mark.xdist_group("live"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Nobody should take a run without a browser for a run with one."""
+    skipped = [report for report in terminalreporter.getreports("skipped") if NO_CHROMIUM in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_sep("!", "browser tests were skipped: no Chromium", red=True, bold=True)
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
 class Visitor:
-    """One visit to buy one good."""
+    """One device, with the orders that were placed on it."""
 
-    def __init__(self, shopper: Shopper, good: Good, *, user_agent: str = "Mozilla/5.0 (X11; Linux x86_64)") -> None:
+    def __init__(self, shopper: Shopper, *, user_agent: str = "Mozilla/5.0 (X11; Linux x86_64)") -> None:
         address = shopper.address
         self._client = httpx.Client(
             base_url=f"http://{LOOPBACK}:{address.port}",
@@ -26,36 +26,49 @@ class Visitor:
             trust_env=False,
         )
         self.contact = shopper.contact
-        self.good = good
-        self.number = ""
 
-    def checkout(self, **changes: Any) -> httpx.Response:
-        """Send the product page's form; the order's number is kept."""
-        good = self.good
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What a browser would keep."""
+        return dict(self._client.cookies)
+
+    def checkout(self, good: Good, **changes: Any) -> httpx.Response:
+        """Send the product page's form."""
         form = {
             "product": good.product, "sku": good.sku, "quantity": "1", "contact": self.contact, "idempotency_key": "",
             **{f"account_{name}": value for name, value in good.account.items()}, **changes,
         }  # fmt: skip
-        reply = self._client.post("/checkout/", data=form)
-        if reply.status_code == 303:
-            self.number = reply.headers["location"].split("/")[2]
-        return reply
+        return self._client.post("/checkout/", data=form)
 
-    def submit(self, path: str, **form: str) -> httpx.Response:
-        """Open a page and send one of its forms back."""
+    def order(self, good: Good) -> str:
+        """The same, where it must succeed; the order's number."""
+        reply = self.checkout(good)
+        assert reply.status_code == 303, reply.text
+        return str(reply.headers["location"].split("/")[2])
+
+    def submit(self, path: str, *, to: str = "", **form: str) -> httpx.Response:
+        """Open a page and send one of its forms, to the page itself or somewhere `to`."""
         token = _TOKEN.search(self._client.get(path).text)
         assert token is not None, f"{path} has no form"
-        return self._client.post(path, data={**form, "csrfmiddlewaretoken": token[1]})
+        return self._client.post(to or path, data={**form, "csrfmiddlewaretoken": token[1]})
 
-    def cashier(self, gateway: str) -> str:
-        """Order, check and choose a way to pay; the payment's number at the gateway."""
-        assert self.checkout().status_code == 303
-        assert self.submit(f"/checkout/{self.number}/").headers["location"] == f"/pay/{self.number}/"
-        assert self.submit(f"/pay/{self.number}/", gateway=gateway).status_code == 303
-        drawn = re.search(r"qr\.png\?v=(\w+)", self._client.get(f"/pay/{self.number}/").text)
+    def check(self, number: str) -> None:
+        """Say that the order is right."""
+        assert self.submit(f"/checkout/{number}/").headers["location"] == f"/pay/{number}/"
+
+    def choose(self, number: str, gateway: str) -> str:
+        """Choose a way to pay; the payment's number at the gateway."""
+        assert self.submit(f"/pay/{number}/", gateway=gateway).status_code == 303
+        drawn = re.search(r"qr\.png\?v=(\w+)", self._client.get(f"/pay/{number}/").text)
         assert drawn is not None
         return drawn[1]
 
-    def was_told(self) -> bool:
+    def cashier(self, good: Good, gateway: str) -> tuple[str, str]:
+        """All of that: the order's number and the payment's."""
+        number = self.order(good)
+        self.check(number)
+        return number, self.choose(number, gateway)
+
+    def was_told(self, number: str) -> bool:
         """Whether the cashier's page, asking once more, is sent on to the order."""
-        return "HX-Redirect" in self._client.get(f"/pay/{self.number}/status/?seen=waiting").headers
+        return "HX-Redirect" in self._client.get(f"/pay/{number}/status/?seen=waiting").headers

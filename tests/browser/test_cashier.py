@@ -1,0 +1,147 @@
+"""Waiting for the money: clocks, questions, and the button for people who do not want to wait."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.visits import DESKTOP, PATIENCE, PHONE, Visit, Visits
+from tests.live.platform import GAMES, Platform
+
+pytestmark = pytest.mark.browser
+
+AN_HOUR_AHEAD = """
+(() => {
+  const Real = Date;
+  window.Date = class extends Real {
+    constructor(...given) { given.length ? super(...given) : super(Real.now() + 3600e3); }
+    static now() { return Real.now() + 3600e3; }
+  };
+})();
+"""
+HIDE = """
+visible => {
+  Object.defineProperty(document, "visibilityState", {configurable: true, get: () => visible ? "visible" : "hidden"});
+  Object.defineProperty(document, "hidden", {configurable: true, get: () => !visible});
+  document.dispatchEvent(new Event("visibilitychange"));
+}
+"""
+
+
+def _at_the_cashier(platform: Platform, visits: Visits, **how: object) -> tuple[Visit, str, str]:
+    visit = visits.new(GAMES, **how)  # type: ignore[arg-type]
+    number = visit.order(platform.good("topup"))
+    return visit, number, visit.choose(number, "alipay")
+
+
+def _questions(visit: Visit) -> int:
+    return sum("/status/" in request.url for request in visit.requests)
+
+
+def test_the_countdown_runs_on_the_servers_clock(platform: Platform, visits: Visits) -> None:
+    visit = visits.new(GAMES)
+    visit.context.add_init_script(AN_HOUR_AHEAD)
+    number = visit.order(platform.good("topup"))
+    visit.choose(number, "alipay")
+    clock = visit.by("countdown").locator("b")
+    minutes, seconds = clock.inner_text().split(":")
+    before = int(minutes) * 60 + int(seconds)
+    assert 14 * 60 < before <= 15 * 60
+    visit.page.wait_for_timeout(2_100)
+    minutes, seconds = clock.inner_text().split(":")
+    assert 1 <= before - (int(minutes) * 60 + int(seconds)) <= 5
+
+
+def test_a_page_that_nobody_sees_asks_nothing_and_asks_at_once_when_it_is_seen_again(
+    platform: Platform, visits: Visits
+) -> None:
+    visit, number, _ = _at_the_cashier(platform, visits)
+    visit.page.wait_for_timeout(2_500)
+    assert _questions(visit) >= 1
+    visit.page.evaluate(HIDE, False)
+    visit.page.wait_for_timeout(200)
+    asked = _questions(visit)
+    visit.pay(number)
+    visit.page.wait_for_timeout(6_000)
+    assert _questions(visit) == asked
+    assert f"/pay/{number}/" in visit.page.url
+    visit.page.evaluate(HIDE, True)
+    visit.page.wait_for_url(f"**/o/{number}/", timeout=4_000)
+    visit.wait_for("delivered")
+    visit.page.wait_for_timeout(500)
+    asked = _questions(visit)
+    visit.page.wait_for_timeout(3_000)
+    assert _questions(visit) == asked  # it has come to its end
+
+
+def test_a_lost_notice_is_found_in_ten_seconds_while_the_page_is_open(platform: Platform, visits: Visits) -> None:
+    visit, number, payment = _at_the_cashier(platform, visits, device=DESKTOP)
+    visit.pay(number, notify="lost")
+    visit.page.wait_for_url(f"**/o/{number}/", timeout=10_000)
+    visit.wait_for("delivered")
+    assert platform.inbox(payment) == []
+
+
+def test_i_have_paid_asks_the_gateway(platform: Platform, visits: Visits) -> None:
+    visit, number, _ = _at_the_cashier(platform, visits, scripts=False)
+    visit.page.wait_for_timeout(4_000)  # an attempt younger than that is not asked about
+    visit.pay(number, notify="lost")
+    visit.by("check").click()
+    visit.page.wait_for_url(f"**/o/{number}/")
+    visit.reload_until("delivered")
+
+
+def test_i_have_paid_before_it_is_true_says_that_it_is_being_looked_for(platform: Platform, visits: Visits) -> None:
+    visit, number, payment = _at_the_cashier(platform, visits, device=DESKTOP, scripts=False)
+    visit.by("check").click()
+    visit.page.wait_for_url(f"**/pay/{number}/?asked")
+    expect(visit.page.locator("[data-testid=pay-status]")).to_have_attribute("data-state", "confirming")
+    assert platform.trade("alipay", payment)["state"] in {"offered", "waiting"}
+
+
+@pytest.mark.parametrize(
+    ("agent", "works"),
+    [
+        ("MicroMessenger/8.0.49", {"alipay": False, "wechatpay": False}),
+        ("AlipayClient/10.5.80", {"alipay": True, "wechatpay": False}),
+    ],
+)
+def test_inside_an_app_only_what_works_there_can_be_chosen(
+    platform: Platform, visits: Visits, agent: str, works: dict[str, bool]
+) -> None:
+    device = {**PHONE, "user_agent": f"{PHONE['user_agent']} {agent}"}
+    visit = visits.new(GAMES, device=device)
+    number = visit.order(platform.good("topup"))
+    visit.by("confirm").click()
+    visit.page.wait_for_url(f"**/pay/{number}/")
+    for gateway, is_enabled in works.items():
+        tile = visit.by(f"pay-{gateway}")
+        expect(tile).to_be_enabled(enabled=is_enabled)
+        assert is_enabled or len(tile.locator("small").inner_text()) > 5  # it says why
+    if works["alipay"]:
+        visit.by("pay-alipay").click()
+        visit.by("open-app").wait_for()
+
+
+def test_an_order_can_be_given_up_and_money_that_comes_all_the_same_is_used(platform: Platform, visits: Visits) -> None:
+    visit, number, payment = _at_the_cashier(platform, visits, device=DESKTOP)
+    platform.sandbox.steer("gateways/alipay", mode="error")  # so that it cannot be closed there in time
+    visit.by("cancel").click()
+    visit.page.wait_for_url(f"**/o/{number}/")
+    expect(visit.by("order-status")).to_have_attribute("data-state", "canceled")
+    platform.pay("alipay", payment)
+    platform.sandbox.steer("gateways/alipay", mode="ok")
+    visit.reload_until("delivered")
+
+
+def test_a_gateway_that_does_not_answer_leaves_a_way_on(platform: Platform, visits: Visits) -> None:
+    visit = visits.new(GAMES, device=DESKTOP, forgiven="503")
+    number = visit.order(platform.good("topup"))
+    visit.by("confirm").click()
+    visit.page.wait_for_url(f"**/pay/{number}/")
+    platform.sandbox.steer("gateways/alipay", mode="error")
+    visit.by("pay-alipay").click()
+    expect(visit.page.get_by_role("alert")).to_be_visible()
+    visit.by("pay-wechatpay").click()
+    visit.by("qr").wait_for()
+    visit.pay(number)
+    visit.page.wait_for_url(f"**/o/{number}/", timeout=PATIENCE)
+    visit.wait_for("delivered")
