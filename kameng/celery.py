@@ -29,12 +29,9 @@ _pollers: "list[Poller]" = []
 @app.task(name="kameng.outbox.run", ignore_result=True)
 def outbox_run_task(event_id: int) -> None:
     """Somebody wrote this row a moment ago. If another worker has it, or it is done, there is nothing to do."""
-    from django.db import close_old_connections
-
     from kameng.dispatch import dispatch
     from kameng.outbox.services import claim, run
 
-    close_old_connections()
     for claimed in claim(event_id=event_id):
         run(claimed, dispatch)
 
@@ -42,12 +39,17 @@ def outbox_run_task(event_id: int) -> None:
 @app.task(name="kameng.sweep", ignore_result=True)
 def sweep_task() -> None:
     """Put back what is on no list."""
-    from django.db import close_old_connections
-
     from kameng.sweep import sweep
 
-    close_old_connections()
     sweep()
+
+
+@signals.task_prerun.connect
+def look_at_connections(**_: object) -> None:
+    """One that is broken or old is given up before it is needed."""
+    from django.db import close_old_connections
+
+    close_old_connections()
 
 
 @signals.worker_init.connect
