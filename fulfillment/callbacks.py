@@ -14,7 +14,7 @@ from fulfillment.models import SupplierOrder
 from fulfillment.services import outcome_apply
 from fulfillment.suppliers.base import CallbackRefused, Capability, SupplierMisconfigured
 from fulfillment.suppliers.models import Supplier
-from fulfillment.suppliers.services import adapter_of
+from fulfillment.suppliers.services import adapter_of, supplier_named
 from kameng.inbox.models import InboxEvent
 from kameng.outbox.services import publish
 from resellers.selectors import shop_of_number
@@ -33,7 +33,7 @@ class SupplierUnknown(Exception):
 
 def callback_receive(*, supplier_code: str, headers: Mapping[str, str], body: bytes) -> Reply:
     """Take one raw callback and say what to answer. Raises `SupplierUnknown`."""
-    supplier = Supplier.objects.filter(code=supplier_code).first()
+    supplier = supplier_named(supplier_code)
     if supplier is None:
         raise SupplierUnknown
     try:

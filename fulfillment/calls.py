@@ -10,7 +10,7 @@ from django.db import Error, connection
 from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.base import Attempt, Capability, Outcome, OutcomeKind, SupplierMisconfigured
 from fulfillment.suppliers.models import Supplier
-from fulfillment.suppliers.services import adapter_of
+from fulfillment.suppliers.services import adapter_of, supplier_known
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,14 @@ def attempt_of(buy: SupplierOrder, supplier: Supplier) -> Attempt:
     )
 
 
+def is_ours(supplier: Supplier) -> bool:
+    """Whether buying there is nothing but a change in our own database."""
+    try:
+        return Capability.SAME_DATABASE in adapter_of(supplier).capabilities
+    except SupplierMisconfigured:
+        return False
+
+
 @contextmanager
 def alone_with(buy: SupplierOrder) -> Iterator[bool]:
     """Whether nobody else talks to the supplier about this attempt at this moment.
@@ -41,7 +49,7 @@ def alone_with(buy: SupplierOrder) -> Iterator[bool]:
     since no transaction is open during a call, and goes with the connection if the worker dies.
     """
     try:
-        adapter = adapter_of(Supplier.objects.get(pk=buy.supplier_id))
+        adapter = adapter_of(supplier_known(buy.supplier_id))
     except SupplierMisconfigured:
         yield True
         return
@@ -61,7 +69,7 @@ def alone_with(buy: SupplierOrder) -> Iterator[bool]:
 
 def call_supplier(buy: SupplierOrder, *, is_new: bool) -> Outcome:
     """Buy or ask. An adapter should not raise; if it does after sending, nobody knows what happened."""
-    supplier = Supplier.objects.get(pk=buy.supplier_id)
+    supplier = supplier_known(buy.supplier_id)
     try:
         adapter = adapter_of(supplier)
     except SupplierMisconfigured as error:

@@ -6,6 +6,7 @@ fulfillment, then supplier order; none is held while a supplier is called.
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -16,21 +17,31 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from catalog.models import Variant
-from fulfillment.calls import CODES, alone_with, call_supplier
+from fulfillment.calls import CODES, alone_with, call_supplier, is_ours
 from fulfillment.exceptions import IllegalTransition
-from fulfillment.models import Delivery, Fulfillment, SupplierOrder
+from fulfillment.models import Fulfillment, SupplierOrder
+from fulfillment.selectors import (
+    attempt_known,
+    attempts_of,
+    order_id_of_attempt,
+    order_id_of_work,
+    work_known,
+    works_of,
+)
 from fulfillment.suppliers.base import Outcome, OutcomeKind
-from fulfillment.suppliers.models import Supplier
 from fulfillment.suppliers.services import (
     adapter_of,
     availability_refresh,
     offers_ranked,
     supplier_eliminate,
+    supplier_known,
 )
 from fulfillment.suppliers.stock_room import codes_keep
+from kameng.core import sql
 from kameng.core.ids import routed_id
 from kameng.outbox.services import publish
-from orders.models import OrderLine
+from orders.models import Order, OrderLine
+from orders.selectors import lines_of
 from orders.services import event_write, line_transition, order_lock, order_recount
 from resellers.models import Reseller
 
@@ -78,7 +89,7 @@ def fulfillment_transition(fulfillment: Fulfillment, *, to: Fulfillment.Status, 
     if to not in Fulfillment.TRANSITIONS.get(origin, set()):
         raise IllegalTransition(f"fulfillment {fulfillment.pk}: {origin} → {to}")
     fulfillment.status, fulfillment.note = to, note[:200]
-    fields = ["status", "note"]
+    fields = ["status", "note", "attempts"]
     if to in (Status.DELIVERED, Status.FAILED):
         fulfillment.finished_at = Now()
         fields.append("finished_at")
@@ -98,24 +109,41 @@ def supplier_order_transition(buy: SupplierOrder, *, to: SupplierOrder.Status, f
     buy.save(update_fields=["status", *fields])
 
 
+_OPEN = """
+INSERT INTO fulfillment_fulfillment (line_id, status, attempts, note)
+SELECT line.id, 'queued', 0, ''
+  FROM orders_orderline AS line
+ WHERE line.order_id = %s AND line.status = 'queued'
+   AND NOT EXISTS (SELECT FROM fulfillment_fulfillment AS work WHERE work.line_id = line.id)
+ ORDER BY line.position RETURNING *
+"""
+
+
 def order_fulfill(*, order_id: int) -> float | None:
     """A paid order: open the work for each line. A single line is worked on at once, several each on their own."""
     with transaction.atomic():
         order = order_lock(order_id)
-        lines = list(order.lines.filter(status=LineStatus.QUEUED, fulfillment__isnull=True))
-        Fulfillment.objects.bulk_create(Fulfillment(line=line) for line in lines)
-        works = list(Fulfillment.objects.filter(line__order_id=order_id).values_list("pk", flat=True))
-        if len(works) > 1:
-            for work in works[-len(lines) :] if lines else []:
-                publish("fulfillment.run", fulfillment_id=work)
+        opened = list(Fulfillment.objects.raw(_OPEN, [order_id]))
+        lines = lines_of(order_id)
+        if len(lines) > 1:
+            for work in opened:
+                publish("fulfillment.run", fulfillment_id=work.pk)
             return None
-    return fulfillment_run(fulfillment_id=works[0]) if works else None
+        works = opened or works_of(order_id)
+        if not works:
+            return None
+        (work,) = works
+        step = _next_step(_about(work, order, lines), [] if opened else attempts_of(work.pk))
+    return _carry_on(work.pk, step)
 
 
 def fulfillment_run(*, fulfillment_id: int) -> float | None:
     """Take the work as far as it goes now; seconds until it should be looked at again, or None at its end."""
+    return _carry_on(fulfillment_id, _look(fulfillment_id))
+
+
+def _carry_on(fulfillment_id: int, step: _Step) -> float | None:
     while True:
-        step = _next_step(fulfillment_id)
         if step.supplier_order is None:
             return step.wait
         with alone_with(step.supplier_order) as alone:
@@ -125,19 +153,31 @@ def fulfillment_run(*, fulfillment_id: int) -> float | None:
             wait = outcome_apply(supplier_order_id=step.supplier_order.pk, outcome=outcome, actor="worker")
         if wait is None or wait > 0:
             return wait
+        step = _look(fulfillment_id)
+
+
+def _about(work: Fulfillment, order: Order, lines: Iterable[OrderLine]) -> Fulfillment:
+    """The work with its line and its order, which are read already."""
+    work.line = next(line for line in lines if line.pk == work.line_id)
+    work.line.order = order
+    return work
 
 
 @transaction.atomic
-def _next_step(fulfillment_id: int) -> _Step:
-    order_id = Fulfillment.objects.values_list("line__order_id", flat=True).get(pk=fulfillment_id)
-    order_lock(order_id)
-    work = Fulfillment.objects.select_related("line__order").get(pk=fulfillment_id)
+def _look(fulfillment_id: int) -> _Step:
+    order = order_lock(order_id_of_work(fulfillment_id))
+    work = _about(work_known(fulfillment_id), order, lines_of(order.pk))
+    return _next_step(work, attempts_of(fulfillment_id))
+
+
+def _next_step(work: Fulfillment, attempts: list[SupplierOrder]) -> _Step:
     if work.status in (Status.DELIVERED, Status.FAILED):
         return _Step()
-    active = work.supplier_orders.filter(status__in=SupplierOrder.ACTIVE).first()
+    active = next((buy for buy in attempts if buy.status in SupplierOrder.ACTIVE), None)
     if active is None:
         # While a person decides, the supplier may be asked, but nothing is bought.
-        return _Step() if work.status == Status.MANUAL else _intend(work)
+        return _Step() if work.status == Status.MANUAL else _intend(work, [buy.supplier_id for buy in attempts])
+    active.fulfillment = work
     if active.status == BuyStatus.INTENDED:
         age = (timezone.now() - active.created_at).total_seconds()
         if age < ABANDONED_SECONDS:
@@ -148,31 +188,37 @@ def _next_step(fulfillment_id: int) -> _Step:
     return _Step(supplier_order=active)
 
 
-def _intend(work: Fulfillment) -> _Step:
-    """Commit to one attempt at the best supplier that is left, or say that nobody can deliver."""
+def _intend(work: Fulfillment, tried: list[int]) -> _Step:
+    """Commit to one attempt at the best supplier that is left, or say that nobody can deliver.
+
+    Our own shelf is in this very database: what it gives, or does not have, is booked in the same transaction.
+    """
     line = work.line
-    tried = list(work.supplier_orders.values_list("supplier_id", flat=True))
-    offers = offers_ranked(variant_id=line.variant_id, highest_cost=line.price, tried=tried)
-    if not offers:
-        fulfillment_transition(work, to=Status.FAILED, actor="worker", note="所有渠道都明确失败")
-        publish("line.failed", line_id=line.pk)
-        return _Step()
-    offer = offers[0]
-    if offer.supplier.adapter != "stock":
-        fulfillment_transition(work, to=Status.BUYING, actor="worker")
-    work.attempts += 1
-    work.save(update_fields=["attempts"])
-    buy = SupplierOrder.objects.create(
-        fulfillment=work,
-        supplier_id=offer.supplier_id,
-        offer_id=offer.pk,
-        sequence=work.attempts,
-        reference=routed_id(_shop_id(), REFERENCE_LENGTH),
-        supplier_sku=offer.supplier_sku,
-        quantity=line.quantity,
-        cost=offer.cost * line.quantity if offer.cost else Decimal(0),
-    )
-    return _Step(supplier_order=buy, is_new=True)
+    for offer in offers_ranked(variant_id=line.variant_id, highest_cost=line.price, tried=tried):
+        at_once = is_ours(offer.supplier)
+        work.attempts += 1
+        if not at_once and work.status != Status.BUYING:
+            fulfillment_transition(work, to=Status.BUYING, actor="worker")
+        else:
+            work.save(update_fields=["attempts"])
+        buy = SupplierOrder.objects.create(
+            fulfillment=work,
+            supplier_id=offer.supplier_id,
+            offer_id=offer.pk,
+            sequence=work.attempts,
+            reference=routed_id(_shop_id(), REFERENCE_LENGTH),
+            supplier_sku=offer.supplier_sku,
+            quantity=line.quantity,
+            cost=offer.cost * line.quantity if offer.cost else Decimal(0),
+        )
+        if not at_once:
+            return _Step(supplier_order=buy, is_new=True)
+        wait = _book(buy, call_supplier(buy, is_new=True), actor="worker")
+        if wait is None or wait > 0:
+            return _Step(wait=wait)
+    fulfillment_transition(work, to=Status.FAILED, actor="worker", note="所有渠道都明确失败")
+    publish("line.failed", line_id=line.pk)
+    return _Step()
 
 
 def _shop_id() -> int:
@@ -189,9 +235,13 @@ def outcome_apply(*, supplier_order_id: int, outcome: Outcome, actor: str) -> fl
 
     Returns seconds after which to look again, 0 for "go on with the next supplier", None at the end of the work.
     """
-    order_id = SupplierOrder.objects.values_list("fulfillment__line__order_id", flat=True).get(pk=supplier_order_id)
-    order_lock(order_id)
-    buy = SupplierOrder.objects.select_related("fulfillment__line__order").get(pk=supplier_order_id)
+    order = order_lock(order_id_of_attempt(supplier_order_id))
+    buy = attempt_known(supplier_order_id)
+    buy.fulfillment = _about(work_known(buy.fulfillment_id), order, lines_of(order.pk))
+    return _book(buy, outcome, actor)
+
+
+def _book(buy: SupplierOrder, outcome: Outcome, actor: str) -> float | None:
     if buy.status not in SupplierOrder.ACTIVE:
         _late(buy, outcome, actor)
         # Another attempt may be open by now, and whoever looks after the work must go on with that one.
@@ -275,13 +325,16 @@ def _delivered(buy: SupplierOrder, outcome: Outcome, noted: tuple[str, ...], act
         buy.cost = outcome.cost
         noted = (*noted, "cost")
     supplier_order_transition(buy, to=BuyStatus.SUCCEEDED, fields=noted)
-    Delivery.objects.bulk_create(
-        Delivery(fulfillment=work, supplier_order=buy, stock_code_id=stock_id, position=position)
-        for position, stock_id in enumerate(stock_ids)
-    )
+    sql.execute(_DELIVER, [work.pk, buy.pk, stock_ids])
     fulfillment_transition(work, to=Status.DELIVERED, actor=actor)
     order_recount(line.order, actor=actor)
     return None
+
+
+_DELIVER = """
+INSERT INTO fulfillment_delivery (fulfillment_id, supplier_order_id, stock_code_id, position)
+SELECT %s, %s, code, place - 1 FROM unnest(%s::bigint[]) WITH ORDINALITY AS kept (code, place)
+"""
 
 
 def _rejected(buy: SupplierOrder, outcome: Outcome, noted: tuple[str, ...], actor: str) -> float | None:
@@ -326,7 +379,7 @@ def _unknown(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | 
 def _missing(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | None:
     """The supplier knows no such order: believed after the grace time, when it is said twice, a window apart."""
     now = timezone.now()
-    grace = adapter_of(Supplier.objects.get(pk=buy.supplier_id)).not_found_grace
+    grace = adapter_of(supplier_known(buy.supplier_id)).not_found_grace
     believable_at = buy.created_at + timedelta(seconds=grace)
     if now < believable_at:
         wait = _unknown(buy, noted, actor)

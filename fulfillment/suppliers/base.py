@@ -24,6 +24,8 @@ class Capability(StrEnum):
     CALLBACK_SIGNED = "callback_signed"
     CALLBACK_COVERS_RESULT = "callback_covers_result"
     MAY_REVERSE = "may_reverse"
+    #: Nobody else is asked: what is bought is committed, or undone, together with the decision to buy it.
+    SAME_DATABASE = "same_database"
 
 
 class OutcomeKind(StrEnum):

@@ -18,12 +18,15 @@ from fulfillment.suppliers.stock_room import ShelfRoom
 from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
 from kameng.core.problems import Problem
+from kameng.core.remembered import Remembered
 
 logger = logging.getLogger(__name__)
 
 _http = HttpClient()
 _adapters: dict[int, tuple[object, SupplierAdapter]] = {}
 _lock = Lock()
+_by_id: Remembered[int, Supplier] = Remembered()
+_by_code: Remembered[str, Supplier | None] = Remembered()
 
 
 def adapter_of(supplier: Supplier) -> SupplierAdapter:
@@ -50,23 +53,35 @@ def adapter_of(supplier: Supplier) -> SupplierAdapter:
     return adapter
 
 
+def supplier_known(supplier_id: int) -> Supplier:
+    """A supplier's connection as it was a second ago at most. Raises `Supplier.DoesNotExist`."""
+    return _by_id.get(supplier_id, lambda: Supplier.objects.get(pk=supplier_id))
+
+
+def supplier_named(code: str) -> Supplier | None:
+    """The supplier of that code, as it was a second ago at most."""
+    return _by_code.get(code, lambda: Supplier.objects.filter(code=code).first())
+
+
 def offers_ranked(*, variant_id: int, highest_cost: Decimal, tried: Collection[int]) -> list[SupplierOffer]:
     """Whom to ask for a variant, best first: no unknown cost, no loss, nobody that was tried for this line before.
 
     `highest_cost` in yuan for one piece: what the shopper paid for it.
     """
-    return list(
-        SupplierOffer.objects.filter(
-            variant_id=variant_id,
-            is_active=True,
-            cost__lte=highest_cost,
-            supplier__is_active=True,
-            supplier__eliminated_at__isnull=True,
-        )
-        .exclude(supplier_id__in=tried)
-        .select_related("supplier")
-        .order_by("rank", "cost", "pk")
-    )
+    offers = list(SupplierOffer.objects.raw(_RANKED, [variant_id, highest_cost, list(tried)]))
+    for offer in offers:
+        offer.supplier = supplier_known(offer.supplier_id)
+    return offers
+
+
+_RANKED = """
+SELECT offer.*
+  FROM public.suppliers_supplieroffer AS offer
+  JOIN public.suppliers_supplier AS supplier ON supplier.id = offer.supplier_id
+ WHERE offer.variant_id = %s AND offer.is_active AND offer.cost <= %s AND NOT offer.supplier_id = ANY(%s::bigint[])
+   AND supplier.is_active AND supplier.eliminated_at IS NULL
+ ORDER BY offer.rank, offer.cost, offer.id
+"""
 
 
 @transaction.atomic
@@ -138,6 +153,7 @@ def supplier_save(*, code: str, name: str, adapter: str, base_url: str, config: 
     adapter_class(adapter)(Connection(supplier=code, base_url=base_url, config=config, stock_room=ShelfRoom(0)), _http)
     supplier.config = dict(config)
     supplier.save()
+    forget()
     return supplier
 
 
@@ -183,6 +199,8 @@ def offer_save(*, offer: SupplierOffer) -> SupplierOffer:
 
 
 def forget() -> None:
-    """Drop the adapters: for tests."""
+    """Drop suppliers and adapters: for tests, and for the process that has just changed one."""
     with _lock:
         _adapters.clear()
+    _by_id.forget()
+    _by_code.forget()

@@ -1,30 +1,50 @@
 """Our own shelf: codes that we hold, given to whoever asks first, each to one reference for ever."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from catalog.models import Variant
 from fulfillment.suppliers.models import StockCode, Supplier
+from kameng.core import sql
 from kameng.core.encryption import digest, seal, unseal
 from kameng.outbox.services import publish
 
+#: A shelf of this length is not emptied from its oldest code on: all buyers would walk past the same sold ones.
+LONG_SHELF = 500
 #: Picked first and once: as the update's sub-select it could be run for each row, and take more than its limit.
 _TAKE = """
-WITH picked AS MATERIALIZED (
+WITH shelf AS MATERIALIZED (
+    SELECT variant.id AS variant_id, lowest.id AS lowest, highest.id AS highest,
+           CASE WHEN %(anywhere)s AND highest.id - lowest.id > %(long)s
+                THEN lowest.id + (random() * (highest.id - lowest.id))::bigint ELSE lowest.id END AS start
+      FROM public.catalog_variant AS variant,
+           LATERAL (SELECT id FROM public.suppliers_stockcode
+                     WHERE variant_id = variant.id AND reference = '' AND supplier_id = %(supplier)s
+                     ORDER BY id LIMIT 1) AS lowest,
+           LATERAL (SELECT id FROM public.suppliers_stockcode
+                     WHERE variant_id = variant.id AND reference = '' AND supplier_id = %(supplier)s
+                     ORDER BY id DESC LIMIT 1) AS highest
+     WHERE variant.sku = %(sku)s
+), picked AS MATERIALIZED (
     SELECT id FROM public.suppliers_stockcode
-     WHERE variant_id = (SELECT id FROM public.catalog_variant WHERE sku = %s) AND reference = '' AND supplier_id = %s
-     ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+     WHERE variant_id = (SELECT variant_id FROM shelf) AND reference = '' AND supplier_id = %(supplier)s
+       AND id >= (SELECT start FROM shelf)
+       AND NOT EXISTS (SELECT FROM public.suppliers_stockcode WHERE reference = %(reference)s AND reference <> '')
+     ORDER BY id LIMIT %(quantity)s FOR UPDATE SKIP LOCKED)
 UPDATE public.suppliers_stockcode AS code
-   SET reference = %s, schema_name = %s, taken_at = statement_timestamp()
-  FROM picked WHERE code.id = picked.id
-RETURNING code.id, code.sealed, code.digest
+   SET reference = %(reference)s, schema_name = %(schema)s, taken_at = statement_timestamp()
+  FROM picked, shelf
+ WHERE code.id = picked.id AND (SELECT count(*) FROM picked) = %(quantity)s
+RETURNING code.id, code.sealed, code.digest, shelf.lowest, shelf.highest
 """
-
-
-class TooFew(Exception):
-    """The shelf has less than was asked for."""
+_GIVEN = "SELECT sealed, digest FROM public.suppliers_stockcode WHERE reference = %s AND reference <> '' ORDER BY id"
+_IS_LEFT = """
+SELECT EXISTS (
+    SELECT FROM public.suppliers_stockcode
+     WHERE variant_id = (SELECT id FROM public.catalog_variant WHERE sku = %s) AND reference = '' AND supplier_id = %s)
+"""
 
 
 def code_digest(code: str) -> str:
@@ -55,26 +75,32 @@ class ShelfRoom:
         self.supplier_id = supplier_id
 
     def take(self, *, reference: str, sku: str, quantity: int) -> Sequence[str] | None:
-        """Codes for the reference, the same ones however often it asks; None if there are too few."""
-        if known := self.given(reference=reference):
-            return known
-        schema_name = connection.schema_name  # type: ignore[attr-defined]
-        try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(_TAKE, [sku, self.supplier_id, quantity, reference, schema_name])
-                rows = cursor.fetchall()
-                if len(rows) < quantity:
-                    raise TooFew
-                free = StockCode.objects.filter(variant__sku=sku, supplier_id=self.supplier_id, reference="")
-                if not free.exists():
-                    publish("variant.refresh", variant_sku=sku)
-        except TooFew:
-            return None
-        return [unseal(sealed, context=f"code:{fingerprint}") for _, sealed, fingerprint in sorted(rows)]
+        """Codes for the reference, the same ones however often it asks; None if there are too few.
+
+        A short shelf is emptied oldest first. On a long one everybody begins somewhere else, and looks from its
+        beginning only when that leads past its end.
+        """
+        wanted = {
+            "reference": reference, "sku": sku, "quantity": quantity, "supplier": self.supplier_id, "long": LONG_SHELF,
+            "schema": connection.schema_name,  # type: ignore[attr-defined]
+        }  # fmt: skip
+        with transaction.atomic(savepoint=False):
+            taken = sql.rows(_TAKE, {**wanted, "anywhere": True}) or sql.rows(_TAKE, {**wanted, "anywhere": False})
+            if not taken:
+                return self.given(reference=reference) or None
+            self._look_after(sku, taken)
+        return [code_unseal(sealed, fingerprint) for _, sealed, fingerprint, *_ in sorted(taken)]
+
+    def _look_after(self, sku: str, taken: Sequence[tuple[Any, ...]]) -> None:
+        """Whoever takes the last code says so. Others are left as long as the first or the last one was."""
+        _, _, _, lowest, highest = taken[0]
+        ids = {row[0] for row in taken}
+        if {lowest, highest} <= ids and sql.rows(_IS_LEFT, [sku, self.supplier_id]) == [(False,)]:
+            publish("variant.refresh", variant_sku=sku)
 
     def given(self, *, reference: str) -> Sequence[str]:
         """Codes that the reference was given before."""
-        return [code_open(code) for code in StockCode.objects.filter(reference=reference).order_by("pk")]
+        return [code_unseal(sealed, fingerprint) for sealed, fingerprint in sql.rows(_GIVEN, [reference])]
 
 
 def stock_load(*, supplier: Supplier, variant: Variant, codes: Iterable[str]) -> int:
@@ -97,20 +123,26 @@ def codes_keep(
 
     A code that is known already belongs to somebody: it is not stored again, so fewer ids than codes come back.
     """
-    rows = []
-    for code in codes:
-        sealed, fingerprint = code_seal(code)
-        rows.append(
-            StockCode(
-                variant_id=variant_id,
-                supplier_id=supplier_id,
-                sealed=sealed,
-                digest=fingerprint,
-                reference=reference,
-                schema_name=schema_name,
-                taken_at=Now(),
-            )
-        )
-    StockCode.objects.bulk_create(rows, ignore_conflicts=True)
-    own = StockCode.objects.filter(reference=reference, digest__in=[row.digest for row in rows])
-    return list(own.order_by("pk").values_list("pk", flat=True))
+    pairs = [code_seal(code) for code in codes]
+    kept = sql.rows(
+        _KEEP,
+        {
+            "variant": variant_id, "supplier": supplier_id, "reference": reference, "schema": schema_name,
+            "sealed": [sealed for sealed, _ in pairs], "digests": [fingerprint for _, fingerprint in pairs],
+        },
+    )  # fmt: skip
+    return sorted(pk for (pk,) in kept)
+
+
+#: The second half sees the table as it was before the first one, so each code is counted once.
+_KEEP = """
+WITH fresh AS (
+    INSERT INTO public.suppliers_stockcode (variant_id, supplier_id, sealed, digest, reference, schema_name, taken_at)
+    SELECT %(variant)s, %(supplier)s, sealed, digest, %(reference)s, %(schema)s, statement_timestamp()
+      FROM unnest(%(sealed)s::text[], %(digests)s::text[]) AS came (sealed, digest)
+    ON CONFLICT DO NOTHING RETURNING id)
+SELECT id FROM fresh
+ UNION ALL
+SELECT id FROM public.suppliers_stockcode
+ WHERE reference = %(reference)s AND reference <> '' AND digest = ANY(%(digests)s)
+"""

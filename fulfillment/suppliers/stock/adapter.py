@@ -26,7 +26,7 @@ class StockAdapter:
     code: ClassVar[str] = "stock"
     name: ClassVar[str] = "自有库存"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.QUERY_BY_OUR_NUMBER, Capability.REPEAT_RETURNS_SAME}
+        {Capability.QUERY_BY_OUR_NUMBER, Capability.REPEAT_RETURNS_SAME, Capability.SAME_DATABASE}
     )
     required_config: ClassVar[frozenset[str]] = frozenset()
     #: What the shelf gave is in our own database: nothing there means nothing given.
