@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django_tenants.utils import get_public_schema_name
 
@@ -59,6 +59,9 @@ def _sweep_shop() -> int:
         status=OrderLine.Status.FAILED, refunds__isnull=True, fulfillment__finished_at__lt=ago
     )
     found += _put_back("line.failed", "line_id", unreturned)
+    over = Q(is_surplus=True) | Q(order__paid_at=None, order__status__in=[Order.Status.EXPIRED, Order.Status.CANCELED])
+    kept = Payment.objects.filter(over, status=Payment.Status.CONFIRMED, refunds__isnull=True, confirmed_at__lt=ago)
+    found += _put_back("payment.surplus", "payment_id", kept)
     return found
 
 

@@ -1,43 +1,168 @@
 """Work that is on no list is put back on one."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
+from django_tenants.utils import schema_context
 
+from fulfillment.models import Fulfillment
 from kameng.outbox.models import OutboxEvent
 from kameng.sweep import sweep
 from orders.models import Order
-from orders.services import order_settle
+from orders.services import order_cancel, order_settle
+from payments.models import Payment, Refund
+from payments.refunds import line_refund
 from resellers.models import Reseller
-from tests.factories import on_sale, place
+from tests.doubles import ScriptedSupplier
+from tests.factories import on_sale, open_payment, place
+from tests.flows import ACCEPTED, REFUSED, UNKNOWN, confirm, drain, fulfill, outbox, paid, part_payment, states, work_of
 
-pytestmark = pytest.mark.usefixtures("supplier_double")
+pytestmark = pytest.mark.usefixtures("supplier_double", "gateway_double")
+
+AGO = timedelta(minutes=5)
+
+
+def forgotten() -> None:
+    """Everything happened five minutes ago, and nobody has it on a list."""
+    Order.objects.update(created_at=Now() - AGO)
+    Order.objects.exclude(paid_at=None).update(paid_at=Now() - AGO)
+    Payment.objects.update(created_at=Now() - AGO)
+    Payment.objects.exclude(confirmed_at=None).update(confirmed_at=Now() - AGO)
+    Refund.objects.update(created_at=Now() - AGO)
+    Fulfillment.objects.update(created_at=Now() - AGO)
+    Fulfillment.objects.exclude(finished_at=None).update(finished_at=Now() - AGO)
+    OutboxEvent.objects.all().delete()
+
+
+def put_back() -> list[tuple[str, dict[str, int]]]:
+    """What the sweep finds, as topics with their payloads; what it says it found must be what it wrote."""
+    inside = connection.tenant  # type: ignore[attr-defined]
+    assert sweep() == OutboxEvent.objects.count()
+    connection.set_tenant(inside)  # type: ignore[attr-defined]
+    assert set(OutboxEvent.objects.values_list("schema_name", flat=True)) <= {"shop_one"}
+    return [(row.topic, row.payload) for row in OutboxEvent.objects.order_by("pk")]
 
 
 def test_what_is_on_a_list_is_left_alone(shop: Reseller) -> None:
     order = place(shop, on_sale())
     order_settle(order_id=order.pk, paid=order.total, actor="test")
-    Order.objects.update(paid_at=Now() - timedelta(minutes=5))
+    Order.objects.update(paid_at=Now() - AGO)
     before = OutboxEvent.objects.count()
     assert sweep() == 0
     assert OutboxEvent.objects.count() == before
 
 
 def test_a_paid_order_that_everybody_forgot_is_worked_on_again(shop: Reseller) -> None:
-    order = place(shop, on_sale())
-    order_settle(order_id=order.pk, paid=order.total, actor="test")
-    Order.objects.update(paid_at=Now() - timedelta(minutes=5))
-    OutboxEvent.objects.all().delete()
-    assert sweep() == 1
-    row = OutboxEvent.objects.get()
-    assert (row.topic, row.payload, row.schema_name) == ("order.paid", {"order_id": order.pk}, "shop_one")
+    order = paid(shop, on_sale())
+    forgotten()
+    assert put_back() == [("order.paid", {"order_id": order.pk})]
+
+
+@pytest.mark.parametrize("last", [ACCEPTED, UNKNOWN])
+def test_a_purchase_without_an_end_is_asked_about_again(shop: Reseller, last: object) -> None:
+    ScriptedSupplier.on_submit("first", last)  # type: ignore[arg-type]
+    order = paid(shop, on_sale())
+    fulfill(order)
+    forgotten()
+    assert put_back() == [("fulfillment.run", {"fulfillment_id": work_of(order).pk})]
+
+
+def test_what_waits_for_a_person_goes_on_waiting(shop: Reseller) -> None:
+    ScriptedSupplier.on_submit("first", UNKNOWN)
+    order = paid(shop, on_sale())
+    fulfill(order)
+    Fulfillment.objects.update(status=Fulfillment.Status.MANUAL)
+    forgotten()
+    assert put_back() == []
 
 
 def test_an_unpaid_order_that_nobody_expires_is_expired(shop: Reseller) -> None:
     order = place(shop, on_sale())
-    Order.objects.update(expires_at=Now() - timedelta(minutes=5))
+    Order.objects.update(expires_at=Now() - AGO)
+    forgotten()
+    assert put_back() == [("order.expire", {"order_id": order.pk})]
+
+
+def test_an_open_payment_is_asked_about_again(shop: Reseller) -> None:
+    payment = open_payment(shop, place(shop, on_sale()))
+    forgotten()
+    assert put_back() == [("payment.follow", {"payment_id": payment.pk})]
+
+
+def test_a_failed_line_that_nobody_refunds_is_refunded(shop: Reseller) -> None:
+    ScriptedSupplier.on_submit("first", REFUSED)
+    order = paid(shop, on_sale(suppliers=("first",)))
+    fulfill(order)
+    line = order.lines.get()
+    forgotten()
+    assert put_back() == [("line.failed", {"line_id": line.pk})]
+    drain()
+    assert states(order) == ("refunded", "refunded")
+
+
+def test_a_refund_without_an_end_is_followed_again(shop: Reseller) -> None:
+    ScriptedSupplier.on_submit("first", REFUSED)
+    order = paid(shop, on_sale(suppliers=("first",)))
+    fulfill(order)
+    (failed,) = outbox("line.failed")
+    line_refund(**failed)
+    forgotten()
+    Refund.objects.update(status=Refund.Status.CREATED)
+    assert put_back() == [("refund.run", {"refund_id": Refund.objects.get().pk})]
+
+
+@pytest.mark.parametrize("how", ["surplus", "part of a canceled order"])
+def test_money_that_nobody_needs_goes_back_even_if_it_was_forgotten(shop: Reseller, how: str) -> None:
+    order = place(shop, on_sale(suppliers=("first",)))
+    if how == "surplus":
+        ScriptedSupplier.on_submit("first", REFUSED)
+        confirm(open_payment(shop, order))
+        payment = part_payment(order, amount=order.total)
+        confirm(payment)
+        fulfill(order)
+        (failed,) = outbox("line.failed")
+        line_refund(**failed)
+    else:
+        payment = part_payment(order, amount=Decimal("1.00"))
+        confirm(payment)
+        order_cancel(order_id=order.pk, actor="shopper")
+    forgotten()
+    assert ("payment.surplus", {"payment_id": payment.pk}) in put_back()
+    drain()
+    assert payment.refunds.get().status == Refund.Status.SUCCEEDED
+    forgotten()
+    assert put_back() == []
+
+
+def test_young_work_is_left_alone(shop: Reseller) -> None:
+    ScriptedSupplier.on_submit("first", ACCEPTED)
+    fulfill(paid(shop, on_sale()))
+    open_payment(shop, place(shop, on_sale(), contact="13800000001"))
     OutboxEvent.objects.all().delete()
-    assert sweep() == 1
-    row = OutboxEvent.objects.get()
-    assert (row.topic, row.payload) == ("order.expire", {"order_id": order.pk})
+    assert put_back() == []
+
+
+def test_every_shop_is_looked_at_and_none_is_entered_for_good(shop: Reseller, other_shop: Reseller) -> None:
+    variant = on_sale()
+    orders = {}
+    for place_to_buy in (shop, other_shop):
+        with schema_context(place_to_buy.schema_name):
+            connection.set_tenant(place_to_buy)  # type: ignore[attr-defined]
+            orders[place_to_buy.schema_name] = paid(place_to_buy, variant)
+            Order.objects.update(paid_at=Now() - AGO)
+    OutboxEvent.objects.all().delete()
+    assert sweep() == 2
+    rows = OutboxEvent.objects.values_list("schema_name", "topic", "payload")
+    assert {row[0]: row[1:] for row in rows} == {
+        schema: ("order.paid", {"order_id": order.pk}) for schema, order in orders.items()
+    }
+    assert connection.schema_name == "public"  # type: ignore[attr-defined]
+
+
+def test_running_twice_puts_nothing_back_twice(shop: Reseller) -> None:
+    paid(shop, on_sale())
+    forgotten()
+    assert (sweep(), sweep()) == (1, 0)
