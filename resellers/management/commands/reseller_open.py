@@ -1,12 +1,13 @@
 """`manage.py reseller_open SLUG --name NAME --host HOST …`: open a shop; it sells the whole catalogue at once."""
 
-import getpass
 import time
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from resellers.management.asking import new_password
 from resellers.services import ShopInvalid, reseller_open, staff_set
 
 
@@ -25,6 +26,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Say where the shop answers, and how long it took."""
+        # Asked first: a shop that is open without its owner could not be opened again with one.
+        password = new_password(options["owner"]) if options["owner"] else ""
         begun = time.monotonic()
         try:
             shop = reseller_open(
@@ -34,9 +37,11 @@ class Command(BaseCommand):
                 brand_color=options["color"],
             )
         except ShopInvalid as invalid:
-            raise CommandError(f"{invalid} {invalid.fields}") from invalid
-        if options["owner"]:
-            password = getpass.getpass(f"password for {options['owner']}: ")
+            raise CommandError(f"{options['slug']} at {', '.join(options['host'])}: {invalid}") from invalid
+        except ValidationError as invalid:
+            wrong = [f"{field}: {' '.join(texts)}" for field, texts in invalid.message_dict.items()]
+            raise CommandError("; ".join(wrong)) from invalid
+        if password:
             staff_set(schema_name=shop.schema_name, username=options["owner"], password=password)
         took = time.monotonic() - begun
         self.stdout.write(f"{shop.schema_name} is open at {', '.join(options['host'])} ({took:.2f} s)")
