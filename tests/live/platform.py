@@ -33,11 +33,8 @@ OPERATIONS = "ops.localhost"
 _AUDITOR = """
 import django, io, json, os, sys
 django.setup()
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 for _ in sys.stdin:
-    if "audit" not in get_commands():
-        print("[0, \\"\\"]", flush=True)
-        continue
     said = io.StringIO()
     try:
         call_command("audit", "--json", "--sandbox", os.environ["SANDBOX_URL"], stdout=said)
