@@ -17,7 +17,7 @@ from catalog.account_schema import KEYS
 from catalog.models import Brand, Category, Product, Variant
 from catalog.services import brand_save, category_save, product_save, variant_save
 from kameng.admin.bases import ServiceAdmin, StaffTabularInline
-from kameng.admin.forms import ServiceForm
+from kameng.admin.forms import RowForm, ServiceForm
 from kameng.admin.sites import Nav, operations_site
 from kameng.templatetags.staff import badge, yuan
 
@@ -89,7 +89,7 @@ class BrandAdmin(ServiceAdmin):
         return _name_cell(brand.name, brand.slug)
 
 
-class VariantForm(ServiceForm):
+class VariantForm(RowForm):
     """A denomination in a row: short inputs."""
 
     class Meta:

@@ -19,7 +19,7 @@ from django_tenants.utils import get_public_schema_name
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from kameng.admin.bases import ServiceAdmin, StaffTabularInline, write_down
-from kameng.admin.forms import ServiceForm, StaffForm, add_problem
+from kameng.admin.forms import RowForm, ServiceForm, StaffForm, add_problem
 from kameng.admin.sites import Nav, operations_site, shop_site
 from kameng.core.problems import Problem
 from kameng.templatetags.staff import badge, when
@@ -117,7 +117,7 @@ def _swatches(color: str) -> dict[str, Any]:
     }
 
 
-class DomainForm(ServiceForm):
+class DomainForm(RowForm):
     """A host."""
 
     class Meta:

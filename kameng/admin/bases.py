@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 
-from kameng.admin.forms import ServiceForm, add_problem
+from kameng.admin.forms import RowForm, ServiceForm, add_problem
 from kameng.admin.sites import Nav, Text
 from kameng.core.problems import Problem
 
@@ -145,7 +145,8 @@ class ServiceAdmin(ReadOnlyAdmin):
 
     def get_changelist_form(self, request: HttpRequest, **options: Any) -> Any:
         """The row's form, which repeats what a service refused a moment ago."""
-        return _with_refusal(super().get_changelist_form(request, **{"form": ServiceForm, **options}), request)
+        form_class = super().get_changelist_form(request, **{"form": RowForm, **options})
+        return _with_refusal(form_class, request)
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
         """Who added what."""
@@ -201,7 +202,7 @@ def write_down(request: HttpRequest, thing: Model, flag: int, message: Any) -> N
 class StaffTabularInline(_StaffOnly, _NoRelatedButtons, TabularInline):
     """Rows inside a page, as a table."""
 
-    form = ServiceForm
+    form = RowForm
     extra = 0
     show_change_link = False
 

@@ -87,6 +87,15 @@ def _nothing_to_say(exclude: Any = None) -> None:
     pass
 
 
+class RowForm(ServiceForm):
+    """A row of a table: its fields have no labels beside them, so each says its own."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():
+            field.widget.attrs.setdefault("aria-label", str(field.label))
+
+
 class StaffForm(forms.Form):
     """A form of a page of ours, in the page's own look; `add_problem` says what a service refused."""
 

@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.gzip import gzip_page
 from django_tenants.utils import get_public_schema_name
 from unfold.sites import UnfoldAdminSite
 
@@ -70,6 +71,11 @@ class StaffSite(UnfoldAdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Staff of the schema that the request is in, if that is one of this site's."""
         return self.is_here() and bool(super().has_permission(request))
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Compressed, since the theme says a lot about every cell; form tokens are masked anew for each answer."""
+        guarded: View = super().admin_view(view, cacheable)
+        return gzip_page(guarded)
 
     def page(self, address: str, *, name: str, nav: Nav | None = None) -> Callable[[View], View]:
         """Register a view for this site's people only, at an address below the site's own."""

@@ -1,0 +1,155 @@
+"""The two admins before real eyes: an owner's phone, an operator's desk, light and dark."""
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.visits import DESKTOP, PHONE, Visit, Visits
+from tests.live.platform import GAMES, OPERATIONS, Platform
+
+pytestmark = pytest.mark.browser
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+DEVICES = {"phone": PHONE, "desktop": DESKTOP}
+#: Bytes of a first visit: the frame and its list, packed.
+BUDGET = 250 * 1024
+OWNERS_PAGES = (
+    "/manage/", "/manage/orders/order/", "/manage/goods/?q=wzry", "/manage/look/", "/manage/range/",
+    "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/accounts/user/",
+    "/manage/password_change/",
+)  # fmt: skip
+OPERATORS_PAGES = (
+    "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",
+    "/admin/resellers/reseller/add/", "/admin/catalog/product/", "/admin/catalog/variant/",
+    "/admin/suppliers/supplier/", "/admin/suppliers/supplieroffer/", "/admin/merchants/gatewayaccount/",
+    "/admin/inbox/inboxevent/", "/admin/outbox/outboxevent/",
+)  # fmt: skip
+
+
+def _sign_in(visits: Visits, platform: Platform, host: str, **how: Any) -> Visit:
+    """Whoever runs the place, with the password that the demo was given."""
+    visit = visits.new(host, **how)
+    door = "admin" if host == OPERATIONS else "manage"
+    log_ins = json.loads((platform.folder / "demo.json").read_text(encoding="utf-8"))
+    log_in = next(known for known in log_ins if f"//{host}:" in known["url"])
+    visit.open(f"/{door}/")
+    visit.page.locator("[name=username]").fill(log_in["user"])
+    visit.page.locator("[name=password]").fill(log_in["password"])
+    visit.page.locator("#login-form button[type=submit]").click()
+    visit.page.wait_for_url(f"**/{door}/")
+    return visit
+
+
+def _violations(page: Page, scheme: Literal["light", "dark"]) -> list[str]:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.reload()
+    return [
+        f"{broken['id']}: {node['target']} {node['failureSummary']}"
+        for broken in Axe()
+        .run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
+        .response["violations"]
+        for node in broken["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("host", "paths"), [(GAMES, OWNERS_PAGES), (OPERATIONS, OPERATORS_PAGES)], ids=["shop", "ops"])
+def test_nothing_stands_in_the_way_of_those_who_work_here(
+    visits: Visits, platform: Platform, host: str, paths: tuple[str, ...], device: str
+) -> None:
+    visit = _sign_in(visits, platform, host, device=DEVICES[device])
+    wrong = {}
+    for path in paths:
+        visit.open(path)
+        found = [said for scheme in SCHEMES for said in _violations(visit.page, scheme)]
+        if visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"):
+            found.append("wider than the screen")
+        if found:
+            wrong[path] = found
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(("host", "path"), [(GAMES, "/manage/orders/order/"), (OPERATIONS, "/admin/catalog/variant/")])
+def test_a_first_visit_is_light_and_asks_nobody_else(visits: Visits, platform: Platform, host: str, path: str) -> None:
+    visit = _sign_in(visits, platform, host, device=DESKTOP)
+    visit.requests.clear()
+    session = visit.context.new_cdp_session(visit.page)
+    session.send("Network.enable")
+    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    loaded: list[float] = []
+    session.on("Network.loadingFinished", lambda event: loaded.append(event["encodedDataLength"]))
+    visit.open(path)
+    visit.page.wait_for_load_state("networkidle")
+    assert sum(loaded) <= BUDGET
+    assert not [request.url for request in visit.requests if re.search(r"inter/|material-symbols|chart", request.url)]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_an_owner_sets_a_price_and_shoppers_see_it(visits: Visits, platform: Platform, device: str) -> None:
+    visit = _sign_in(visits, platform, GAMES, device=DEVICES[device])
+    visit.open("/manage/goods/?q=hok-300")
+    row = visit.page.locator("tr[id^=goods-]").filter(has_text="hok-300")
+    price = row.locator("[name=price]")
+    expect(row.get_by_role("button", name="保存")).to_be_hidden()
+    price.fill("1.00")
+    visit.forgiven = "422"
+    row.get_by_role("button", name="保存").click()
+    expect(row.get_by_role("alert")).to_contain_text("不能低于供货价")
+    supply = Decimal(re.sub(r"[^0-9.]", "", row.get_by_role("alert").inner_text().partition("¥")[2]))
+    wanted = f"{supply + Decimal('0.37'):.2f}"
+    row.locator("[name=price]").fill(wanted)
+    row.get_by_role("button", name="保存").click()
+    expect(row.get_by_role("status").filter(has_text="已保存")).to_be_visible()
+    expect(row).to_contain_text(f"¥{wanted}")
+    visit.page.wait_for_timeout(1_200)
+    visit.open("/p/honor-of-kings/")
+    expect(visit.page.locator("body")).to_contain_text(wanted.partition(".")[0])
+    tile = visit.page.locator('[name=sku][value="hok-300"]')
+    assert wanted in re.sub(r"\s", "", tile.locator("xpath=ancestor::label").inner_text())
+    visit.open("/manage/goods/?q=hok-300")
+    row.get_by_role("button", name="恢复默认").click()
+    expect(row.get_by_role("button", name="恢复默认")).to_have_count(0)
+
+
+def test_a_colour_shows_its_contrast_before_it_is_saved(visits: Visits, platform: Platform) -> None:
+    visit = _sign_in(visits, platform, GAMES, device=DESKTOP)
+    visit.open("/manage/look/")
+    visit.page.locator("[name=brand_color]").fill("#E8590C")
+    visit.page.locator("[name=brand_color]").blur()
+    expect(visit.page.locator("#swatches")).to_contain_text("按钮改用 #C64C0A")
+    visit.page.locator("#brand-picker").evaluate(
+        "picker => { picker.value = '#0b62d6'; picker.dispatchEvent(new Event('input', {bubbles: true})) }"
+    )
+    expect(visit.page.locator("#swatches")).to_contain_text("颜色按你选的用")
+
+
+def test_the_menu_leads_everywhere_on_a_phone_and_shows_where_one_is(visits: Visits, platform: Platform) -> None:
+    visit = _sign_in(visits, platform, GAMES, device=PHONE)
+    tabs = visit.page.locator(".k-tabs")
+    expect(tabs.locator("[aria-current=page]")).to_have_text(re.compile("首页"))
+    tabs.get_by_role("link", name="订单").click()
+    visit.page.wait_for_url("**/manage/orders/order/")
+    expect(tabs.locator("[aria-current=page]")).to_have_text(re.compile("订单"))
+    tabs.get_by_role("button", name="更多").click()
+    visit.page.get_by_role("link", name="定价规则").click()
+    visit.page.wait_for_url("**/manage/listings/pricerule/")
+
+
+def test_a_number_is_copied_as_people_read_it(visits: Visits, platform: Platform) -> None:
+    shopper = visits.new(GAMES)
+    number = shopper.buy(platform.good("topup"), "alipay")
+    shopper.wait_for("delivered")
+    visit = _sign_in(visits, platform, OPERATIONS, device=DESKTOP)
+    visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visit.open(f"/admin/orders/?q={number}")
+    visit.page.wait_for_url(f"**/admin/orders/yueyou/{number}/")
+    shown = "-".join(number[start : start + 4] for start in range(0, 16, 4))
+    visit.page.get_by_role("button", name=shown).first.click()
+    expect(visit.page.get_by_role("status").filter(has_text="已复制")).to_be_visible()
+    assert visit.page.evaluate("navigator.clipboard.readText()") == shown
+    expect(visit.page.locator("body")).to_contain_text("履约与采购")
