@@ -55,14 +55,12 @@ def hang(platform: Platform) -> Gallery:
     paths = {**PUBLIC, "product-code": f"/p/{code.product}/", "product-phone": f"/p/{phone.product}/"}
     # Asked first, because the page is interesting from eight seconds on, when the supplier has still said nothing.
     platform.suppliers("hang", "xinghe")
-    paths["order-verifying"] = _bought(platform, visitor, phone)
-    until(lambda: platform.sql("SELECT 1 FROM shop_house.fulfillment_fulfillment WHERE status = 'buying'"))
+    paths["order-verifying"] = _bought(platform, visitor, phone, "buying")
     platform.suppliers("reject")
-    paths["order-refunded"] = _bought(platform, visitor, platform.good("topup"))
-    until(lambda: platform.sql("SELECT 1 FROM shop_house.orders_order WHERE status = 'refunded'"))
+    paths["order-refunded"] = _bought(platform, visitor, platform.good("topup"), "refunded")
     platform.make_well()
-    paths["order-delivered"] = _bought(platform, visitor, platform.good("topup"))
-    paths["order-codes"] = _bought(platform, visitor, code)
+    paths["order-delivered"] = _bought(platform, visitor, platform.good("topup"), "delivered")
+    paths["order-codes"] = _bought(platform, visitor, code, "delivered")
     paths["check"] = f"/checkout/{visitor.order(platform.good('topup'))}/"
     number = visitor.order(platform.good("topup"))
     visitor.check(number)
@@ -75,7 +73,13 @@ def hang(platform: Platform) -> Gallery:
     return Gallery(paths, visitor.cookies, visitor.contact)
 
 
-def _bought(platform: Platform, visitor: Visitor, good: Good) -> str:
+def _bought(platform: Platform, visitor: Visitor, good: Good, status: str) -> str:
+    """Pay, and wait until its line has that status."""
     number, payment = visitor.cashier(good, "alipay")
     platform.pay("alipay", payment)
+    query = (
+        "SELECT 1 FROM shop_house.orders_orderline AS line JOIN shop_house.orders_order AS placed"
+        " ON placed.id = line.order_id WHERE placed.number = %s AND line.status = %s"
+    )
+    until(lambda: platform.sql(query, [number, status]))
     return f"/o/{number}/"

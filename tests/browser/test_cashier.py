@@ -60,7 +60,7 @@ def test_a_page_that_nobody_sees_asks_nothing_and_asks_at_once_when_it_is_seen_a
     visit.page.wait_for_timeout(200)
     asked = _questions(visit)
     visit.pay(number)
-    visit.page.wait_for_timeout(6_000)
+    visit.page.wait_for_timeout(4_500)
     assert _questions(visit) == asked
     assert f"/pay/{number}/" in visit.page.url
     visit.page.evaluate(HIDE, True)
@@ -68,7 +68,7 @@ def test_a_page_that_nobody_sees_asks_nothing_and_asks_at_once_when_it_is_seen_a
     visit.wait_for("delivered")
     visit.page.wait_for_timeout(500)
     asked = _questions(visit)
-    visit.page.wait_for_timeout(3_000)
+    visit.page.wait_for_timeout(2_500)
     assert _questions(visit) == asked  # it has come to its end
 
 

@@ -2,19 +2,19 @@
 
 import gzip
 import re
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.gallery import PAGES, STATES, Gallery, hang
 from tests.browser.visits import DESKTOP, PHONE, Visit, Visits
 from tests.live.platform import GAMES, HOUSE, LIFE, Platform
 
 pytestmark = pytest.mark.browser
 
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 REQUESTS = 15
 #: Bytes: a document packed, so that it fits into the first window, and the shop's colors; the rest as it is.
 BUDGET = {"document": 12 * 1024, "stylesheet": 30 * 1024, "theme": 1024, "script": 70 * 1024, "font": 0}
@@ -50,24 +50,24 @@ def _look(visit: Visit, gallery: Gallery, name: str) -> Page:
     return page
 
 
+@pytest.fixture(scope="package", params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+def walker(
+    request: pytest.FixtureRequest, chromium: Browser, platform_process: Platform, gallery: Gallery
+) -> Iterator[Visit]:
+    """The device that placed the orders, going from page to page."""
+    walking = Visits(chromium, platform_process)
+    yield _visitor(walking, gallery, device=request.param)
+    walking.close()
+
+
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("device", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_nothing_stands_in_anybodys_way(visits: Visits, gallery: Gallery, device: dict[str, Any], name: str) -> None:
-    visit = _visitor(visits, gallery, device=device)
-    page = _look(visit, gallery, name)
-    _weigh(visit)
+def test_nothing_stands_in_anybodys_way(walker: Visit, gallery: Gallery, name: str) -> None:
+    walker.complaints.clear()
+    page = _look(walker, gallery, name)
+    _weigh(walker)
     page.evaluate(UNFOLD)
-    assert {scheme: _violations(page, scheme) for scheme in SCHEMES} == {scheme: [] for scheme in SCHEMES}
-
-
-def _violations(page: Page, scheme: Literal["light", "dark"]) -> list[str]:
-    """What axe finds on the page as it is, in these colors."""
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    return [
-        f"{broken['id']}: {node['target']} {node['failureSummary']}"
-        for broken in Axe().run(page).response["violations"]
-        for node in broken["nodes"]
-    ]
+    assert violations(page) == []
+    walker.check()
 
 
 def _weigh(visit: Visit) -> None:
@@ -143,8 +143,7 @@ def test_a_chosen_theme_is_remembered_and_the_code_to_scan_stays_white(visits: V
 def test_the_other_shops_look_different_and_can_be_read_as_well(visits: Visits, platform: Platform, host: str) -> None:
     visit = visits.new(host, device=DESKTOP)
     page = visit.open("/").page
-    for scheme in SCHEMES:
-        assert _violations(page, scheme) == []
+    assert violations(page) == []
 
 
 def test_the_keyboard_is_enough_to_choose_and_to_order(visits: Visits, platform: Platform) -> None:
@@ -180,7 +179,7 @@ def test_mistakes_are_named_beside_the_field_and_nothing_typed_is_lost(visits: V
         expect(page.locator("#contact_more")).to_contain_text("13812345678")
         expect(page.locator(f'[name=sku][value="{good.sku}"]')).to_be_checked()
         if scripts:
-            assert _violations(page, "light") == []
+            assert violations(page) == []
             field.fill(visit.contact)
             visit.by("buy").click()
             page.wait_for_url("**/checkout/*/**")

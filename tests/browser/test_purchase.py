@@ -16,8 +16,6 @@ HEADLINES = {
     ("en-US", "delivered"): "Topped up",
     ("zh-CN", "codes_ready"): "卡密已备好",
     ("en-US", "codes_ready"): "Your code is ready",
-    ("zh-CN", "refunded"): "已退",
-    ("en-US", "refunded"): "refunded to Alipay",
 }
 
 
@@ -137,21 +135,20 @@ def test_without_scripts_everything_is_bought_all_the_same(
         expect(visit.by("code")).to_have_text(code)
 
 
-@pytest.mark.parametrize("language", ["zh-CN", "en-US"])
 def test_what_nobody_delivers_is_refunded_and_the_page_says_so(
-    platform: Platform, visits: Visits, screenshots: Path, language: str
+    platform: Platform, visits: Visits, screenshots: Path
 ) -> None:
     platform.suppliers("reject")
     good = platform.good("topup")
-    visit = visits.new(GAMES, language=language)
+    visit = visits.new(GAMES)
     number = visit.buy(good, "alipay")
     visit.wait_for("refunded")
     headline = visit.by("order-status").locator("h1")
-    expect(headline).to_contain_text(HEADLINES[language, "refunded"])
+    expect(headline).to_contain_text("已退")
     expect(headline).to_contain_text(good.price)
     trade = platform.trade("alipay", visit.payment(number)[0])
     assert trade["refunded"] == trade["amount"] == good.price
-    visit.page.screenshot(path=screenshots / f"phone-refund-{language}.png", full_page=True)
+    visit.page.screenshot(path=screenshots / "phone-refund-zh-CN.png", full_page=True)
 
 
 def test_a_double_click_makes_one_order(platform: Platform, visits: Visits) -> None:

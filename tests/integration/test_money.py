@@ -1,12 +1,13 @@
 """Money that comes twice, too late, too little, or without a word."""
 
 import time
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
 import pytest
 
-from tests.live.buying import buy, order
+from tests.live.buying import Purchase, buy, order
 from tests.live.platform import OPERATIONS, Platform
 from tests.live.shopper import Address, Payment, until
 from tests.live.visitor import Visitor
@@ -22,6 +23,24 @@ EXPIRES_SECONDS = 6
 def hasty(platform_process: Platform) -> int:
     """The port of a web server whose orders expire after a few seconds."""
     return platform_process.second_web(ORDER_EXPIRES_SECONDS=str(EXPIRES_SECONDS))
+
+
+@dataclass(frozen=True)
+class Hasty:
+    """Orders that expire, placed before the other tests here so that they do so meanwhile."""
+
+    late: list[Purchase]
+    unpaid: Purchase
+
+
+@pytest.fixture(scope="module", autouse=True)
+def expiring(platform_process: Platform, accident: object, hasty: int) -> Hasty:
+    """Two are paid for in time, but the notice comes after the end; one is not paid for."""
+    ways = (("topup", "alipay"), ("code", "wechatpay"))
+    late = [order(platform_process, kind, gateway, port=hasty) for kind, gateway in ways]
+    for bought in late:
+        bought.pay(notify="late", delay=EXPIRES_SECONDS + 3)
+    return Hasty(late, order(platform_process, "topup", "wechatpay", port=hasty))
 
 
 def test_a_lost_notice_is_found_in_ten_seconds_where_somebody_waits_and_soon_where_nobody_does(
@@ -90,12 +109,8 @@ def _refused(platform: Platform) -> int:
     return int(line.split()[1])
 
 
-def test_money_that_is_heard_of_after_the_order_expired_is_delivered(platform: Platform, hasty: int) -> None:
-    ways = (("topup", "alipay"), ("code", "wechatpay"))
-    purchases = [order(platform, kind, gateway, port=hasty) for kind, gateway in ways]
-    for bought in purchases:
-        bought.pay(notify="late", delay=EXPIRES_SECONDS + 3)
-    for bought in purchases:
+def test_money_that_is_heard_of_after_the_order_expired_is_delivered(platform: Platform, expiring: Hasty) -> None:
+    for bought in expiring.late:
         bought.delivered_by(1)
         assert bought.charged == (1, 0)
         assert "order.expired" in bought.shopper.happened(bought.number)
@@ -120,8 +135,8 @@ def test_money_paid_after_the_order_expired_is_delivered_or_goes_back(platform: 
     unlucky.refunded()
 
 
-def test_an_order_that_expired_unpaid_closes_what_was_open_at_the_gateway(platform: Platform, hasty: int) -> None:
-    bought = order(platform, "topup", "wechatpay", port=hasty)
+def test_an_order_that_expired_unpaid_closes_what_was_open_at_the_gateway(expiring: Hasty) -> None:
+    bought = expiring.unpaid
     bought.wait("expired", limit=EXPIRES_SECONDS + 10)
     until(lambda: bought.trade["state"] == "closed")
     assert bought.charged == (0, 0)
