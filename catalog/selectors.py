@@ -6,9 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-
 from catalog.models import Category, Product
+from kameng.core import sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +90,8 @@ SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp()
 
 def revisions(*, shop_id: int) -> Revisions:
     """The numbers that change whenever the catalogue or the shop's own settings do."""
-    with connection.cursor() as cursor:
-        cursor.execute(_REVISIONS, [shop_id])
-        return Revisions(*cursor.fetchone())
+    (current,) = sql.rows_anywhere(_REVISIONS, [shop_id])
+    return Revisions(*current)
 
 
 _catalog: Catalog | None = None

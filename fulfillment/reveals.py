@@ -50,5 +50,5 @@ SELECT work.id, line.sku, code.sealed, code.digest
 """
 _LOOKED = """
 INSERT INTO fulfillment_deliveryreveal (fulfillment_id, actor, address_digest)
-SELECT unnest(%(works)s), %(actor)s, %(looked_from)s
+SELECT unnest(%(works)s::bigint[]), %(actor)s, %(looked_from)s
 """

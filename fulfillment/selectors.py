@@ -3,8 +3,14 @@
 from fulfillment.models import Fulfillment, SupplierOrder
 from kameng.core import sql
 
-_WORKS = """
-SELECT work.* FROM fulfillment_fulfillment AS work JOIN orders_orderline AS line ON line.id = work.line_id
+_WORK = f"SELECT {sql.columns(Fulfillment)} FROM fulfillment_fulfillment WHERE id = %s"
+_ATTEMPT = f"SELECT {sql.columns(SupplierOrder)} FROM fulfillment_supplierorder WHERE id = %s"
+_ATTEMPTS = (
+    f"SELECT {sql.columns(SupplierOrder)} FROM fulfillment_supplierorder WHERE fulfillment_id = %s ORDER BY sequence"
+)
+_WORKS = f"""
+SELECT {sql.columns(Fulfillment, of="work")}
+  FROM fulfillment_fulfillment AS work JOIN orders_orderline AS line ON line.id = work.line_id
  WHERE line.order_id = %s ORDER BY work.id
 """
 _ORDER_OF_WORK = """
@@ -22,25 +28,24 @@ SELECT line.order_id
 
 def works_of(order_id: int) -> list[Fulfillment]:
     """The duties that an order has led to so far."""
-    return list(Fulfillment.objects.raw(_WORKS, [order_id]))
+    return sql.instances(Fulfillment, _WORKS, [order_id])
 
 
 def work_known(fulfillment_id: int) -> Fulfillment:
     """One of them. Raises `Fulfillment.DoesNotExist`."""
-    for work in Fulfillment.objects.raw("SELECT * FROM fulfillment_fulfillment WHERE id = %s", [fulfillment_id]):
+    for work in sql.instances(Fulfillment, _WORK, [fulfillment_id]):
         return work
     raise Fulfillment.DoesNotExist
 
 
 def attempts_of(fulfillment_id: int) -> list[SupplierOrder]:
     """The attempts of a duty, first to last."""
-    found = "SELECT * FROM fulfillment_supplierorder WHERE fulfillment_id = %s ORDER BY sequence"
-    return list(SupplierOrder.objects.raw(found, [fulfillment_id]))
+    return sql.instances(SupplierOrder, _ATTEMPTS, [fulfillment_id])
 
 
 def attempt_known(supplier_order_id: int) -> SupplierOrder:
     """One attempt. Raises `SupplierOrder.DoesNotExist`."""
-    for buy in SupplierOrder.objects.raw("SELECT * FROM fulfillment_supplierorder WHERE id = %s", [supplier_order_id]):
+    for buy in sql.instances(SupplierOrder, _ATTEMPT, [supplier_order_id]):
         return buy
     raise SupplierOrder.DoesNotExist
 

@@ -109,13 +109,13 @@ def supplier_order_transition(buy: SupplierOrder, *, to: SupplierOrder.Status, f
     buy.save(update_fields=["status", *fields])
 
 
-_OPEN = """
+_OPEN = f"""
 INSERT INTO fulfillment_fulfillment (line_id, status, attempts, note)
 SELECT line.id, 'queued', 0, ''
   FROM orders_orderline AS line
  WHERE line.order_id = %s AND line.status = 'queued'
    AND NOT EXISTS (SELECT FROM fulfillment_fulfillment AS work WHERE work.line_id = line.id)
- ORDER BY line.position RETURNING *
+ ORDER BY line.position RETURNING {sql.columns(Fulfillment)}
 """
 
 
@@ -123,7 +123,7 @@ def order_fulfill(*, order_id: int) -> float | None:
     """A paid order: open the work for each line. A single line is worked on at once, several each on their own."""
     with transaction.atomic():
         order = order_lock(order_id)
-        opened = list(Fulfillment.objects.raw(_OPEN, [order_id]))
+        opened = sql.instances(Fulfillment, _OPEN, [order_id])
         lines = lines_of(order_id)
         if len(lines) > 1:
             for work in opened:
@@ -197,11 +197,12 @@ def _intend(work: Fulfillment, tried: list[int]) -> _Step:
     for offer in offers_ranked(variant_id=line.variant_id, highest_cost=line.price, tried=tried):
         at_once = is_ours(offer.supplier)
         work.attempts += 1
-        if not at_once and work.status != Status.BUYING:
+        # Whatever our own shelf answers, or whoever is asked after it, leads to a step that also writes the count.
+        if work.status != Status.BUYING and not at_once:
             fulfillment_transition(work, to=Status.BUYING, actor="worker")
-        else:
+        elif not at_once:
             work.save(update_fields=["attempts"])
-        buy = SupplierOrder.objects.create(
+        buy = SupplierOrder(
             fulfillment=work,
             supplier_id=offer.supplier_id,
             offer_id=offer.pk,
@@ -211,6 +212,7 @@ def _intend(work: Fulfillment, tried: list[int]) -> _Step:
             quantity=line.quantity,
             cost=offer.cost * line.quantity if offer.cost else Decimal(0),
         )
+        sql.insert(buy)
         if not at_once:
             return _Step(supplier_order=buy, is_new=True)
         wait = _book(buy, call_supplier(buy, is_new=True), actor="worker")

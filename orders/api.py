@@ -64,7 +64,15 @@ ACCESS_REFUSALS: tuple[type[Problem], ...] = (TokenMissing, OrderUnknown, TooMan
 
 
 def order_of(request: HttpRequest, number: str) -> Order:
-    """The order whose token the request bears; its number as it was typed. Raises `ACCESS_REFUSALS`.
+    """The order whose token the request bears; its number as it was typed. Raises `ACCESS_REFUSALS`."""
+    order = order_by_number(number_of(request, number))
+    if order is None:
+        raise OrderUnknown
+    return order
+
+
+def number_of(request: HttpRequest, number: str) -> str:
+    """The number of an order whose token the request bears, as it is stored. Raises `ACCESS_REFUSALS`.
 
     The token is checked against the number alone, before anything is looked up, so that guessing tells nothing.
     """
@@ -75,10 +83,7 @@ def order_of(request: HttpRequest, number: str) -> Order:
     if not token_matches(Order(number=number), token.strip()):
         require("order-token", client_address(request), limit=GUESS_LIMIT, seconds=GUESS_SECONDS)
         raise OrderUnknown
-    order = order_by_number(number)
-    if order is None:
-        raise OrderUnknown
-    return order
+    return number
 
 
 class LineForm(Form):

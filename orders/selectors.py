@@ -3,14 +3,14 @@
 from kameng.core import sql
 from orders.models import Order, OrderLine
 
-_BY_NUMBER = "SELECT * FROM orders_order WHERE number = %s"
-_LINES = "SELECT * FROM orders_orderline WHERE order_id = %s ORDER BY position"
+_BY_NUMBER = f"SELECT {sql.columns(Order)} FROM orders_order WHERE number = %s"
+_LINES = f"SELECT {sql.columns(OrderLine)} FROM orders_orderline WHERE order_id = %s ORDER BY position"
 _TITLE = "SELECT product_name, variant_name FROM orders_orderline WHERE order_id = %s ORDER BY position LIMIT 1"
 
 
 def order_by_number(number: str) -> Order | None:
     """The order of this number, as it is stored (`kameng.core.ids.normalize`)."""
-    for order in Order.objects.raw(_BY_NUMBER, [number]):
+    for order in sql.instances(Order, _BY_NUMBER, [number]):
         return order
     return None
 
@@ -29,4 +29,4 @@ def order_title(order_id: int) -> str:
 
 def lines_of(order_id: int) -> list[OrderLine]:
     """An order's lines in their order."""
-    return list(OrderLine.objects.raw(_LINES, [order_id]))
+    return sql.instances(OrderLine, _LINES, [order_id])

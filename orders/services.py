@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -36,7 +36,7 @@ from orders.exceptions import (
     TooManyUnpaid,
 )
 from orders.models import Order, OrderLine
-from orders.selectors import lines_of, order_status
+from orders.selectors import order_status
 from resellers.models import Reseller
 
 NUMBER_LENGTH = 16
@@ -178,7 +178,7 @@ def _place(
     contact_digest = digest(contact, purpose="contact")
     address_digest = digest(buyer.address, purpose="address") if buyer.address else ""
     _limit_unpaid(contact_digest, address_digest)
-    order = Order.objects.create(
+    order = Order(
         number=random_id(NUMBER_LENGTH),
         contact=contact,
         total=total,
@@ -190,7 +190,9 @@ def _place(
         request_digest=fingerprint,
         expires_at=current.now + timedelta(seconds=settings.ORDER_EXPIRES_SECONDS),
     )
-    OrderLine.objects.bulk_create(_line(order, place, line) for place, line in enumerate(lines))
+    sql.insert(order)
+    for place, line in enumerate(lines):
+        sql.insert(_line(order, place, line))
     event_write(order, "order.placed", actor="shopper", to_status=Status.PENDING)
     publish("order.expire", delay=settings.ORDER_EXPIRES_SECONDS, order_id=order.pk)
     return order
@@ -282,7 +284,9 @@ def event_write(
     sql.execute(_EVENT, [order.pk, line_id, name, from_status, to_status, actor, json.dumps(data)])
 
 
-_LOCK = "SELECT *, statement_timestamp() AS locked_at FROM orders_order WHERE id = %s FOR UPDATE"
+_LOCK = f"""
+SELECT {sql.columns(Order)}, statement_timestamp() AS locked_at FROM orders_order WHERE id = %s FOR UPDATE
+"""
 
 
 def order_lock(order_id: int) -> Order:
@@ -290,7 +294,7 @@ def order_lock(order_id: int) -> Order:
 
     `locked_at` is the moment by the database's clock. Raises `Order.DoesNotExist`.
     """
-    for order in Order.objects.raw(_LOCK, [order_id]):
+    for order in sql.instances(Order, _LOCK, [order_id]):
         return order
     raise Order.DoesNotExist
 
@@ -317,7 +321,16 @@ _LINE_STEP = (
 WITH moved AS (
     UPDATE orders_orderline
        SET status = %(to)s, finished_at = CASE WHEN %(ends)s THEN statement_timestamp() ELSE finished_at END
-     WHERE id = ANY(%(lines)s) AND status = %(origin)s
+     WHERE id = %(line)s AND status = %(origin)s
+    RETURNING order_id, id AS line_id)
+"""
+    + _EVENT_OF_STEP
+)
+#: All lines of an order that is paid: none of them has gone anywhere before.
+_LINES_STEP = (
+    """
+WITH moved AS (
+    UPDATE orders_orderline SET status = %(to)s WHERE order_id = %(order)s AND status = %(origin)s
     RETURNING order_id, id AS line_id)
 """
     + _EVENT_OF_STEP
@@ -339,29 +352,22 @@ def order_transition(order: Order, *, to: Order.Status, actor: str, **data: Any)
 
 
 def line_transition(line: OrderLine, *, to: OrderLine.Status, actor: str, **data: Any) -> None:
-    """The only door for a line's status; its order must be locked. Staying where one is, is not a step."""
-    lines_transition([line], to=to, actor=actor, **data)
+    """The only door for a line's status; its order must be locked. Staying where one is, is not a step.
 
-
-def lines_transition(lines: Iterable[OrderLine], *, to: OrderLine.Status, actor: str, **data: Any) -> None:
-    """The same for several lines of one order, in as few statements as they have states. Raises `IllegalTransition`."""
-    moving: dict[OrderLine.Status, list[OrderLine]] = {}
-    for line in lines:
-        origin = LineStatus(line.status)
-        if origin == to:
-            continue
-        if to not in OrderLine.TRANSITIONS.get(origin, set()):
-            raise IllegalTransition(f"line {line.pk}: {origin} → {to}")
-        moving.setdefault(origin, []).append(line)
-    for origin, those in moving.items():
-        step = {
-            "lines": [line.pk for line in those], "origin": origin, "to": to, "name": f"line.{to}", "actor": actor,
-            "data": json.dumps(data), "ends": to in (LineStatus.DELIVERED, LineStatus.REFUNDED),
-        }  # fmt: skip
-        if sql.execute(_LINE_STEP, step) != len(those):
-            raise IllegalTransition(f"lines {step['lines']} are not {origin} any more")
-        for line in those:
-            line.status = to
+    Raises `IllegalTransition`.
+    """
+    origin = LineStatus(line.status)
+    if origin == to:
+        return
+    if to not in OrderLine.TRANSITIONS.get(origin, set()):
+        raise IllegalTransition(f"line {line.pk}: {origin} → {to}")
+    step = {
+        "line": line.pk, "origin": origin, "to": to, "name": f"line.{to}", "actor": actor, "data": json.dumps(data),
+        "ends": to in (LineStatus.DELIVERED, LineStatus.REFUNDED),
+    }  # fmt: skip
+    if sql.execute(_LINE_STEP, step) != 1:
+        raise IllegalTransition(f"line {line.pk} is not {origin} any more")
+    line.status = to
 
 
 @transaction.atomic
@@ -391,7 +397,8 @@ def settle(*, order: Order, paid: Decimal, actor: str) -> bool:
         return False
     late = order.status != Status.PENDING
     order_transition(order, to=Status.PAID, actor=actor, late=late)
-    lines_transition(lines_of(order.pk), to=LineStatus.QUEUED, actor=actor)
+    queued = {"order": order.pk, "origin": LineStatus.WAITING, "to": LineStatus.QUEUED, "actor": actor}
+    sql.execute(_LINES_STEP, {**queued, "name": f"line.{LineStatus.QUEUED}", "data": "{}"})
     publish("order.paid", order_id=order.pk)
     return True
 

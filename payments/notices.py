@@ -9,9 +9,10 @@ import json
 import logging
 from collections.abc import Mapping
 
-from django.db import connection, transaction
+from django.db import transaction
 from django_tenants.utils import schema_context
 
+from kameng.core import sql
 from kameng.inbox.models import InboxEvent
 from payments.gateways.base import Notice, NoticeRefused, NoticeReply
 from payments.merchants.models import GatewayAccount
@@ -99,12 +100,11 @@ def _store(
 ) -> InboxEvent.Verdict:
     """Keep the notice, once; what was refused is judged again when it is repeated, for it may have become right."""
     kept = {name: headers[name][:600] for name in _KEPT_HEADERS if name in headers}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            [
-                SOURCE, account.code, event_id, schema_name, subject[:64], json.dumps(kept),
-                base64.b64encode(body).decode(), verdict, reason,
-            ],
-        )  # fmt: skip
+    sql.execute_anywhere(
+        _INSERT,
+        [
+            SOURCE, account.code, event_id, schema_name, subject[:64], json.dumps(kept),
+            base64.b64encode(body).decode(), verdict, reason,
+        ],
+    )  # fmt: skip
     return verdict

@@ -152,7 +152,7 @@ def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel:
             if known.url and channel != Channel.PAGE and known.created_at < now - timedelta(seconds=LINK_SECONDS):
                 known.url = ""
             return known
-    payment = Payment.objects.create(
+    payment = Payment(
         order=order,
         number=routed_id(shop_id, NUMBER_LENGTH),
         account_id=account.pk,
@@ -161,6 +161,7 @@ def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel:
         amount=missing,
         expires_at=order.expires_at,
     )
+    sql.insert(payment)
     event_write(order, "payment.created", actor="shopper", payment=payment.number, gateway=account.gateway)
     publish("payment.follow", delay=FOLLOW_PAUSES[0][1], payment_id=payment.pk)
     return payment

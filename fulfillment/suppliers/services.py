@@ -15,6 +15,7 @@ from fulfillment.suppliers.base import Connection, SupplierAdapter, SupplierMisc
 from fulfillment.suppliers.models import Supplier, SupplierOffer
 from fulfillment.suppliers.registry import adapter_class
 from fulfillment.suppliers.stock_room import ShelfRoom
+from kameng.core import sql
 from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
 from kameng.core.problems import Problem
@@ -68,14 +69,14 @@ def offers_ranked(*, variant_id: int, highest_cost: Decimal, tried: Collection[i
 
     `highest_cost` in yuan for one piece: what the shopper paid for it.
     """
-    offers = list(SupplierOffer.objects.raw(_RANKED, [variant_id, highest_cost, list(tried)]))
+    offers = sql.instances(SupplierOffer, _RANKED, [variant_id, highest_cost, list(tried)])
     for offer in offers:
         offer.supplier = supplier_known(offer.supplier_id)
     return offers
 
 
-_RANKED = """
-SELECT offer.*
+_RANKED = f"""
+SELECT {sql.columns(SupplierOffer, of="offer")}
   FROM public.suppliers_supplieroffer AS offer
   JOIN public.suppliers_supplier AS supplier ON supplier.id = offer.supplier_id
  WHERE offer.variant_id = %s AND offer.is_active AND offer.cost <= %s AND NOT offer.supplier_id = ANY(%s::bigint[])

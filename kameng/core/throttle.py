@@ -8,10 +8,13 @@ itself, because the cache's keys begin with the schema; who is counted is stored
 import logging
 import math
 import time
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
+from redis import Redis
 from redis.exceptions import RedisError
 
 from kameng.core.encryption import digest
@@ -41,17 +44,29 @@ class Counters:
         if time.monotonic() < self._silent_until:
             return 0
         try:
-            if cache.add(key, 1, seconds):
-                return 1
-            return int(cache.incr(key))
-        except ValueError:
-            # The window ended between the two calls.
-            return 1
+            stored = cache.make_and_validate_key(key)
+            # Both commands in one message: a new counter with its end, or the known one, and one more.
+            message = _client().pipeline(transaction=False)
+            message.set(stored, 0, ex=seconds, nx=True)
+            message.incr(stored)
+            return int(message.execute()[1])
         except (RedisError, OSError) as error:
             self.failures += 1
             self._silent_until = time.monotonic() + self.rest_seconds
             logger.warning("limits: the cache is unavailable (%s), so nothing is limited", type(error).__name__)
             return 0
+
+
+_clients: WeakKeyDictionary[Any, Redis] = WeakKeyDictionary()
+
+
+def _client() -> Redis:
+    """The connections of Django's cache; its own commands would need three messages to count."""
+    backend = cache._cache  # type: ignore[attr-defined]
+    client = _clients.get(backend)
+    if client is None:
+        client = _clients[backend] = backend.get_client(None, write=True)
+    return client
 
 
 counters = Counters()

@@ -69,7 +69,7 @@ bell = Bell()
 def publish(topic: str, *, delay: float = 0, **payload: Any) -> None:
     """Write work for the current shop, in the current transaction; `delay` in seconds by the database's clock."""
     schema_name = connection.schema_name  # type: ignore[attr-defined]
-    ((event_id,),) = sql.rows(_PUBLISH, [schema_name, topic, json.dumps(payload), delay])
+    ((event_id,),) = sql.rows_anywhere(_PUBLISH, [schema_name, topic, json.dumps(payload), delay])
     if not delay:
         transaction.on_commit(partial(bell.ring, event_id))
 
@@ -78,6 +78,7 @@ _PUBLISH = """
 INSERT INTO public.outbox_outboxevent (schema_name, topic, payload, run_at, fence, attempts, last_error)
 VALUES (%s, %s, %s, statement_timestamp() + %s * interval '1 second', 0, 0, '') RETURNING id
 """
+_FINISH = "DELETE FROM public.outbox_outboxevent WHERE id = %s AND fence = %s"
 _CLAIM_ONE = """
 UPDATE public.outbox_outboxevent
    SET lease_until = statement_timestamp() + %s * interval '1 second', fence = fence + 1, attempts = attempts + 1
@@ -100,9 +101,9 @@ RETURNING event.id, schema_name, topic, payload, fence, attempts
 def claim(*, limit: int = 1, event_id: int | None = None) -> list[Claim]:
     """Take due rows that nobody has in hand."""
     if event_id is None:
-        found = sql.rows(_CLAIM, [limit, LEASE_SECONDS])
+        found = sql.rows_anywhere(_CLAIM, [limit, LEASE_SECONDS])
     else:
-        found = sql.rows(_CLAIM_ONE, [LEASE_SECONDS, event_id])
+        found = sql.rows_anywhere(_CLAIM_ONE, [LEASE_SECONDS, event_id])
     return [
         Claim(pk, schema_name, topic, json.loads(payload), fence, attempts)
         for pk, schema_name, topic, payload, fence, attempts in found
@@ -118,7 +119,9 @@ def run(claimed: Claim, dispatch: Dispatcher) -> bool:
         _release(claimed, delay=_pause(claimed.attempts), error=f"{type(error).__name__}: {error}")
         return False
     if again is None:
-        sql.execute("DELETE FROM public.outbox_outboxevent WHERE id = %s AND fence = %s", [claimed.id, claimed.fence])
+        sql.execute_anywhere(
+            "DELETE FROM public.outbox_outboxevent WHERE id = %s AND fence = %s", [claimed.id, claimed.fence]
+        )
     else:
         _release(claimed, delay=again, error="")
     return True
@@ -130,7 +133,7 @@ def _pause(attempts: int) -> float:
 
 
 def _release(claimed: Claim, *, delay: float, error: str) -> None:
-    sql.execute(
+    sql.execute_anywhere(
         "UPDATE public.outbox_outboxevent SET lease_until = NULL, last_error = %s, "
         "attempts = CASE WHEN %s = '' THEN 0 ELSE attempts END, "
         "run_at = statement_timestamp() + %s * interval '1 second' WHERE id = %s AND fence = %s",

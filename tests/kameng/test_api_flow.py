@@ -262,13 +262,13 @@ def test_the_hot_addresses_ask_the_database_little(
     with django_assert_num_queries(8):
         placed = program.post("orders/", body).json()
     number, token = placed["number"], placed["token"]
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(1):
         assert program.get(f"orders/{number}/", token=token).status_code == 200
     with django_assert_num_queries(11):
         opened = program.post(f"orders/{number}/payments/", {"gateway": "scripted", "channel": "qr"}, token=token)
     notify(opened.json()["payment"], "60.00")
     drain()
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         assert program.post(f"orders/{number}/reveal/", token=token).status_code == 200
     with django_assert_num_queries(0):
         assert refusal(program.get(f"orders/{number}/", token="guess")) == (404, "not_found")

@@ -117,6 +117,6 @@ def test_a_bug_is_not_taken_for_an_outage(shop: Reseller, monkeypatch: pytest.Mo
     def broken(*_: object) -> bool:
         raise TypeError("bug")
 
-    monkeypatch.setattr(throttle, "cache", type("Broken", (), {"add": staticmethod(broken)}))
+    monkeypatch.setattr(throttle, "cache", type("Broken", (), {"make_and_validate_key": staticmethod(broken)}))
     with pytest.raises(TypeError):
         allow("test", "who", limit=1, seconds=3600)

@@ -1,10 +1,13 @@
-"""django-tenants' backend, with two habits of its own that spare a fifth of all statements.
+"""django-tenants' backend, with three habits of its own.
 
 The search path is sent when it differs from the one that the session has, not whenever a shop is entered again. A
-connection that was used a moment ago is taken to be alive; one that was idle is asked first, as Django does.
+connection that was used a moment ago is taken to be alive; one that was idle is asked first, as Django does. And it
+remembers which statements its session has been prepared for (`kameng.core.sql`).
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django_tenants.postgresql_backend import base
@@ -20,6 +23,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         #: The path as the session has it; None where a rollback may have undone what was sent.
         self._path_sent: list[str] | None = None
+        #: Statements that the session knows, and by which names.
+        self._prepared: dict[str, str] = {}
+        self._path_matters = True
         self._used_at = 0.0
         super().__init__(*args, **kwargs)
 
@@ -28,6 +34,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().set_tenant(tenant, include_public)
         if self._path_sent is not None and self._path_sent == self._get_cursor_search_paths():
             self.search_path_set_schemas = self._path_sent
+
+    @contextmanager
+    def anywhere(self) -> Iterator[None]:
+        """Where the session looks is left as it is: statements inside name their schemas themselves."""
+        self._path_matters = False
+        try:
+            yield
+        finally:
+            self._path_matters = True
+
+    def prepare(self, statement: str) -> str:
+        """The name by which the session knows a statement with `$1` for its parameters; told to it once."""
+        name = self._prepared.get(statement)
+        if name is None:
+            name = f"kameng_{len(self._prepared)}"
+            with self.wrap_database_errors, self.connection.cursor() as cursor:
+                cursor.execute(f"PREPARE {name} AS {statement}")
+            self._prepared[statement] = name
+        return name
 
     def close_if_health_check_failed(self) -> None:
         """Ask whether the connection is alive, unless it was a moment ago."""
@@ -38,6 +63,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def close(self) -> None:
         """Also forget what the session knew."""
         self._path_sent = None
+        self._prepared = {}
         super().close()
 
     def rollback(self) -> None:
@@ -53,6 +79,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._path_sent = None
 
     def _handle_search_path(self, cursor: Any = None) -> None:
-        super()._handle_search_path(cursor)
-        self._path_sent = self.search_path_set_schemas
+        if self._path_matters:
+            super()._handle_search_path(cursor)
+            self._path_sent = self.search_path_set_schemas
         self._used_at = time.monotonic()
