@@ -1,14 +1,24 @@
 """The people behind the shops, and others who would like to be: each signed in at one host, as far as they can be."""
 
+from datetime import timedelta
+from typing import Any
+
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django_tenants.utils import get_public_schema_name, schema_context
 
+from fulfillment.models import Fulfillment, SupplierOrder
+from fulfillment.services import fulfillment_run
 from kameng.accounts.models import User
 from kameng.admin.sites import StaffSite
+from orders.models import Order
 from resellers.models import Reseller
 from resellers.services import staff_set
 from tests.conftest import OPERATIONS_HOST
+from tests.doubles import ScriptedSupplier
+from tests.factories import on_sale
+from tests.flows import UNKNOWN, fulfill, paid
 
 PASSWORD = "correct-horse-7"
 URLCONFS = {"manage": "kameng.urls_shop", "operations": "kameng.urls_operations"}
@@ -73,3 +83,30 @@ def addresses(site: StaffSite) -> list[str]:
         found += [reverse(f"{prefix}_changelist", urlconf=urlconf), reverse(f"{prefix}_add", urlconf=urlconf)]
         found += [reverse(f"{prefix}_{what}", urlconf=urlconf, args=[1]) for what in ("change", "delete")]
     return found
+
+
+def rows_form(prefix: str, rows: list[dict[str, Any]]) -> dict[str, str]:
+    """A list that is edited in place, as its form sends it."""
+    form = {f"{prefix}-TOTAL_FORMS": str(len(rows)), f"{prefix}-INITIAL_FORMS": str(len(rows)), "_save": "1"}
+    for place, row in enumerate(rows):
+        form |= {f"{prefix}-{place}-{name}": str(value) for name, value in row.items() if value is not False}
+    return form
+
+
+def order_address(shop: Reseller, order: Order) -> str:
+    """An order's page among the operators'."""
+    return f"/admin/orders/{shop.slug}/{order.number}/"
+
+
+def handed_over(shop: Reseller) -> tuple[Order, Fulfillment]:
+    """A paid order that waits for a person, since its supplier explains nothing; in the shop's schema."""
+    ScriptedSupplier.on_submit("first", UNKNOWN)
+    ScriptedSupplier.on_query("first", UNKNOWN)
+    order = paid(shop, on_sale(suppliers=("first",)))
+    fulfill(order)
+    work = Fulfillment.objects.get(line__order=order)
+    SupplierOrder.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    fulfillment_run(fulfillment_id=work.pk)
+    work.refresh_from_db()
+    assert work.status == Fulfillment.Status.MANUAL
+    return order, work

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.gzip import gzip_page
 from django_tenants.utils import get_public_schema_name
@@ -210,8 +211,10 @@ class ShopAdminSite(StaffSite):
         return bool(connection.schema_name != get_public_schema_name())  # type: ignore[attr-defined]
 
     def title_for(self, request: HttpRequest) -> str:
-        """The shop's name."""
-        return str(getattr(request, "shop", ""))
+        """The shop's name, in the reader's language."""
+        shop: Any = getattr(request, "shop", "")
+        english = (get_language() or "").startswith("en")
+        return (english and getattr(shop, "name_en", "")) or str(shop)
 
     def subtitle_for(self, request: HttpRequest) -> str:
         """What site it is."""

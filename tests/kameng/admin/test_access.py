@@ -123,6 +123,31 @@ def test_after_ten_tries_even_the_right_password_waits(shop: Reseller) -> None:
     assert settings.SESSION_COOKIE_NAME not in client.cookies
 
 
+def test_one_address_that_tries_too_often_locks_nobody_else_out(shop: Reseller) -> None:
+    owner_of(shop)
+    client = visitor("one.test")
+    for _ in range(12):
+        client.post("/manage/login/", {"username": "owner", "password": "wrong"}, REMOTE_ADDR="203.0.113.9")
+    answer = visitor("one.test").post("/manage/login/?next=/manage/", {"username": "owner", "password": PASSWORD})
+    assert answer.status_code == 302
+
+
+def test_an_owner_changes_their_password_and_other_browsers_are_out(shop: Reseller) -> None:
+    here, elsewhere = owner_of(shop), visitor("one.test")
+    assert elsewhere.post("/manage/login/", {"username": "owner", "password": PASSWORD}).status_code == 302
+    form = {"old_password": PASSWORD, "new_password1": "another-horse-8", "new_password2": "another-horse-8"}
+    assert here.post("/manage/password_change/", {**form, "old_password": "wrong"}).status_code == 200
+    assert elsewhere.get("/manage/").status_code == 200
+    assert here.post("/manage/password_change/", form).status_code == 302
+    assert here.get("/manage/").status_code == 200
+    assert elsewhere.get("/manage/").status_code == 302
+
+
+def test_the_operations_host_begins_with_its_admin(db: None) -> None:
+    answer = visitor(OPERATIONS_HOST).get("/")
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
 def test_an_order_of_another_shop_is_not_there_whatever_address_is_tried(shop: Reseller, other_shop: Reseller) -> None:
     variant = on_sale()
     mine = place(shop, variant)

@@ -1,52 +1,35 @@
-"""The operators' pages over all shops: one list, one search, one page for an order, and steps that services take."""
+"""The operators' lists over all shops, the search that finds any number, and the figures of today."""
 
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import schema_context
 from pytest_django import DjangoAssertNumQueries
 
-from fulfillment.models import Fulfillment, SupplierOrder
-from fulfillment.services import fulfillment_run
+from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.models import Supplier
 from kameng.inbox.models import InboxEvent
 from kameng.operations.cross_shop import ORDERS, REFUNDS, SUPPLIER_ORDERS, Cursor, every_shop, order_place_of
-from kameng.operations.figures import figures, waiting
+from kameng.operations.figures import figures, start_of_today, waiting
 from kameng.outbox.models import OutboxEvent
-from orders.models import Order, OrderEvent, OrderLine
-from payments.gateways.base import GatewayUnavailable, RefundResult, RefundStatus
-from payments.models import Payment, Refund
+from orders.models import Order, OrderLine
+from payments.models import Refund
 from resellers.models import Reseller
-from tests.conftest import OPERATIONS_HOST
 from tests.doubles import ScriptedGateway, ScriptedSupplier
-from tests.factories import code_on_sale, on_sale, open_payment, place, stocked
-from tests.flows import REFUSED, TOPPED_UP, UNKNOWN, asked_gateway, codes, drain, fulfill, outbox, paid
-from tests.staff import operator, owner_of
+from tests.factories import code_on_sale, on_sale, place
+from tests.flows import REFUSED, TOPPED_UP, codes, drain, fulfill, paid
+from tests.staff import handed_over, operator, order_address
 
 
 def _schemas(*shops: Reseller) -> list[Reseller]:
     return [shop for shop in every_shop() if shop in shops]
 
 
-def _address(shop: Reseller, order: Order) -> str:
-    return f"/admin/orders/{shop.slug}/{order.number}/"
-
-
-def _act(client: Client, shop: Reseller, order: Order, act: str, row_id: int | str = "", **more: str) -> str:
-    """Send one of the forms of an order's page; what is said afterwards."""
-    answer = client.post(f"{_address(shop, order)}act/", {"act": act, "id": row_id, **more}, follow=True)
-    return answer.content.decode()
-
-
 def _in(shop: Reseller) -> schema_context:
     return schema_context(shop.schema_name)
-
-
-# --- lists ------------------------------------------------------------------------------------------------------------
 
 
 def test_orders_of_all_shops_come_newest_first_and_page_by_page_without_gaps(
@@ -154,7 +137,7 @@ def test_any_number_leads_straight_to_its_order(
     client = operator()
     for number in numbers:
         answer = client.get("/admin/orders/", {"q": number})
-        assert (answer.status_code, answer["Location"]) == (302, _address(other_shop, order)), number
+        assert (answer.status_code, answer["Location"]) == (302, order_address(other_shop, order)), number
     for nothing in ("ZZZZZZZZZZZZZZZZ", order.number[:-1], "0" * 24):
         assert client.get("/admin/orders/", {"q": nothing}).status_code == 200
 
@@ -218,211 +201,6 @@ def test_lists_over_all_shops_take_few_queries(
             client.get(address)
 
 
-# --- one order --------------------------------------------------------------------------------------------------------
-
-
-def test_an_orders_page_shows_attempts_evidence_and_notices_but_no_code_and_no_person(
-    shop: Reseller, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway]
-) -> None:
-    supplier_double.on_submit("first", TOPPED_UP)
-    order = paid(shop, on_sale())
-    fulfill(order)
-    with _in(shop):
-        SupplierOrder.objects.update(evidence="→ submit {}\n← 200 {}")
-        payment = order.payments.get()
-    InboxEvent.objects.create(
-        source="payments", account="account-1", event_id="e1", subject=payment.number, body=b"{}", verdict="accepted"
-    )
-    shown = operator().get(_address(shop, order)).content.decode()
-    for text in ("履约与采购", "first", "← 200", "收款与退款", payment.number, "收到的通知", "account-1", "482***375"):
-        assert text in shown
-    for secret in ("13812345678", "482019375"):
-        assert secret not in shown
-
-
-def test_codes_are_counted_and_never_shown(shop: Reseller, gateway_double: type[ScriptedGateway]) -> None:
-    order = paid(shop, stocked(["AAAA-BBBB-CCCC-DDDD"]))
-    fulfill(order)
-    client = operator()
-    shown = client.get(_address(shop, order)).content.decode()
-    assert "1 个卡密已交付" in shown
-    for address in (_address(shop, order), "/admin/stock/", "/admin/suppliers/stockcode/", "/admin/"):
-        assert "BBBB" not in client.get(address).content.decode()
-
-
-def test_an_order_is_only_in_its_own_shop(shop: Reseller, other_shop: Reseller) -> None:
-    order = place(shop, on_sale())
-    client = operator()
-    assert client.get(_address(shop, order)).status_code == 200
-    assert client.get(_address(other_shop, order)).status_code == 404
-    for guess in ("nobody", "operations", "public"):
-        assert client.get(f"/admin/orders/{guess}/{order.number}/").status_code == 404
-
-
-def test_looking_in_full_is_written_into_the_orders_history(shop: Reseller) -> None:
-    order = place(shop, on_sale())
-    shown = _act(operator(), shop, order, "look_in_full")
-    assert "13812345678" in shown
-    assert "482019375" in shown
-    with _in(shop):
-        assert OrderEvent.objects.filter(order=order, name="order.looked_into").get().actor == "staff:operator"
-    assert "13812345678" not in operator().get(_address(shop, order)).content.decode()
-
-
-def test_asking_the_gateway_again_finds_a_lost_notice(shop: Reseller, gateway_double: type[ScriptedGateway]) -> None:
-    order = place(shop, on_sale())
-    payment = open_payment(shop, order)
-    ScriptedGateway.pay(payment.number, payment.amount)
-    assert "支付渠道的答复：已收款" in _act(operator(), shop, order, "payment_ask", payment.pk)
-    with _in(shop):
-        order.refresh_from_db()
-        assert order.status == Order.Status.PAID
-        assert OrderEvent.objects.filter(order=order, name="payment.confirmed").get().actor == "staff:operator"
-
-
-def test_a_gateway_that_does_not_answer_moves_nothing(shop: Reseller, gateway_double: type[ScriptedGateway]) -> None:
-    order = place(shop, on_sale())
-    payment = open_payment(shop, order)
-    ScriptedGateway.failures["query"] = GatewayUnavailable("timeout")
-    assert "支付渠道没有给出答复" in _act(operator(), shop, order, "payment_ask", payment.pk)
-    with _in(shop):
-        order.refresh_from_db()
-        assert (order.status, order.payments.get().status) == (Order.Status.PENDING, Payment.Status.PENDING)
-
-
-def _manual(shop: Reseller) -> tuple[Order, Fulfillment]:
-    ScriptedSupplier.on_submit("first", UNKNOWN)
-    ScriptedSupplier.on_query("first", UNKNOWN)
-    order = paid(shop, on_sale(suppliers=("first",)))
-    fulfill(order)
-    work = Fulfillment.objects.get(line__order=order)
-    SupplierOrder.objects.update(created_at=timezone.now() - timedelta(hours=2))
-    fulfillment_run(fulfillment_id=work.pk)
-    work.refresh_from_db()
-    assert work.status == Fulfillment.Status.MANUAL
-    return order, work
-
-
-def test_looking_again_asks_the_supplier_and_buys_nothing(
-    shop: Reseller, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway]
-) -> None:
-    order, work = _manual(shop)
-    assert "已安排重新查看" in _act(operator(), shop, order, "fulfillment_retry", work.pk)
-    with _in(shop):
-        work.refresh_from_db()
-        assert work.status == Fulfillment.Status.VERIFYING
-        assert outbox("fulfillment.run")[-1] == {"fulfillment_id": work.pk}
-        assert OutboxEvent.objects.filter(topic="fulfillment.run").latest("pk").schema_name == shop.schema_name
-    assert supplier_double.bought_from() == ["first"]
-
-
-def test_giving_up_needs_a_reason_and_starts_the_refund(
-    shop: Reseller, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway]
-) -> None:
-    order, work = _manual(shop)
-    client = operator()
-    for reason in ("", "   ", "没有"):
-        assert "请写明依据" in _act(client, shop, order, "fulfillment_give_up", work.pk, reason=reason)
-        with _in(shop):
-            work.refresh_from_db()
-            assert work.status == Fulfillment.Status.MANUAL
-    assert "退款自动开始" in _act(client, shop, order, "fulfillment_give_up", work.pk, reason="渠道客服书面确认未充值")
-    with _in(shop):
-        connection.set_tenant(shop)  # type: ignore[attr-defined]
-        drain()
-        order.refresh_from_db()
-        work.refresh_from_db()
-        assert (order.status, work.note) == (Order.Status.REFUNDED, "渠道客服书面确认未充值")
-    assert asked_gateway("refund") == 1
-
-
-def test_what_is_not_in_a_persons_hands_cannot_be_given_up(
-    shop: Reseller, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway]
-) -> None:
-    supplier_double.on_submit("first", TOPPED_UP)
-    order = paid(shop, on_sale())
-    fulfill(order)
-    work = Fulfillment.objects.get(line__order=order)
-    said = _act(operator(), shop, order, "fulfillment_give_up", work.pk, reason="渠道客服书面确认未充值")
-    assert "不能放弃" in said
-    with _in(shop):
-        order.refresh_from_db()
-        assert order.status == Order.Status.FULFILLED
-    assert asked_gateway("refund") == 0
-
-
-def test_a_refund_that_failed_is_tried_again_under_the_same_number(
-    shop: Reseller, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway]
-) -> None:
-    supplier_double.on_submit("first", REFUSED)
-    gateway_double.refund_status = RefundStatus.FAILED
-    order = paid(shop, on_sale(suppliers=("first",)))
-    fulfill(order)
-    drain()
-    refund = Refund.objects.get()
-    assert refund.status == Refund.Status.FAILED
-    gateway_double.refunds[refund.number] = RefundResult(
-        refund=refund.number, status=RefundStatus.SUCCEEDED, amount=refund.amount
-    )
-    assert "已重新提交退款" in _act(operator(), shop, order, "refund_retry", refund.pk)
-    with _in(shop):
-        connection.set_tenant(shop)  # type: ignore[attr-defined]
-        drain()
-        refund.refresh_from_db()
-        order.refresh_from_db()
-        assert (refund.status, order.status) == (Refund.Status.SUCCEEDED, Order.Status.REFUNDED)
-
-
-@pytest.mark.parametrize("act", ["payment_ask", "fulfillment_retry", "fulfillment_give_up", "refund_retry"])
-@pytest.mark.parametrize("row_id", ["0", "x", "", "-1", "9" * 30, "１"])
-def test_a_step_on_something_that_is_not_the_orders_own_is_not_there(shop: Reseller, act: str, row_id: str) -> None:
-    order = place(shop, on_sale())
-    answer = operator().post(f"{_address(shop, order)}act/", {"act": act, "id": row_id, "reason": "没有充到，已确认"})
-    assert answer.status_code == 404
-
-
-def test_another_orders_payment_is_not_this_orders(shop: Reseller, gateway_double: type[ScriptedGateway]) -> None:
-    variant = on_sale()
-    mine, theirs = place(shop, variant), place(shop, variant, contact="13900000001")
-    payment = open_payment(shop, theirs)
-    ScriptedGateway.pay(payment.number, payment.amount)
-    answer = operator().post(f"{_address(shop, mine)}act/", {"act": "payment_ask", "id": payment.pk})
-    assert answer.status_code == 404
-    with _in(shop):
-        theirs.refresh_from_db()
-        assert theirs.status == Order.Status.PENDING
-
-
-@pytest.mark.parametrize("act", ["", "order_settle", "__class__"])
-def test_a_step_that_does_not_exist_is_not_there(shop: Reseller, act: str) -> None:
-    order = place(shop, on_sale())
-    assert operator().post(f"{_address(shop, order)}act/", {"act": act, "id": "1"}).status_code == 404
-
-
-def test_no_step_is_taken_by_looking_or_without_the_forms_token(shop: Reseller) -> None:
-    order = place(shop, on_sale())
-    client = operator()
-    assert client.get(f"{_address(shop, order)}act/", {"act": "look_in_full"}).status_code == 405
-    strict = Client(enforce_csrf_checks=True, headers={"host": OPERATIONS_HOST})
-    strict.cookies = client.cookies
-    answer = strict.post(f"{_address(shop, order)}act/", {"act": "look_in_full"})
-    assert answer.status_code == 403
-    assert "这一步没有做" in answer.content.decode()
-    with _in(shop):
-        assert not OrderEvent.objects.filter(name="order.looked_into").exists()
-
-
-def test_an_owner_takes_no_operators_step(shop: Reseller) -> None:
-    order = place(shop, on_sale())
-    answer = owner_of(shop).post(f"{_address(shop, order)}act/", {"act": "look_in_full"})
-    assert answer.status_code == 404
-    with _in(shop):
-        assert not OrderEvent.objects.filter(name="order.looked_into").exists()
-
-
-# --- today ------------------------------------------------------------------------------------------------------------
-
-
 def test_todays_figures_add_up_over_the_shops(
     shop: Reseller,
     other_shop: Reseller,
@@ -438,8 +216,8 @@ def test_todays_figures_add_up_over_the_shops(
         fulfill(order)
         drain()
     connection.set_tenant(shop)  # type: ignore[attr-defined]
-    Order.objects.update(paid_at=now - timedelta(seconds=7))
-    OrderLine.objects.update(finished_at=now - timedelta(seconds=3))
+    Order.objects.update(paid_at=start_of_today() + timedelta(seconds=1))
+    OrderLine.objects.update(finished_at=start_of_today() + timedelta(seconds=5))
     yesterday = paid(shop, variant, contact="13900000003")
     Order.objects.filter(pk=yesterday.pk).update(paid_at=now - timedelta(days=1))
     found = figures(_schemas(shop, other_shop))
@@ -457,7 +235,7 @@ def test_the_first_page_names_what_waits_for_a_person(
     client = operator()
     assert "现在没有要人处理的事" in client.get("/admin/").content.decode()
     connection.set_tenant(shop)  # type: ignore[attr-defined]
-    _manual(shop)
+    handed_over(shop)
     connection.set_schema_to_public()  # type: ignore[attr-defined]
     InboxEvent.objects.create(
         source="payments", account="a", event_id="e", body=b"", verdict="refused", reason="amount"
@@ -481,7 +259,7 @@ def test_a_code_that_came_from_a_supplier_is_nowhere_either(
     fulfill(order)
     client = operator()
     for address in (
-        _address(shop, order),
+        order_address(shop, order),
         "/admin/attempts/",
         "/admin/suppliers/stockcode/",
         "/admin/inbox/inboxevent/",
