@@ -212,9 +212,9 @@ class ShopAdminSite(StaffSite):
 
     def title_for(self, request: HttpRequest) -> str:
         """The shop's name, in the reader's language."""
-        shop: Any = getattr(request, "shop", "")
-        english = (get_language() or "").startswith("en")
-        return (english and getattr(shop, "name_en", "")) or str(shop)
+        shop = getattr(request, "shop", "")
+        in_english = getattr(shop, "name_en", "") if (get_language() or "").startswith("en") else ""
+        return str(in_english or shop)
 
     def subtitle_for(self, request: HttpRequest) -> str:
         """What site it is."""
