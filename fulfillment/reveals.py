@@ -34,7 +34,7 @@ def codes_reveal(*, order: Order, actor: str, address: str) -> list[RevealedCode
         raise NothingToReveal
     looked_from = digest(address, purpose="address") if address else ""
     works = sorted({work_id for work_id, *_ in arrived})
-    sql.execute(_LOOKED, {"works": works, "actor": actor, "looked_from": looked_from})
+    sql.later(_LOOKED, {"works": works, "actor": actor, "looked_from": looked_from})
     event_write(order, "codes.revealed", actor=actor, count=len(arrived))
     return [RevealedCode(sku, code_unseal(sealed, fingerprint)) for _, sku, sealed, fingerprint in arrived]
 

@@ -327,7 +327,7 @@ def _delivered(buy: SupplierOrder, outcome: Outcome, noted: tuple[str, ...], act
         buy.cost = outcome.cost
         noted = (*noted, "cost")
     supplier_order_transition(buy, to=BuyStatus.SUCCEEDED, fields=noted)
-    sql.execute(_DELIVER, [work.pk, buy.pk, stock_ids])
+    sql.later(_DELIVER, [work.pk, buy.pk, stock_ids])
     fulfillment_transition(work, to=Status.DELIVERED, actor=actor)
     order_recount(line.order, actor=actor)
     return None

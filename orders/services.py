@@ -281,7 +281,7 @@ def event_write(
 ) -> None:
     """Leave one line in the order's history. `data` must be JSON and hold no secret."""
     line_id = line.pk if line is not None else None
-    sql.execute(_EVENT, [order.pk, line_id, name, from_status, to_status, actor, json.dumps(data)])
+    sql.later(_EVENT, [order.pk, line_id, name, from_status, to_status, actor, json.dumps(data)])
 
 
 _LOCK = f"""

@@ -100,7 +100,7 @@ def _store(
 ) -> InboxEvent.Verdict:
     """Keep the notice, once; what was refused is judged again when it is repeated, for it may have become right."""
     kept = {name: headers[name][:600] for name in _KEPT_HEADERS if name in headers}
-    sql.execute_anywhere(
+    sql.later_anywhere(
         _INSERT,
         [
             SOURCE, account.code, event_id, schema_name, subject[:64], json.dumps(kept),

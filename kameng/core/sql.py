@@ -36,6 +36,12 @@ def execute(statement: str, parameters: Parameters) -> int:
         return int(cursor.rowcount)
 
 
+def later(statement: str, parameters: Parameters) -> None:
+    """Write in the current shop together with the next statement, at the latest on commit, without an answer."""
+    with connection.cursor() as cursor:
+        connection.connection.later(cursor.mogrify(*_call(statement, parameters)))
+
+
 def rows_anywhere(statement: str, parameters: Parameters) -> list[_Row]:
     """The same as `rows` for a statement that names every schema itself, so that no shop is entered for it."""
     with connection.anywhere():  # type: ignore[attr-defined]
@@ -46,6 +52,12 @@ def execute_anywhere(statement: str, parameters: Parameters) -> int:
     """The same as `execute` for a statement that names every schema itself."""
     with connection.anywhere():  # type: ignore[attr-defined]
         return execute(statement, parameters)
+
+
+def later_anywhere(statement: str, parameters: Parameters) -> None:
+    """The same as `later` for a statement that names every schema itself."""
+    with connection.anywhere():  # type: ignore[attr-defined]
+        later(statement, parameters)
 
 
 def instances(model: type[_Model], statement: str, parameters: Parameters) -> list[_Model]:
@@ -110,10 +122,15 @@ def _numbered(statement: str) -> _Numbered:
 
 
 def _run(cursor: Any, statement: str, parameters: Parameters) -> None:
+    cursor.execute(*_call(statement, parameters))
+
+
+def _call(statement: str, parameters: Parameters) -> tuple[str, list[Any]]:
+    """What is sent, once the session knows the statement."""
     numbered = _numbered(statement)
     name = connection.prepare(numbered.text)  # type: ignore[attr-defined]
     given: Any = parameters
-    cursor.execute(f"EXECUTE {name} {numbered.places}", [given[key] for key in numbered.order])
+    return f"EXECUTE {name} {numbered.places}", [given[key] for key in numbered.order]
 
 
 @lru_cache(maxsize=256)

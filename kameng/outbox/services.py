@@ -69,8 +69,11 @@ bell = Bell()
 def publish(topic: str, *, delay: float = 0, **payload: Any) -> None:
     """Write work for the current shop, in the current transaction; `delay` in seconds by the database's clock."""
     schema_name = connection.schema_name  # type: ignore[attr-defined]
-    ((event_id,),) = sql.rows_anywhere(_PUBLISH, [schema_name, topic, json.dumps(payload), delay])
-    if not delay:
+    work = [schema_name, topic, json.dumps(payload), delay]
+    if delay:
+        sql.later_anywhere(_PUBLISH, work)
+    else:
+        ((event_id,),) = sql.rows_anywhere(_PUBLISH, work)
         transaction.on_commit(partial(bell.ring, event_id))
 
 

@@ -259,16 +259,16 @@ def test_the_hot_addresses_ask_the_database_little(
         assert program.get(f"products/{card.product.slug}/").status_code == 200
     body = {"lines": [{"sku": card.sku, "quantity": 1}], "contact": CONTACT}
     # One statement of each number from here on says which shop's schema is meant.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(6):
         placed = program.post("orders/", body).json()
     number, token = placed["number"], placed["token"]
     with django_assert_num_queries(1):
         assert program.get(f"orders/{number}/", token=token).status_code == 200
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(9):
         opened = program.post(f"orders/{number}/payments/", {"gateway": "scripted", "channel": "qr"}, token=token)
     notify(opened.json()["payment"], "60.00")
     drain()
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(5):
         assert program.post(f"orders/{number}/reveal/", token=token).status_code == 200
     with django_assert_num_queries(0):
         assert refusal(program.get(f"orders/{number}/", token="guess")) == (404, "not_found")

@@ -1,8 +1,9 @@
-"""django-tenants' backend, with three habits of its own.
+"""django-tenants' backend, with some habits of its own.
 
 The search path is sent when it differs from the one that the session has, not whenever a shop is entered again. A
-connection that was used a moment ago is taken to be alive; one that was idle is asked first, as Django does. And it
-remembers which statements its session has been prepared for (`kameng.core.sql`).
+connection that was used a moment ago is taken to be alive; one that was idle is asked first, as Django does. It
+remembers which statements its session has been prepared for (`kameng.core.sql`), and says several in one message
+(`kameng.core.database.session`).
 """
 
 import time
@@ -11,6 +12,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from django_tenants.postgresql_backend import base
+from psycopg2 import extensions
+
+from kameng.core.database.session import Cursor, Session
 
 #: How long an answer of the database vouches for the connection. A restart takes longer, and a statement that fails
 #: makes Django ask in any case.
@@ -28,6 +32,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._path_matters = True
         self._used_at = 0.0
         super().__init__(*args, **kwargs)
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """As Django's, with our own classes of connection and cursor."""
+        return {**super().get_connection_params(), "connection_factory": Session, "cursor_factory": Cursor}
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """A session that leaves transactions to us."""
+        made = super().get_new_connection(conn_params)
+        made.autocommit = True
+        return made
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        with self.wrap_database_errors:
+            self.connection.explicit(not autocommit)
 
     def set_tenant(self, tenant: Any, include_public: bool = True) -> None:
         """Enter a shop; nothing is sent where the session is there already."""
@@ -49,7 +67,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         name = self._prepared.get(statement)
         if name is None:
             name = f"kameng_{len(self._prepared)}"
-            with self.wrap_database_errors, self.connection.cursor() as cursor:
+            with self.wrap_database_errors, self.connection.cursor(cursor_factory=extensions.cursor) as cursor:
                 cursor.execute(f"PREPARE {name} AS {statement}")
             self._prepared[statement] = name
         return name
@@ -72,7 +90,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().rollback()
 
     def savepoint_rollback(self, sid: str) -> None:
-        """So does one to a savepoint."""
+        """So does one to a savepoint; what was to be said later belongs to what is undone."""
+        if self.connection is not None:
+            self.connection.forget()
         try:
             super().savepoint_rollback(sid)
         finally:
