@@ -29,20 +29,31 @@ def main(arguments: list[str]) -> int:
 
             return bench(arguments[1:])
 
-        from kameng.embedded import environment
+        if command == "shop_template":
+            # Nothing can be running yet: a template that is behind its migrations keeps `up` from opening shops.
+            from kameng.embedded.testing import own_servers
 
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.settings.base")
-        if command in environment.OFFLINE_COMMANDS:
-            os.environ.setdefault("KAMENG_OFFLINE", "1")
-        environment.load(os.environ)
-        from django.core.management import execute_from_command_line
-
-        execute_from_command_line(["manage.py", *arguments])
+            with own_servers():
+                return run(arguments)
+        return run(arguments)
     except Refused as refused:
         sys.stderr.write(f"manage.py {command}: {refused}\n")
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def run(arguments: list[str]) -> int:
+    """One of Django's commands, over the servers that the environment or a running `up` names."""
+    from kameng.embedded import environment
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.settings.base")
+    if arguments and arguments[0] in environment.OFFLINE_COMMANDS:
+        os.environ.setdefault("KAMENG_OFFLINE", "1")
+    environment.load(os.environ)
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["manage.py", *arguments])
     return 0
 
 

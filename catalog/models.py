@@ -17,6 +17,9 @@ class Category(models.Model):
     name_en = models.CharField(_("英文名称"), max_length=60, blank=True)
     icon = models.CharField(_("图标"), max_length=40, blank=True)
     position = models.PositiveIntegerField(_("排序"), default=0)
+    #: Where costs rise above the supply price: the new one is cost plus so many percent. Empty: off sale until a person
+    #: has looked.
+    supply_markup = models.DecimalField(_("供货加价 %"), max_digits=5, decimal_places=2, null=True, blank=True)
     is_active = models.BooleanField(_("启用"), default=True)
 
     class Meta:

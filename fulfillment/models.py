@@ -31,6 +31,8 @@ class Fulfillment(models.Model):
 
     line = models.OneToOneField(OrderLine, models.PROTECT, verbose_name=_("订单行"), related_name="fulfillment")
     status = models.CharField(_("状态"), max_length=16, choices=Status, default=Status.QUEUED)
+    #: How many units have arrived; a part of the line's quantity where a supplier delivered only some.
+    delivered_quantity = models.PositiveIntegerField(_("已到数量"), db_default=0)
     #: Grows with each attempt; the last one's place among all that were made.
     attempts = models.PositiveSmallIntegerField(_("采购次数"), default=0)
     note = models.CharField(_("说明"), max_length=200, blank=True)
@@ -56,14 +58,16 @@ class SupplierOrder(models.Model):
         ACCEPTED = "accepted", _("对方已受理")
         UNKNOWN = "unknown", _("结果未知")
         SUCCEEDED = "succeeded", _("成功")
+        PARTIAL = "partial", _("部分成功")
         REJECTED = "rejected", _("未成")
         REVERSED = "reversed", _("被撤销")
 
     TRANSITIONS = {
-        Status.INTENDED: {Status.ACCEPTED, Status.UNKNOWN, Status.SUCCEEDED, Status.REJECTED},
-        Status.ACCEPTED: {Status.UNKNOWN, Status.SUCCEEDED, Status.REJECTED},
-        Status.UNKNOWN: {Status.ACCEPTED, Status.SUCCEEDED, Status.REJECTED},
+        Status.INTENDED: {Status.ACCEPTED, Status.UNKNOWN, Status.SUCCEEDED, Status.PARTIAL, Status.REJECTED},
+        Status.ACCEPTED: {Status.UNKNOWN, Status.SUCCEEDED, Status.PARTIAL, Status.REJECTED},
+        Status.UNKNOWN: {Status.ACCEPTED, Status.SUCCEEDED, Status.PARTIAL, Status.REJECTED},
         Status.SUCCEEDED: {Status.REVERSED},
+        Status.PARTIAL: {Status.REVERSED},
     }
     ACTIVE = (Status.INTENDED, Status.ACCEPTED, Status.UNKNOWN)
 
@@ -80,6 +84,8 @@ class SupplierOrder(models.Model):
     code = models.CharField(_("答复代码"), max_length=64, blank=True)
     message = models.CharField(_("答复"), max_length=200, blank=True)
     evidence = models.TextField(_("往来记录"), blank=True)
+    #: Why it went there: `{"by": "score|pin|explore|only|probe", "place", "of", "score", "parts", "instead_of"}`.
+    choice = models.JSONField(_("选择理由"), default=dict, blank=True)
     asked = models.PositiveSmallIntegerField(_("查询次数"), default=0)
     missing_since = models.DateTimeField(_("首次查无此单"), null=True, blank=True)
     created_at = models.DateTimeField(_("提交时间"), db_default=Now())

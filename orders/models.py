@@ -113,6 +113,8 @@ class OrderLine(models.Model):
     variant_name_en = models.CharField(max_length=80, blank=True)
     icon = models.CharField(max_length=60, blank=True)
     quantity = models.PositiveIntegerField(_("数量"))
+    #: How many of them nobody could deliver although the others arrived: their price goes back.
+    short_quantity = models.PositiveIntegerField(_("缺少数量"), db_default=0)
     price = models.DecimalField(_("单价"), max_digits=12, decimal_places=2)
     official_price = models.DecimalField(_("官方价"), max_digits=12, decimal_places=2)
     supply_price = models.DecimalField(_("供货价"), max_digits=12, decimal_places=2)
@@ -128,6 +130,7 @@ class OrderLine(models.Model):
         ordering = ["order_id", "position"]
         constraints = [
             models.CheckConstraint(condition=Q(quantity__gte=1), name="order_line_quantity_positive"),
+            models.CheckConstraint(condition=Q(short_quantity__lt=F("quantity")), name="order_line_short_of_some"),
             models.CheckConstraint(condition=Q(price__gt=0), name="order_line_price_positive"),
             models.CheckConstraint(condition=Q(price__gte=F("supply_price")), name="order_line_price_covers_supply"),
         ]
@@ -139,6 +142,11 @@ class OrderLine(models.Model):
     def amount(self) -> Decimal:
         """What the line costs the shopper, in yuan."""
         return self.price * self.quantity
+
+    @property
+    def short_amount(self) -> Decimal:
+        """What the part costs that nobody could deliver, in yuan."""
+        return self.price * self.short_quantity
 
     @property
     def account_values(self) -> dict[str, str]:

@@ -48,7 +48,16 @@ def tables(schema_name: str) -> set[str]:
 def test_every_app_with_tables_is_on_a_side() -> None:
     homeless = {model._meta.label for model in apps.get_models() if model._meta.app_label not in SHARED | TENANT}
     assert homeless == set()
-    assert {"resellers", "catalog", "suppliers", "merchants", "outbox", "inbox", "django_tenants"} == ONLY_SHARED
+    assert {
+        "resellers",
+        "catalog",
+        "suppliers",
+        "merchants",
+        "outbox",
+        "inbox",
+        "alerts",
+        "django_tenants",
+    } == ONLY_SHARED
     assert {"listings", "orders", "payments", "fulfillment"} == ONLY_TENANT
 
 

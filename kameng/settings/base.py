@@ -76,6 +76,7 @@ SHARED_APPS = [
     "payments.merchants",
     "kameng.outbox",
     "kameng.inbox",
+    "kameng.alerts",
     *BOTH_SIDES,
 ]
 TENANT_APPS = ["catalog.listings", "orders", "payments", "fulfillment", *BOTH_SIDES]
