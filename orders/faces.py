@@ -27,6 +27,8 @@ class LineFace:
     product_name: str
     variant_name: str
     quantity: int
+    #: How many of them nobody had: their price goes back.
+    short_quantity: int
     price: Decimal
     official_price: Decimal
     amount: Decimal
@@ -89,6 +91,7 @@ def line_face(line: OrderLine) -> LineFace:
         product_name=(english and line.product_name_en) or line.product_name,
         variant_name=(english and line.variant_name_en) or line.variant_name,
         quantity=line.quantity,
+        short_quantity=line.short_quantity,
         price=line.price,
         official_price=line.official_price,
         amount=line.amount,
