@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from fulfillment.suppliers.base import Attempt, CallbackClaim, Capability, Connection, Outcome, OutcomeKind
+from fulfillment.suppliers.base import Attempt, CallbackClaim, Capability, Connection, Outcome, Unasked
 from kameng.core.http import HttpClient
 from payments.gateways.base import (
     Channel,
@@ -25,7 +25,7 @@ from payments.gateways.base import (
 Answer = Outcome | Callable[[Attempt], Outcome]
 
 
-class ScriptedSupplier:
+class ScriptedSupplier(Unasked):
     """Answers `submit` and `query` from queues by supplier code; writes down every call."""
 
     code: ClassVar[str] = "scripted"
@@ -33,6 +33,7 @@ class ScriptedSupplier:
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.QUERY_BY_OUR_NUMBER})
     required_config: ClassVar[frozenset[str]] = frozenset()
     not_found_grace: ClassVar[int] = 0
+    when_unclear: ClassVar[str] = "问对方客服"
     calls: ClassVar[list[tuple[str, str, Attempt]]] = []
     submits: ClassVar[dict[str, deque[Answer]]] = {}
     queries: ClassVar[dict[str, deque[Answer]]] = {}
@@ -75,14 +76,6 @@ class ScriptedSupplier:
     def query(self, attempt: Attempt) -> Outcome:
         """Ask."""
         return self._answer("query", self.queries, attempt)
-
-    def cancel(self, attempt: Attempt) -> Outcome:
-        """Not spoken."""
-        return Outcome(OutcomeKind.UNKNOWN)
-
-    def balance(self) -> Decimal | None:
-        """Not told."""
-        return None
 
     def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
         """The body is the reference."""

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+from fulfillment.suppliers.reasons import Reason
 from kameng.core.http import HttpClient
 
 
@@ -26,6 +27,14 @@ class Capability(StrEnum):
     MAY_REVERSE = "may_reverse"
     #: Nobody else is asked: what is bought is committed, or undone, together with the decision to buy it.
     SAME_DATABASE = "same_database"
+    #: `products` lists what there is, with prices and stock.
+    CATALOG = "catalog"
+    #: `price` says what one piece costs now.
+    PRICE = "price"
+    #: `check_account` says whether goods can arrive there, before anybody pays.
+    ACCOUNT_CHECK = "account_check"
+    #: A person delivers: there is nobody to call.
+    MANUAL = "manual"
 
 
 class OutcomeKind(StrEnum):
@@ -48,10 +57,16 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of one call. `items` are codes in clear, never to be logged; `evidence` is safe to store and show."""
+    """The end of one call. `items` are codes in clear, never to be logged; `evidence` is safe to store and show.
+
+    `cost` is that of the whole attempt, in the connection's currency.
+    """
 
     kind: OutcomeKind
     items: tuple[str, ...] = field(default=(), repr=False)
+    #: With `PARTIAL`: how many units arrived for good; the supplier will deliver no more of them. None where what
+    #: arrived cannot be told in units, such as a part of a phone's credit: then a person decides.
+    done: int | None = None
     supplier_reference: str = ""
     code: str = ""
     message: str = ""
@@ -69,7 +84,7 @@ class Attempt:
     sku: str
     quantity: int
     account: Mapping[str, str]
-    #: The most that the whole attempt may cost us, in yuan.
+    #: The most that the whole attempt may cost us, in the connection's currency.
     max_cost: Decimal | None
     callback_url: str
     supplier_reference: str = ""
@@ -85,6 +100,51 @@ class CallbackClaim:
     reference: str
     event_id: str
     outcome: Outcome | None = None
+
+
+@dataclass(frozen=True)
+class SupplierProduct:
+    """A line of a supplier's price list. `cost` of one piece in the connection's currency, None where it is not told:
+    a missing price is never zero. `stock` is None where there is no limit, or none is told."""
+
+    sku: str
+    name: str
+    cost: Decimal | None
+    stock: int | None = None
+    is_available: bool = True
+
+
+@dataclass(frozen=True)
+class ProductPage:
+    """A part of the price list; `next_cursor` is where it goes on, empty at its end."""
+
+    products: tuple[SupplierProduct, ...]
+    next_cursor: str = ""
+
+
+class AccountVerdict(StrEnum):
+    """Whether goods can arrive at an account. `UNAVAILABLE` says nothing about it, and stops nobody from buying."""
+
+    OK = "ok"
+    NOT_FOUND = "not_found"
+    NO_ROLE = "no_role"
+    WRONG_REGION = "wrong_region"
+    LIMIT_REACHED = "limit_reached"
+    ABNORMAL = "abnormal"
+    RESTRICTED = "restricted"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True)
+class AccountCheck:
+    """What a supplier says about an account; `nickname` as it says it, to be masked before it is shown."""
+
+    verdict: AccountVerdict
+    nickname: str = ""
+
+
+class SupplierSilent(Exception):
+    """A question that moves nothing got no answer that can be read. `str()` says why, without secrets."""
 
 
 class CallbackRefused(Exception):
@@ -112,6 +172,8 @@ class Connection:
     supplier: str
     base_url: str
     config: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: ISO 4217; every amount that an adapter takes or gives is in it.
+    currency: str = "CNY"
     stock_room: StockRoom | None = None
     clock: Callable[[], float] | None = None
 
@@ -123,8 +185,10 @@ class SupplierAdapter(Protocol):
     name: ClassVar[str]
     capabilities: ClassVar[frozenset[Capability]]
     required_config: ClassVar[frozenset[str]]
-    #: Seconds after submitting before "no such order" may be believed.
+    #: Seconds after submitting before "no such order" may be believed, unless the connection says otherwise.
     not_found_grace: ClassVar[int]
+    #: What the supplier's own document advises where an answer is unclear: shown to the person who has to decide.
+    when_unclear: ClassVar[str]
 
     def __init__(self, connection: Connection, http: HttpClient) -> None:
         """Check the configuration. Raises `SupplierMisconfigured`."""
@@ -139,10 +203,51 @@ class SupplierAdapter(Protocol):
         """Take an attempt back; `FAILED` means that it is certainly undone."""
 
     def balance(self) -> Decimal | None:
-        """Our money at the supplier in yuan, or None if it cannot be told."""
+        """Our money at the supplier in the connection's currency, or None if it cannot be told."""
+
+    def products(self, cursor: str) -> ProductPage:
+        """A page of the price list, the first for an empty cursor. Raises `SupplierSilent`."""
+
+    def price(self, sku: str) -> Decimal | None:
+        """What one piece costs now; None where nobody can tell, or it cannot be bought. Raises `SupplierSilent`."""
+
+    def check_account(self, sku: str, account: Mapping[str, str]) -> AccountCheck:
+        """Whether the goods could arrive. Never raises: no answer is `UNAVAILABLE`."""
 
     def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
         """Verify a raw callback. Raises `CallbackRefused`. `headers` has lower-case names."""
 
     def callback_reply(self, *, accepted: bool) -> tuple[int, str, bytes]:
         """Status, content type and body that the protocol expects."""
+
+
+class Unasked:
+    """What a protocol without these questions answers: adapters begin from here and replace what theirs can do."""
+
+    def balance(self) -> Decimal | None:
+        """Nobody can tell."""
+        return None
+
+    def products(self, cursor: str) -> ProductPage:
+        """There is no list. Raises `SupplierSilent`."""
+        raise SupplierSilent("no price list")
+
+    def price(self, sku: str) -> Decimal | None:
+        """Nobody can tell."""
+        return None
+
+    def check_account(self, sku: str, account: Mapping[str, str]) -> AccountCheck:
+        """Nobody can tell."""
+        return AccountCheck(AccountVerdict.UNAVAILABLE)
+
+    def cancel(self, attempt: Attempt) -> Outcome:
+        """Nothing is taken back."""
+        return Outcome(OutcomeKind.UNKNOWN, code=Reason.NOT_SUPPORTED)
+
+    def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
+        """Nobody calls back. Raises `CallbackRefused`."""
+        raise CallbackRefused("no callbacks")
+
+    def callback_reply(self, *, accepted: bool) -> tuple[int, str, bytes]:
+        """There is nothing here to call."""
+        return 404, "text/plain", b""

@@ -17,6 +17,7 @@ from fulfillment.suppliers.base import (
     Connection,
     Outcome,
     OutcomeKind,
+    Unasked,
 )
 from fulfillment.suppliers.calling import exchange, require_config
 from fulfillment.suppliers.dujiao import transformers
@@ -31,7 +32,7 @@ API = "/api/v1/upstream"
 CALLBACK_PATH = f"{API}/callback"
 
 
-class DujiaoAdapter:
+class DujiaoAdapter(Unasked):
     """dujiao-next's site-to-site interface 1.0 (https://github.com/dujiao-next/document).
 
     It knows no question by our number, but the number once accepted returns the same order, whatever its state. Two
@@ -52,6 +53,11 @@ class DujiaoAdapter:
     )
     required_config: ClassVar[frozenset[str]] = frozenset({"api_key", "api_secret"})
     not_found_grace: ClassVar[int] = 600
+    when_unclear: ClassVar[str] = (
+        "对方没有按我方单号查询的接口：用同一 downstream_order_no 重复提交会返回原单，不会再扣款，"
+        "但两次提交不能同时进行。"
+        "对方自己的规则是上游失败不自动退款；单子停在 canceled 或 refunded 之外的状态时，请到对方站点后台核对后再决定。"
+    )
 
     def __init__(self, connection: Connection, http: HttpClient) -> None:
         """Raises `SupplierMisconfigured`."""

@@ -15,6 +15,7 @@ from fulfillment.suppliers.base import (
     Outcome,
     OutcomeKind,
     SupplierMisconfigured,
+    Unasked,
 )
 from fulfillment.suppliers.calling import exchange, require_config
 from fulfillment.suppliers.evidence import Evidence
@@ -27,7 +28,7 @@ from kameng.core.http import HttpClient, Reply
 CHINA = timezone(timedelta(hours=8))
 
 
-class FuluAdapter:
+class FuluAdapter(Unasked):
     """Fulu open platform 2.0 (https://open.fulu.com). A callback's signature is the weak one of `signing`: it is a bell
     only, and what happened is asked with `fulu.order.info.get`."""
 
@@ -38,6 +39,10 @@ class FuluAdapter:
     )
     required_config: ClassVar[frozenset[str]] = frozenset({"app_key", "app_secret"})
     not_found_grace: ClassVar[int] = 600
+    when_unclear: ClassVar[str] = (
+        "受理不等于成功：以 fulu.order.info.get 的 order_state 为准。提交超时后不要换单号重下，"
+        "同一 customer_order_no 重复提交会被拒绝；提交十分钟后仍查无此单，请联系福禄客服核对。"
+    )
 
     def __init__(self, connection: Connection, http: HttpClient) -> None:
         """Raises `SupplierMisconfigured`: the secret is also the key of the cards and has 32 characters."""
@@ -91,10 +96,6 @@ class FuluAdapter:
         why = transformers.refusal(code, message)
         eliminates = why in transformers.ELIMINATING
         return _unknown(why or Reason.UNKNOWN_CODE, evidence, message=message, eliminates=eliminates)
-
-    def cancel(self, attempt: Attempt) -> Outcome:
-        """Fulu takes nothing back."""
-        return Outcome(OutcomeKind.UNKNOWN, code=Reason.NOT_SUPPORTED)
 
     def balance(self) -> Decimal | None:
         """Ask with `fulu.user.info.get`."""

@@ -1,26 +1,23 @@
 """Our own shelf as a supplier like any other: ranked, asked, refused when empty. No network; the shelf is injected."""
 
-from collections.abc import Mapping
-from decimal import Decimal
 from typing import ClassVar
 
 from fulfillment.suppliers.base import (
     Attempt,
-    CallbackClaim,
-    CallbackRefused,
     Capability,
     Connection,
     Outcome,
     OutcomeKind,
     StockRoom,
     SupplierMisconfigured,
+    Unasked,
 )
 from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.replies import Unclear, checked_codes
 from kameng.core.http import HttpClient
 
 
-class StockAdapter:
+class StockAdapter(Unasked):
     """Codes from the `StockRoom` port, which gives a reference the same ones however often it is asked."""
 
     code: ClassVar[str] = "stock"
@@ -29,6 +26,7 @@ class StockAdapter:
         {Capability.QUERY_BY_OUR_NUMBER, Capability.REPEAT_RETURNS_SAME, Capability.SAME_DATABASE}
     )
     required_config: ClassVar[frozenset[str]] = frozenset()
+    when_unclear: ClassVar[str] = ""
     #: What the shelf gave is in our own database: nothing there means nothing given.
     not_found_grace: ClassVar[int] = 0
 
@@ -57,19 +55,7 @@ class StockAdapter:
 
     def cancel(self, attempt: Attempt) -> Outcome:
         """A code that somebody may have seen is not put back."""
-        return Outcome(OutcomeKind.UNKNOWN, code=Reason.NOT_SUPPORTED)
-
-    def balance(self) -> Decimal | None:
-        """We owe ourselves nothing."""
-        return None
-
-    def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
-        """Nobody calls back. Raises `CallbackRefused`."""
-        raise CallbackRefused("no callbacks")
-
-    def callback_reply(self, *, accepted: bool) -> tuple[int, str, bytes]:
-        """Nothing here to call."""
-        return 404, "text/plain", b""
+        return super().cancel(attempt)
 
     def _given(self, attempt: Attempt, codes: tuple[str, ...]) -> Outcome:
         evidence = f"{attempt.sku} ×{attempt.quantity} → {len(codes)}"
