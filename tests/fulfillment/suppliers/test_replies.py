@@ -24,7 +24,8 @@ from fulfillment.suppliers.replies import (
     whole,
 )
 from kameng.core.http import HttpClient, Reply
-from tests.fulfillment.suppliers.sides import CODES, SIDES, FuluSide, Side, payload
+from tests.fulfillment.suppliers.every_side import SIDES
+from tests.fulfillment.suppliers.sides import CODES, FuluSide, Side, payload
 
 
 class Canned(HttpClient):
