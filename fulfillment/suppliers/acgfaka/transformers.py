@@ -23,7 +23,8 @@ PLAIN = frozenset(
 WORDS = frozenset({"msg", "race"})
 
 #: `4F1A…`, `4F1A…:月卡` for one kind (race) of a product, `4F1A…:月卡:区服=国服` for one specification (sku) of it.
-SKU = re.compile(r"[A-Za-z0-9]{1,32}(:[^\s:=\[\]&%+]{0,30}(:[^\s:=\[\]&%+]{1,20}=[^\s:=\[\]&%+]{1,20})*)?")
+_WORD = r"[^\s:=\[\]&%+]"
+SKU = re.compile(rf"[A-Za-z0-9]{{1,32}}(:{_WORD}{{1,30}}|:{_WORD}{{0,30}}(:{_WORD}{{1,20}}={_WORD}{{1,20}})+)?")
 #: What a shop says of goods that a person will serve, unless its owner wrote something else.
 SERVED_BY_HAND = "正在发货中，请耐心等待，如有疑问，请联系客服。"
 PAID = 1
