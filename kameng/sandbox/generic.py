@@ -2,8 +2,8 @@
 
 Made up, after what their documents have in common. A merchant posts forms to `/api/v2/…`; `sign` is the upper-case MD5
 of all other fields that are not empty, sorted by name as `name=value` joined by `&`, with `&key=` and the secret
-behind. A reply is `{"code","msg","data"}`; amounts are in fen. Orders are asked by the merchant's number. Times are seconds and
-may be five minutes off. A callback is a form signed the same way; it is repeated until it is answered `ok`.
+behind. A reply is `{"code","msg","data"}`; amounts are in fen. Orders are asked by the merchant's number. Times are
+seconds and may be five minutes off. A callback is a form signed the same way, repeated until it is answered `ok`.
 
 Its description for the generic adapter, as a technician would hand it over, is `shanhe_mapping.json`.
 """

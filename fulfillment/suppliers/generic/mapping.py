@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fulfillment.suppliers.base import AccountVerdict
 from fulfillment.suppliers.generic.reader import Place
-from fulfillment.suppliers.generic.signing import Recipe, recipe
+from fulfillment.suppliers.generic.signing import Join, Recipe, recipe
 from fulfillment.suppliers.generic.templates import ACCOUNT, NAMES, QUESTION, Template, template
 from fulfillment.suppliers.generic.words import CostOf, Encoding, Method, Refused, Stamp, State, Unit
 from fulfillment.suppliers.reasons import Reason
@@ -349,6 +349,10 @@ def _callback(place: Place, signing: Recipe, stamp: Stamp) -> Callback:
     if covers:
         if not paths["state"]:
             raise Place(None, f"{place.path}.state").wrong("is missing: covers_result is about it")
+        if own.join is Join.VALUES and not own.separator:
+            raise fields["covers_result"].wrong(
+                "cannot be: values joined by nothing let digits move from one field to the next"
+            )
         signed += [name for name in ("state", "supplier_reference", "codes") if paths[name]]
     if paths["time"] and stamp not in {Stamp.SECONDS, Stamp.MILLISECONDS}:
         raise fields["time"].wrong("can be checked only where mapping.timestamp is seconds or milliseconds")

@@ -96,8 +96,13 @@ def word(value: object) -> str | None:
 
 def money(value: object, unit: Unit) -> Decimal | None:
     """An amount in the connection's currency; None where none is told."""
-    found = amount(value)
-    return found / 100 if found is not None and unit is Unit.FEN else found
+    if unit is Unit.YUAN:
+        return amount(value)
+    fen = whole(value)
+    if fen is None:
+        found = amount(value)
+        return None if found is None else found / 100
+    return amount(Decimal(fen) / 100)
 
 
 def priced(value: object, unit: Unit) -> Decimal | None:

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote_plus, unquote_plus
 
-from fulfillment.suppliers.acgfaka.adapter import AcgFakaAdapter
-from fulfillment.suppliers.base import Attempt, Connection
+from fulfillment.suppliers.base import Attempt, Connection, SupplierAdapter
+from fulfillment.suppliers.registry import adapter_class
 from kameng.core.http import HttpClient
 from tests.fulfillment.suppliers.sides import CALLBACK_URL, NOW, REFERENCE, answer, payload
 from tests.fulfillment.suppliers.wire import Answer
@@ -16,18 +16,18 @@ from tests.fulfillment.suppliers.wire import Answer
 class AcgFakaSide:
     """A shop that sells codes to ours. Nothing it says tells of a failure, and nothing sent to it tells the time."""
 
-    id: ClassVar[str] = "30217746"
+    app_id: ClassVar[str] = "30217746"
     key: ClassVar[str] = "9F2B6A8C0E1D3F5B"
     name: str = "acgfaka"
-    secrets: tuple[str, ...] = (id, key)
+    secrets: tuple[str, ...] = (app_id, key)
     account: Mapping[str, str] = {"email": "kameng.buyer@example.com"}
     #: Requests carry no time.
     tells_time: bool = False
     trade_no = "348261122154600123"
 
-    def adapter(self, url: str, http: HttpClient) -> AcgFakaAdapter:
-        config = {"app_id": self.id, "app_key": self.key}
-        return AcgFakaAdapter(Connection("huayu", f"{url}/", config, clock=lambda: NOW), http)
+    def adapter(self, url: str, http: HttpClient) -> SupplierAdapter:
+        config = {"app_id": self.app_id, "app_key": self.key}
+        return adapter_class("acgfaka")(Connection("huayu", f"{url}/", config, clock=lambda: NOW), http)
 
     def attempt(self, *, codes: int = 0, asked: bool = False) -> Attempt:
         return Attempt(

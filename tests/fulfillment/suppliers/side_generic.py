@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import kameng.sandbox
-from fulfillment.suppliers.base import Attempt, Connection
-from fulfillment.suppliers.generic.adapter import GenericAdapter
+from fulfillment.suppliers.base import Attempt, Connection, SupplierAdapter
+from fulfillment.suppliers.registry import adapter_class
 from kameng.core.http import HttpClient
 from tests.fulfillment.suppliers.sides import CALLBACK_URL, NOW, REFERENCE, answer, payload
 from tests.fulfillment.suppliers.wire import Answer
@@ -25,6 +25,20 @@ def described() -> dict[str, Any]:
     return mapping
 
 
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """That description with one value set at a dotted path, or taken away for `...`."""
+    mapping = described()
+    *steps, last = path.split(".")
+    inner = mapping
+    for step in steps:
+        inner = inner.setdefault(step, {})
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    return mapping
+
+
 class GenericSide:
     """The supplier `shanhe`: forms, MD5 in upper case, fen."""
 
@@ -35,13 +49,13 @@ class GenericSide:
     tells_time: bool = True
     order_no = "SH000000004711"
 
-    def adapter(self, url: str, http: HttpClient) -> GenericAdapter:
+    def adapter(self, url: str, http: HttpClient) -> SupplierAdapter:
         return self.speaking(described(), url, http)
 
-    def speaking(self, mapping: Mapping[str, Any], url: str, http: HttpClient) -> GenericAdapter:
+    def speaking(self, mapping: Mapping[str, Any], url: str, http: HttpClient) -> SupplierAdapter:
         """The adapter with another description."""
         config = {"mapping": json.dumps(mapping), "secret": self.secret}
-        return GenericAdapter(Connection("shanhe", url, config, clock=lambda: NOW), http)
+        return adapter_class("generic")(Connection("shanhe", url, config, clock=lambda: NOW), http)
 
     def attempt(self, *, codes: int = 0, asked: bool = False) -> Attempt:
         return Attempt(

@@ -1,4 +1,4 @@
-"""What is the protocol's own: PHP's brackets and decoding in the signature, sentences as refusals, promises for goods."""
+"""What is the protocol's own: PHP's brackets in the signature, sentences as refusals, promises in place of goods."""
 
 import hashlib
 from dataclasses import replace
@@ -61,7 +61,7 @@ def test_a_purchase_is_a_signed_form(server: Server, http: HttpClient) -> None:
     assert (asked.method, asked.path) == ("POST", "/shared/commodity/trade")
     assert form.pop("sign") == SIDE.sign(asked.body)
     assert form == {
-        "app_id": SIDE.id,
+        "app_id": SIDE.app_id,
         "app_key": SIDE.key,
         "shared_code": SKU,
         "race": "月卡",
@@ -111,7 +111,16 @@ def test_a_sentence_on_the_list_is_a_refusal(
 
 @pytest.mark.parametrize(
     "sentence",
-    ["连接失败", "连接失败#0", "上游提示：库存不足", "库存不足，但已扣款", "余额不足以外的错误", "系统繁忙", "", "支付方式未部署成功"],
+    [
+        "连接失败",
+        "连接失败#0",
+        "上游提示：库存不足",
+        "库存不足，但已扣款",
+        "余额不足以外的错误",
+        "系统繁忙",
+        "",
+        "支付方式未部署成功",
+    ],
 )
 def test_any_other_sentence_proves_nothing(server: Server, http: HttpClient, sentence: str) -> None:
     server.answers.append(answer({"code": 0, "msg": sentence}))
@@ -119,7 +128,9 @@ def test_any_other_sentence_proves_nothing(server: Server, http: HttpClient, sen
     assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, Reason.UNKNOWN_CODE)
 
 
-@pytest.mark.parametrize("sentence", ["The request ID already exists", "the request id already exists.", "请求号已存在"])
+@pytest.mark.parametrize(
+    "sentence", ["The request ID already exists", "the request id already exists.", "请求号已存在"]
+)
 def test_a_number_used_before_means_that_the_first_one_went_through(
     server: Server, http: HttpClient, sentence: str
 ) -> None:

@@ -11,8 +11,7 @@ from fulfillment.suppliers.generic.mapping import protocol
 from fulfillment.suppliers.models import Supplier
 from fulfillment.suppliers.services import supplier_save
 from kameng.core.http import HttpClient
-from tests.fulfillment.suppliers.side_generic import described
-from tests.fulfillment.suppliers.test_generic import changed
+from tests.fulfillment.suppliers.side_generic import changed, described
 
 OPERATIONS = "operations."
 SUBMIT, QUERY = f"{OPERATIONS}submit.", f"{OPERATIONS}query."
@@ -32,9 +31,17 @@ WRONG: list[tuple[str, Any, str]] = [
     # the signature
     ("signature.algorithm", "sha1", "mapping.signature.algorithm: must be one of md5, sha256, hmac-md5, hmac-sha256"),
     ("signature.algorithm", ..., "mapping.signature.algorithm: is missing"),
-    ("signature.secret_place", "none", "mapping.signature.secret_place: a plain digest without the secret proves nothi"),
+    (
+        "signature.secret_place",
+        "none",
+        "mapping.signature.secret_place: a plain digest without the secret proves nothi",
+    ),
     ("signature.field", ..., "mapping.signature.field: is missing, and so is header: the signature goes nowhere"),
-    ("signature.header", "X-Sign", "mapping.signature.header: the signature goes to a field or to a header, not to both"),
+    (
+        "signature.header",
+        "X-Sign",
+        "mapping.signature.header: the signature goes to a field or to a header, not to both",
+    ),
     ("signature.fields", "some", 'mapping.signature.fields: must be "all" or a list of names'),
     ("signature.fields", [], "mapping.signature.fields: must be a list that is not empty"),
     ("signature.fields", ["num", "num"], "mapping.signature.fields: names a field twice"),
@@ -58,7 +65,11 @@ WRONG: list[tuple[str, Any, str]] = [
     ("refusals.2003", {"status": 200}, "mapping.refusals.2003.reason: is missing"),
     ("refusals.2003", {"reason": "out_of_stock", "status": 503}, "mapping.refusals.2003.status: must be a whole numb"),
     ("refusals.2003", {"reason": "bad_sku"}, "mapping.refusals.2003.reason: must be one of"),
-    ("states.2", "success", "mapping.states.2: must be one of accepted, delivered, failed, canceled, partial, refunded"),
+    (
+        "states.2",
+        "success",
+        "mapping.states.2: must be one of accepted, delivered, failed, canceled, partial, refunded",
+    ),
     # operations
     ("operations", {}, "mapping.operations.submit: is missing"),
     ("operations.query", ..., 'mapping.operations.query: is missing; "manual" says that nobody can be asked'),
@@ -74,7 +85,11 @@ WRONG: list[tuple[str, Any, str]] = [
     (f"{SUBMIT}path", "/order/{account.uid}", "mapping.operations.submit.path: {account.uid} cannot stand here"),
     (f"{SUBMIT}method", "PUT", "mapping.operations.submit.method: must be one of GET, POST"),
     (f"{SUBMIT}encoding", "multipart", "mapping.operations.submit.encoding: must be one of json, form, query"),
-    (f"{SUBMIT}reply.cards", "data.cards", "mapping.operations.submit.reply.cards: unknown key; known are codes, cost, "),
+    (
+        f"{SUBMIT}reply.cards",
+        "data.cards",
+        "mapping.operations.submit.reply.cards: unknown key; known are codes, cost, ",
+    ),
     (f"{SUBMIT}success_means", "failed", "mapping.operations.submit.success_means: must be accepted or delivered"),
     (f"{SUBMIT}success_means", "delivered", "mapping.operations.submit.success_means: must be accepted or delivered"),
     (f"{SUBMIT}cost_of", "dozen", "mapping.operations.submit.cost_of: must be one of order, piece"),
@@ -83,11 +98,19 @@ WRONG: list[tuple[str, Any, str]] = [
     (f"{SUBMIT}headers", {"X-A": "{account.uid}"}, "mapping.operations.submit.headers.X-A: {account.uid} cannot stand"),
     (f"{PARAMETERS}out_order_no", "1", "mapping.operations.submit: nowhere says {reference}"),
     (f"{PARAMETERS}goods_id", "{secret}", "mapping.operations.submit.parameters.goods_id: {secret} cannot stand here"),
-    (f"{PARAMETERS}goods_id", "{sku.__class__}", "mapping.operations.submit.parameters.goods_id: {sku.__class__} canno"),
+    (
+        f"{PARAMETERS}goods_id",
+        "{sku.__class__}",
+        "mapping.operations.submit.parameters.goods_id: {sku.__class__} canno",
+    ),
     (f"{PARAMETERS}goods_id", "{sku!r}", "mapping.operations.submit.parameters.goods_id: {sku!r} cannot stand here"),
     (f"{PARAMETERS}goods_id", "{}", "mapping.operations.submit.parameters.goods_id: {} cannot stand here"),
     (f"{PARAMETERS}goods_id", "{sku", "mapping.operations.submit.parameters.goods_id: a brace without its partner"),
-    (f"{PARAMETERS}goods_id", "{sku|reference}", "mapping.operations.submit.parameters.goods_id: {sku|reference} canno"),
+    (
+        f"{PARAMETERS}goods_id",
+        "{sku|reference}",
+        "mapping.operations.submit.parameters.goods_id: {sku|reference} canno",
+    ),
     (f"{PARAMETERS}goods_id", {"number": "{sku}"}, "mapping.operations.submit.parameters.goods_id: only JSON knows n"),
     (f"{PARAMETERS}goods_id", ["{sku}"], "mapping.operations.submit.parameters.goods_id: must be a text of one line"),
     (f"{PARAMETERS}account", "{account.UID}", "mapping.operations.submit.parameters.account: {account.UID} cannot sta"),
@@ -107,6 +130,11 @@ WRONG: list[tuple[str, Any, str]] = [
     ("callback.accepted", "", "mapping.callback.accepted: must not be empty"),
     ("callback.encoding", "query", "mapping.callback.encoding: must be form or json"),
     ("callback.state", ..., "mapping.callback.state: is missing: covers_result is about it"),
+    (
+        "callback.signature",
+        {"algorithm": "md5", "field": "sign", "join": "values", "separator": ""},
+        "mapping.callback.covers_result: cannot be: values joined by nothing let digits move from one field to",
+    ),
     ("callback.tolerance", 1, "mapping.callback.tolerance: must be a whole number from 10 to 3600"),
     (
         "callback.signature",
@@ -161,9 +189,7 @@ def test_the_time_of_a_callback_can_be_checked_only_as_a_number() -> None:
 @pytest.mark.parametrize("text", ["{", "null", "[]", '"x"', "[" * 100_000, "NaN"])
 def test_a_description_must_be_an_object(http: HttpClient, text: str) -> None:
     with pytest.raises(SupplierMisconfigured, match=r"shanhe: mapping: (is not JSON|must be an object)"):
-        GenericAdapter(
-            Connection("shanhe", "https://them.example", {"mapping": text, "secret": "hush"}), http
-        )
+        GenericAdapter(Connection("shanhe", "https://them.example", {"mapping": text, "secret": "hush"}), http)
 
 
 def test_a_mistake_does_not_quote_what_was_written(http: HttpClient) -> None:
