@@ -183,12 +183,21 @@ class SupplierAdapter(Protocol):
 
     code: ClassVar[str]
     name: ClassVar[str]
-    capabilities: ClassVar[frozenset[Capability]]
     required_config: ClassVar[frozenset[str]]
-    #: Seconds after submitting before "no such order" may be believed, unless the connection says otherwise.
-    not_found_grace: ClassVar[int]
-    #: What the supplier's own document advises where an answer is unclear: shown to the person who has to decide.
-    when_unclear: ClassVar[str]
+
+    # Class variables where the protocol settles them, the instance's where its configuration does:
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What can be asked over this connection."""
+
+    @property
+    def not_found_grace(self) -> int:
+        """Seconds after submitting before "no such order" may be believed, unless the connection says otherwise."""
+
+    @property
+    def when_unclear(self) -> str:
+        """What the supplier's own document advises where an answer is unclear: shown to whoever has to decide."""
 
     def __init__(self, connection: Connection, http: HttpClient) -> None:
         """Check the configuration. Raises `SupplierMisconfigured`."""

@@ -14,7 +14,7 @@ def require_config(connection: Connection, names: Iterable[str]) -> None:
 
     Raises `SupplierMisconfigured`.
     """
-    wrong = sorted(name for name in names if not connection.config.get(name, "").strip())
+    wrong = sorted(name for name in names if not str(connection.config.get(name) or "").strip())
     if not _is_address(connection.base_url):
         wrong.append("base_url")
     if wrong:

@@ -1,14 +1,18 @@
 """The adapters there are, by the code a supplier's row names."""
 
+from fulfillment.suppliers.acgfaka.adapter import AcgFakaAdapter
 from fulfillment.suppliers.base import SupplierAdapter, SupplierMisconfigured
 from fulfillment.suppliers.dujiao.adapter import DujiaoAdapter
 from fulfillment.suppliers.fulu.adapter import FuluAdapter
+from fulfillment.suppliers.generic.adapter import GenericAdapter
 from fulfillment.suppliers.stock.adapter import StockAdapter
 
 ADAPTERS: dict[str, type[SupplierAdapter]] = {
     StockAdapter.code: StockAdapter,
     FuluAdapter.code: FuluAdapter,
     DujiaoAdapter.code: DujiaoAdapter,
+    AcgFakaAdapter.code: AcgFakaAdapter,
+    GenericAdapter.code: GenericAdapter,
 }
 
 

@@ -25,9 +25,16 @@ from kameng.sandbox import crypto
 
 DEFAULT_PORT = 8900
 #: The suppliers of the demo, in the order of their own ports: `port + 1`, `port + 2`, …
-SUPPLIERS = {"xinghe": "fulu", "lantian": "fulu", "yunka": "dujiao", "baihe": "dujiao"}
-#: What follows the address of a supplier's own port in `base_url`; the dujiao adapter appends its paths itself.
-ENTRANCES = {"fulu": "/api/getway", "dujiao": ""}
+SUPPLIERS = {
+    "xinghe": "fulu",
+    "lantian": "fulu",
+    "yunka": "dujiao",
+    "baihe": "dujiao",
+    "huayu": "acgfaka",
+    "shanhe": "generic",
+}
+#: What follows the address of a supplier's own port in `base_url`; most merchants append the paths themselves.
+ENTRANCES = {"fulu": "/api/getway", "dujiao": "", "acgfaka": "", "generic": ""}
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,10 @@ def ensure(folder: Path, *, port: int | None = None, supplier_ports: Mapping[str
             private["supplier_ports"] = dict(
                 supplier_ports or {code: private["port"] + n for n, code in enumerate(SUPPLIERS, start=1)}
             )
+        for n, (code, protocol) in enumerate(SUPPLIERS.items(), start=1):
+            # One that was not there yet when the others got theirs.
+            private["suppliers"].setdefault(code, _secrets(protocol))
+            private["supplier_ports"].setdefault(code, private["port"] + n)
         _write(folder / "private" / "keys.json", private)
         _write_merchant_side(folder, private)
     return Keyring(
@@ -140,12 +151,7 @@ def _generate() -> dict[str, Any]:
             "certificate": certificate.public_bytes(serialization.Encoding.PEM).decode(),
             "certificate_private_key": _private_pem(certified),
         },
-        "suppliers": {
-            code: {"app_key": secrets.token_urlsafe(48), "app_secret": secrets.token_hex(16)}
-            if protocol == "fulu"
-            else {"api_key": f"dj_{secrets.token_hex(16)}", "api_secret": secrets.token_hex(32)}
-            for code, protocol in SUPPLIERS.items()
-        },
+        "suppliers": {},
         "merchant": {
             "alipay_app_private_key": _private_pem(app),
             "alipay_public_key": _public_pem(alipay),
@@ -153,6 +159,27 @@ def _generate() -> dict[str, Any]:
             "wechatpay_public_key": _public_pem(platform),
         },
     }
+
+
+def _secrets(protocol: str) -> dict[str, str]:
+    """What a supplier of that protocol and its merchant both know."""
+    match protocol:
+        case "fulu":
+            return {"app_key": secrets.token_urlsafe(48), "app_secret": secrets.token_hex(16)}
+        case "acgfaka":
+            return {"app_id": crypto.digits(6), "app_key": secrets.token_hex(8).upper()}
+        case "generic":
+            return {"mch_id": crypto.digits(8), "secret": secrets.token_hex(16)}
+        case _:
+            return {"api_key": f"dj_{secrets.token_hex(16)}", "api_secret": secrets.token_hex(32)}
+
+
+def _merchant_config(protocol: str, known: Mapping[str, str]) -> dict[str, str]:
+    """What the merchant enters. A protocol of somebody's own comes with a description of it."""
+    if protocol != "generic":
+        return dict(known)
+    described = Path(__file__).with_name("shanhe_mapping.json").read_text(encoding="utf-8")
+    return {"secret": known["secret"], "mapping": described.replace("MCH_ID", known["mch_id"])}
 
 
 def _write_merchant_side(folder: Path, private: Mapping[str, Any]) -> None:
@@ -186,7 +213,11 @@ def _write_merchant_side(folder: Path, private: Mapping[str, Any]) -> None:
         own = f"http://127.0.0.1:{private['supplier_ports'][code]}"
         _write(
             folder / "suppliers" / f"{code}.json",
-            {"protocol": protocol, "base_url": own + ENTRANCES[protocol], "config": private["suppliers"][code]},
+            {
+                "protocol": protocol,
+                "base_url": own + ENTRANCES[protocol],
+                "config": _merchant_config(protocol, private["suppliers"][code]),
+            },
         )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kameng.sandbox import keys
+from kameng.sandbox.acgfaka import AcgFakaSupplier
 from kameng.sandbox.alipay import AlipayGateway
 from kameng.sandbox.book import Book
 from kameng.sandbox.cashier import Cashier
@@ -23,12 +24,18 @@ from kameng.sandbox.control import Control
 from kameng.sandbox.dujiao import DujiaoSupplier
 from kameng.sandbox.fulu import FuluSupplier
 from kameng.sandbox.gateway import Gateway
+from kameng.sandbox.generic import GenericSupplier
 from kameng.sandbox.notices import Notifier
 from kameng.sandbox.supplier import Supplier
 from kameng.sandbox.web import Handler, Listener, Reply, Request, json_reply
 from kameng.sandbox.wechatpay import WechatPayGateway
 
-PROTOCOLS: Mapping[str, type[Supplier]] = {"fulu": FuluSupplier, "dujiao": DujiaoSupplier}
+PROTOCOLS: Mapping[str, type[Supplier]] = {
+    "fulu": FuluSupplier,
+    "dujiao": DujiaoSupplier,
+    "acgfaka": AcgFakaSupplier,
+    "generic": GenericSupplier,
+}
 LOOPBACK_NAMES = {"127.0.0.1", "localhost", "[::1]", ""}
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from kameng.core.http import HttpClient
-from tests.fulfillment.suppliers.sides import SIDES, Side
+from tests.fulfillment.suppliers.every_side import SIDES
+from tests.fulfillment.suppliers.sides import Side
 from tests.fulfillment.suppliers.wire import Server
 
 

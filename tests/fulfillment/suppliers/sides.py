@@ -38,6 +38,8 @@ class Side(Protocol):
     name: str
     secrets: tuple[str, ...]
     account: Mapping[str, str]
+    #: Whether requests carry the time.
+    tells_time: bool
 
     def adapter(self, url: str, http: HttpClient) -> SupplierAdapter: ...
 
@@ -60,7 +62,8 @@ class Side(Protocol):
 
     def delivered(self, codes: Sequence[str] = (), *, quantity: int | None = None) -> Answer: ...
 
-    def failed(self) -> Answer: ...
+    def failed(self) -> Answer | None:
+        """None where the protocol knows no such end."""
 
     def unknown_state(self) -> Answer: ...
 
@@ -78,6 +81,7 @@ class FuluSide:
     key: ClassVar[str] = "i4esv1l+76l/7NQCL3QudG90Fq+YgVfFGJAWgT+7qO1Bm9o/adG/1iwO2qXsAXNB"
     secret: ClassVar[str] = "0a091b3aa4324435aab703142518a8f7"
     name: str = "fulu"
+    tells_time: bool = True
     secrets: tuple[str, ...] = (key, secret)
     account: Mapping[str, str] = {
         "uid": "482019375",
@@ -174,6 +178,7 @@ class DujiaoSide:
     key: ClassVar[str] = "dj_5c1e8f0a7b2d4c6e9f3a"
     secret: ClassVar[str] = "9d2f4b6a8c0e1f3d5b7a9c2e4f6d8b0a1c3e5f7d9b2a4c6e"
     name: str = "dujiao"
+    tells_time: bool = True
     secrets: tuple[str, ...] = (key, secret)
     account: Mapping[str, str] = {"account": "kameng.buyer@example.com", "phone": PHONE}
     order_id = "101"
@@ -245,4 +250,3 @@ class DujiaoSide:
 
 
 FULU, DUJIAO = FuluSide(), DujiaoSide()
-SIDES: tuple[Side, Side] = (FULU, DUJIAO)

@@ -101,8 +101,11 @@ def test_an_accepted_order_tells_their_number(side: Side, server: Server, http: 
 
 
 def test_goods_for_an_account_arrive(side: Side, server: Server, http: HttpClient) -> None:
+    attempt = side.attempt(asked=True)
+    if attempt.wants_codes:
+        pytest.skip("this protocol sells codes alone")
     server.answers.append(side.delivered())
-    outcome = side.adapter(server.url, http).query(side.attempt(asked=True))
+    outcome = side.adapter(server.url, http).query(attempt)
     assert (outcome.kind, outcome.items) == (OutcomeKind.DELIVERED, ())
     silent_about(outcome, side)
 
@@ -114,7 +117,7 @@ def test_codes_arrive_as_many_as_bought(side: Side, server: Server, http: HttpCl
     outcome = side.adapter(server.url, http).query(side.attempt(codes=quantity, asked=True))
     assert (outcome.kind, outcome.items) == (OutcomeKind.DELIVERED, codes)
     silent_about(outcome, side)
-    assert REFERENCE in outcome.evidence or "/orders/101" in outcome.evidence
+    assert REFERENCE in outcome.evidence or side.attempt(asked=True).supplier_reference in outcome.evidence
 
 
 def test_nobody_there_frees_a_purchase_but_not_a_question(side: Side, server: Server, http: HttpClient) -> None:
@@ -233,7 +236,10 @@ def test_one_bad_code_among_good_ones_spoils_them_all(side: Side, server: Server
 def test_a_question_maps_their_states(
     side: Side, server: Server, http: HttpClient, what: str, kind: OutcomeKind
 ) -> None:
-    server.answers.append(getattr(side, what)())
+    told = getattr(side, what)()
+    if told is None:
+        pytest.skip("this protocol knows no such end")
+    server.answers.append(told)
     outcome = side.adapter(server.url, http).query(side.attempt(asked=True))
     assert (outcome.kind, outcome.items) == (kind, ())
     silent_about(outcome, side)
@@ -281,7 +287,7 @@ def test_the_evidence_shows_what_was_asked_and_answered(side: Side, server: Serv
     assert REFERENCE in asked
     assert "****" in asked
     assert answered.startswith(f"← {side.refused().status} ")
-    assert len(json.loads(answered.split(" ", 2)[2])) >= 3
+    assert json.loads(answered.split(" ", 2)[2]).keys() == json.loads(side.refused().body).keys()
 
 
 def test_a_page_instead_of_a_reply_shows_only_its_title(side: Side, server: Server, http: HttpClient) -> None:
@@ -329,6 +335,8 @@ def test_an_address_must_be_https_or_on_this_machine(side: Side, http: HttpClien
 
 
 def test_every_request_carries_the_time_of_the_connection(side: Side, server: Server, http: HttpClient) -> None:
+    if not side.tells_time:
+        pytest.skip("this protocol sends no time")
     server.answers.append(side.accepted())
     side.adapter(server.url, http).submit(side.attempt())
     sent = server.asked[0].body.decode() + json.dumps(server.asked[0].headers)

@@ -103,6 +103,23 @@ def test_addresses_follow_the_port_and_keys_do_not(tmp_path: Path, monkeypatch: 
     assert json.loads((tmp_path / "suppliers/yunka.json").read_text())["base_url"] == "http://127.0.0.1:9203"
 
 
+def test_a_supplier_that_is_new_gets_its_secrets_beside_the_old_ones(tmp_path: Path) -> None:
+    keys.ensure(tmp_path, port=9100)
+    ring = tmp_path / "private/keys.json"
+    old = json.loads(ring.read_text())
+    for part in ("suppliers", "supplier_ports"):
+        del old[part]["huayu"], old[part]["shanhe"]
+    ring.write_text(json.dumps(old))
+    now = keys.ensure(tmp_path)
+    assert {code: now.suppliers[code] for code in old["suppliers"]} == old["suppliers"]
+    assert set(now.suppliers["huayu"]) == {"app_id", "app_key"}
+    shanhe = json.loads((tmp_path / "suppliers/shanhe.json").read_text())
+    assert (shanhe["protocol"], shanhe["base_url"]) == ("generic", "http://127.0.0.1:9106")
+    assert shanhe["config"]["secret"] == now.suppliers["shanhe"]["secret"]
+    described = json.loads(shanhe["config"]["mapping"])
+    assert described["operations"]["balance"]["parameters"]["mch_id"] == now.suppliers["shanhe"]["mch_id"]
+
+
 def test_a_restarted_sandbox_knows_its_book_and_finishes_its_orders(tmp_path: Path) -> None:
     def client(running: RunningSandbox) -> DujiaoClient:
         given = running.supplier("yunka")

@@ -1,0 +1,188 @@
+"""The adapters of a codes-only shop and of a described supplier, end to end: what the other protocols do not have."""
+
+import time
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from fulfillment.suppliers.base import AccountVerdict, OutcomeKind
+from fulfillment.suppliers.reasons import Reason
+from tests.fulfillment.suppliers.test_against_sandbox import (
+    SKU,
+    Supplier,
+    sandbox,  # noqa: F401 - a fixture
+    supplier,  # noqa: F401 - a fixture
+)
+
+huayu = pytest.mark.parametrize("supplier", ["huayu"], indirect=True)
+shanhe = pytest.mark.parametrize("supplier", ["shanhe"], indirect=True)
+both = pytest.mark.parametrize("supplier", ["huayu", "shanhe"], indirect=True)
+
+
+@huayu
+@pytest.mark.parametrize("quantity", [1, 3])
+def test_codes_come_with_the_reply(supplier: Supplier, quantity: int) -> None:  # noqa: F811
+    supplier.price("9.60")
+    attempt = supplier.attempt(codes=quantity)
+    outcome = supplier.adapter.submit(attempt)
+    booked = supplier.booked(attempt)
+    assert booked is not None
+    assert (outcome.kind, list(outcome.items)) == (OutcomeKind.DELIVERED, booked["codes"])
+    assert outcome.cost == Decimal(booked["charged"]) == Decimal("9.60") * quantity
+    assert not any(code in outcome.evidence + repr(outcome) for code in outcome.items)
+    again = supplier.adapter.query(replace(attempt, supplier_reference=outcome.supplier_reference))
+    assert (again.kind, again.items) == (OutcomeKind.DELIVERED, outcome.items)
+
+
+@huayu
+def test_goods_served_by_hand_are_a_promise_until_they_are_there(supplier: Supplier) -> None:  # noqa: F811
+    supplier.behave(mode="async", latency_ms=300)
+    attempt = supplier.attempt(codes=1)
+    submitted = supplier.adapter.submit(attempt)
+    assert (submitted.kind, submitted.items) == (OutcomeKind.ACCEPTED, ())
+    outcome = supplier.settled(attempt, submitted)
+    booked = supplier.booked(attempt)
+    assert booked is not None
+    assert (outcome.kind, list(outcome.items)) == (OutcomeKind.DELIVERED, booked["codes"])
+
+
+@huayu
+@pytest.mark.parametrize("mode", ["charge_then_500", "charge_then_reset", "malformed"])
+def test_a_lost_reply_stays_unknown_and_the_number_buys_nothing_twice(
+    supplier: Supplier,  # noqa: F811
+    mode: str,
+) -> None:
+    supplier.behave(mode=mode, **({"variant": "truncated"} if mode == "malformed" else {}))
+    attempt = supplier.attempt(codes=1)
+    assert supplier.adapter.submit(attempt).kind is OutcomeKind.UNKNOWN
+    supplier.behave(mode="ok")
+    assert (supplier.adapter.query(attempt).kind, supplier.adapter.query(attempt).code) == (
+        OutcomeKind.UNKNOWN,
+        Reason.NO_REFERENCE,
+    )
+    again = supplier.adapter.submit(attempt)
+    assert (again.kind, again.code) == (OutcomeKind.UNKNOWN, Reason.DUPLICATE)
+    booked = supplier.booked(attempt)
+    assert booked is not None
+    assert booked["times"] == 1
+
+
+@huayu
+@pytest.mark.parametrize(
+    ("reason", "code", "eliminates"),
+    [
+        ("stock", Reason.OUT_OF_STOCK, False),
+        ("product", Reason.PRODUCT_UNAVAILABLE, False),
+        ("price", Reason.PRODUCT_UNAVAILABLE, False),
+        ("account", Reason.BAD_REQUEST, False),
+        ("balance", Reason.NO_BALANCE, True),
+        ("credentials", Reason.BAD_CREDENTIALS, True),
+    ],
+)
+def test_a_shop_refuses_and_charges_nothing(
+    supplier: Supplier,  # noqa: F811
+    reason: str,
+    code: Reason,
+    eliminates: bool,
+) -> None:
+    supplier.behave(mode="reject", reason=reason)
+    attempt = supplier.attempt(codes=1)
+    outcome = supplier.adapter.submit(attempt)
+    assert (outcome.kind, outcome.code, outcome.eliminates) == (OutcomeKind.REFUSED, code, eliminates)
+    assert supplier.booked(attempt) is None
+
+
+@huayu
+def test_a_closed_shop_frees_the_purchase(supplier: Supplier) -> None:  # noqa: F811
+    supplier.behave(mode="down")
+    attempt = supplier.attempt(codes=1)
+    assert supplier.adapter.submit(attempt).kind is OutcomeKind.NOT_SENT
+    supplier.behave(mode="ok")
+    assert supplier.booked(attempt) is None
+
+
+@huayu
+def test_too_few_codes_of_a_shop_are_no_delivery(supplier: Supplier) -> None:  # noqa: F811
+    supplier.behave(mode="malformed", variant="few")
+    outcome = supplier.adapter.submit(supplier.attempt(codes=2))
+    assert (outcome.kind, outcome.code, outcome.items) == (OutcomeKind.UNKNOWN, Reason.WRONG_COUNT, ())
+    assert outcome.supplier_reference
+
+
+@huayu
+def test_a_kind_of_a_product_is_listed_priced_and_bought(supplier: Supplier) -> None:  # noqa: F811
+    supplier.sandbox.control("suppliers/huayu/prices", {"VIP1": "3.00", "VIP2:月卡": "16.50"})
+    listed = {line.sku: line.cost for line in supplier.adapter.products("").products}
+    assert listed == {"VIP1": Decimal("3.0"), "VIP2:月卡": Decimal("16.50")}
+    assert supplier.adapter.price("VIP2:月卡") == Decimal("16.50")
+    attempt = supplier.attempt(codes=1, sku="VIP2:月卡")
+    assert supplier.adapter.submit(attempt).kind is OutcomeKind.DELIVERED
+    booked = supplier.booked(attempt)
+    assert booked is not None
+    assert (booked["sku"], booked["charged"]) == ("VIP2:月卡", "16.50")
+
+
+@both
+def test_prices_and_balance_are_told(supplier: Supplier) -> None:  # noqa: F811
+    supplier.price("12.34")
+    supplier.behave(mode="ok", balance="100.50")
+    assert supplier.adapter.balance() == Decimal("100.50")
+    assert supplier.adapter.price(SKU) == Decimal("12.34")
+    assert supplier.adapter.price("NO-THING") is None
+    (line,) = supplier.adapter.products("").products
+    assert (line.sku, line.cost, line.is_available) == (SKU, Decimal("12.34"), True)
+
+
+@shanhe
+def test_the_price_list_has_pages(supplier: Supplier) -> None:  # noqa: F811
+    supplier.sandbox.control("suppliers/shanhe/prices", {f"G{number}": "1.00" for number in range(120)})
+    skus, cursor, pages = [], "", 0
+    while cursor or not pages:
+        page = supplier.adapter.products(cursor)
+        skus += [line.sku for line in page.products]
+        cursor, pages = page.next_cursor, pages + 1
+    assert (pages, len(skus), len(set(skus))) == (3, 120, 120)
+
+
+@shanhe
+@pytest.mark.parametrize(
+    ("uid", "verdict", "nickname"),
+    [
+        ("482019375", AccountVerdict.OK, "山河玩家75"),
+        ("00000000", AccountVerdict.NOT_FOUND, ""),
+        ("482019404", AccountVerdict.NOT_FOUND, ""),
+        ("482019403", AccountVerdict.WRONG_REGION, ""),
+        ("482019429", AccountVerdict.LIMIT_REACHED, ""),
+        ("", AccountVerdict.NOT_FOUND, ""),
+    ],
+)
+def test_an_account_is_checked_before_anybody_pays(
+    supplier: Supplier,  # noqa: F811
+    uid: str,
+    verdict: AccountVerdict,
+    nickname: str,
+) -> None:
+    checked = supplier.adapter.check_account(SKU, {"uid": uid, "server": "手Q一百二十区"})
+    assert (checked.verdict, checked.nickname) == (verdict, nickname)
+
+
+@shanhe
+def test_a_check_that_cannot_be_made_says_nothing(supplier: Supplier) -> None:  # noqa: F811
+    supplier.behave(mode="down")
+    assert supplier.adapter.check_account(SKU, {"uid": "482019375"}).verdict is AccountVerdict.UNAVAILABLE
+
+
+@shanhe
+def test_a_callback_tells_the_end_and_a_failed_one_only_rings(supplier: Supplier) -> None:  # noqa: F811
+    good, bad = supplier.attempt(), supplier.attempt(account={"uid": "00000000"})
+    for attempt in (good, bad):
+        supplier.adapter.submit(attempt)
+    end = time.monotonic() + 10
+    while len(supplier.sandbox.doorbell.rung) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    claims = [supplier.adapter.parse_callback(headers=h, body=b) for h, b in supplier.sandbox.doorbell.rung]
+    told = {claim.reference: claim.outcome for claim in claims}
+    assert told[bad.reference] is None
+    assert told[good.reference] is not None
+    assert told[good.reference].kind is OutcomeKind.DELIVERED  # type: ignore[union-attr]
