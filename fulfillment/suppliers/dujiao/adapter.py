@@ -17,6 +17,8 @@ from fulfillment.suppliers.base import (
     Connection,
     Outcome,
     OutcomeKind,
+    ProductPage,
+    SupplierSilent,
     Unasked,
 )
 from fulfillment.suppliers.calling import exchange, require_config
@@ -30,6 +32,8 @@ from kameng.core.http import HttpClient
 API = "/api/v1/upstream"
 #: Signed instead of the callback's real path, which the sender does not choose.
 CALLBACK_PATH = f"{API}/callback"
+#: Pages that a look-up of one price reads at most: a list that never ends is no list.
+MAX_PAGES = 40
 
 
 class DujiaoAdapter(Unasked):
@@ -49,6 +53,8 @@ class DujiaoAdapter(Unasked):
             Capability.CALLBACK_SIGNED,
             Capability.CALLBACK_COVERS_RESULT,
             Capability.MAY_REVERSE,
+            Capability.CATALOG,
+            Capability.PRICE,
         }
     )
     required_config: ClassVar[frozenset[str]] = frozenset({"api_key", "api_secret"})
@@ -110,6 +116,35 @@ class DujiaoAdapter(Unasked):
         status, fields = answer
         known = status == 200 and fields.get("ok") is True and fields.get("currency") == "CNY"
         return amount(fields.get("balance")) if known else None
+
+    def products(self, cursor: str) -> ProductPage:
+        """List with `GET /products`; the cursor is the number of the page. Raises `SupplierSilent`."""
+        page = cursor if cursor.isascii() and cursor.isdigit() else "1"
+        evidence = Evidence(plain=frozenset(), words=frozenset(), secrets=(), account={})
+        path = f"/products?page={page}&page_size={transformers.PAGE_SIZE}"
+        answer = self._call("GET", path, None, evidence, buying=False)
+        if isinstance(answer, Outcome):
+            raise SupplierSilent(answer.code)
+        status, fields = answer
+        if status != 200 or fields.get("ok") is not True:
+            raise SupplierSilent(Reason.HTTP_STATUS if status != 200 else Reason.UNKNOWN_CODE)
+        try:
+            return transformers.product_page(fields, page=int(page))
+        except Unclear as unclear:
+            raise SupplierSilent(unclear.reason) from unclear
+
+    def price(self, sku: str) -> Decimal | None:
+        """Look the sku up in the list, which is the only place that tells it. Raises `SupplierSilent`."""
+        cursor = ""
+        for _ in range(MAX_PAGES):
+            page = self.products(cursor)
+            for product in page.products:
+                if product.sku == sku:
+                    return product.cost if product.is_available else None
+            cursor = page.next_cursor
+            if not cursor:
+                return None
+        raise SupplierSilent("the price list does not end")
 
     def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
         """Verify key, time (±60 s) and signature. Raises `CallbackRefused`.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind
+from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind, ProductPage, SupplierProduct
 from fulfillment.suppliers.evidence import Evidence
 from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.replies import (
@@ -23,7 +23,11 @@ from fulfillment.suppliers.replies import (
     name,
     nested,
     sku_as_sent,
+    whole,
 )
+
+#: The most that one page may hold (§4).
+PAGE_SIZE = 50
 
 PLAIN = frozenset(
     {
@@ -157,4 +161,38 @@ def outcome_of(
         code=code,
         cost=order.cost,
         evidence=evidence.text(items),
+    )
+
+
+def product_page(fields: Mapping[str, object], *, page: int) -> ProductPage:
+    """A page of goods, a line for each sku. The list goes on while `total` is not reached. Raises `Unclear`."""
+    items, total = fields.get("items"), whole(fields.get("total"))
+    if not isinstance(items, list) or total is None:
+        raise Unclear(Reason.MISSING_FIELDS)
+    products = tuple(line for item in items for line in _lines(item))
+    more = bool(items) and page * PAGE_SIZE < total
+    return ProductPage(products, str(page + 1) if more else "")
+
+
+def _lines(item: object) -> list[SupplierProduct]:
+    skus = item.get("skus") if isinstance(item, dict) else None
+    if not isinstance(item, dict) or not isinstance(skus, list) or not all(isinstance(sku, dict) for sku in skus):
+        raise Unclear(Reason.MISSING_FIELDS)
+    return [_line(item, sku) for sku in skus]
+
+
+def _line(item: Mapping[str, object], sku: Mapping[str, object]) -> SupplierProduct:
+    """A price of nothing is a missing one; a stock of -1 is without limit."""
+    titles = item.get("title")
+    words = titles.values() if isinstance(titles, dict) else ()
+    title = next((word for word in words if isinstance(word, str) and word.strip()), "")
+    stock = whole(sku.get("stock_quantity"))
+    left = stock if stock is not None and stock >= 0 and sku.get("stock_status") != "unlimited" else None
+    for_sale = item.get("is_active") is not False and sku.get("is_active") is not False
+    return SupplierProduct(
+        sku=identifier(sku, "id"),
+        name=title[:200],
+        cost=amount(sku.get("price_amount")) or None,
+        stock=left,
+        is_available=for_sale and sku.get("stock_status") != "out_of_stock" and left != 0,
     )
