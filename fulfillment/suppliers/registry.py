@@ -3,12 +3,16 @@
 from fulfillment.suppliers.base import SupplierAdapter, SupplierMisconfigured
 from fulfillment.suppliers.dujiao.adapter import DujiaoAdapter
 from fulfillment.suppliers.fulu.adapter import FuluAdapter
+from fulfillment.suppliers.manual.adapter import ManualAdapter
 from fulfillment.suppliers.stock.adapter import StockAdapter
+from fulfillment.suppliers.yrapi.adapter import YrapiAdapter
 
 ADAPTERS: dict[str, type[SupplierAdapter]] = {
     StockAdapter.code: StockAdapter,
     FuluAdapter.code: FuluAdapter,
     DujiaoAdapter.code: DujiaoAdapter,
+    YrapiAdapter.code: YrapiAdapter,
+    ManualAdapter.code: ManualAdapter,
 }
 
 

@@ -25,9 +25,11 @@ from kameng.sandbox import crypto
 
 DEFAULT_PORT = 8900
 #: The suppliers of the demo, in the order of their own ports: `port + 1`, `port + 2`, …
-SUPPLIERS = {"xinghe": "fulu", "lantian": "fulu", "yunka": "dujiao", "baihe": "dujiao"}
-#: What follows the address of a supplier's own port in `base_url`; the dujiao adapter appends its paths itself.
-ENTRANCES = {"fulu": "/api/getway", "dujiao": ""}
+SUPPLIERS = {"xinghe": "fulu", "lantian": "fulu", "yunka": "dujiao", "baihe": "dujiao", "tongxin": "yrapi"}
+#: What follows the address of a supplier's own port in `base_url`; the adapters append their paths themselves.
+ENTRANCES = {"fulu": "/api/getway", "dujiao": "", "yrapi": "/yrapi.php"}
+#: What yrapi's numbers mean here, as a merchant enters it.
+YRAPI_STATES = '{"0":"accepted","1":"delivered","2":"failed","3":"partial","-1":"canceled"}'
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,10 @@ def ensure(folder: Path, *, port: int | None = None, supplier_ports: Mapping[str
         private = _read(folder / "private" / "keys.json")
         if not private:
             private = _generate()
-        if port is not None or "port" not in private:
-            private["port"] = port or DEFAULT_PORT
+        known = private["suppliers"]
+        private["suppliers"] = {code: known.get(code) or _supplier(protocol) for code, protocol in SUPPLIERS.items()}
+        if port is not None or set(private.get("supplier_ports", ())) != set(SUPPLIERS):
+            private["port"] = port or private.get("port", DEFAULT_PORT)
             private["supplier_ports"] = dict(
                 supplier_ports or {code: private["port"] + n for n, code in enumerate(SUPPLIERS, start=1)}
             )
@@ -140,12 +144,7 @@ def _generate() -> dict[str, Any]:
             "certificate": certificate.public_bytes(serialization.Encoding.PEM).decode(),
             "certificate_private_key": _private_pem(certified),
         },
-        "suppliers": {
-            code: {"app_key": secrets.token_urlsafe(48), "app_secret": secrets.token_hex(16)}
-            if protocol == "fulu"
-            else {"api_key": f"dj_{secrets.token_hex(16)}", "api_secret": secrets.token_hex(32)}
-            for code, protocol in SUPPLIERS.items()
-        },
+        "suppliers": {},
         "merchant": {
             "alipay_app_private_key": _private_pem(app),
             "alipay_public_key": _public_pem(alipay),
@@ -153,6 +152,17 @@ def _generate() -> dict[str, Any]:
             "wechatpay_public_key": _public_pem(platform),
         },
     }
+
+
+def _supplier(protocol: str) -> dict[str, str]:
+    """What a supplier tells a new merchant."""
+    match protocol:
+        case "fulu":
+            return {"app_key": secrets.token_urlsafe(48), "app_secret": secrets.token_hex(16)}
+        case "yrapi":
+            return {"userid": crypto.digits(6), "apikey": secrets.token_hex(16), "states": YRAPI_STATES}
+        case _:
+            return {"api_key": f"dj_{secrets.token_hex(16)}", "api_secret": secrets.token_hex(32)}
 
 
 def _write_merchant_side(folder: Path, private: Mapping[str, Any]) -> None:

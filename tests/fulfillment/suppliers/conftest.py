@@ -5,12 +5,25 @@ from collections.abc import Iterator
 import pytest
 
 from kameng.core.http import HttpClient
-from tests.fulfillment.suppliers.sides import SIDES, Side
+from tests.fulfillment.suppliers.all_sides import ALL, WITHOUT_CODES, WITHOUT_TIME
+from tests.fulfillment.suppliers.sides import Side
 from tests.fulfillment.suppliers.wire import Server
 
 
-@pytest.fixture(params=SIDES, ids=lambda side: side.name)
+@pytest.fixture(params=ALL, ids=lambda side: side.name)
 def side(request: pytest.FixtureRequest) -> Side:
+    chosen: Side = request.param
+    return chosen
+
+
+@pytest.fixture(params=[side for side in ALL if side.name not in WITHOUT_CODES], ids=lambda side: side.name)
+def code_side(request: pytest.FixtureRequest) -> Side:
+    chosen: Side = request.param
+    return chosen
+
+
+@pytest.fixture(params=[side for side in ALL if side.name not in WITHOUT_TIME], ids=lambda side: side.name)
+def timed_side(request: pytest.FixtureRequest) -> Side:
     chosen: Side = request.param
     return chosen
 

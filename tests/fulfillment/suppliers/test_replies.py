@@ -24,6 +24,7 @@ from fulfillment.suppliers.replies import (
     whole,
 )
 from kameng.core.http import HttpClient, Reply
+from tests.fulfillment.suppliers.all_sides import ALL
 from tests.fulfillment.suppliers.sides import CODES, SIDES, FuluSide, Side, payload
 
 
@@ -69,7 +70,7 @@ def harmless(outcome: Outcome, codes: int) -> None:
     assert len(outcome.evidence) <= LIMIT
 
 
-@pytest.mark.parametrize("side", SIDES, ids=lambda side: side.name)
+@pytest.mark.parametrize("side", ALL, ids=lambda side: side.name)
 @settings(deadline=None)
 @given(body=st.binary(max_size=200), status=st.sampled_from([200, 400, 402, 409, 500]), submit=st.booleans())
 def test_no_bytes_are_a_delivery_or_a_refusal(side: Side, body: bytes, status: int, submit: bool) -> None:
@@ -124,7 +125,7 @@ def test_no_fulu_order_delivers_what_is_not_there(
     harmless(ask(SIDES[0], body, codes=codes, submit=submit), codes)
 
 
-@pytest.mark.parametrize("side", SIDES, ids=lambda side: side.name)
+@pytest.mark.parametrize("side", ALL, ids=lambda side: side.name)
 @settings(deadline=None)
 @given(fields=st.dictionaries(st.sampled_from(["code", "message", "result", "sign", "ok", "error_code"]), JSON))
 @example(fields={"code": 0, "result": "{}", "sign": "x"})
@@ -260,7 +261,7 @@ def test_evidence_is_short_and_loses_the_codes_it_is_told() -> None:
 
 
 def test_the_registry_knows_each_adapter_by_its_code() -> None:
-    assert sorted(ADAPTERS) == ["dujiao", "fulu", "stock"]
+    assert sorted(ADAPTERS) == ["dujiao", "fulu", "manual", "stock", "yrapi"]
     assert adapter_class("fulu") is ADAPTERS["fulu"]
     with pytest.raises(SupplierMisconfigured, match="nobody"):
         adapter_class("nobody")

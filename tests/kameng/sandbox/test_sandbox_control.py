@@ -22,6 +22,7 @@ def test_suppliers_are_listed_with_how_they_behave(sandbox: RunningSandbox) -> N
         ("lantian", "fulu"),
         ("yunka", "dujiao"),
         ("baihe", "dujiao"),
+        ("tongxin", "yrapi"),
     ]
     for row in listed:
         assert (row["mode"], row["rate"], row["base_url"]) == ("ok", 1.0, sandbox.supplier(row["code"])["base_url"])
