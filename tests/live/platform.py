@@ -244,7 +244,7 @@ class Platform:
         for product in shopper.products():
             if product["kind"] == kind:
                 shown = shopper.product(product["slug"])
-                account = {entry["name"]: entry["example"] for entry in shown["account_fields"]}
+                account = {entry["name"]: entry["example"] for entry in shown["account_fields"] if entry["required"]}
                 found += [
                     Good(entry["sku"], product["slug"], kind, shopper.address.host, entry["price"], account)
                     for entry in shown["variants"]
