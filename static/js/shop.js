@@ -43,6 +43,7 @@
       const bytes = crypto.getRandomValues(new Uint8Array(16));
       input.value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
     });
+    all("[data-phone]").forEach((input) => input.value && groupPhone(input));
     payBar();
   });
 
@@ -154,5 +155,4 @@
 
   const wrong = first("[data-focus]");
   if (wrong) wrong.focus();
-  all("[data-phone]").forEach((input) => input.value && groupPhone(input));
 })();
