@@ -1,9 +1,10 @@
 """Whose a Chinese mobile number was when it was given out: its carrier and province, from the first seven digits. Pure.
 
-The carriers are those of the numbering plan of the Ministry of Industry and Information Technology (《电信网编号计划》 and
-the allocations published since: 192 for China Broadnet, 162 165 167 170 171 for virtual operators). Provinces come from
-the package `phone` (BSD; 499,527 blocks as of December 2023), which is also asked about the parts of a prefix that were
-handed on. A number keeps its digits when it moves to another carrier, so all of this is a hint, and never a refusal.
+The carriers are those of the numbering plan of the Ministry of Industry and Information Technology (《电信网编号计划》
+and the allocations published since: 192 for China Broadnet, 162 165 167 170 171 for virtual operators). Provinces come
+from the package `phone` (BSD; 499,527 blocks as of December 2023), which is also asked about the parts of a prefix that
+were handed on. A number keeps its digits when it moves to another carrier, so all of this is a hint, and never a
+refusal.
 """
 
 import re
@@ -44,7 +45,9 @@ NAMES = {
 PREFIXES = {
     prefix: carrier
     for carrier, prefixes in {
-        Carrier.MOBILE: "134 135 136 137 138 139 147 148 150 151 152 157 158 159 172 178 182 183 184 187 188 195 197 198",
+        Carrier.MOBILE: (
+            "134 135 136 137 138 139 147 148 150 151 152 157 158 159 172 178 182 183 184 187 188 195 197 198"
+        ),
         Carrier.UNICOM: "130 131 132 145 146 155 156 166 175 176 185 186 196",
         Carrier.TELECOM: "133 1349 149 153 173 174 177 180 181 189 190 191 193 199",
         Carrier.BROADNET: "192",
@@ -56,18 +59,43 @@ PREFIXES = {
 _LEASED = frozenset({"电信虚拟运营商", "联通虚拟运营商", "移动虚拟运营商", "广电虚拟运营商"})
 
 PROVINCES_EN = {
-    **{"北京": "Beijing", "天津": "Tianjin", "上海": "Shanghai", "重庆": "Chongqing", "河北": "Hebei", "山西": "Shanxi"},
-    **{"辽宁": "Liaoning", "吉林": "Jilin", "黑龙江": "Heilongjiang", "江苏": "Jiangsu", "浙江": "Zhejiang"},
-    **{"安徽": "Anhui", "福建": "Fujian", "江西": "Jiangxi", "山东": "Shandong", "河南": "Henan", "湖北": "Hubei"},
-    **{"湖南": "Hunan", "广东": "Guangdong", "广西": "Guangxi", "海南": "Hainan", "四川": "Sichuan", "贵州": "Guizhou"},
-    **{"云南": "Yunnan", "西藏": "Tibet", "陕西": "Shaanxi", "甘肃": "Gansu", "青海": "Qinghai", "宁夏": "Ningxia"},
-    **{"新疆": "Xinjiang", "内蒙古": "Inner Mongolia"},
+    "北京": "Beijing",
+    "天津": "Tianjin",
+    "上海": "Shanghai",
+    "重庆": "Chongqing",
+    "河北": "Hebei",
+    "山西": "Shanxi",
+    "辽宁": "Liaoning",
+    "吉林": "Jilin",
+    "黑龙江": "Heilongjiang",
+    "江苏": "Jiangsu",
+    "浙江": "Zhejiang",
+    "安徽": "Anhui",
+    "福建": "Fujian",
+    "江西": "Jiangxi",
+    "山东": "Shandong",
+    "河南": "Henan",
+    "湖北": "Hubei",
+    "湖南": "Hunan",
+    "广东": "Guangdong",
+    "广西": "Guangxi",
+    "海南": "Hainan",
+    "四川": "Sichuan",
+    "贵州": "Guizhou",
+    "云南": "Yunnan",
+    "西藏": "Tibet",
+    "陕西": "Shaanxi",
+    "甘肃": "Gansu",
+    "青海": "Qinghai",
+    "宁夏": "Ningxia",
+    "新疆": "Xinjiang",
+    "内蒙古": "Inner Mongolia",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a number comes from. `carrier` is None for a prefix that nobody has, `province` empty where it is not known."""
+    """Where a number comes from: no carrier for a prefix that nobody has, no province where it is not known."""
 
     carrier: Carrier | None
     province: str = ""

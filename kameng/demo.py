@@ -161,7 +161,13 @@ def _upsert(model: type[_Row], key: str, rows: Iterable[_Row], *, keep: Collecti
 
 
 def _suppliers(folder: Path) -> None:
-    names = {"xinghe": "星河直充", "lantian": "蓝田充值", "yunka": "云卡供货", "baihe": "百合卡券", "tongxin": "通信话费"}
+    names = {
+        "xinghe": "星河直充",
+        "lantian": "蓝田充值",
+        "yunka": "云卡供货",
+        "baihe": "百合卡券",
+        "tongxin": "通信话费",
+    }
     for code, name in names.items():
         told = json.loads((folder / f"{code}.json").read_text())
         supplier_save(code=code, name=name, adapter=told["protocol"], base_url=told["base_url"], config=told["config"])
@@ -175,7 +181,7 @@ def _offers() -> None:
     offers = []
     for variant in Variant.objects.select_related("product"):
         is_code = variant.product.kind == Product.Kind.CODE
-        sources = CODES if is_code else DIRECT
+        sources: tuple[tuple[str, Decimal], ...] = CODES if is_code else DIRECT
         if variant.product.kind == Product.Kind.PHONE:
             sources += PHONE_CREDIT
         for rank, (code, share) in enumerate(sources, start=2 if is_code else 1):

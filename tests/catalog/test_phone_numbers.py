@@ -42,11 +42,35 @@ M, U, T, B, V = Carrier
 @pytest.mark.parametrize(
     ("prefix", "carrier"),
     [
-        *(("1341234", M), ("1391234", M), ("1478888", M), ("1720000", M), ("1788888", M), ("1953333", M), ("1981234", M)),
+        *(
+            ("1341234", M),
+            ("1391234", M),
+            ("1478888", M),
+            ("1720000", M),
+            ("1788888", M),
+            ("1953333", M),
+            ("1981234", M),
+        ),
         *(("1301234", U), ("1453333", U), ("1661234", U), ("1759999", U), ("1961234", U)),
-        *(("1331234", T), ("1493333", T), ("1531234", T), ("1737777", T), ("1999999", T), ("1901234", T), ("1349000", T)),
+        *(
+            ("1331234", T),
+            ("1493333", T),
+            ("1531234", T),
+            ("1737777", T),
+            ("1999999", T),
+            ("1901234", T),
+            ("1349000", T),
+        ),
         *(("1920000", B), ("1929999", B)),
-        *(("1621234", V), ("1651234", V), ("1671234", V), ("1700000", V), ("1705555", V), ("1709999", V), ("1711234", V)),
+        *(
+            ("1621234", V),
+            ("1651234", V),
+            ("1671234", V),
+            ("1700000", V),
+            ("1705555", V),
+            ("1709999", V),
+            ("1711234", V),
+        ),
         *(("1541234", None), ("1691234", None)),
     ],
 )
@@ -86,11 +110,15 @@ def test_our_plan_and_the_table_agree_on_what_was_not_leased_out() -> None:
 
 
 def test_a_part_of_a_prefix_that_was_leased_out_is_a_virtual_operators() -> None:
-    leased = next(p for p in range(1_620_000, 1_630_000) if (_table().find(p) or {}).get("phone_type") == "电信虚拟运营商")
+    leased = next(
+        p for p in range(1_620_000, 1_630_000) if (_table().find(p) or {}).get("phone_type") == "电信虚拟运营商"
+    )
     assert origin_of(str(leased)).carrier is V
 
 
-@pytest.mark.parametrize("number", ["", "138", "138123", "1281234", "2381234", "１３８１２３４", "138 1234", "abc", "+8613812"])
+@pytest.mark.parametrize(
+    "number", ["", "138", "138123", "1281234", "2381234", "１３８１２３４", "138 1234", "abc", "+8613812"]
+)
 def test_what_is_no_beginning_of_a_number_is_no_question(number: str) -> None:
     with pytest.raises(ValueError, match="mobile"):
         origin_of(number)
@@ -113,7 +141,7 @@ def test_the_carrier_is_asked_only_where_a_phone_is_charged(kind: str, asks: boo
     assert list(with_carrier(kind, own)) == own
 
 
-# --- the shop -----------------------------------------------------------------------------------------------------------
+# --- the shop ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -34,10 +34,10 @@ FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
 class YrapiAdapter(Unasked):
     """Phone credit as 大猿人 and its many copies sell it (https://www.kancloud.cn/boyanyun/boyanyun_huafei).
 
-    The address ends before `/index/…`: `https://…/yrapi.php`, or `/api` where an installation moved it. `states` is the
-    installation's own table of numbers, see `states.py`. Orders are always carried out later. A number is used once, and
-    a refused second use says nothing about the first. Taking an order back is a request that may come too late and whose
-    reply does not tell, so it is not offered.
+    The address ends before `/index/…`: `https://…/yrapi.php`, or `/api` where an installation moved it. `states` is
+    the installation's own table of numbers, see `states.py`. Orders are always carried out later. A number is used
+    once, and a refused second use says nothing about the first. Taking an order back is a request that may come too
+    late and whose reply does not tell, so it is not offered.
     """
 
     code: ClassVar[str] = "yrapi"
@@ -57,7 +57,8 @@ class YrapiAdapter(Unasked):
     not_found_grace: ClassVar[int] = 600
     when_unclear: ClassVar[str] = (
         "提示“已经存在相同商户订单号”说明第一次提交可能已经成功：不要换单号重下，用 index/check 按商户订单号查询。"
-        "各家的 state 数字含义不同，以对方文档为准；部分成功只充了一部分话费，请按 charge_amount 核对后人工补差或退差价。"
+        "各家的 state 数字含义不同，以对方文档为准；"
+        "部分成功只充了一部分话费，请按 charge_amount 核对后人工补差或退差价。"
     )
 
     def __init__(self, connection: Connection, http: HttpClient) -> None:

@@ -1,5 +1,5 @@
-"""The family's signature: all parameters but `sign` sorted by name and joined as a query without escapes, the key behind
-them, MD5 in upper-case hex (https://www.kancloud.cn/boyanyun/boyanyun_huafei/3097255, "签名说明")."""
+"""The family's signature: all parameters but `sign` sorted by name and joined as a query without escapes, the key
+behind them, MD5 in upper-case hex (https://www.kancloud.cn/boyanyun/boyanyun_huafei/3097255, "签名说明")."""
 
 import hashlib
 import hmac

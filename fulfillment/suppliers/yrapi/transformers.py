@@ -36,7 +36,9 @@ DOUBT = re.compile("已经?存在|相同|重复|处理中|受理|超时|系统|�
 TWICE = re.compile("相同(商户)?(订单号|单号)|(订单号|单号).{0,6}(已经?存在|重复)")
 REFUSALS: tuple[tuple[re.Pattern[str], Reason], ...] = (
     (
-        re.compile("签名.{0,4}(错误|失败|不正确|无效)|白名单|(商户|账户).{0,6}(未开通|不可用|不存在|禁用|冻结)|未开通的商户"),
+        re.compile(
+            "签名.{0,4}(错误|失败|不正确|无效)|白名单|(商户|账户).{0,6}(未开通|不可用|不存在|禁用|冻结)|未开通的商户"
+        ),
         Reason.BAD_CREDENTIALS,
     ),
     (re.compile("余额不足|余额不够|额度不足|预存款不足"), Reason.NO_BALANCE),

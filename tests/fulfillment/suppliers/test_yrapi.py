@@ -1,4 +1,4 @@
-"""The yrapi family's own ways: a table of numbers for each installation, part of a phone's credit, words for refusals."""
+"""The yrapi family's own ways: a table of numbers for each installation, part of a credit, words for refusals."""
 
 import json
 from collections.abc import Mapping
@@ -170,7 +170,14 @@ def test_refusals_are_known_by_their_words(server: Server, http: HttpClient, mes
 @pytest.mark.parametrize(
     "message",
     [
-        *("", "下单失败，请重试！", "当前号码已经存在订单", "系统繁忙，库存不足", "扣款超时，余额不足", "提交成功，余额不足"),
+        *(
+            "",
+            "下单失败，请重试！",
+            "当前号码已经存在订单",
+            "系统繁忙，库存不足",
+            "扣款超时，余额不足",
+            "提交成功，余额不足",
+        ),
         *("操作异常", "订单处理中", "unknown"),
     ],
 )
@@ -224,9 +231,7 @@ def test_a_part_of_the_credit_cannot_be_told_in_units(server: Server, http: Http
 
 @pytest.mark.parametrize("state", [2, -1])
 @pytest.mark.parametrize("field", ["charge_amount", "charge_face"])
-def test_a_failure_that_charged_something_is_partial(
-    server: Server, http: HttpClient, state: int, field: str
-) -> None:
+def test_a_failure_that_charged_something_is_partial(server: Server, http: HttpClient, state: int, field: str) -> None:
     server.answers.append(SIDE.told("check_failed", state=state, **{"charge_amount": "", field: "30.00"}))
     assert SIDE.adapter(server.url, http).query(SIDE.attempt()).kind is OutcomeKind.PARTIAL
 

@@ -107,7 +107,7 @@ def test_a_supplier_that_came_later_gets_keys_and_a_port_and_the_others_keep_the
 
 
 def test_up_asks_for_a_port_for_each_supplier() -> None:
-    assert SANDBOX_PORTS == 1 + len(keys.SUPPLIERS)
+    assert 1 + len(keys.SUPPLIERS) == SANDBOX_PORTS
 
 
 def test_addresses_follow_the_port_and_keys_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
