@@ -41,6 +41,11 @@ OWN_STOCK = "own"
 #: Who offers what, best first: supplier and its cost as a share of our supply price.
 DIRECT = (("xinghe", Decimal("0.970")), ("lantian", Decimal("0.982")))
 CODES = (("yunka", Decimal("0.968")), ("baihe", Decimal("0.980")))
+#: Asked for phone credit after the others.
+PHONE_CREDIT = (("tongxin", Decimal("0.985")),)
+#: People, for what nobody else can deliver; their offers wait until an operator switches them on.
+MANUAL = "manual"
+MANUAL_PRODUCTS = 2
 OWN_SHARE = Decimal("0.960")
 #: Who offers only some products, and is asked last: the share again.
 ASKED_LAST = {
@@ -163,11 +168,12 @@ def _upsert(model: type[_Row], key: str, rows: Iterable[_Row], *, keep: Collecti
 
 def _suppliers(folder: Path) -> None:
     names = {"xinghe": "星河直充", "lantian": "蓝田充值", "yunka": "云卡供货", "baihe": "百合卡券"}
-    names |= {"huayu": "花屿小店", "shanhe": "山河直充"}
+    names |= {"huayu": "花屿小店", "shanhe": "山河直充", "tongxin": "通信话费"}
     for code, name in names.items():
         told = json.loads((folder / f"{code}.json").read_text())
         supplier_save(code=code, name=name, adapter=told["protocol"], base_url=told["base_url"], config=told["config"])
     supplier_save(code=OWN_STOCK, name="自有库存", adapter="stock", base_url="", config={})
+    supplier_save(code=MANUAL, name="人工代办", adapter="manual", base_url="", config={})
 
 
 @transaction.atomic
@@ -176,7 +182,10 @@ def _offers() -> None:
     offers = []
     for variant in Variant.objects.select_related("product"):
         is_code = variant.product.kind == Product.Kind.CODE
-        for rank, (code, share) in enumerate(CODES if is_code else DIRECT, start=2 if is_code else 1):
+        sources: tuple[tuple[str, Decimal], ...] = CODES if is_code else DIRECT
+        if variant.product.kind == Product.Kind.PHONE:
+            sources += PHONE_CREDIT
+        for rank, (code, share) in enumerate(sources, start=2 if is_code else 1):
             cost = (variant.supply_price * share).quantize(Decimal("0.0001"))
             offers.append(
                 SupplierOffer(supplier=suppliers[code], variant=variant, supplier_sku=variant.sku, cost=cost, rank=rank)
@@ -189,6 +198,7 @@ def _offers() -> None:
             offers.append(
                 SupplierOffer(supplier=suppliers[code], variant=variant, supplier_sku=sku, cost=cost, rank=rank)
             )
+    offers += _manual_offers(suppliers[MANUAL])
     SupplierOffer.objects.bulk_create(offers, ignore_conflicts=True)
 
 
@@ -197,11 +207,24 @@ def _shop_code(sku: str) -> str:
     return hashlib.sha256(sku.encode()).hexdigest()[:16].upper()
 
 
+def _manual_offers(people: Supplier) -> Iterable[SupplierOffer]:
+    games = Product.objects.filter(kind=Product.Kind.TOPUP).order_by("position")[:MANUAL_PRODUCTS]
+    for variant in Variant.objects.filter(product__in=list(games)):
+        yield SupplierOffer(
+            supplier=people,
+            variant=variant,
+            supplier_sku=variant.sku,
+            cost=variant.supply_price,
+            rank=9,
+            is_active=False,
+        )
+
+
 def _tell_sandbox() -> None:
     """The other side charges what our offers say; a sandbox that is not there yet charges what it likes."""
     http = HttpClient(connect=1, read=3, total=5)
     try:
-        for code in [code for code, _share in (*DIRECT, *CODES)] + list(ASKED_LAST):
+        for code in [code for code, _share in (*DIRECT, *CODES, *PHONE_CREDIT)] + list(ASKED_LAST):
             offers = SupplierOffer.objects.filter(supplier__code=code).values_list("supplier_sku", "cost")
             prices = {sku: f"{cost:.4f}" for sku, cost in offers if cost is not None}
             url = f"{settings.SANDBOX_URL}/_control/suppliers/{code}/prices"

@@ -36,6 +36,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<slug:slug>/", goods.category, name="category"),
     path("search/", goods.search, name="search"),
     path("p/<slug:slug>/", goods.product, name="product"),
+    # No longer than this: a whole number is no address here.
+    re_path(r"^numbers/(?P<prefix>1[3-9][0-9]{5})/$", goods.number_origin, name="number_origin"),
     path("help/", goods.help_page, name="help"),
     path("legal/<slug:doc>/", goods.legal, name="legal"),
     path("checkout/", orders.checkout, name="checkout"),

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
+from catalog.phone_numbers import FOR_PHONES, origin_of
 from orders.models import Order, OrderLine
 from orders.words import state_text
 from resellers.context import in_english
@@ -58,6 +61,19 @@ def account_rows(line: OrderLine) -> list[Row]:
         )
         for entry in line.account
     ]
+
+
+def checked_rows(line: OrderLine) -> list[Row]:
+    """The same for the page on which it is checked, with where a phone number that is charged comes from."""
+    rows = account_rows(line)
+    if line.kind in FOR_PHONES and line.account:
+        try:
+            origin = origin_of(line.account[0]["value"]).text(english=in_english())
+        except ValueError:
+            return rows
+        if origin:
+            rows.insert(1, Row(_("号段归属"), origin))
+    return rows
 
 
 def account_summary(line: OrderLine) -> str:

@@ -27,7 +27,7 @@ from kameng.core.problems import Problem
 from kameng.core.throttle import allow
 from orders import access
 from orders.exceptions import OrderInvalid, SkuUnknown, TooManyUnpaid
-from orders.faces import account_rows, line_face, masked_contact, recent_faces
+from orders.faces import checked_rows, line_face, masked_contact, recent_faces
 from orders.models import Order
 from orders.services import Buyer, LineRequest, order_check, order_place, request_digest
 
@@ -163,7 +163,7 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
         {
             "order": order,
             "line": line_face(line),
-            "account_rows": account_rows(line),
+            "account_rows": checked_rows(line),
             "contact": masked_contact(order),
             "edit_url": reverse("edit", args=[order.number]),
             "price_change": _price_change(request, line.price),

@@ -1,12 +1,13 @@
 """What templates are told about goods: plain words in the reader's language."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
 from catalog.listings.shelf import Shelf, ShelfProduct, ShelfVariant
+from catalog.phone_numbers import CARRIER_FIELD
 from catalog.selectors import CatalogCategory
 from resellers.context import in_english
 
@@ -68,6 +69,8 @@ class FieldFace:
     value: str = ""
     error: str = ""
     hint: str = ""
+    #: Beside a phone number that is charged: the question who runs it now, if that is not who gave it out.
+    carrier: "FieldFace | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ def variant_face(variant: ShelfVariant) -> VariantFace:
 
 
 def field_faces(product: ShelfProduct, answers: Answers) -> list[FieldFace]:
-    """The account form in the reader's language."""
+    """The account form in the reader's language; the carrier of a phone is asked beside it."""
     english = in_english()
     faces = []
     for asked in product.account_fields:
@@ -159,7 +162,10 @@ def field_faces(product: ShelfProduct, answers: Answers) -> list[FieldFace]:
                 error=answers.errors.get(name, ""),
             )
         )
-    return faces
+    carrier = next((face for face in faces if face.name == CARRIER_FIELD), None)
+    if carrier is None or all(face.type != "tel" for face in faces):
+        return faces
+    return [replace(face, carrier=carrier) if face.type == "tel" else face for face in faces if face is not carrier]
 
 
 def facts_of(product: ShelfProduct) -> list[Fact]:

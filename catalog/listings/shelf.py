@@ -15,6 +15,7 @@ from typing import Any
 
 from catalog import pricing, search
 from catalog.listings.models import Listing, PriceRule
+from catalog.phone_numbers import with_carrier
 from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, Revisions, catalog, revisions
 from resellers.models import Reseller
 
@@ -239,7 +240,7 @@ def _product(product: CatalogProduct, variants: tuple[ShelfVariant, ...]) -> She
         notes=product.notes,
         notes_en=product.notes_en,
         brand=product.brand,
-        account_fields=product.account_fields,
+        account_fields=with_carrier(product.kind, product.account_fields),
         position=product.position,
         from_price=min(available or [variant.price for variant in variants]),
         is_available=bool(available),

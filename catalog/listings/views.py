@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -24,6 +24,7 @@ from catalog.listings.faces import (
 )
 from catalog.listings.pages_kept import kept
 from catalog.listings.shelf import Shelf, ShelfProduct, shelf
+from catalog.phone_numbers import origin_of
 
 POPULAR = 12
 PER_PAGE = 24
@@ -162,6 +163,26 @@ def product_page(
         },
         status=status,
     )
+
+
+@require_safe
+def number_origin(request: HttpRequest, prefix: str) -> JsonResponse:
+    """Whose numbers with these seven digits were, in both languages: nobody sends a whole number to learn that.
+
+    It is the same for everybody and hardly ever changes.
+    """
+    origin = origin_of(prefix)
+    response = JsonResponse(
+        {
+            "carrier": origin.carrier,
+            "province": origin.province,
+            "text": origin.text(english=False),
+            "text_en": origin.text(english=True),
+        },
+        json_dumps_params={"ensure_ascii": False},
+    )
+    response["Cache-Control"] = "public, max-age=86400"
+    return response
 
 
 def _quantity(found: ShelfProduct, answers: Answers, limit: int) -> dict[str, Any] | None:

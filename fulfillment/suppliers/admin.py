@@ -1,5 +1,7 @@
 """Suppliers, what they offer and in which order they are asked, and our own stock of codes: for operators."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -74,7 +76,10 @@ class SupplierAdmin(ServiceAdmin):
             {
                 "fields": ("stored", "config"),
                 "description": gettext_lazy(
-                    "粘贴 JSON，例如福禄：app_key、app_secret；独角数卡：api_key、api_secret。"
+                    "粘贴 JSON，例如福禄：app_key、app_secret；独角数卡：api_key、api_secret；"
+                    "大猿人：userid、apikey、states（对方的状态数字表，"
+                    "accepted、delivered、partial、failed、canceled、reversed，"
+                    '例如 {"0":"accepted","1":"delivered","2":"failed"}）。'
                     "保存后加密存放，任何页面都不再显示；只写要改的键，别的保持不变"
                 ),
             },
@@ -100,7 +105,7 @@ class SupplierAdmin(ServiceAdmin):
                 name=typed["name"],
                 adapter=obj.adapter if change else typed["adapter"],
                 base_url=typed["base_url"],
-                config={**stored, **typed["config"]},
+                config={**stored, **_as_texts(typed["config"])},
             )
         except SupplierMisconfigured as error:
             raise Problem(fields={"config": _("配置不完整：%(error)s") % {"error": error}}) from error
@@ -159,6 +164,11 @@ class SupplierAdmin(ServiceAdmin):
             question,
             word,
         )
+
+
+def _as_texts(config: Mapping[str, Any]) -> dict[str, str]:
+    """A connection holds texts: a table that was pasted as it is becomes the JSON that it was."""
+    return {name: held if isinstance(held, str) else json.dumps(held) for name, held in config.items()}
 
 
 _STEPS = {"pause": supplier_pause, "resume": supplier_resume, "restore": supplier_restore}

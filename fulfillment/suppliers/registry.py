@@ -5,7 +5,9 @@ from fulfillment.suppliers.base import SupplierAdapter, SupplierMisconfigured
 from fulfillment.suppliers.dujiao.adapter import DujiaoAdapter
 from fulfillment.suppliers.fulu.adapter import FuluAdapter
 from fulfillment.suppliers.generic.adapter import GenericAdapter
+from fulfillment.suppliers.manual.adapter import ManualAdapter
 from fulfillment.suppliers.stock.adapter import StockAdapter
+from fulfillment.suppliers.yrapi.adapter import YrapiAdapter
 
 ADAPTERS: dict[str, type[SupplierAdapter]] = {
     StockAdapter.code: StockAdapter,
@@ -13,6 +15,8 @@ ADAPTERS: dict[str, type[SupplierAdapter]] = {
     DujiaoAdapter.code: DujiaoAdapter,
     AcgFakaAdapter.code: AcgFakaAdapter,
     GenericAdapter.code: GenericAdapter,
+    YrapiAdapter.code: YrapiAdapter,
+    ManualAdapter.code: ManualAdapter,
 }
 
 

@@ -32,9 +32,12 @@ SUPPLIERS = {
     "baihe": "dujiao",
     "huayu": "acgfaka",
     "shanhe": "generic",
+    "tongxin": "yrapi",
 }
 #: What follows the address of a supplier's own port in `base_url`; most merchants append the paths themselves.
-ENTRANCES = {"fulu": "/api/getway", "dujiao": "", "acgfaka": "", "generic": ""}
+ENTRANCES = {"fulu": "/api/getway", "dujiao": "", "acgfaka": "", "generic": "", "yrapi": "/yrapi.php"}
+#: What yrapi's numbers mean here, as a merchant enters it.
+YRAPI_STATES = '{"0":"accepted","1":"delivered","2":"failed","3":"partial","-1":"canceled"}'
 
 
 @dataclass(frozen=True)
@@ -110,15 +113,13 @@ def ensure(folder: Path, *, port: int | None = None, supplier_ports: Mapping[str
         private = _read(folder / "private" / "keys.json")
         if not private:
             private = _generate()
-        if port is not None or "port" not in private:
-            private["port"] = port or DEFAULT_PORT
+        known = private["suppliers"]
+        private["suppliers"] = {code: known.get(code) or _secrets(protocol) for code, protocol in SUPPLIERS.items()}
+        if port is not None or set(private.get("supplier_ports", ())) != set(SUPPLIERS):
+            private["port"] = port or private.get("port", DEFAULT_PORT)
             private["supplier_ports"] = dict(
                 supplier_ports or {code: private["port"] + n for n, code in enumerate(SUPPLIERS, start=1)}
             )
-        for n, (code, protocol) in enumerate(SUPPLIERS.items(), start=1):
-            # One that was not there yet when the others got theirs.
-            private["suppliers"].setdefault(code, _secrets(protocol))
-            private["supplier_ports"].setdefault(code, private["port"] + n)
         _write(folder / "private" / "keys.json", private)
         _write_merchant_side(folder, private)
     return Keyring(
@@ -170,6 +171,8 @@ def _secrets(protocol: str) -> dict[str, str]:
             return {"app_id": crypto.digits(6), "app_key": secrets.token_hex(8).upper()}
         case "generic":
             return {"mch_id": crypto.digits(8), "secret": secrets.token_hex(16)}
+        case "yrapi":
+            return {"userid": crypto.digits(6), "apikey": secrets.token_hex(16), "states": YRAPI_STATES}
         case _:
             return {"api_key": f"dj_{secrets.token_hex(16)}", "api_secret": secrets.token_hex(32)}
 

@@ -29,12 +29,14 @@ from kameng.sandbox.notices import Notifier
 from kameng.sandbox.supplier import Supplier
 from kameng.sandbox.web import Handler, Listener, Reply, Request, json_reply
 from kameng.sandbox.wechatpay import WechatPayGateway
+from kameng.sandbox.yrapi import YrapiSupplier
 
 PROTOCOLS: Mapping[str, type[Supplier]] = {
     "fulu": FuluSupplier,
     "dujiao": DujiaoSupplier,
     "acgfaka": AcgFakaSupplier,
     "generic": GenericSupplier,
+    "yrapi": YrapiSupplier,
 }
 LOOPBACK_NAMES = {"127.0.0.1", "localhost", "[::1]", ""}
 

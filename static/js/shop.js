@@ -43,6 +43,7 @@
       const bytes = crypto.getRandomValues(new Uint8Array(16));
       input.value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
     });
+    all("[data-phone]").forEach((input) => input.value && groupPhone(input));
     payBar();
   });
 
@@ -99,6 +100,21 @@
     input.value = digits.replace(/^(\d{3})(\d{1,4})?(\d+)?$/, (_, a, b, c) => [a, b, c].filter(Boolean).join(" "));
     before += (before > 3) + (before > 7);
     if (!atEnd) input.setSelectionRange(before, before);
+    tellOrigin(input);
+  }
+
+  // Whose number it was. Only the first seven digits are sent.
+  async function tellOrigin(input) {
+    const line = input.closest(".field").querySelector("[data-origin]");
+    const [prefix] = digitsOf(input.value).match(/^1[3-9]\d{5}/) || [""];
+    if (!line || line.dataset.of === prefix) return;
+    line.dataset.of = prefix;
+    line.textContent = "";
+    if (!prefix) return;
+    const reply = await fetch(line.dataset.origin.replace("1300000", prefix)).catch(() => null);
+    const told = reply?.ok ? await reply.json() : {};
+    if (line.dataset.of !== prefix) return;
+    line.textContent = (document.documentElement.lang.startsWith("en") ? told.text_en : told.text) || "";
   }
 
   // Clicks.
@@ -139,5 +155,4 @@
 
   const wrong = first("[data-focus]");
   if (wrong) wrong.focus();
-  all("[data-phone]").forEach((input) => input.value && groupPhone(input));
 })();

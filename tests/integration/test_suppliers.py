@@ -76,6 +76,17 @@ def test_a_supplier_that_refuses_connections_is_left_at_once(platform: Platform)
         assert bought.charged == (0, 1)
 
 
+@pytest.mark.parametrize("mode", ["ok", "charge_then_reset"])
+def test_phone_credit_comes_from_the_third_supplier_when_two_refuse(platform: Platform, mode: str) -> None:
+    platform.suppliers("reject", "xinghe", "lantian")
+    platform.suppliers(mode, "tongxin")
+    bought = buy(platform, "phone")
+    assert bought.wait().status == "fulfilled"
+    (row,) = platform.booked("tongxin", bought.good)
+    assert (row["times"], row["state"]) == (1, "succeeded")
+    assert [platform.charged(code, bought.good) for code in ("xinghe", "lantian")] == [0, 0]
+
+
 def test_a_supplier_that_says_nothing_is_asked_until_it_is_clear_that_it_did_nothing(platform: Platform) -> None:
     platform.suppliers("hang", *FIRST)
     topup, code = (buy(platform, kind) for kind in ("topup", "code"))

@@ -20,7 +20,7 @@ from kameng.embedded import environment, paths, ports, processes
 from kameng.embedded.processes import Process, wait_ready
 from kameng.embedded.storage import Storage
 from kameng.embedded.valkey import Valkey
-from kameng.sandbox.keys import SUPPLIERS
+from kameng.sandbox import keys
 from tests.kameng.sandbox.running import RunningSandbox
 from tests.live.shopper import Address, Shopper, until
 
@@ -245,7 +245,7 @@ class Platform:
         for product in shopper.products():
             if product["kind"] == kind:
                 shown = shopper.product(product["slug"])
-                account = {entry["name"]: entry["example"] for entry in shown["account_fields"]}
+                account = {entry["name"]: entry["example"] for entry in shown["account_fields"] if entry["required"]}
                 found += [
                     Good(entry["sku"], product["slug"], kind, shopper.address.host, entry["price"], account)
                     for entry in shown["variants"]
@@ -257,7 +257,7 @@ class Platform:
 
     def suppliers(self, mode: str, *codes: str, **more: Any) -> None:
         """How suppliers behave from now on."""
-        for code in codes or SUPPLIERS:
+        for code in codes or keys.SUPPLIERS:
             self.sandbox.steer(f"suppliers/{code}", mode=mode, **more)
 
     def booked(self, supplier: str, good: Good) -> list[dict[str, Any]]:

@@ -5,13 +5,25 @@ from collections.abc import Iterator
 import pytest
 
 from kameng.core.http import HttpClient
-from tests.fulfillment.suppliers.every_side import SIDES
+from tests.fulfillment.suppliers.every_side import SIDES, WITHOUT_CODES
 from tests.fulfillment.suppliers.sides import Side
 from tests.fulfillment.suppliers.wire import Server
 
 
 @pytest.fixture(params=SIDES, ids=lambda side: side.name)
 def side(request: pytest.FixtureRequest) -> Side:
+    chosen: Side = request.param
+    return chosen
+
+
+@pytest.fixture(params=[side for side in SIDES if side.name not in WITHOUT_CODES], ids=lambda side: side.name)
+def code_side(request: pytest.FixtureRequest) -> Side:
+    chosen: Side = request.param
+    return chosen
+
+
+@pytest.fixture(params=[side for side in SIDES if side.tells_time], ids=lambda side: side.name)
+def timed_side(request: pytest.FixtureRequest) -> Side:
     chosen: Side = request.param
     return chosen
 

@@ -2,6 +2,7 @@
 
 from tests.fulfillment.suppliers.side_acgfaka import ACGFAKA
 from tests.fulfillment.suppliers.side_generic import GENERIC
+from tests.fulfillment.suppliers.side_yrapi import YRAPI
 from tests.fulfillment.suppliers.sides import DUJIAO, FULU, Side
 
 SIDES: tuple[Side, ...] = (
@@ -9,4 +10,7 @@ SIDES: tuple[Side, ...] = (
     DUJIAO,
     ACGFAKA,
     GENERIC,
+    YRAPI,
 )
+#: Protocols that sell no codes.
+WITHOUT_CODES = {"yrapi"}

@@ -21,6 +21,7 @@ import pytest
 from fulfillment.suppliers.base import (
     Attempt,
     CallbackRefused,
+    Capability,
     Connection,
     Outcome,
     OutcomeKind,
@@ -102,6 +103,7 @@ class Supplier:
         return found[0] if found else None
 
     def attempt(self, *, codes: int = 0, **changes: Any) -> Attempt:
+        codes = codes if self.code in CODES else 0
         fresh = Attempt(
             reference=random_id(19),
             sku=SKU,
@@ -112,6 +114,9 @@ class Supplier:
             wants_codes=bool(codes),
         )
         return replace(fresh, **changes)
+
+    def can(self, capability: Capability) -> bool:
+        return capability in self.adapter.capabilities
 
     def settled(self, attempt: Attempt, outcome: Outcome) -> Outcome:
         """Ask as the services do, until there is an end."""
@@ -141,11 +146,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         doorbell.server.shutdown()
 
 
-#: Protocols that refuse a number used before and can be asked by it; the others repeat it.
-BY_NUMBER = {"fulu", "generic"}
+#: One for each protocol. `tongxin` charges phones only: where a test buys codes by the way, it buys credit there.
+CODES = ("xinghe", "yunka", "shanhe")
+EVERYBODY = (*CODES, "tongxin")
+codes_only = pytest.mark.parametrize("supplier", CODES, indirect=True)
 
 
-@pytest.fixture(params=["xinghe", "yunka", "shanhe"])
+@pytest.fixture(params=EVERYBODY)
 def supplier(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Supplier]:
     sandbox.control("reset", {})
     sandbox.doorbell.rung.clear()
@@ -168,6 +175,7 @@ def test_goods_arrive_at_an_account(supplier: Supplier) -> None:
     assert (booked["times"], booked["state"], booked["sku"]) == (1, "succeeded", SKU)
 
 
+@codes_only
 @pytest.mark.parametrize("quantity", [1, 3])
 def test_the_codes_in_their_book_are_the_codes_we_get(supplier: Supplier, quantity: int) -> None:
     supplier.price("12.50")
@@ -236,6 +244,7 @@ def test_a_purchase_without_a_clear_reply_is_found_again_and_charged_once(
     assert list(outcome.items) == booked["codes"]
 
 
+@codes_only
 def test_too_few_codes_are_no_delivery(supplier: Supplier) -> None:
     supplier.behave(mode="malformed", variant="few")
     attempt = supplier.attempt(codes=2)
@@ -245,6 +254,7 @@ def test_too_few_codes_are_no_delivery(supplier: Supplier) -> None:
     assert (outcome.kind, outcome.code, outcome.items) == (OutcomeKind.UNKNOWN, Reason.WRONG_COUNT, ())
 
 
+@codes_only
 def test_a_code_of_another_order_looks_like_any_other_here(supplier: Supplier) -> None:
     first, second = supplier.attempt(codes=1), supplier.attempt(codes=1)
     supplier.settled(first, supplier.adapter.submit(first))
@@ -275,7 +285,7 @@ def test_a_callback_before_the_reply_names_the_attempt(supplier: Supplier) -> No
     assert claim.reference == attempt.reference
     booked = supplier.booked(attempt)
     assert booked is not None
-    if supplier.protocol == "fulu":
+    if not supplier.can(Capability.CALLBACK_COVERS_RESULT):
         assert claim.outcome is None
     else:
         assert claim.outcome is not None
@@ -313,7 +323,7 @@ def test_silence_is_unknown_and_then_no_such_order_or_bought_under_the_same_numb
     supplier.behave(mode="ok")
     outcome = supplier.settled(attempt, submitted)
     booked = supplier.booked(attempt)
-    if supplier.protocol in BY_NUMBER:
+    if not supplier.can(Capability.REPEAT_RETURNS_SAME):
         assert outcome.kind is OutcomeKind.NOT_FOUND
         assert booked is None
     else:
@@ -325,7 +335,7 @@ def test_silence_is_unknown_and_then_no_such_order_or_bought_under_the_same_numb
 def test_the_same_number_twice_is_bought_once(supplier: Supplier) -> None:
     attempt = supplier.attempt(codes=1)
     first, second = supplier.adapter.submit(attempt), supplier.adapter.submit(attempt)
-    if supplier.protocol in BY_NUMBER:
+    if not supplier.can(Capability.REPEAT_RETURNS_SAME):
         assert (second.kind, second.code) == (OutcomeKind.UNKNOWN, Reason.DUPLICATE)
     else:
         assert second.supplier_reference == first.supplier_reference
@@ -345,7 +355,7 @@ def test_a_charge_that_fails_is_an_end_without_money(supplier: Supplier) -> None
 
 
 def test_an_unknown_order_is_not_found_where_it_can_be_asked(supplier: Supplier) -> None:
-    if supplier.protocol in BY_NUMBER:
+    if supplier.can(Capability.QUERY_BY_OUR_NUMBER):
         assert supplier.adapter.query(supplier.attempt()).kind is OutcomeKind.NOT_FOUND
     else:
         asked = supplier.attempt(supplier_reference="999999999")
@@ -366,7 +376,7 @@ def test_a_price_above_what_was_paid_is_refused_where_they_guard_it(supplier: Su
     supplier.price("57.01")
     attempt = supplier.attempt()
     outcome = supplier.adapter.submit(attempt)
-    if supplier.protocol in BY_NUMBER:
+    if supplier.can(Capability.COST_GUARD):
         assert (outcome.kind, outcome.code) == (OutcomeKind.REFUSED, Reason.PRICE_ABOVE_LIMIT)
         assert supplier.booked(attempt) is None
     else:
@@ -379,7 +389,7 @@ def test_an_order_is_taken_back_in_time_where_that_is_possible(supplier: Supplie
     submitted = supplier.adapter.submit(attempt)
     known = replace(attempt, supplier_reference=submitted.supplier_reference)
     canceled = supplier.adapter.cancel(known)
-    if supplier.protocol in BY_NUMBER:
+    if not supplier.can(Capability.CANCEL):
         assert canceled.kind is OutcomeKind.UNKNOWN
         return
     assert canceled.kind is OutcomeKind.FAILED
@@ -398,6 +408,14 @@ def test_phone_credit_has_a_method_of_its_own(supplier: Supplier) -> None:
     booked = supplier.booked(attempt)
     assert booked is not None
     assert (outcome.kind, booked["sku"], booked["times"]) == (OutcomeKind.DELIVERED, "50", 1)
+
+
+@pytest.mark.parametrize("supplier", ["tongxin"], indirect=True)
+def test_the_price_list_is_what_they_charge(supplier: Supplier) -> None:
+    supplier.price("48.70")
+    assert supplier.adapter.price(SKU) == Decimal("48.70")
+    assert [product.sku for product in supplier.adapter.products("").products] == [SKU]
+    assert supplier.adapter.submit(supplier.attempt()).cost == Decimal("48.70")
 
 
 def test_a_sku_in_words_reaches_them_as_it_is(supplier: Supplier) -> None:

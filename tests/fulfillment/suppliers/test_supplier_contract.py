@@ -111,13 +111,13 @@ def test_goods_for_an_account_arrive(side: Side, server: Server, http: HttpClien
 
 
 @pytest.mark.parametrize("quantity", [1, 3])
-def test_codes_arrive_as_many_as_bought(side: Side, server: Server, http: HttpClient, quantity: int) -> None:
+def test_codes_arrive_as_many_as_bought(code_side: Side, server: Server, http: HttpClient, quantity: int) -> None:
     codes = CODES[:quantity]
-    server.answers.append(side.delivered(codes))
-    outcome = side.adapter(server.url, http).query(side.attempt(codes=quantity, asked=True))
+    server.answers.append(code_side.delivered(codes))
+    outcome = code_side.adapter(server.url, http).query(code_side.attempt(codes=quantity, asked=True))
     assert (outcome.kind, outcome.items) == (OutcomeKind.DELIVERED, codes)
-    silent_about(outcome, side)
-    assert REFERENCE in outcome.evidence or side.attempt(asked=True).supplier_reference in outcome.evidence
+    silent_about(outcome, code_side)
+    assert REFERENCE in outcome.evidence or code_side.attempt(asked=True).supplier_reference in outcome.evidence
 
 
 def test_nobody_there_frees_a_purchase_but_not_a_question(side: Side, server: Server, http: HttpClient) -> None:
@@ -164,13 +164,13 @@ def test_a_reply_that_breaks_off_is_unknown(side: Side, server: Server, http: Ht
     ],
 )
 def test_another_number_of_codes_than_bought_is_no_delivery(
-    side: Side, server: Server, http: HttpClient, codes: tuple[str, ...], reason: Reason
+    code_side: Side, server: Server, http: HttpClient, codes: tuple[str, ...], reason: Reason
 ) -> None:
-    server.answers.append(side.delivered(codes, quantity=2))
-    outcome = side.adapter(server.url, http).query(side.attempt(codes=2, asked=True))
+    server.answers.append(code_side.delivered(codes, quantity=2))
+    outcome = code_side.adapter(server.url, http).query(code_side.attempt(codes=2, asked=True))
     assert (outcome.kind, outcome.items) == (OutcomeKind.UNKNOWN, ())
     assert outcome.code in {reason, Reason.WRONG_COUNT}
-    silent_about(outcome, side)
+    silent_about(outcome, code_side)
 
 
 @pytest.mark.parametrize(
@@ -210,18 +210,18 @@ def test_another_number_of_codes_than_bought_is_no_delivery(
         *("<p>稍候</p>", "<div class=card></div>", "{{code}}", "${card}", "ＳＯＬＤ ＯＵＴ", "\u200b\u200b", "退款中"),
     ],
 )
-def test_an_apology_is_not_a_code(side: Side, server: Server, http: HttpClient, text: str) -> None:
-    server.answers.append(side.delivered((text,)))
-    outcome = side.adapter(server.url, http).query(side.attempt(codes=1, asked=True))
+def test_an_apology_is_not_a_code(code_side: Side, server: Server, http: HttpClient, text: str) -> None:
+    server.answers.append(code_side.delivered((text,)))
+    outcome = code_side.adapter(server.url, http).query(code_side.attempt(codes=1, asked=True))
     assert (outcome.kind, outcome.items) == (OutcomeKind.UNKNOWN, ())
-    silent_about(outcome, side)
+    silent_about(outcome, code_side)
 
 
-def test_one_bad_code_among_good_ones_spoils_them_all(side: Side, server: Server, http: HttpClient) -> None:
-    server.answers.append(side.delivered((CODES[0], "请联系客服领取", CODES[1])))
-    outcome = side.adapter(server.url, http).query(side.attempt(codes=3, asked=True))
+def test_one_bad_code_among_good_ones_spoils_them_all(code_side: Side, server: Server, http: HttpClient) -> None:
+    server.answers.append(code_side.delivered((CODES[0], "请联系客服领取", CODES[1])))
+    outcome = code_side.adapter(server.url, http).query(code_side.attempt(codes=3, asked=True))
     assert (outcome.kind, outcome.code, outcome.items) == (OutcomeKind.UNKNOWN, Reason.PLACEHOLDER, ())
-    silent_about(outcome, side)
+    silent_about(outcome, code_side)
 
 
 @pytest.mark.parametrize(
@@ -334,10 +334,8 @@ def test_an_address_must_be_https_or_on_this_machine(side: Side, http: HttpClien
     type(adapter)(Connection("them", "https://them.example/api", good), http)
 
 
-def test_every_request_carries_the_time_of_the_connection(side: Side, server: Server, http: HttpClient) -> None:
-    if not side.tells_time:
-        pytest.skip("this protocol sends no time")
-    server.answers.append(side.accepted())
-    side.adapter(server.url, http).submit(side.attempt())
+def test_every_request_carries_the_time_of_the_connection(timed_side: Side, server: Server, http: HttpClient) -> None:
+    server.answers.append(timed_side.accepted())
+    timed_side.adapter(server.url, http).submit(timed_side.attempt())
     sent = server.asked[0].body.decode() + json.dumps(server.asked[0].headers)
     assert "2026-11-22 15:46:00" in sent or str(NOW) in sent

@@ -68,6 +68,25 @@ def test_a_supplier_is_added_and_its_secrets_are_never_seen_again(db: None) -> N
     assert not LogEntry.objects.filter(change_message__contains="newer").exists()
 
 
+def test_a_table_of_states_is_pasted_as_it_is_and_checked(db: None) -> None:
+    config = {"userid": "20817", "apikey": "key-1", "states": {"0": "accepted", "1": "delivered", "2": "lost"}}
+    form = {"code": "talk", "adapter": "yrapi", "name": "话费", "base_url": "https://hf.example/yrapi.php"}
+    client = operator()
+    refused = client.post("/admin/suppliers/supplier/add/", form | {"config": json.dumps(config)})
+    assert "states: 2 must be one of" in refused.content.decode()
+    assert not Supplier.objects.filter(code="talk").exists()
+    config["states"] = {"0": "accepted", "1": "delivered", "2": "failed"}
+    assert client.post("/admin/suppliers/supplier/add/", form | {"config": json.dumps(config)}).status_code == 302
+    stored = Supplier.objects.get(code="talk").config
+    assert json.loads(stored["states"]) == config["states"]
+
+
+def test_people_need_neither_address_nor_keys(db: None) -> None:
+    form = {"code": "people", "adapter": "manual", "name": "人工代办", "base_url": "", "config": ""}
+    assert operator().post("/admin/suppliers/supplier/add/", form).status_code == 302
+    assert Supplier.objects.get(code="people").config == {}
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [

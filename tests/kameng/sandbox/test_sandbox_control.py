@@ -20,7 +20,7 @@ def test_suppliers_are_listed_with_how_they_behave(sandbox: RunningSandbox) -> N
     listed = sandbox.read("suppliers/")
     assert [(row["code"], row["protocol"]) for row in listed] == list(keys.SUPPLIERS.items())
     # Whoever came later came at the end: their ports do not move.
-    assert list(keys.SUPPLIERS)[:6] == ["xinghe", "lantian", "yunka", "baihe", "huayu", "shanhe"]
+    assert list(keys.SUPPLIERS)[:7] == ["xinghe", "lantian", "yunka", "baihe", "huayu", "shanhe", "tongxin"]
     for row in listed:
         assert (row["mode"], row["rate"], row["base_url"]) == ("ok", 1.0, sandbox.supplier(row["code"])["base_url"])
 

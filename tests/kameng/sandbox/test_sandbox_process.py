@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
+from kameng.embedded.up import SANDBOX_PORTS
 from kameng.sandbox import keys, post
 from tests.kameng.sandbox.clients import DujiaoClient
 from tests.kameng.sandbox.running import ROOT, RunningSandbox, start_sandbox, stop_sandbox, until
@@ -88,6 +89,25 @@ def test_keys_are_made_once_and_belong_together(tmp_path: Path) -> None:
     assert len(xinghe["config"]["app_secret"]) == 32
     baihe = json.loads((tmp_path / "suppliers/baihe.json").read_text())
     assert (baihe["protocol"], baihe["base_url"]) == ("dujiao", "http://127.0.0.1:8904")
+
+
+def test_a_supplier_that_came_later_gets_keys_and_a_port_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    first = keys.ensure(tmp_path, port=9100)
+    path = tmp_path / "private/keys.json"
+    before = json.loads(path.read_text())
+    for part in ("suppliers", "supplier_ports"):
+        del before[part]["tongxin"]
+    path.write_text(json.dumps(before))
+    again = keys.ensure(tmp_path)
+    assert {**again.suppliers, "tongxin": None} == {**first.suppliers, "tongxin": None}
+    told = json.loads((tmp_path / "suppliers/tongxin.json").read_text())
+    assert told["base_url"] == f"http://127.0.0.1:{9100 + len(keys.SUPPLIERS)}/yrapi.php"
+    assert told["config"] == again.suppliers["tongxin"]
+    assert sorted(told["config"]) == ["apikey", "states", "userid"]
+
+
+def test_up_asks_for_a_port_for_each_supplier() -> None:
+    assert 1 + len(keys.SUPPLIERS) == SANDBOX_PORTS
 
 
 def test_addresses_follow_the_port_and_keys_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Goods that a person delivers."""
