@@ -1,6 +1,7 @@
 """Talking to a supplier about one attempt: what is asked, by one worker at a time where it matters; never raises."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -9,7 +10,10 @@ from django.db import Error, connection
 
 from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.base import Attempt, Capability, Outcome, OutcomeKind, SupplierMisconfigured
+from fulfillment.suppliers.breaker import call_judge
+from fulfillment.suppliers.choosing import by_hand, is_ours
 from fulfillment.suppliers.models import Supplier
+from fulfillment.suppliers.results import Flow, call_record
 from fulfillment.suppliers.services import adapter_of, supplier_known
 
 logger = logging.getLogger(__name__)
@@ -31,22 +35,6 @@ def attempt_of(buy: SupplierOrder, supplier: Supplier) -> Attempt:
         supplier_reference=buy.supplier_reference,
         wants_codes=line.kind == CODES,
     )
-
-
-def is_ours(supplier: Supplier) -> bool:
-    """Whether buying there is nothing but a change in our own database."""
-    try:
-        return Capability.SAME_DATABASE in adapter_of(supplier).capabilities
-    except SupplierMisconfigured:
-        return False
-
-
-def is_by_hand(supplier: Supplier) -> bool:
-    """Whether our own people deliver, and nobody is called."""
-    try:
-        return Capability.MANUAL in adapter_of(supplier).capabilities
-    except SupplierMisconfigured:
-        return False
 
 
 @contextmanager
@@ -76,8 +64,21 @@ def alone_with(buy: SupplierOrder) -> Iterator[bool]:
 
 
 def call_supplier(buy: SupplierOrder, *, is_new: bool) -> Outcome:
-    """Buy or ask. An adapter should not raise; if it does after sending, nobody knows what happened."""
+    """Buy or ask, and write down how that went. What is our own is not judged."""
     supplier = supplier_known(buy.supplier_id)
+    begun = time.monotonic()
+    outcome = _called(buy, supplier, is_new=is_new)
+    if not (is_ours(supplier) or by_hand(supplier)):
+        seconds = time.monotonic() - begun
+        flow = Flow.SUBMIT if is_new else Flow.QUERY
+        call_record(supplier_id=supplier.pk, flow=flow, outcome=outcome, seconds=seconds)
+        is_probe = buy.choice.get("by") == "probe"
+        call_judge(supplier_id=supplier.pk, outcome=outcome, seconds=seconds, is_probe=is_probe, flow=flow)
+    return outcome
+
+
+def _called(buy: SupplierOrder, supplier: Supplier, *, is_new: bool) -> Outcome:
+    """An adapter should not raise; if it does after sending, nobody knows what happened."""
     try:
         adapter = adapter_of(supplier)
     except SupplierMisconfigured as error:

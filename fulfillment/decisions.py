@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from fulfillment.calls import CODES, is_by_hand
+from fulfillment.calls import CODES
 from fulfillment.exceptions import IllegalTransition
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.outcomes import NEEDS_PERSON, outcome_book, with_line
 from fulfillment.selectors import attempt_known, order_id_of_attempt, work_known
 from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
 from fulfillment.suppliers.base import Outcome, OutcomeKind
+from fulfillment.suppliers.choosing import by_hand
 from fulfillment.suppliers.replies import Unclear, checked_codes
 from fulfillment.suppliers.services import supplier_known
 from fulfillment.suppliers.stock_room import codes_known
@@ -122,7 +123,7 @@ def _decidable(supplier_order_id: int) -> SupplierOrder:
     buy.fulfillment = with_line(work_known(buy.fulfillment_id), order, lines_of(order.pk))
     if buy.status not in SupplierOrder.ACTIVE:
         raise NotForPeople
-    if buy.fulfillment.status != Status.MANUAL and not is_by_hand(supplier_known(buy.supplier_id)):
+    if buy.fulfillment.status != Status.MANUAL and not by_hand(supplier_known(buy.supplier_id)):
         raise NotForPeople
     return buy
 

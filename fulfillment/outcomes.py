@@ -11,12 +11,15 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from fulfillment.calls import CODES, is_by_hand
+from fulfillment.calls import CODES
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.selectors import attempt_known, order_id_of_attempt, work_known
 from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind
+from fulfillment.suppliers.choosing import by_hand, is_ours
 from fulfillment.suppliers.duplicates import duplicate_book
+from fulfillment.suppliers.models import SupplierResult
+from fulfillment.suppliers.results import result_record
 from fulfillment.suppliers.services import adapter_of, supplier_eliminate, supplier_known
 from fulfillment.suppliers.stock_room import codes_keep
 from kameng.alerts.services import Level, alert_end, alert_raise
@@ -62,11 +65,30 @@ def outcome_book(buy: SupplierOrder, outcome: Outcome, actor: str) -> float | No
         _late(buy, outcome, actor)
         # Another attempt may be open by now, and whoever looks after the work must go on with that one.
         return None if buy.fulfillment.status in (Status.DELIVERED, Status.FAILED) else 0
-    waited_for_a_person = buy.fulfillment.status == Status.MANUAL or is_by_hand(supplier_known(buy.supplier_id))
+    waited_for_a_person = buy.fulfillment.status == Status.MANUAL or by_hand(supplier_known(buy.supplier_id))
     wait = _book(buy, outcome, actor)
+    if buy.status not in SupplierOrder.ACTIVE:
+        _judged(buy)
     if waited_for_a_person and buy.status not in SupplierOrder.ACTIVE:
         alert_end(NEEDS_PERSON, subject=buy.reference)
     return wait
+
+
+def _judged(buy: SupplierOrder) -> None:
+    """Let the supplier be judged by how the attempt ended; what is our own is not."""
+    if is_ours(supplier_known(buy.supplier_id)):
+        return
+    result_record(
+        supplier_id=buy.supplier_id,
+        variant_id=buy.fulfillment.line.variant_id,
+        reference=buy.reference,
+        status=SupplierResult.Status(buy.status),
+        code=buy.code,
+        quantity=buy.quantity,
+        cost=buy.cost,
+        begun_at=buy.created_at,
+        is_exploration=buy.choice.get("by") in ("explore", "probe"),
+    )
 
 
 def _book(buy: SupplierOrder, outcome: Outcome, actor: str) -> float | None:
@@ -210,7 +232,7 @@ def _go_on(work: Fulfillment, *, to: Fulfillment.Status, actor: str) -> None:
 def _accepted(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | None:
     if timezone.now() - buy.created_at > timedelta(seconds=settings.ACCEPTED_LIMIT_SECONDS):
         return _to_people(buy, noted, actor, note="渠道受理后一直没有结果")
-    if buy.status == BuyStatus.INTENDED and is_by_hand(supplier_known(buy.supplier_id)):
+    if buy.status == BuyStatus.INTENDED and by_hand(supplier_known(buy.supplier_id)):
         _tell_people(buy, note="人工渠道，等人交付")
     buy.asked += 1
     buy.missing_since = None
@@ -290,6 +312,7 @@ def _late(buy: SupplierOrder, outcome: Outcome, actor: str) -> None:
     has_arrived = buy.status in (BuyStatus.SUCCEEDED, BuyStatus.PARTIAL)
     if outcome.kind == OutcomeKind.REVERSED and has_arrived:
         supplier_order_transition(buy, to=BuyStatus.REVERSED)
+        _judged(buy)
         _reversal_told(buy, actor)
     elif outcome.kind in (OutcomeKind.DELIVERED, OutcomeKind.PARTIAL) and buy.status == BuyStatus.REJECTED:
         line = buy.fulfillment.line

@@ -12,13 +12,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from catalog.models import Variant
-from fulfillment.calls import alone_with, call_supplier, is_ours
+from fulfillment.calls import alone_with, call_supplier
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.outcomes import outcome_apply, outcome_book, with_line
 from fulfillment.selectors import attempts_of, order_id_of_work, work_known, works_of
 from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
-from fulfillment.suppliers.models import SupplierOffer
-from fulfillment.suppliers.services import availability_refresh, offers_ranked
+from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, offers_ranked
+from fulfillment.suppliers.limits import Place, held, place_take
+from fulfillment.suppliers.services import availability_refresh
 from kameng.core import sql
 from kameng.core.ids import routed_id
 from kameng.outbox.services import publish
@@ -31,6 +32,8 @@ REFERENCE_LENGTH = 19
 ABANDONED_SECONDS = 30
 #: Somebody else is talking to the supplier about the same attempt: look again after this many seconds.
 BUSY_SECONDS = 2.0
+#: As many as may are talking to every supplier that is left: look again after this many seconds.
+CROWDED_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class _Step:
     supplier_order: SupplierOrder | None = None
     is_new: bool = False
     wait: float | None = None
+    #: The right to call, taken before anything was written down.
+    place: Place | None = None
 
 
 _OPEN = f"""
@@ -79,7 +84,7 @@ def _carry_on(fulfillment_id: int, step: _Step) -> float | None:
     while True:
         if step.supplier_order is None:
             return step.wait
-        with alone_with(step.supplier_order) as alone:
+        with held(step.place), alone_with(step.supplier_order) as alone:
             if not alone:
                 return BUSY_SECONDS
             outcome = call_supplier(step.supplier_order, is_new=step.is_new)
@@ -117,30 +122,45 @@ def _next_step(work: Fulfillment, attempts: list[SupplierOrder]) -> _Step:
 def _intend(work: Fulfillment, tried: Sequence[int]) -> _Step:
     """Commit to one attempt at the best supplier that is left, or say that nobody can deliver.
 
-    Our own shelf is in this very database: what it gives, or does not have, is booked in the same transaction.
+    Our own shelf is in this very database: what it gives, or does not have, is booked in the same transaction. Who is
+    asked too much at the moment is passed over; if all that are left are, the work waits a moment.
     """
-    line = work.line
-    for offer in offers_ranked(variant_id=line.variant_id, highest_cost=line.price, tried=tried):
-        at_once = is_ours(offer.supplier)
+    line, is_busy = work.line, False
+    draw = "" if tried else f"{connection.schema_name}:{work.pk}"  # type: ignore[attr-defined]
+    chosen = offers_ranked(variant_id=line.variant_id, highest_cost=line.price, tried=tried, draw=draw)
+    for choice in chosen:
+        supplier = choice.offer.supplier
+        if is_ours(supplier):
+            wait = _from_our_shelf(work, choice)
+            if wait is None or wait > 0:
+                return _Step(wait=wait)
+            continue
+        place = None if by_hand(supplier) else place_take(supplier)
+        if place is None and not by_hand(supplier):
+            is_busy = True
+            continue
         work.attempts += 1
-        # Whatever our own shelf answers, or whoever is asked after it, leads to a step that also writes the count.
-        if work.status != Status.BUYING and not at_once:
+        if work.status != Status.BUYING:
             fulfillment_transition(work, to=Status.BUYING, actor="worker")
-        elif not at_once:
+        else:
             work.save(update_fields=["attempts"])
-        buy = _attempt(work, offer)
-        if not at_once:
-            return _Step(supplier_order=buy, is_new=True)
-        wait = outcome_book(buy, call_supplier(buy, is_new=True), actor="worker")
-        if wait is None or wait > 0:
-            return _Step(wait=wait)
+        return _Step(supplier_order=_attempt(work, choice), is_new=True, place=place)
+    if is_busy:
+        return _Step(wait=CROWDED_SECONDS)
     _nobody_left(work)
     return _Step()
 
 
-def _attempt(work: Fulfillment, offer: SupplierOffer) -> SupplierOrder:
+def _from_our_shelf(work: Fulfillment, choice: Chosen) -> float | None:
+    """Whatever our own shelf answers, or whoever is asked after it, leads to a step that also writes the count."""
+    work.attempts += 1
+    buy = _attempt(work, choice)
+    return outcome_book(buy, call_supplier(buy, is_new=True), actor="worker")
+
+
+def _attempt(work: Fulfillment, choice: Chosen) -> SupplierOrder:
     """Write down that so much is going to be bought there: what has not arrived yet."""
-    quantity = work.line.quantity - work.delivered_quantity
+    offer, quantity = choice.offer, work.line.quantity - work.delivered_quantity
     buy = SupplierOrder(
         fulfillment=work,
         supplier_id=offer.supplier_id,
@@ -150,6 +170,7 @@ def _attempt(work: Fulfillment, offer: SupplierOffer) -> SupplierOrder:
         supplier_sku=offer.supplier_sku,
         quantity=quantity,
         cost=offer.cost * quantity if offer.cost else Decimal(0),
+        choice=choice.why,
     )
     sql.insert(buy)
     return buy

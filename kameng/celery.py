@@ -21,7 +21,11 @@ app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 QoS.restore_at_shutdown = False
 
 #: A tick that is late is of no use; what it would have found, the next one finds.
-app.conf.beat_schedule = {"sweep": {"task": "kameng.sweep", "schedule": 60.0, "options": {"expires": 50}}}
+app.conf.beat_schedule = {
+    "sweep": {"task": "kameng.sweep", "schedule": 60.0, "options": {"expires": 50}},
+    "scores": {"task": "kameng.scores", "schedule": 30.0, "options": {"expires": 25}},
+    "upkeep": {"task": "kameng.upkeep", "schedule": 3600.0, "options": {"expires": 3000}},
+}
 
 _pollers: "list[Poller]" = []
 
@@ -42,6 +46,24 @@ def sweep_task() -> None:
     from kameng.sweep import sweep
 
     sweep()
+
+
+@app.task(name="kameng.scores", ignore_result=True)
+def scores_task() -> None:
+    """Rank suppliers by what happened."""
+    from fulfillment.suppliers.scores import scores_refresh
+
+    scores_refresh()
+
+
+@app.task(name="kameng.upkeep", ignore_result=True)
+def upkeep_task() -> None:
+    """What is looked at once an hour."""
+    from fulfillment.suppliers.results import results_prune
+    from fulfillment.suppliers.scores import dependence_watch
+
+    dependence_watch()
+    results_prune()
 
 
 @signals.task_prerun.connect

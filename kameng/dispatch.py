@@ -7,6 +7,7 @@ from django.db import connection
 from django_tenants.utils import get_public_schema_name
 
 from fulfillment.services import fulfillment_run, order_fulfill, variant_refresh
+from fulfillment.suppliers.breaker import supplier_probe
 from kameng.outbox.services import Claim
 from orders.services import order_expire
 from payments.refunds import line_refund, refund_run, surplus_refund
@@ -35,6 +36,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "line.failed": [line_refund],
     "line.short": [line_refund],
     "refund.run": [refund_run],
+    "supplier.probe": [supplier_probe],
     "variant.refresh": [variant_refresh],
 }
 

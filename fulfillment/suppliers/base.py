@@ -31,6 +31,8 @@ class Capability(StrEnum):
     CATALOG = "catalog"
     #: `price` says what one piece costs now.
     PRICE = "price"
+    #: `balance` says what we have there: also the harmless question by which we see whether anybody answers.
+    BALANCE = "balance"
     #: `check_account` says whether goods can arrive there, before anybody pays.
     ACCOUNT_CHECK = "account_check"
     #: A person delivers: there is nobody to call.

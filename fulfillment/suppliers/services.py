@@ -1,8 +1,7 @@
 """Suppliers as the rest of fulfillment sees them: who can be asked for what, in which order, by which adapter."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Mapping
 from threading import Lock
 
 from django.core.exceptions import ValidationError
@@ -15,7 +14,7 @@ from fulfillment.suppliers.base import Connection, SupplierAdapter, SupplierMisc
 from fulfillment.suppliers.models import Supplier, SupplierOffer
 from fulfillment.suppliers.registry import adapter_class
 from fulfillment.suppliers.stock_room import ShelfRoom
-from kameng.core import sql
+from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
 from kameng.core.problems import Problem
@@ -23,8 +22,9 @@ from kameng.core.remembered import Remembered
 
 logger = logging.getLogger(__name__)
 
-_http = HttpClient()
 _adapters: dict[int, tuple[object, SupplierAdapter]] = {}
+#: To check a configuration with: it calls nobody.
+_no_http = HttpClient(pool=1)
 _lock = Lock()
 _by_id: Remembered[int, Supplier] = Remembered()
 _by_code: Remembered[str, Supplier | None] = Remembered()
@@ -46,9 +46,17 @@ def adapter_of(supplier: Supplier) -> SupplierAdapter:
         supplier=supplier.code,
         base_url=supplier.base_url,
         config=config,
+        currency=supplier.currency,
         stock_room=ShelfRoom(supplier.pk),
     )
-    adapter: SupplierAdapter = adapter_class(supplier.adapter)(link, _http)
+    # Connections and deadlines of its own: who hangs there takes nothing from others.
+    http = HttpClient(
+        connect=float(supplier.connect_seconds),
+        read=float(supplier.read_seconds),
+        total=float(supplier.total_seconds),
+        pool=supplier.max_concurrent,
+    )
+    adapter: SupplierAdapter = adapter_class(supplier.adapter)(link, http)
     with _lock:
         _adapters[supplier.pk] = (supplier.updated_at, adapter)
     return adapter
@@ -64,27 +72,6 @@ def supplier_named(code: str) -> Supplier | None:
     return _by_code.get(code, lambda: Supplier.objects.filter(code=code).first())
 
 
-def offers_ranked(*, variant_id: int, highest_cost: Decimal, tried: Collection[int]) -> list[SupplierOffer]:
-    """Whom to ask for a variant, best first: no unknown cost, no loss, nobody that was tried for this line before.
-
-    `highest_cost` in yuan for one piece: what the shopper paid for it.
-    """
-    offers = sql.instances(SupplierOffer, _RANKED, [variant_id, highest_cost, list(tried)])
-    for offer in offers:
-        offer.supplier = supplier_known(offer.supplier_id)
-    return offers
-
-
-_RANKED = f"""
-SELECT {sql.columns(SupplierOffer, of="offer")}
-  FROM public.suppliers_supplieroffer AS offer
-  JOIN public.suppliers_supplier AS supplier ON supplier.id = offer.supplier_id
- WHERE offer.variant_id = %s AND offer.is_active AND offer.cost <= %s AND NOT offer.supplier_id = ANY(%s::bigint[])
-   AND supplier.is_active AND supplier.eliminated_at IS NULL
- ORDER BY offer.rank, offer.cost, offer.id
-"""
-
-
 @transaction.atomic
 def supplier_eliminate(*, supplier_id: int, reason: str) -> None:
     """Nothing can succeed there now: ask this supplier no more until a person has looked. Says so once."""
@@ -92,7 +79,7 @@ def supplier_eliminate(*, supplier_id: int, reason: str) -> None:
         eliminated_at=Now(), eliminated_reason=reason[:120]
     )
     if changed:
-        logger.error("supplier #%s eliminated: %s", supplier_id, reason)
+        alert_raise("supplier.eliminated", subject=supplier_known(supplier_id).code, level=Level.URGENT, reason=reason)
         availability_refresh(supplier_ids=[supplier_id])
 
 
@@ -100,6 +87,7 @@ def supplier_eliminate(*, supplier_id: int, reason: str) -> None:
 def supplier_restore(*, supplier_id: int) -> None:
     """A person has put right what eliminated the supplier."""
     Supplier.objects.filter(pk=supplier_id).update(eliminated_at=None, eliminated_reason="")
+    alert_end("supplier.eliminated", subject=supplier_known(supplier_id).code)
     availability_refresh(supplier_ids=[supplier_id])
 
 
@@ -114,6 +102,9 @@ WITH wanted AS (
        AND (supplier.adapter <> 'stock' OR EXISTS (
             SELECT 1 FROM public.suppliers_stockcode AS code
              WHERE code.variant_id = offer.variant_id AND code.supplier_id = supplier.id AND code.reference = ''))
+       AND offer.is_listed AND (offer.stock IS NULL OR offer.stock > 0)
+       AND NOT EXISTS (SELECT FROM public.suppliers_supplierbreaker AS breaker
+                        WHERE breaker.supplier_id = supplier.id AND breaker.state = 'open')
        AND offer.variant_id IN (SELECT id FROM wanted)
      ORDER BY offer.variant_id, offer.rank, offer.cost
 )
@@ -151,7 +142,9 @@ def supplier_save(*, code: str, name: str, adapter: str, base_url: str, config: 
     """Create or update a connection after checking that an adapter can use it. Raises `SupplierMisconfigured`."""
     supplier = Supplier.objects.filter(code=code).first() or Supplier(code=code)
     supplier.name, supplier.adapter, supplier.base_url = name, adapter, base_url
-    adapter_class(adapter)(Connection(supplier=code, base_url=base_url, config=config, stock_room=ShelfRoom(0)), _http)
+    adapter_class(adapter)(
+        Connection(supplier=code, base_url=base_url, config=config, stock_room=ShelfRoom(0)), _no_http
+    )
     supplier.config = dict(config)
     supplier.save()
     forget()

@@ -39,12 +39,15 @@ class Counters:
         self.failures = 0
         self._silent_until = 0.0
 
-    def count(self, key: str, *, seconds: int) -> int:
-        """How often this key was counted in its window, this time included; 0 if nobody knows. Never raises."""
+    def count(self, key: str, *, seconds: int, everywhere: bool = False) -> int:
+        """How often this key was counted in its window, this time included; 0 if nobody knows. Never raises.
+
+        A window begins with the first count; with `everywhere` all shops count together.
+        """
         if time.monotonic() < self._silent_until:
             return 0
         try:
-            stored = cache.make_and_validate_key(key)
+            stored = f"everywhere:{key}" if everywhere else cache.make_and_validate_key(key)
             # Both commands in one message: a new counter with its end, or the known one, and one more.
             message = _client().pipeline(transaction=False)
             message.set(stored, 0, ex=seconds, nx=True)

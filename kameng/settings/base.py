@@ -238,6 +238,11 @@ ACCEPTED_LIMIT_SECONDS = env.int("ACCEPTED_LIMIT_SECONDS", default=24 * 60 * 60)
 #: "No such order" is believed when it is said twice this far apart (and after the protocol's own grace time).
 NOT_FOUND_WINDOW_SECONDS = env.int("NOT_FOUND_WINDOW_SECONDS", default=60)
 
+#: How many orders in a hundred begin with another supplier than the first, so that a recovered one is noticed.
+SUPPLIER_EXPLORATION_PERCENT = env.int("SUPPLIER_EXPLORATION_PERCENT", default=5)
+#: How many threads of one worker may wait for the same supplier: a part of them, so that others are still served.
+SUPPLIER_THREADS = env.int("SUPPLIER_THREADS", default=max(1, env.int("WORKER_THREADS", default=8) // 2))
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -7,3 +7,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 LOGGING = {**LOGGING, "root": {"handlers": ["console"], "level": "WARNING"}}
 WHITENOISE_AUTOREFRESH = True
+#: Who is asked first is what the ranking says; the tests of exploration switch it on.
+SUPPLIER_EXPLORATION_PERCENT = 0

@@ -6,11 +6,11 @@ import pytest
 
 from catalog.models import Revision, Variant
 from fulfillment.suppliers.base import SupplierMisconfigured
+from fulfillment.suppliers.choosing import offers_ranked
 from fulfillment.suppliers.models import Supplier, SupplierOffer
 from fulfillment.suppliers.services import (
     adapter_of,
     availability_refresh,
-    offers_ranked,
     supplier_eliminate,
     supplier_restore,
     supplier_save,
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.usefixtures("supplier_double")
 
 def ranked(variant: Variant, *, highest: str = "60", tried: list[int] | None = None) -> list[str]:
     """Codes of the suppliers who would be asked, best first."""
-    offers = offers_ranked(variant_id=variant.pk, highest_cost=Decimal(highest), tried=tried or [])
-    return [offer.supplier.code for offer in offers]
+    chosen = offers_ranked(variant_id=variant.pk, highest_cost=Decimal(highest), tried=tried or [])
+    return [choice.offer.supplier.code for choice in chosen]
 
 
 def revision() -> int:

@@ -27,7 +27,7 @@ from tests.live.shopper import Address, Shopper, until
 READY_SECONDS = 90
 STOP_SECONDS = 4.0
 #: What the processes believe, where waiting would take too long; everything else is as in production.
-SETTINGS = {"NOT_FOUND_WINDOW_SECONDS": "2"}
+SETTINGS = {"NOT_FOUND_WINDOW_SECONDS": "2", "SUPPLIER_EXPLORATION_PERCENT": "0"}
 HOUSE, GAMES, LIFE = "localhost", "yueyou.localhost", "qinghe.localhost"
 OPERATIONS = "ops.localhost"
 

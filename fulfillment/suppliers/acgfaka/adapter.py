@@ -37,7 +37,9 @@ class AcgFakaAdapter(Unasked):
 
     code: ClassVar[str] = "acgfaka"
     name: ClassVar[str] = "异次元发卡 3"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.CATALOG, Capability.PRICE})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.BALANCE, Capability.CATALOG, Capability.PRICE}
+    )
     required_config: ClassVar[frozenset[str]] = frozenset({"app_id", "app_key"})
     not_found_grace: ClassVar[int] = 600
     when_unclear: ClassVar[str] = (

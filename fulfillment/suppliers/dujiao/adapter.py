@@ -48,6 +48,7 @@ class DujiaoAdapter(Unasked):
     name: ClassVar[str] = "独角数卡 Next"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
+            Capability.BALANCE,
             Capability.REPEAT_RETURNS_SAME,
             Capability.CANCEL,
             Capability.CALLBACK_SIGNED,

@@ -35,7 +35,7 @@ class FuluAdapter(Unasked):
     code: ClassVar[str] = "fulu"
     name: ClassVar[str] = "福禄开放平台"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.QUERY_BY_OUR_NUMBER, Capability.COST_GUARD, Capability.CALLBACK_SIGNED}
+        {Capability.BALANCE, Capability.QUERY_BY_OUR_NUMBER, Capability.COST_GUARD, Capability.CALLBACK_SIGNED}
     )
     required_config: ClassVar[frozenset[str]] = frozenset({"app_key", "app_secret"})
     not_found_grace: ClassVar[int] = 600

@@ -335,6 +335,7 @@ def _capabilities(protocol: Protocol) -> frozenset[Capability]:
         Capability.CATALOG: "products" in operations,
         Capability.PRICE: "price" in operations,
         Capability.ACCOUNT_CHECK: "check_account" in operations,
+        Capability.BALANCE: "balance" in operations,
     }
     return frozenset(capability for capability, is_able in able.items() if is_able)
 

@@ -97,6 +97,8 @@ class SupplierBreaker(models.Model):
     reason = models.CharField(_("原因"), max_length=120, blank=True)
     #: How often it opened again without having closed: each time it waits longer.
     trips = models.PositiveSmallIntegerField(_("连续熔断"), default=0)
+    #: How many orders worked while it is half open.
+    successes = models.PositiveSmallIntegerField(_("试探成功"), default=0)
     opened_at = models.DateTimeField(_("熔断时间"), null=True, blank=True)
     retry_at = models.DateTimeField(_("下次试探"), null=True, blank=True)
     probe_until = models.DateTimeField(null=True, blank=True)

@@ -44,6 +44,7 @@ class YrapiAdapter(Unasked):
     name: ClassVar[str] = "大猿人话费（yrapi）"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
+            Capability.BALANCE,
             Capability.QUERY_BY_OUR_NUMBER,
             Capability.COST_GUARD,
             Capability.CALLBACK_SIGNED,

@@ -1,0 +1,202 @@
+"""Who is asked for a variant, in which order, and why."""
+
+import zlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from fulfillment.suppliers.base import Capability, SupplierMisconfigured
+from fulfillment.suppliers.breaker import State, probe_take
+from fulfillment.suppliers.models import Supplier, SupplierOffer
+from fulfillment.suppliers.services import adapter_of, supplier_known
+from kameng.core import sql
+
+#: An offer that has no score yet is taken for an average one.
+UNSCORED = 50.0
+#: How many of those that were passed over a purchase remembers.
+REMEMBERED = 4
+
+
+@dataclass
+class Chosen:
+    """An offer whose turn it is: `why` goes into `SupplierOrder.choice`."""
+
+    offer: SupplierOffer
+    why: dict[str, Any]
+
+    @property
+    def is_exploration(self) -> bool:
+        """Whether it was asked although another one ranks higher, to learn how it does."""
+        return self.why["by"] in ("explore", "probe")
+
+
+_RANKED = f"""
+SELECT {sql.columns(SupplierOffer, of="offer")}, coalesce(breaker.state, 'closed') AS breaker_state,
+       coalesce(rule.is_pinned, FALSE) AS is_pinned
+  FROM public.suppliers_supplieroffer AS offer
+  JOIN public.suppliers_supplier AS supplier ON supplier.id = offer.supplier_id
+  LEFT JOIN public.suppliers_supplierbreaker AS breaker ON breaker.supplier_id = supplier.id
+  LEFT JOIN LATERAL (
+       SELECT bool_or(word.kind = 'pin') AS is_pinned, bool_or(word.kind = 'exclude') AS is_excluded
+         FROM public.suppliers_rankingrule AS word
+         JOIN public.catalog_variant AS variant ON variant.id = offer.variant_id
+         JOIN public.catalog_product AS product ON product.id = variant.product_id
+        WHERE word.supplier_id = offer.supplier_id
+          AND (word.expires_at IS NULL OR word.expires_at > statement_timestamp())
+          AND (word.variant_id IS NULL OR word.variant_id = offer.variant_id)
+          AND (word.category_id IS NULL OR word.category_id = product.category_id)) AS rule ON TRUE
+ WHERE offer.variant_id = %(variant)s AND offer.is_active AND offer.cost <= %(highest)s
+   AND NOT offer.supplier_id = ANY(%(tried)s::bigint[])
+   AND offer.is_listed AND (offer.stock IS NULL OR offer.stock > 0)
+   AND supplier.is_active AND supplier.eliminated_at IS NULL
+   AND coalesce(breaker.state, 'closed') <> 'open' AND NOT coalesce(rule.is_excluded, FALSE)
+ ORDER BY coalesce(rule.is_pinned, FALSE) DESC, coalesce(offer.score, {UNSCORED}) DESC,
+          offer.rank, offer.cost, offer.id
+"""
+
+
+def offers_ranked(
+    *, variant_id: int, highest_cost: Decimal, tried: Collection[int], draw: str = ""
+) -> Iterator[Chosen]:
+    """Whom to ask for a variant, one after the other: pinned, then by score.
+
+    Left out are unknown cost, loss, who was tried for this line before, who has none, is excluded, eliminated, paused
+    or behind an open breaker. `highest_cost` in yuan for one piece: what the shopper paid for it. A half-open supplier
+    comes first for the one order that may try it. Of the orders, told apart by `draw`, a small share begins with
+    another than the first, so that it is known how the others do.
+    """
+    told = {"variant": variant_id, "highest": highest_cost, "tried": list(tried)}
+    found: list[Any] = sql.instances(SupplierOffer, _RANKED, told)
+    for offer in found:
+        offer.supplier = supplier_known(offer.supplier_id)
+    in_trial = [offer for offer in found if offer.breaker_state == State.HALF_OPEN]
+    ranked = [offer for offer in found if offer.breaker_state == State.CLOSED]
+    order = [_chosen(offer, ranked, "pin" if offer.is_pinned else "score") for offer in ranked]
+    if len(order) == 1 and order[0].why["by"] == "score":
+        order[0].why["by"] = "only"
+    if draw and len(order) > 1 and not ranked[0].is_pinned and not is_ours(ranked[0].supplier):
+        order = _explored(order, ranked, draw)
+    return _in_turn(order, found, in_trial)
+
+
+def _in_turn(order: list[Chosen], found: list[Any], in_trial: list[Any]) -> Iterator[Chosen]:
+    for offer in in_trial:
+        if probe_take(supplier_id=offer.supplier_id):
+            yield _chosen(offer, found, "probe")
+    yield from order
+
+
+def _chosen(offer: Any, among: list[Any], by: str) -> Chosen:
+    better = among[: among.index(offer)]
+    return Chosen(
+        offer,
+        {
+            "by": by,
+            "place": len(better) + 1,
+            "of": len(among),
+            "score": offer.score,
+            "instead_of": [_named(passed) for passed in better[:REMEMBERED]],
+        },
+    )
+
+
+def _named(offer: Any) -> dict[str, Any]:
+    return {"supplier": offer.supplier.code, "score": offer.score}
+
+
+def _explored(order: list[Chosen], ranked: list[Any], draw: str) -> list[Chosen]:
+    number = zlib.crc32(draw.encode())
+    if number % 100 >= settings.SUPPLIER_EXPLORATION_PERCENT:
+        return order
+    others = [place for place, offer in enumerate(ranked) if place and not by_hand(offer.supplier)]
+    if not others:
+        return order
+    place = others[number // 100 % len(others)]
+    return [_chosen(ranked[place], ranked, "explore"), *order[:place], *order[place + 1 :]]
+
+
+def is_ours(supplier: Supplier) -> bool:
+    """Whether buying there is nothing but a change in our own database."""
+    return _has(supplier, Capability.SAME_DATABASE)
+
+
+def by_hand(supplier: Supplier) -> bool:
+    """Whether our own people deliver, and nobody is called."""
+    return _has(supplier, Capability.MANUAL)
+
+
+def _has(supplier: Supplier, capability: Capability) -> bool:
+    try:
+        return capability in adapter_of(supplier).capabilities
+    except SupplierMisconfigured:
+        return False
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An offer as an operator sees it: its place if it would be asked now, or the code word for why it would not."""
+
+    offer: SupplierOffer
+    place: int | None
+    by: str
+    out: str
+
+
+_EVERYBODY = """
+SELECT offer.id, coalesce(breaker.state, 'closed') AS breaker_state,
+       coalesce(rule.is_pinned, FALSE) AS is_pinned, coalesce(rule.is_excluded, FALSE) AS is_excluded
+  FROM public.suppliers_supplieroffer AS offer
+  JOIN public.catalog_variant AS variant ON variant.id = offer.variant_id
+  JOIN public.catalog_product AS product ON product.id = variant.product_id
+  LEFT JOIN public.suppliers_supplierbreaker AS breaker ON breaker.supplier_id = offer.supplier_id
+  LEFT JOIN LATERAL (
+       SELECT bool_or(word.kind = 'pin') AS is_pinned, bool_or(word.kind = 'exclude') AS is_excluded
+         FROM public.suppliers_rankingrule AS word
+        WHERE word.supplier_id = offer.supplier_id
+          AND (word.expires_at IS NULL OR word.expires_at > statement_timestamp())
+          AND (word.variant_id IS NULL OR word.variant_id = offer.variant_id)
+          AND (word.category_id IS NULL OR word.category_id = product.category_id)) AS rule ON TRUE
+ WHERE offer.variant_id = %s
+"""
+
+
+def candidates(*, variant_id: int, highest_cost: Decimal | None = None) -> list[Candidate]:
+    """Who would get an order for the variant now, and why the others would not: what operators look at.
+
+    `highest_cost` in yuan is what the shopper pays for one piece; without it, what shops are charged for it.
+    """
+    offers = SupplierOffer.objects.filter(variant_id=variant_id).select_related("supplier", "variant")
+    by_id = {offer.pk: offer for offer in offers}
+    words = {row[0]: row[1:] for row in sql.rows_anywhere(_EVERYBODY, [variant_id])}
+    asked, out = [], []
+    for pk, offer in by_id.items():
+        state, is_pinned, is_excluded = words[pk]
+        limit = offer.variant.supply_price if highest_cost is None else highest_cost
+        why = _why_out(offer, state, is_excluded=is_excluded, highest=limit)
+        if why:
+            out.append(Candidate(offer, None, "", why))
+        else:
+            by = "probe" if state == State.HALF_OPEN else "pin" if is_pinned else "score"
+            asked.append((not is_pinned, -(UNSCORED if offer.score is None else offer.score), offer.rank, offer, by))
+    asked.sort(key=lambda row: (*row[:3], row[3].cost, row[3].pk))
+    ranked = [Candidate(offer, place, by, "") for place, (*_order, offer, by) in enumerate(asked, start=1)]
+    return [*ranked, *sorted(out, key=lambda candidate: candidate.offer.rank)]
+
+
+def _why_out(offer: SupplierOffer, state: str, *, is_excluded: bool, highest: Decimal) -> str:
+    supplier = offer.supplier
+    reasons = (
+        (not offer.is_active, "offer_paused"),
+        (not supplier.is_active, "supplier_paused"),
+        (supplier.eliminated_at is not None, "eliminated"),
+        (is_excluded, "excluded"),
+        (state == State.OPEN, "breaker_open"),
+        (not offer.is_listed, "not_listed"),
+        (offer.stock == 0, "out_of_stock"),
+        (offer.cost is None, "no_cost"),
+        (offer.cost is not None and offer.cost > highest, "loss"),
+    )
+    return next((word for is_so, word in reasons if is_so), "")

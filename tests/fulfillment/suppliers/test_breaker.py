@@ -1,0 +1,236 @@
+"""A supplier in trouble is left alone by everybody, looked after, and trusted again step by step."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+
+from catalog.models import Variant
+from fulfillment.suppliers import breaker
+from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind
+from fulfillment.suppliers.breaker import PAUSES, SUCCESSES, call_judge, probe_take, supplier_probe
+from fulfillment.suppliers.models import Supplier, SupplierBreaker, SupplierCall, SupplierIncident
+from fulfillment.suppliers.results import Flow, call_record, is_failure
+from kameng.alerts.models import Alert
+from orders.models import Order
+from resellers.models import Reseller
+from tests.doubles import ScriptedSupplier
+from tests.factories import SupplierFactory, on_sale
+from tests.flows import ACCEPTED, NOT_SENT, TOPPED_UP, UNKNOWN, attempts, drain, fulfill, outbox, paid
+
+pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
+
+DEAD = Outcome(OutcomeKind.NOT_SENT, code="no_connection")
+SILENT = Outcome(OutcomeKind.UNKNOWN, code="no_answer")
+FINE = Outcome(OutcomeKind.ACCEPTED)
+
+
+@pytest.fixture
+def supplier(shop: Reseller) -> Supplier:
+    return SupplierFactory(code="first")
+
+
+def called(
+    supplier: Supplier, outcome: Outcome, *, times: int = 1, seconds: float = 0.1, is_probe: bool = False
+) -> None:
+    """So many purchases that ended so."""
+    for _ in range(times):
+        call_record(supplier_id=supplier.pk, flow=Flow.SUBMIT, outcome=outcome, seconds=seconds)
+        call_judge(supplier_id=supplier.pk, outcome=outcome, seconds=seconds, is_probe=is_probe, flow=Flow.SUBMIT)
+
+
+def state(supplier: Supplier) -> str:
+    """Closed without a row."""
+    found = SupplierBreaker.objects.filter(supplier=supplier).first()
+    return found.state if found else "closed"
+
+
+def due(supplier: Supplier) -> None:
+    """As if its pause were over."""
+    SupplierBreaker.objects.filter(supplier=supplier).update(retry_at=timezone.now() - timezone.timedelta(seconds=1))
+
+
+def half_open(supplier: Supplier) -> None:
+    """Open, and answering again."""
+    called(supplier, DEAD, times=5)
+    due(supplier)
+    supplier_probe(supplier_id=supplier.pk)
+    assert state(supplier) == "half_open"
+
+
+@pytest.mark.parametrize("outcome", [DEAD, SILENT, Outcome(OutcomeKind.REFUSED, code="out_of_stock")])
+def test_it_opens_at_the_fifth_failure(supplier: Supplier, outcome: Outcome) -> None:
+    called(supplier, outcome, times=4)
+    assert state(supplier) == "closed"
+    called(supplier, outcome)
+    assert state(supplier) == "open"
+    assert SupplierIncident.objects.get(ended_at=None).supplier == supplier
+    assert Alert.objects.values_list("kind", "subject", "level").get() == ("supplier.breaker_open", "first", "urgent")
+    assert outbox("supplier.probe") == [{"supplier_id": supplier.pk}]
+
+
+def test_more_failures_open_it_once(supplier: Supplier) -> None:
+    called(supplier, DEAD, times=12)
+    assert SupplierIncident.objects.count() == 1
+    assert Alert.objects.get().times == 1
+    assert len(outbox("supplier.probe")) == 1
+
+
+def test_few_failures_among_many_calls_do_not_open_it(supplier: Supplier) -> None:
+    called(supplier, FINE, times=20)
+    called(supplier, SILENT, times=9)
+    assert state(supplier) == "closed"
+
+
+def test_seventy_percent_refusals_open_it(supplier: Supplier) -> None:
+    refused = Outcome(OutcomeKind.REFUSED, code="out_of_stock")
+    for number in range(10):
+        called(supplier, FINE if number % 10 in (0, 4, 8) else refused)
+    assert state(supplier) == "open"
+
+
+def test_failures_of_an_hour_ago_do_not_open_it(supplier: Supplier) -> None:
+    called(supplier, DEAD, times=4)
+    SupplierCall.objects.update(created_at=F("created_at") - timezone.timedelta(hours=1))
+    called(supplier, DEAD)
+    assert state(supplier) == "closed"
+
+
+def test_it_opens_by_slowness(supplier: Supplier) -> None:
+    called(supplier, FINE, times=7, seconds=4.5)
+    assert state(supplier) == "closed"
+    called(supplier, FINE, seconds=4.5)
+    assert state(supplier) == "open"
+    assert SupplierBreaker.objects.get().reason == "p90 4.5 s"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts"),
+    [
+        (NOT_SENT, True),
+        (UNKNOWN, True),
+        (Outcome(OutcomeKind.FAILED, code="failed"), True),
+        (Outcome(OutcomeKind.REFUSED, code="bad_account"), False),
+        (Outcome(OutcomeKind.REFUSED, code="price_above_limit"), False),
+        (Outcome(OutcomeKind.NOT_SENT, code="missing_account"), False),
+        (Outcome(OutcomeKind.UNKNOWN, code="duplicate"), False),
+        (Outcome(OutcomeKind.NOT_FOUND), False),
+        (ACCEPTED, False),
+        (TOPPED_UP, False),
+        (Outcome(OutcomeKind.PARTIAL), False),
+    ],
+)
+def test_only_what_is_the_suppliers_fault_counts(outcome: Outcome, counts: bool) -> None:
+    assert is_failure(outcome) is counts
+
+
+def test_an_open_one_waits_and_answers_before_an_order_is_risked(
+    supplier: Supplier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Decimal | None] = [None, None, Decimal(100)]
+    monkeypatch.setattr(ScriptedSupplier, "balance", lambda _self: told.pop(0))
+    monkeypatch.setattr(
+        ScriptedSupplier, "capabilities", frozenset({Capability.QUERY_BY_OUR_NUMBER, Capability.BALANCE})
+    )
+    called(supplier, DEAD, times=5)
+    wait = supplier_probe(supplier_id=supplier.pk)
+    assert wait is not None
+    assert 0 < wait <= PAUSES[0]
+    assert len(told) == 3  # not asked before its time
+    for pause in PAUSES[1:3]:
+        due(supplier)
+        wait = supplier_probe(supplier_id=supplier.pk)
+        assert wait == pytest.approx(pause, abs=0.5)
+        assert state(supplier) == "open"
+    due(supplier)
+    supplier_probe(supplier_id=supplier.pk)
+    assert state(supplier) == "half_open"
+    assert list(SupplierCall.objects.filter(flow="probe").values_list("is_failure", flat=True)) == [True, True, False]
+
+
+def test_a_few_orders_close_it(supplier: Supplier) -> None:
+    half_open(supplier)
+    for _ in range(SUCCESSES):
+        assert state(supplier) == "half_open"
+        assert probe_take(supplier_id=supplier.pk)
+        called(supplier, FINE, is_probe=True)
+    assert state(supplier) == "closed"
+    assert SupplierIncident.objects.get().ended_at is not None
+    assert Alert.objects.get().closed_at is not None
+    assert supplier_probe(supplier_id=supplier.pk) is None
+
+
+def test_what_opened_it_does_not_open_it_again(supplier: Supplier) -> None:
+    half_open(supplier)
+    for _ in range(SUCCESSES):
+        called(supplier, FINE, is_probe=True)
+    called(supplier, DEAD)
+    assert state(supplier) == "closed"
+
+
+def test_a_failure_opens_it_again_for_longer(supplier: Supplier) -> None:
+    half_open(supplier)
+    assert probe_take(supplier_id=supplier.pk)
+    called(supplier, DEAD, is_probe=True)
+    found = SupplierBreaker.objects.get()
+    assert (found.state, found.trips, found.probe_until) == ("open", 2, None)
+    assert (found.retry_at - timezone.now()).total_seconds() == pytest.approx(PAUSES[1], abs=2)  # type: ignore[operator]
+    assert SupplierIncident.objects.filter(ended_at=None).count() == 1
+
+
+def test_a_probe_whose_worker_died_frees_its_place(supplier: Supplier) -> None:
+    half_open(supplier)
+    assert probe_take(supplier_id=supplier.pk)
+    assert not probe_take(supplier_id=supplier.pk)
+    SupplierBreaker.objects.update(probe_until=timezone.now() - timezone.timedelta(seconds=1))
+    assert probe_take(supplier_id=supplier.pk)
+
+
+def bought(shop: Reseller, variant: Variant, number: int) -> Order:
+    """One more order, fulfilled."""
+    order = paid(shop, variant, contact=f"1381234{number:04}")
+    fulfill(order)
+    return order
+
+
+def test_a_dead_supplier_is_left_alone_after_five_orders_and_gets_its_place_back(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variant = on_sale()
+    first = Supplier.objects.get(code="first")
+    ScriptedSupplier.on_submit("first", DEAD)
+    ScriptedSupplier.on_submit("second", TOPPED_UP)
+    for number in range(8):
+        bought(shop, variant, number)
+    assert ScriptedSupplier.bought_from() == ["first", "second"] * 5 + ["second"] * 3
+    ScriptedSupplier.on_submit("first", TOPPED_UP)
+    due(first)
+    supplier_probe(supplier_id=first.pk)
+    for number in range(8, 8 + SUCCESSES + 1):
+        assert attempts(bought(shop, variant, number)) == [("first", "succeeded")]
+    assert state(first) == "closed"
+
+
+def test_what_nobody_else_sells_leaves_sale_and_comes_back(shop: Reseller) -> None:
+    variant = on_sale(suppliers=("first",))
+    breaker.availability_refresh()
+    first = Supplier.objects.get(code="first")
+    variant.refresh_from_db()
+    assert variant.is_available
+    called(first, DEAD, times=5)
+    variant.refresh_from_db()
+    assert not variant.is_available
+    due(first)
+    drain()
+    supplier_probe(supplier_id=first.pk)
+    variant.refresh_from_db()
+    assert variant.is_available
+
+
+def test_a_healthy_call_costs_one_statement(
+    supplier: Supplier, django_assert_num_queries: Callable[..., object]
+) -> None:
+    with django_assert_num_queries(1):  # type: ignore[attr-defined]
+        called(supplier, FINE)
