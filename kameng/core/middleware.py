@@ -6,7 +6,6 @@ from django.conf import settings
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.messages.storage import default_storage
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject, empty
 
 _SHOP_POLICY = (
@@ -42,7 +41,7 @@ class LazyMessageMiddleware(MessageMiddleware):
         """Nothing is looked up yet."""
         request._messages = SimpleLazyObject(lambda: default_storage(request))  # type: ignore[attr-defined]
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """A store that nobody touched has nothing to keep."""
         if getattr(getattr(request, "_messages", None), "_wrapped", None) is empty:
             return response

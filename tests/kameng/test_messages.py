@@ -14,7 +14,9 @@ def asked(view, cookies: dict[str, str] | None = None) -> HttpResponse:
     request = RequestFactory().get("/")
     request.session = SessionStore()
     request.COOKIES.update(cookies or {})
-    return LazyMessageMiddleware(view)(request)
+    answer = LazyMessageMiddleware(view)(request)
+    assert isinstance(answer, HttpResponse)
+    return answer
 
 
 def test_a_message_left_by_one_request_is_read_by_the_next_and_then_gone() -> None:
