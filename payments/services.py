@@ -75,13 +75,30 @@ class Applied:
     reason: str = ""
 
 
-def payment_transition(payment: Payment, *, to: Payment.Status, fields: tuple[str, ...] = ()) -> None:
-    """The only door for a payment's status; the row must be locked. Raises `IllegalTransition`."""
+#: Only from the state that the caller saw. What a confirmation brings is written with it, and with nothing else.
+_STEP = """
+UPDATE payments_payment
+   SET status = %(to)s, reference = %(reference)s, is_surplus = %(is_surplus)s,
+       confirmed_at = CASE WHEN %(confirms)s THEN statement_timestamp() ELSE confirmed_at END
+ WHERE id = %(payment)s AND status = %(origin)s
+"""
+
+
+def payment_transition(payment: Payment, *, to: Payment.Status) -> None:
+    """The only door for a payment's status; the row must be locked. Raises `IllegalTransition`.
+
+    `reference` and `is_surplus` are written as the payment has them.
+    """
     origin = Status(payment.status)
     if to not in Payment.TRANSITIONS.get(origin, set()):
         raise IllegalTransition(f"payment {payment.number}: {origin} → {to}")
+    step = {
+        "payment": payment.pk, "origin": origin, "to": to, "reference": payment.reference,
+        "is_surplus": payment.is_surplus, "confirms": to == Status.CONFIRMED,
+    }  # fmt: skip
+    if sql.execute(_STEP, step) != 1:
+        raise IllegalTransition(f"payment {payment.number} is not {origin} any more")
     payment.status = to
-    payment.save(update_fields=["status", *fields])
 
 
 def payment_start(
@@ -207,9 +224,8 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str, order_i
     if payment.status == Status.CONFIRMED:
         return Applied(Verdict.REPEATED)
     payment.reference = result.reference
-    payment.confirmed_at = Now()
     payment.is_surplus = order.status not in (Order.Status.PENDING, Order.Status.EXPIRED, Order.Status.CANCELED)
-    payment_transition(payment, to=Status.CONFIRMED, fields=("reference", "confirmed_at", "is_surplus"))
+    payment_transition(payment, to=Status.CONFIRMED)
     event_write(
         order,
         "payment.confirmed",

@@ -1,9 +1,12 @@
-"""Response headers that every page has."""
+"""Response headers that every page has, and messages for those pages that have any."""
 
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.messages.storage import default_storage
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject, empty
 
 _SHOP_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -29,3 +32,17 @@ class SecurityHeadersMiddleware:
         if settings.PRODUCTION:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         return response
+
+
+class LazyMessageMiddleware(MessageMiddleware):
+    """Django's, for requests of which hardly any leave or read a message: the store is made for the first that does."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Nothing is looked up yet."""
+        request._messages = SimpleLazyObject(lambda: default_storage(request))  # type: ignore[attr-defined]
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """A store that nobody touched has nothing to keep."""
+        if getattr(getattr(request, "_messages", None), "_wrapped", None) is empty:
+            return response
+        return super().process_response(request, response)

@@ -38,7 +38,7 @@ def execute(statement: str, parameters: Parameters) -> int:
 
 def later(statement: str, parameters: Parameters) -> None:
     """Write in the current shop together with the next statement, at the latest on commit, without an answer."""
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, connection.wrap_database_errors:
         connection.connection.later(cursor.mogrify(*_call(statement, parameters)))
 
 

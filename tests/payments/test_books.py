@@ -140,6 +140,16 @@ def test_a_payments_status_has_one_door(shop: Reseller) -> None:
     assert payment.status == "confirmed"
 
 
+def test_a_step_from_a_state_that_the_payment_is_not_in_any_more_is_refused(shop: Reseller) -> None:
+    payment = open_payment(shop, place(shop, on_sale()))
+    stale = Payment.objects.get(pk=payment.pk)
+    payment_transition(payment, to=Payment.Status.CANCELED)
+    with pytest.raises(IllegalTransition, match="any more"):
+        payment_transition(stale, to=Payment.Status.FAILED)
+    stale.refresh_from_db()
+    assert (stale.status, stale.confirmed_at) == ("canceled", None)
+
+
 def test_parts_settle_the_order_when_they_cover_it(shop: Reseller) -> None:
     order = place(shop, on_sale())
     first, second = part_payment(order, amount=Decimal("20.00")), part_payment(order, amount=Decimal("40.00"))

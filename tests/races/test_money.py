@@ -11,7 +11,7 @@ from kameng.outbox.models import OutboxEvent
 from orders import services as order_services
 from orders.models import Order
 from orders.services import order_expire
-from payments.exceptions import RefundTooLarge
+from payments.exceptions import IllegalTransition, RefundTooLarge
 from payments.models import Payment, Refund
 from payments.refunds import line_refund, refund_request, refund_run
 from payments.services import Applied, Verdict
@@ -74,14 +74,19 @@ def test_fifty_notices_at_once_count_once(live_shop: Reseller) -> None:
     assert Payment.objects.filter(status="confirmed").count() == 1
 
 
-def test_without_the_lock_one_payment_is_confirmed_twice(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_lock_the_statement_itself_refuses_to_confirm_twice(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both see an open payment, which the lock prevents: the second one's step finds it confirmed, and fails."""
     without_row_locks(monkeypatch)
     pause_after(monkeypatch, "payments.services._mismatch", patience=SURELY)
     order = place(live_shop, on_sale())
     payment = open_payment(live_shop, order)
     results = at_once(live_shop, lambda: confirm(payment), lambda: confirm(payment))
-    assert results == [Applied(Verdict.CONFIRMED)] * 2
-    assert events(order, "payment.confirmed") == ["payment.confirmed"] * 2
+    assert Applied(Verdict.CONFIRMED) in results
+    (refused,) = [result for result in results if isinstance(result, Exception)]
+    assert isinstance(refused, IllegalTransition)
+    assert events(order, "payment.confirmed") == ["payment.confirmed"]
 
 
 # --- two parts ----------------------------------------------------------------------------------------------

@@ -2,13 +2,19 @@
 
 psycopg2 sends BEGIN and COMMIT as messages of their own, and waits for an answer to each. Here BEGIN goes out with the
 first statement of a transaction, and statements of which nobody awaits anything (`later`) with whatever is said next,
-at the latest with COMMIT. The order stays the same, and what fails, fails before the transaction ends.
+at the latest with COMMIT. The order stays the same, and what fails, fails before the transaction ends
+(docs/adr/0010-several-statements-in-a-message.md).
+
+PostgreSQL reads a whole message before it does anything of it
+(https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT): one that it cannot read is
+not even begun, BEGIN included. Nothing may be said after it until somebody rolls back, or it would be outside of the
+transaction.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-from psycopg2 import extensions
+from psycopg2 import Error, ProgrammingError, errors, extensions
 
 BEGIN, COMMIT, ROLLBACK = b"BEGIN", b"COMMIT", b"ROLLBACK"
 AND_THEN = b"; "
@@ -22,25 +28,43 @@ class Session(extensions.connection):
         self._ahead: list[bytes] = []
         self._in_block = False
         self._begun = False
+        self._unread = False
 
     def explicit(self, wanted: bool) -> None:
-        """From now on statements belong to a transaction that somebody ends, or are each one of their own."""
+        """From now on statements belong to a transaction that somebody ends, or are each one of their own.
+
+        Raises `ProgrammingError` while a transaction is open.
+        """
+        if self._begun:
+            raise ProgrammingError("a transaction is open: commit or roll back first")
         self._in_block = wanted
-        self._begun = False
-        self._ahead = [BEGIN] if wanted else []
+        self._anew()
 
     def later(self, statement: bytes) -> None:
-        """Say this before the next statement, or on commit; at once where there is no transaction."""
+        """Say this before the next statement, or on commit; at once where there is no transaction.
+
+        It must not end in a comment, which would swallow what follows.
+        """
         self._ahead.append(statement)
         if not self._in_block:
             self.flush()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something has to be said before the next statement, or nothing may be said."""
+        return bool(self._ahead) or self._unread
 
     def forget(self) -> None:
         """What is waiting was part of something that is being undone."""
         self._ahead = [BEGIN] if self._in_block and not self._begun else []
 
     def take(self) -> bytes:
-        """What has to be said first, if anything, with the mark that more follows."""
+        """What has to be said first, if anything, with the mark that more follows.
+
+        Raises `InFailedSqlTransaction`, as the server does, where the transaction has failed without it.
+        """
+        if self._unread:
+            raise errors.InFailedSqlTransaction("the transaction was never begun: its first message could not be read")
         if not self._ahead:
             return b""
         said = AND_THEN.join([*self._ahead, b""])
@@ -50,25 +74,39 @@ class Session(extensions.connection):
 
     def flush(self) -> None:
         """Say now what is waiting."""
-        if self._ahead:
+        if self.waiting:
             self._say(self.take())
 
     def commit(self) -> None:
         """End the transaction, and begin the next one with the next statement."""
         if self._begun or len(self._ahead) > 1:
             self._say(self.take() + COMMIT)
-        self.explicit(self._in_block)
+        self._anew()
 
     def rollback(self) -> None:
         """The same, and nothing has happened; what was waiting is not said."""
-        begun = self._begun
-        self.explicit(self._in_block)
+        begun = self._begun and not self._unread
+        self._anew()
         if begun:
             self._say(ROLLBACK)
 
+    def failed(self) -> None:
+        """A message led to an error: was the transaction begun at all?"""
+        idle = not self.closed and self.get_transaction_status() == extensions.TRANSACTION_STATUS_IDLE
+        self._unread = self._unread or (self._begun and idle)
+
+    def _anew(self) -> None:
+        """Nothing has been said yet."""
+        self._ahead = [BEGIN] if self._in_block else []
+        self._begun = self._unread = False
+
     def _say(self, message: bytes) -> None:
         with self.cursor(cursor_factory=extensions.cursor) as cursor:
-            cursor.execute(message)
+            try:
+                cursor.execute(message)
+            except Error:
+                self.failed()
+                raise
 
 
 class Cursor(extensions.cursor):
@@ -80,9 +118,17 @@ class Cursor(extensions.cursor):
         """One statement; its result is the cursor's."""
         if self.name is not None:
             self.connection.flush()  # a server-side cursor puts words of its own before the query
-        elif ahead := self.connection.take():
-            query, parameters = ahead + self.mogrify(query, parameters), None
-        super().execute(query, parameters)
+            super().execute(query, parameters)
+            return
+        if self.connection.waiting:
+            # Written out first: what cannot be is not said, and what is waiting goes on waiting.
+            whole = self.mogrify(query, parameters)
+            query, parameters = self.connection.take() + whole, None
+        try:
+            super().execute(query, parameters)
+        except Error:
+            self.connection.failed()
+            raise
 
     def executemany(self, query: Any, vars_list: Iterable[Any]) -> None:
         """Each on its own."""
