@@ -227,7 +227,12 @@ def _yes(is_listed: bool) -> str:
 
 
 def _change(
-    sync: PriceSync, line: SupplierProduct, field: PriceChange.Field, before: str, after: str, offer: SupplierOffer | None
+    sync: PriceSync,
+    line: SupplierProduct,
+    field: PriceChange.Field,
+    before: str,
+    after: str,
+    offer: SupplierOffer | None,
 ) -> PriceChange:
     name = line.name.replace("\0", "")[:LONGEST_NAME]
     return PriceChange(

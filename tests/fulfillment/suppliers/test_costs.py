@@ -412,7 +412,9 @@ def test_where_the_protocol_has_a_maximum_that_is_the_guard(shop: Reseller) -> N
 
 
 @pytest.mark.parametrize(("price", "cost"), [(Decimal("61"), Decimal("61")), (SupplierSilent("x"), None)])
-def test_a_maximum_that_is_refused_says_that_our_cost_is_wrong(shop: Reseller, price: Any, cost: Decimal | None) -> None:
+def test_a_maximum_that_is_refused_says_that_our_cost_is_wrong(
+    shop: Reseller, price: Any, cost: Decimal | None
+) -> None:
     first, _ = two(shop, adapter="guarded")
     order = sold(shop, first)
     ListedSupplier.on_submit("first", Outcome(OutcomeKind.REFUSED, code="price_above_limit"))

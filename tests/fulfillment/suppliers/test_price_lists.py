@@ -309,7 +309,9 @@ def test_lines_that_we_cannot_store_are_passed_over(shop: Reseller) -> None:
     supplier = listed()
     offer = offered(supplier, "A")
     odd = SupplierProduct(sku="B", name="n\0" + "名" * 200, cost=Decimal("1"), stock=10**12)
-    list_of("listed-1", page(line("x" * 65), line(""), line("N\0"), odd, line("A", "54", stock=10**12), line("A", "50")))
+    list_of(
+        "listed-1", page(line("x" * 65), line(""), line("N\0"), odd, line("A", "54", stock=10**12), line("A", "50"))
+    )
     sync = read(supplier)
     assert (sync.status, again(offer).cost, again(offer).stock) == ("done", Decimal(54), 2_000_000_000)
     assert [row.supplier_sku for row in lines_unmatched(supplier_id=supplier.pk)] == ["B"]

@@ -40,9 +40,7 @@ def ago(**past: float) -> datetime:
 
 def entered(yuan: str, *, currency: str = "USD", as_of: datetime | None = None, confirmed: bool = True) -> ExchangeRate:
     """An operator enters a rate."""
-    return exchange_rate_set(
-        currency=currency, yuan=Decimal(yuan), source="test", as_of=as_of, is_confirmed=confirmed
-    )
+    return exchange_rate_set(currency=currency, yuan=Decimal(yuan), source="test", as_of=as_of, is_confirmed=confirmed)
 
 
 def open_alerts(kind: str) -> list[str]:
@@ -98,9 +96,7 @@ def test_the_same_rate_again_changes_nothing_and_another_one_of_that_moment_is_r
         ("USD", "7", 120, "as_of"),
     ],
 )
-def test_what_cannot_be_a_rate_is_refused_and_nothing_moves(
-    currency: str, yuan: str, later: int, field: str
-) -> None:
+def test_what_cannot_be_a_rate_is_refused_and_nothing_moves(currency: str, yuan: str, later: int, field: str) -> None:
     with pytest.raises(RateInvalid) as refused:
         entered(yuan, currency=currency, as_of=ago(seconds=-later) if later else None)
     assert set(refused.value.fields) == {field}
