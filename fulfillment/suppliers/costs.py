@@ -1,4 +1,4 @@
-"""What a change of cost leads to, in one place: who can be bought from, what shops pay, what leaves sale and comes back.
+"""What a change of cost leads to, in one place: who can be bought from, what shops pay, what leaves sale.
 
 Whoever changes an offer or a supplier calls `availability_refresh` in the same transaction. The variants are locked
 first and looked at afterwards, so that of two who come at once the second one sees what the first one wrote.
@@ -61,7 +61,8 @@ WITH wanted AS (
 ), decided AS (
     SELECT wanted.*, best.cost AS best_cost,
            CASE WHEN best.cost > wanted.supply_price AND wanted.supply_markup IS NOT NULL
-                THEN round(ceil(best.cost * (100 + wanted.supply_markup)) / 100, 2) ELSE wanted.supply_price END AS supply_now
+                THEN round(ceil(best.cost * (100 + wanted.supply_markup)) / 100, 2)
+                ELSE wanted.supply_price END AS supply_now
       FROM wanted LEFT JOIN best ON best.variant_id = wanted.id
 ), changed AS (
     UPDATE public.catalog_variant AS variant
@@ -112,7 +113,8 @@ def availability_refresh(
     by itself), or, without a markup, the variant leaves sale; both are told to operators, and to owners by what their
     own pages compute from it. Returns how many variants changed; pages are rebuilt only then.
     """
-    which, parameters = "TRUE", []
+    which: str = "TRUE"
+    parameters: list[Any] = []
     if variant_ids is not None:
         which, parameters = "id = ANY(%s::bigint[])", [list(variant_ids)]
     elif supplier_ids is not None:

@@ -6,7 +6,6 @@ not read stays as it was; only a complete reading says that something is no long
 
 import logging
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -255,10 +254,8 @@ def _unmatched(sync: PriceSync, supplier: Supplier, lines: dict[str, SupplierPro
 def _gone(sync: PriceSync, supplier: Supplier) -> list[PriceChange]:
     """Offers that a complete reading did not speak about: they can't be bought until the list has them again."""
     unread = Q(synced_at__lt=sync.started_at) | Q(synced_at=None, updated_at__lt=sync.started_at)
-    offers: Sequence[SupplierOffer] = (
-        SupplierOffer.objects.select_for_update(of=("self",)).filter(unread, supplier=supplier, is_listed=True)
-    ).order_by("pk")
-    found = list(offers)
+    offers = SupplierOffer.objects.select_for_update(of=("self",)).filter(unread, supplier=supplier, is_listed=True)
+    found = list(offers.order_by("pk"))
     SupplierOffer.objects.filter(pk__in=[offer.pk for offer in found]).update(is_listed=False)
     return [
         PriceChange(sync=sync, offer=offer, supplier_sku=offer.supplier_sku, field=Field.LISTED, before="1", after="0")

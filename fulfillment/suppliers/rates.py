@@ -52,7 +52,7 @@ class Rate:
     @property
     def is_fresh(self) -> bool:
         """Younger than `EXCHANGE_RATE_MAX_AGE_HOURS`."""
-        return self.age_seconds < settings.EXCHANGE_RATE_MAX_AGE_HOURS * 3600
+        return self.age_seconds < float(settings.EXCHANGE_RATE_MAX_AGE_HOURS) * 3600
 
 
 _NEWEST = """

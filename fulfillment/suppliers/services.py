@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from fulfillment.suppliers.base import Connection, SupplierAdapter, SupplierMisconfigured
-from fulfillment.suppliers.costs import YUAN, availability_refresh
+from fulfillment.suppliers.costs import YUAN
+from fulfillment.suppliers.costs import availability_refresh as availability_refresh
 from fulfillment.suppliers.models import Supplier, SupplierOffer
 from fulfillment.suppliers.rates import COST_PLACES, yuan_per_unit
 from fulfillment.suppliers.registry import adapter_class
@@ -164,7 +165,7 @@ def offer_save(*, offer: SupplierOffer) -> SupplierOffer:
 
 
 def _typed(offer: SupplierOffer) -> None:
-    """A person's word about the cost holds until the price list is read again; in another currency it follows its rate."""
+    """A person's word about the cost holds until the list is read again; in another currency it follows its rate."""
     offer.proposed_price = None
     if offer.supplier.currency == YUAN:
         offer.list_price = None

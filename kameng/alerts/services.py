@@ -76,8 +76,11 @@ def alerts_raise(kind: str, found: Mapping[str, Mapping[str, Any]], *, level: Al
     if not found:
         return
     told = {
-        "kind": kind, "level": str(level), "subjects": list(found), "data": [json.dumps(data) for data in found.values()]
-    }  # fmt: skip
+        "kind": kind,
+        "level": str(level),
+        "subjects": list(found),
+        "data": [json.dumps(data) for data in found.values()],
+    }
     new = [subject for subject, times in sql.rows_anywhere(_RAISE_ALL, told) if times == 1]
     if new:
         logger.error("alert %s: %s", kind, ", ".join(new[:20]))

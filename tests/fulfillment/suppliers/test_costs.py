@@ -18,10 +18,10 @@ from catalog.listings.selectors import OwnVariant, own_goods
 from catalog.listings.shelf import ShelfVariant, shelf_now
 from catalog.models import Category, Revision, Variant
 from catalog.services import category_save, variant_save
-from fulfillment import calls
 from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.base import Outcome, OutcomeKind, SupplierSilent
 from fulfillment.suppliers.costs import availability_refresh
+from fulfillment.suppliers.loss_guard import purchase_refused
 from fulfillment.suppliers.models import Supplier, SupplierOffer
 from fulfillment.suppliers.price_lists import price_list_read
 from fulfillment.suppliers.prices import offer_price_told
@@ -437,13 +437,12 @@ def test_a_cost_that_became_unknown_after_the_choice_is_not_bought_at(shop: Rese
     choose = Supplier.objects.get(code="first")
     ListedSupplier.on_submit("second", TOPPED_UP)
     with pytest.MonkeyPatch.context() as patched:
-        guard = calls.purchase_refused
 
         def late(*args: Any, **named: Any) -> Outcome | None:
             SupplierOffer.objects.filter(supplier=choose).update(cost=None)
-            return guard(*args, **named)
+            return purchase_refused(*args, **named)
 
-        patched.setattr(calls, "purchase_refused", late)
+        patched.setattr("fulfillment.calls.purchase_refused", late)
         fulfill(order)
     assert ListedSupplier.bought_from() == ["second"]
 

@@ -13,8 +13,8 @@ from django.db import close_old_connections, connection
 from django.db.models import F
 from django.db.models.functions import Now
 
-from fulfillment.suppliers import price_lists
 from fulfillment.suppliers.base import SupplierProduct, SupplierSilent
+from fulfillment.suppliers.costs import availability_refresh
 from fulfillment.suppliers.models import PriceChange, PriceSync, Supplier, SupplierOffer
 from fulfillment.suppliers.price_diffs import changes_of, lines_unmatched, offers_held, readings
 from fulfillment.suppliers.price_lists import NoPriceList, page_take, price_list_read, supplier_sync
@@ -245,15 +245,16 @@ def test_a_reading_that_was_killed_at_any_page_goes_on_there_in_the_same_row(
     supplier = listed()
     offers = [offered(supplier, sku) for sku in ("A", "B", "C")]
     list_of("listed-1", *(page(line(sku, "54", stock=4)) for sku in ("A", "B", "C")))
-    refresh, calls = price_lists.availability_refresh, []
+    calls = []
+    where = "fulfillment.suppliers.price_lists.availability_refresh"
 
     def killed(**which: Any) -> int:
         calls.append(which)
         if len(calls) == page_number + 1:
             raise Killed
-        return refresh(**which)
+        return availability_refresh(**which)
 
-    monkeypatch.setattr(price_lists, "availability_refresh", killed)
+    monkeypatch.setattr(where, killed)
     with pytest.raises(Killed):
         read(supplier)
     sync = PriceSync.objects.get()
@@ -262,7 +263,7 @@ def test_a_reading_that_was_killed_at_any_page_goes_on_there_in_the_same_row(
     assert taken == [True] * page_number + [False] * (3 - page_number)
     assert PriceChange.objects.count() == 2 * page_number
 
-    monkeypatch.setattr(price_lists, "availability_refresh", refresh)
+    monkeypatch.setattr(where, availability_refresh)
     resumed = read(supplier)
     assert (resumed.pk, resumed.status, resumed.pages, resumed.changes) == (sync.pk, "done", 3, 6)
     assert [(again(offer).cost, again(offer).stock) for offer in offers] == [(Decimal(54), 4)] * 3

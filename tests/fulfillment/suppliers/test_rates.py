@@ -1,4 +1,4 @@
-"""Rates of exchange: the newest one holds as long as it is young, costs follow it, and amounts cross the border by it."""
+"""Rates of exchange: the newest one holds while it is young, costs follow it, and amounts cross the border by it."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
