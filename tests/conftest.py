@@ -18,7 +18,14 @@ from payments.merchants import services as merchant_services
 from resellers import hosts
 from resellers.models import Reseller
 from resellers.services import operations_open, reseller_open
-from tests.doubles import GuardedSupplier, ListedSupplier, ListOnlySupplier, ScriptedGateway, ScriptedSupplier
+from tests.doubles import (
+    GuardedSupplier,
+    ListedSupplier,
+    ListOnlySupplier,
+    MaximumSupplier,
+    ScriptedGateway,
+    ScriptedSupplier,
+)
 
 OPERATIONS_HOST = "ops.test"
 pytest_plugins = ["tests.live.fixtures"]
@@ -113,9 +120,9 @@ def supplier_double() -> Iterator[type[ScriptedSupplier]]:
 
 @pytest.fixture
 def listed_double(supplier_double: type[ScriptedSupplier]) -> Iterator[type[ListedSupplier]]:
-    """Adapters that tell prices as told, under the codes `listed`, `guarded` and `list_only`."""
+    """Adapters that tell prices as told, under the codes `listed`, `guarded`, `maximum` and `list_only`."""
     ListedSupplier.reset()
-    told = (ListedSupplier, GuardedSupplier, ListOnlySupplier)
+    told = (ListedSupplier, GuardedSupplier, MaximumSupplier, ListOnlySupplier)
     ADAPTERS.update({adapter.code: adapter for adapter in told})
     yield ListedSupplier
     for adapter in told:

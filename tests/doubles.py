@@ -154,6 +154,13 @@ class GuardedSupplier(ListedSupplier):
     capabilities: ClassVar[frozenset[Capability]] = ListedSupplier.capabilities | {Capability.COST_GUARD}
 
 
+class MaximumSupplier(ListedSupplier):
+    """One that has a maximum price, and tells none itself."""
+
+    code: ClassVar[str] = "maximum"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.QUERY_BY_OUR_NUMBER, Capability.COST_GUARD})
+
+
 class ListOnlySupplier(ListedSupplier):
     """The same, with a price list and nothing else to know a price by."""
 

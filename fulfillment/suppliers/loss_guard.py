@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
+from django.db import Error
 
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind, SupplierAdapter, SupplierSilent
 from fulfillment.suppliers.models import Supplier
-from fulfillment.suppliers.prices import offer_price_told, plain
+from fulfillment.suppliers.prices import REFUSED, about, offer_price_told, plain, subject_of
 from fulfillment.suppliers.rates import yuan_per_unit
 from fulfillment.suppliers.reasons import Reason
+from kameng.alerts.services import alert_raise
 from kameng.core import sql
 
 logger = logging.getLogger(__name__)
@@ -70,7 +72,11 @@ def _asked(purchase: Purchase, supplier: Supplier, adapter: SupplierAdapter) -> 
     except Exception as error:  # a bug in an adapter must not lose the work: nothing was bought
         logger.exception("adapter %s raised for the price of %s", supplier.adapter, purchase.sku)
         return _no(Reason.COST_UNKNOWN, type(error).__name__)
-    offer = offer_price_told(offer_id=purchase.offer_id, price=price)
+    try:
+        offer = offer_price_told(offer_id=purchase.offer_id, price=price)
+    except Error as error:  # somebody holds the offer, or the database is away: nothing was bought
+        logger.exception("the price of %s could not be stored", purchase.sku)
+        return _no(Reason.COST_UNKNOWN, type(error).__name__)
     return _judged(offer.cost, purchase)
 
 
@@ -97,4 +103,10 @@ def price_refused(purchase: Purchase, *, supplier: Supplier, adapter: SupplierAd
             price = adapter.price(purchase.sku)
         except Exception as error:  # no answer: unknown, as it would be without the question
             logger.warning("the price of %s at %s: %s", purchase.sku, supplier.code, error)
-    offer_price_told(offer_id=purchase.offer_id, price=price)
+    try:
+        offer = offer_price_told(offer_id=purchase.offer_id, price=price)
+    except Error:  # what the supplier answered must be booked all the same
+        logger.exception("the price of %s could not be stored", purchase.sku)
+        return
+    if offer.cost is None and Capability.CATALOG not in adapter.capabilities:
+        alert_raise(REFUSED, subject=subject_of(offer), **about(offer))

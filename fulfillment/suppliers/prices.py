@@ -19,8 +19,9 @@ HIGHEST_PRICE = Decimal(100_000_000)
 #: A price that changed by more percent is held. Upwards it would raise supply prices; downwards it mostly means that
 #: their code now names something else, which would be bought and delivered in place of what was paid for.
 LARGEST_STEP_PERCENT = 50
-#: Alerts about one offer (`xinghe#17`).
-JUMP, ODD = "price.jump", "price.odd"
+#: Alerts about one offer (`xinghe#17`): held for a person; no price at all; a supplier refused to sell at ours, and
+#: nothing but a person can say what it costs now.
+JUMP, ODD, REFUSED = "price.jump", "price.odd", "price.refused"
 
 
 class Verdict(StrEnum):
@@ -115,13 +116,7 @@ def tell_operators(taken: Iterable[Taken], *, told: dict[int, Decimal | None]) -
     calm = []
     for one in taken:
         subject = subject_of(one.offer)
-        data = {
-            "offer": one.offer.pk,
-            "supplier": one.offer.supplier.code,
-            "sku": one.offer.variant.sku,
-            "supplier_sku": one.offer.supplier_sku,
-            "currency": one.offer.supplier.currency,
-        }
+        data = about(one.offer)
         if one.verdict == Verdict.JUMP:
             jumps[subject] = {**data, "before": plain(one.offer.list_price), "after": one.after}
         elif one.verdict == Verdict.ODD:
@@ -132,6 +127,24 @@ def tell_operators(taken: Iterable[Taken], *, told: dict[int, Decimal | None]) -
     alerts_raise(ODD, odd)
     alerts_end(JUMP, [*calm, *odd])
     alerts_end(ODD, [*calm, *jumps])
+    alerts_end(REFUSED, calm)
+
+
+def about(offer: SupplierOffer) -> dict[str, Any]:
+    """What every alert about an offer says."""
+    return {
+        "offer": offer.pk,
+        "supplier": offer.supplier.code,
+        "sku": offer.variant.sku,
+        "supplier_sku": offer.supplier_sku,
+        "currency": offer.supplier.currency,
+    }
+
+
+def price_typed(offer: SupplierOffer) -> None:
+    """A person said what an offer costs: there is nothing more to tell."""
+    for kind in (JUMP, ODD, REFUSED):
+        alerts_end(kind, [subject_of(offer)])
 
 
 def _locked(offer_id: int) -> SupplierOffer:

@@ -15,6 +15,7 @@ from fulfillment.suppliers.base import Connection, SupplierAdapter, SupplierMisc
 from fulfillment.suppliers.costs import YUAN
 from fulfillment.suppliers.costs import availability_refresh as availability_refresh
 from fulfillment.suppliers.models import Supplier, SupplierOffer
+from fulfillment.suppliers.prices import price_typed
 from fulfillment.suppliers.rates import COST_PLACES, yuan_per_unit
 from fulfillment.suppliers.registry import adapter_class
 from fulfillment.suppliers.stock_room import ShelfRoom
@@ -152,7 +153,8 @@ def offer_save(*, offer: SupplierOffer) -> SupplierOffer:
     if offer.rank < 1:
         raise OfferInvalid(fields={"rank": _("名次从 1 开始")})
     before = SupplierOffer.objects.filter(pk=offer.pk).values_list("cost", flat=True).first()
-    if offer.cost != before and offer.cost is not None:
+    is_typed = offer.cost is not None and offer.cost != before
+    if is_typed:
         _typed(offer)
     try:
         offer.full_clean()
@@ -160,6 +162,8 @@ def offer_save(*, offer: SupplierOffer) -> SupplierOffer:
         fields = {name: " ".join(texts) for name, texts in error.message_dict.items()}
         raise OfferInvalid(fields.get("__all__"), fields=fields) from error
     offer.save()
+    if is_typed:
+        price_typed(offer)
     availability_refresh(variant_ids=[offer.variant_id])
     return offer
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
+from django_tenants.utils import get_public_schema_name, schema_context
 
 from fulfillment.suppliers.base import Capability, SupplierMisconfigured
 from fulfillment.suppliers.models import PriceSync, Supplier
@@ -20,6 +21,11 @@ _UNASKED = {Capability.SAME_DATABASE, Capability.MANUAL}
 
 def suppliers_upkeep() -> int:
     """Let costs follow rates and ages; list price lists and balances that are due. How much was put on the list."""
+    with schema_context(get_public_schema_name()):
+        return _upkeep()
+
+
+def _upkeep() -> int:
     rates_watch()
     listed = {
         (topic, payload.get("supplier_id"))

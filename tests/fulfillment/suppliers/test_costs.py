@@ -424,6 +424,19 @@ def test_a_maximum_that_is_refused_says_that_our_cost_is_wrong(
     assert (again(first).cost, states(order)) == (cost, ("fulfilled", "delivered"))
 
 
+def test_where_nobody_but_a_person_can_say_what_it_costs_a_person_is_asked(shop: Reseller) -> None:
+    first, _ = two(shop, adapter="maximum")
+    order = sold(shop, first)
+    ListedSupplier.on_submit("first", Outcome(OutcomeKind.REFUSED, code="price_above_limit"))
+    fulfill(order)
+    assert (again(first).cost, ListedSupplier.asked, states(order)[0]) == (None, [], "fulfilled")
+    assert list(open_alerts("price.refused")) == [f"first#{first.pk}"]
+    typed = again(first)
+    typed.cost = Decimal("56")
+    offer_save(offer=typed)
+    assert (again(first).cost, open_alerts("price.refused")) == (Decimal(56), {})
+
+
 def test_a_list_that_is_too_old_is_no_price_to_buy_at(shop: Reseller) -> None:
     first, _ = two(shop, adapter="list_only")
     order = sold(shop, first)
