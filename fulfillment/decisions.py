@@ -13,8 +13,8 @@ from fulfillment.selectors import attempt_known, order_id_of_attempt, work_known
 from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
 from fulfillment.suppliers.base import Outcome, OutcomeKind
 from fulfillment.suppliers.choosing import by_hand
+from fulfillment.suppliers.connections import supplier_known
 from fulfillment.suppliers.replies import Unclear, checked_codes
-from fulfillment.suppliers.services import supplier_known
 from fulfillment.suppliers.stock_room import codes_known
 from kameng.alerts.services import alert_end
 from kameng.core.problems import Problem

@@ -17,10 +17,11 @@ from fulfillment.selectors import attempt_known, order_id_of_attempt, work_known
 from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind
 from fulfillment.suppliers.choosing import by_hand, is_ours
+from fulfillment.suppliers.connections import adapter_of, supplier_known
 from fulfillment.suppliers.duplicates import duplicate_book
 from fulfillment.suppliers.models import SupplierResult
 from fulfillment.suppliers.results import result_record
-from fulfillment.suppliers.services import adapter_of, supplier_eliminate, supplier_known
+from fulfillment.suppliers.services import supplier_eliminate
 from fulfillment.suppliers.stock_room import codes_keep
 from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core import sql

@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "sweep": {"task": "kameng.sweep", "schedule": 60.0, "options": {"expires": 50}},
     "scores": {"task": "kameng.scores", "schedule": 30.0, "options": {"expires": 25}},
     "upkeep": {"task": "kameng.upkeep", "schedule": 3600.0, "options": {"expires": 3000}},
+    "suppliers": {"task": "kameng.suppliers", "schedule": 60.0, "options": {"expires": 50}},
 }
 
 _pollers: "list[Poller]" = []
@@ -64,6 +65,14 @@ def upkeep_task() -> None:
 
     dependence_watch()
     results_prune()
+
+
+@app.task(name="kameng.suppliers", ignore_result=True)
+def suppliers_task() -> None:
+    """Price lists, balances and the age of rates."""
+    from fulfillment.suppliers.upkeep import suppliers_upkeep
+
+    suppliers_upkeep()
 
 
 @signals.task_prerun.connect

@@ -102,6 +102,7 @@ def _catalogue() -> None:
             Category(slug=row.slug, name=row.name, name_en=row.name_en, icon=row.icon, position=place)
             for place, row in enumerate(data.categories)
         ),
+        keep=("supply_markup",),
     )
     brands = _upsert(Brand, "slug", (Brand(slug=row.slug, name=row.name, name_en=row.name_en) for row in data.brands))
     category_names = {row.slug: row.name for row in data.categories}
@@ -154,7 +155,7 @@ def _catalogue() -> None:
             for product in data.products
             for place, row in enumerate(product.variants)
         ),
-        keep=("cost", "is_available", "is_active"),
+        keep=("cost", "is_available", "is_active", "supply_raised_at"),
     )
 
 

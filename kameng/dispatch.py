@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
 
-from fulfillment.services import fulfillment_run, order_fulfill, variant_refresh
+from fulfillment.services import category_refresh, fulfillment_run, order_fulfill, variant_refresh
+from fulfillment.suppliers.balances import supplier_balance
 from fulfillment.suppliers.breaker import supplier_probe
+from fulfillment.suppliers.price_lists import supplier_sync
 from kameng.outbox.services import Claim
 from orders.services import order_expire
 from payments.refunds import line_refund, refund_run, surplus_refund
@@ -38,6 +40,9 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "refund.run": [refund_run],
     "supplier.probe": [supplier_probe],
     "variant.refresh": [variant_refresh],
+    "category.refresh": [category_refresh],
+    "supplier.sync": [supplier_sync],
+    "supplier.balance": [supplier_balance],
 }
 
 

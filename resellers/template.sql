@@ -634,19 +634,21 @@ INSERT INTO kameng_shop_template.django_migrations VALUES
 	(19, 'alerts', '0001_initial', '2026-01-01 00:00:00+00'),
 	(20, 'catalog', '0001_initial', '2026-01-01 00:00:00+00'),
 	(21, 'catalog', '0002_category_supply_markup', '2026-01-01 00:00:00+00'),
-	(22, 'suppliers', '0001_initial', '2026-01-01 00:00:00+00'),
-	(23, 'orders', '0001_initial', '2026-01-01 00:00:00+00'),
-	(24, 'fulfillment', '0001_initial', '2026-01-01 00:00:00+00'),
-	(25, 'fulfillment', '0002_partial_and_choice', '2026-01-01 00:00:00+00'),
-	(26, 'inbox', '0001_initial', '2026-01-01 00:00:00+00'),
-	(27, 'listings', '0001_initial', '2026-01-01 00:00:00+00'),
-	(28, 'merchants', '0001_initial', '2026-01-01 00:00:00+00'),
-	(29, 'orders', '0002_line_short', '2026-01-01 00:00:00+00'),
-	(30, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
-	(31, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
-	(32, 'resellers', '0001_initial', '2026-01-01 00:00:00+00'),
-	(33, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
-	(34, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00');
+	(22, 'catalog', '0003_supply_price_rises', '2026-01-01 00:00:00+00'),
+	(23, 'suppliers', '0001_initial', '2026-01-01 00:00:00+00'),
+	(24, 'orders', '0001_initial', '2026-01-01 00:00:00+00'),
+	(25, 'fulfillment', '0001_initial', '2026-01-01 00:00:00+00'),
+	(26, 'fulfillment', '0002_partial_and_choice', '2026-01-01 00:00:00+00'),
+	(27, 'inbox', '0001_initial', '2026-01-01 00:00:00+00'),
+	(28, 'listings', '0001_initial', '2026-01-01 00:00:00+00'),
+	(29, 'merchants', '0001_initial', '2026-01-01 00:00:00+00'),
+	(30, 'orders', '0002_line_short', '2026-01-01 00:00:00+00'),
+	(31, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
+	(32, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
+	(33, 'resellers', '0001_initial', '2026-01-01 00:00:00+00'),
+	(34, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
+	(35, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
+	(36, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00');
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_user_permissions_id_seq', 1, false);
@@ -655,7 +657,7 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 172, true);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 43, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 34, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 36, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);

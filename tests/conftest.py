@@ -11,14 +11,21 @@ from django_tenants.utils import get_public_schema_name
 from catalog import selectors
 from catalog.listings import pages_kept, shelf
 from catalog.models import Revision
-from fulfillment.suppliers import services as supplier_services
+from fulfillment.suppliers import connections
 from fulfillment.suppliers.registry import ADAPTERS
 from payments.gateways.registry import GATEWAYS
 from payments.merchants import services as merchant_services
 from resellers import hosts
 from resellers.models import Reseller
 from resellers.services import operations_open, reseller_open
-from tests.doubles import ScriptedGateway, ScriptedSupplier
+from tests.doubles import (
+    GuardedSupplier,
+    ListedSupplier,
+    ListOnlySupplier,
+    MaximumSupplier,
+    ScriptedGateway,
+    ScriptedSupplier,
+)
 
 OPERATIONS_HOST = "ops.test"
 pytest_plugins = ["tests.live.fixtures"]
@@ -43,7 +50,7 @@ def _nothing_remembered() -> None:
     pages_kept.forget()
     selectors.forget()
     merchant_services.forget()
-    supplier_services.forget()
+    connections.forget()
 
 
 @pytest.fixture
@@ -109,6 +116,17 @@ def supplier_double() -> Iterator[type[ScriptedSupplier]]:
     ADAPTERS["scripted"] = ScriptedSupplier
     yield ScriptedSupplier
     del ADAPTERS["scripted"]
+
+
+@pytest.fixture
+def listed_double(supplier_double: type[ScriptedSupplier]) -> Iterator[type[ListedSupplier]]:
+    """Adapters that tell prices as told, under the codes `listed`, `guarded`, `maximum` and `list_only`."""
+    ListedSupplier.reset()
+    told = (ListedSupplier, GuardedSupplier, MaximumSupplier, ListOnlySupplier)
+    ADAPTERS.update({adapter.code: adapter for adapter in told})
+    yield ListedSupplier
+    for adapter in told:
+        del ADAPTERS[adapter.code]
 
 
 @pytest.fixture

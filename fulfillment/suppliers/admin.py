@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from catalog.models import Product, Variant
 from fulfillment.suppliers.base import SupplierMisconfigured
 from fulfillment.suppliers.models import StockCode, Supplier, SupplierOffer
+from fulfillment.suppliers.rates_admin import price_to_confirm
 from fulfillment.suppliers.registry import ADAPTERS
 from fulfillment.suppliers.services import (
     availability_refresh,
@@ -202,7 +203,7 @@ class OfferAdmin(ServiceAdmin):
 
     form = OfferForm
     nav = Nav(GROUP, gettext_lazy("渠道报价"), "swap_vert", 42)
-    list_display = ("what", "supplier", "supplier_sku", "cost", "margin", "rank", "is_active")
+    list_display = ("what", "supplier", "supplier_sku", "cost", "margin", "told", "rank", "is_active")
     list_editable = ("cost", "rank", "is_active")
     list_filter = ("supplier", "is_active", "variant__product__category")
     list_select_related = ("supplier", "variant__product")
@@ -235,6 +236,17 @@ class OfferAdmin(ServiceAdmin):
         left = None if offer.cost is None else offer.variant.supply_price - offer.cost
         tone = "k-bad k-badge" if left is not None and left < 0 else "k-num"
         return format_html('<span class="{}">{}</span>', tone, yuan(left))
+
+    @display(description=gettext_lazy("对方价目"))
+    def told(self, offer: SupplierOffer) -> SafeString | str:
+        """What the price list says: a price that a person has to confirm, or that it can't be bought."""
+        if offer.proposed_price is not None:
+            return price_to_confirm(offer)
+        if not offer.is_listed:
+            return badge("warn", _("已下架"))
+        if offer.stock == 0:
+            return badge("warn", _("缺货"))
+        return "–" if offer.synced_at is None else when(offer.synced_at)
 
 
 class StockForm(StaffForm):

@@ -12,9 +12,10 @@ from decimal import Decimal
 from django.db import transaction
 
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind, SupplierAdapter, SupplierMisconfigured
+from fulfillment.suppliers.connections import adapter_of, supplier_known
 from fulfillment.suppliers.models import Supplier, SupplierBreaker, SupplierCall
 from fulfillment.suppliers.results import call_record, is_failure
-from fulfillment.suppliers.services import adapter_of, availability_refresh, supplier_known
+from fulfillment.suppliers.services import availability_refresh
 from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core import sql
 from kameng.outbox.services import publish

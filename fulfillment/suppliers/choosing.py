@@ -10,8 +10,8 @@ from django.conf import settings
 
 from fulfillment.suppliers.base import Capability, SupplierMisconfigured
 from fulfillment.suppliers.breaker import State, probe_take
+from fulfillment.suppliers.connections import adapter_of, supplier_known
 from fulfillment.suppliers.models import Supplier, SupplierOffer
-from fulfillment.suppliers.services import adapter_of, supplier_known
 from kameng.core import sql
 
 #: An offer that has no score yet is taken for an average one.

@@ -17,7 +17,7 @@ Status = SupplierResult.Status
 #: A refusal for one of these says something about the order, and nothing about the supplier.
 ABOUT_ORDER = frozenset({
     Reason.BAD_ACCOUNT, Reason.BAD_REQUEST, Reason.BAD_SKU, Reason.MISSING_ACCOUNT, Reason.WRONG_KIND,
-    Reason.PRICE_ABOVE_LIMIT,
+    Reason.PRICE_ABOVE_LIMIT, Reason.COST_UNKNOWN,
 })  # fmt: skip
 #: An unclear end for one of these is the protocol's or ours, not a sign of trouble over there.
 _NO_TROUBLE = frozenset({Reason.DUPLICATE, Reason.NO_REFERENCE, Reason.NOT_SUPPORTED, Reason.TOO_LATE})

@@ -1,75 +1,31 @@
 """Suppliers as the rest of fulfillment sees them: who can be asked for what, in which order, by which adapter."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from threading import Lock
+from collections.abc import Mapping
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from catalog.models import Revision
-from fulfillment.suppliers.base import Connection, SupplierAdapter, SupplierMisconfigured
+from fulfillment.suppliers.base import Connection
+from fulfillment.suppliers.connections import forget, supplier_known
+from fulfillment.suppliers.costs import YUAN
+from fulfillment.suppliers.costs import availability_refresh as availability_refresh
 from fulfillment.suppliers.models import Supplier, SupplierOffer
+from fulfillment.suppliers.prices import price_typed
+from fulfillment.suppliers.rates import COST_PLACES, yuan_per_unit
 from fulfillment.suppliers.registry import adapter_class
 from fulfillment.suppliers.stock_room import ShelfRoom
 from kameng.alerts.services import Level, alert_end, alert_raise
-from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
 from kameng.core.problems import Problem
-from kameng.core.remembered import Remembered
 
 logger = logging.getLogger(__name__)
 
-_adapters: dict[int, tuple[object, SupplierAdapter]] = {}
 #: To check a configuration with: it calls nobody.
 _no_http = HttpClient(pool=1)
-_lock = Lock()
-_by_id: Remembered[int, Supplier] = Remembered()
-_by_code: Remembered[str, Supplier | None] = Remembered()
-
-
-def adapter_of(supplier: Supplier) -> SupplierAdapter:
-    """The adapter over a supplier's connection, kept by the process until the connection changes.
-
-    Raises `SupplierMisconfigured`, also for an adapter that does not exist.
-    """
-    known = _adapters.get(supplier.pk)
-    if known is not None and known[0] == supplier.updated_at:
-        return known[1]
-    try:
-        config = supplier.config
-    except Unreadable as error:
-        raise SupplierMisconfigured(f"{supplier.code}: the configuration cannot be decrypted") from error
-    link = Connection(
-        supplier=supplier.code,
-        base_url=supplier.base_url,
-        config=config,
-        currency=supplier.currency,
-        stock_room=ShelfRoom(supplier.pk),
-    )
-    # Connections and deadlines of its own: who hangs there takes nothing from others.
-    http = HttpClient(
-        connect=float(supplier.connect_seconds),
-        read=float(supplier.read_seconds),
-        total=float(supplier.total_seconds),
-        pool=supplier.max_concurrent,
-    )
-    adapter: SupplierAdapter = adapter_class(supplier.adapter)(link, http)
-    with _lock:
-        _adapters[supplier.pk] = (supplier.updated_at, adapter)
-    return adapter
-
-
-def supplier_known(supplier_id: int) -> Supplier:
-    """A supplier's connection as it was a second ago at most. Raises `Supplier.DoesNotExist`."""
-    return _by_id.get(supplier_id, lambda: Supplier.objects.get(pk=supplier_id))
-
-
-def supplier_named(code: str) -> Supplier | None:
-    """The supplier of that code, as it was a second ago at most."""
-    return _by_code.get(code, lambda: Supplier.objects.filter(code=code).first())
 
 
 @transaction.atomic
@@ -89,52 +45,6 @@ def supplier_restore(*, supplier_id: int) -> None:
     Supplier.objects.filter(pk=supplier_id).update(eliminated_at=None, eliminated_reason="")
     alert_end("supplier.eliminated", subject=supplier_known(supplier_id).code)
     availability_refresh(supplier_ids=[supplier_id])
-
-
-_REFRESH = """
-WITH wanted AS (
-    SELECT id FROM public.catalog_variant WHERE {which}
-), best AS (
-    SELECT DISTINCT ON (offer.variant_id) offer.variant_id, offer.cost
-      FROM public.suppliers_supplieroffer AS offer
-      JOIN public.suppliers_supplier AS supplier ON supplier.id = offer.supplier_id
-     WHERE offer.is_active AND offer.cost IS NOT NULL AND supplier.is_active AND supplier.eliminated_at IS NULL
-       AND (supplier.adapter <> 'stock' OR EXISTS (
-            SELECT 1 FROM public.suppliers_stockcode AS code
-             WHERE code.variant_id = offer.variant_id AND code.supplier_id = supplier.id AND code.reference = ''))
-       AND offer.is_listed AND (offer.stock IS NULL OR offer.stock > 0)
-       AND NOT EXISTS (SELECT FROM public.suppliers_supplierbreaker AS breaker
-                        WHERE breaker.supplier_id = supplier.id AND breaker.state = 'open')
-       AND offer.variant_id IN (SELECT id FROM wanted)
-     ORDER BY offer.variant_id, offer.rank, offer.cost
-)
-UPDATE public.catalog_variant AS variant
-   SET is_available = best.variant_id IS NOT NULL, cost = COALESCE(best.cost, variant.cost)
-  FROM wanted LEFT JOIN best ON best.variant_id = wanted.id
- WHERE variant.id = wanted.id
-   AND (variant.is_available, variant.cost) IS DISTINCT FROM (best.variant_id IS NOT NULL, COALESCE(best.cost,
-   variant.cost))
-"""
-
-
-@transaction.atomic
-def availability_refresh(*, variant_ids: Iterable[int] | None = None, supplier_ids: Iterable[int] | None = None) -> int:
-    """Tell the catalogue what can be bought and what the first-ranked offer costs; for everything if nothing is named.
-
-    Returns how many variants changed; pages are rebuilt only then.
-    """
-    which, parameters = "TRUE", []
-    if variant_ids is not None:
-        which, parameters = "id = ANY(%s)", [list(variant_ids)]
-    elif supplier_ids is not None:
-        which = "id IN (SELECT variant_id FROM public.suppliers_supplieroffer WHERE supplier_id = ANY(%s))"
-        parameters = [list(supplier_ids)]
-    with connection.cursor() as cursor:
-        cursor.execute(_REFRESH.format(which=which), parameters)
-        changed: int = cursor.rowcount
-    if changed:
-        Revision.bump()
-    return changed
 
 
 @transaction.atomic
@@ -169,7 +79,7 @@ class OfferInvalid(Problem):
     """What a supplier is said to offer cannot be; `fields` say why."""
 
     code = "offer_invalid"
-    message = _("这条报价没有保存")
+    message = gettext_lazy("这条报价没有保存")
 
 
 @transaction.atomic
@@ -182,19 +92,30 @@ def offer_save(*, offer: SupplierOffer) -> SupplierOffer:
         raise OfferInvalid(fields={"cost": _("成本要大于 0；还不知道就留空")})
     if offer.rank < 1:
         raise OfferInvalid(fields={"rank": _("名次从 1 开始")})
+    before = SupplierOffer.objects.filter(pk=offer.pk).values_list("cost", flat=True).first()
+    is_typed = offer.cost is not None and offer.cost != before
+    if is_typed:
+        _typed(offer)
     try:
         offer.full_clean()
     except ValidationError as error:
         fields = {name: " ".join(texts) for name, texts in error.message_dict.items()}
         raise OfferInvalid(fields.get("__all__"), fields=fields) from error
     offer.save()
+    if is_typed:
+        price_typed(offer)
     availability_refresh(variant_ids=[offer.variant_id])
     return offer
 
 
-def forget() -> None:
-    """Drop suppliers and adapters: for tests, and for the process that has just changed one."""
-    with _lock:
-        _adapters.clear()
-    _by_id.forget()
-    _by_code.forget()
+def _typed(offer: SupplierOffer) -> None:
+    """A person's word about the cost holds until the list is read again; in another currency it follows its rate."""
+    offer.proposed_price = None
+    if offer.supplier.currency == YUAN:
+        offer.list_price = None
+        return
+    rate = yuan_per_unit(offer.supplier.currency)
+    if rate is None:
+        text = _("%(currency)s 没有有效的汇率，先录入汇率") % {"currency": offer.supplier.currency}
+        raise OfferInvalid(fields={"cost": text})
+    offer.list_price = ((offer.cost or 0) / rate).quantize(COST_PLACES)

@@ -171,7 +171,7 @@ def test_a_cost_above_the_supply_price_lifts_the_price(shop: Reseller) -> None:
 
 def test_the_lowest_price_of_what_can_be_had_stands_at_the_product(shop: Reseller) -> None:
     product = ProductFactory()
-    on_sale(product=product, official_price=Decimal("60"), supply_price=Decimal("50"))
+    on_sale(product=product, official_price=Decimal("60"), supply_price=Decimal("56"))
     VariantFactory(product=product, official_price=Decimal("10"), supply_price=Decimal("9"))
     Revision.bump()
     found = now(shop).by_slug[str(product.slug)]

@@ -9,8 +9,8 @@ from django_tenants.utils import schema_context
 from fulfillment.callbacks import Reply, SupplierUnknown, callback_receive
 from fulfillment.models import Delivery, SupplierOrder
 from fulfillment.suppliers.base import CallbackClaim, CallbackRefused, Capability, Outcome
+from fulfillment.suppliers.connections import forget
 from fulfillment.suppliers.models import Supplier
-from fulfillment.suppliers.services import forget
 from kameng.core.ids import routed_id
 from kameng.inbox.models import InboxEvent
 from kameng.outbox.models import OutboxEvent

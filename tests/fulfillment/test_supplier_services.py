@@ -7,14 +7,9 @@ import pytest
 from catalog.models import Revision, Variant
 from fulfillment.suppliers.base import SupplierMisconfigured
 from fulfillment.suppliers.choosing import offers_ranked
+from fulfillment.suppliers.connections import adapter_of
 from fulfillment.suppliers.models import Supplier, SupplierOffer
-from fulfillment.suppliers.services import (
-    adapter_of,
-    availability_refresh,
-    supplier_eliminate,
-    supplier_restore,
-    supplier_save,
-)
+from fulfillment.suppliers.services import availability_refresh, supplier_eliminate, supplier_restore, supplier_save
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import OfferFactory, SupplierFactory, VariantFactory, on_sale, stocked
