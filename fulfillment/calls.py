@@ -1,6 +1,7 @@
 """Talking to a supplier about one attempt: what is asked, by one worker at a time where it matters; never raises."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -14,8 +15,16 @@ from fulfillment.suppliers.services import adapter_of, supplier_known
 
 logger = logging.getLogger(__name__)
 
+#: A purchase that was committed to longer ago than this is not sent any more, but asked about: by the time it arrived,
+#: somebody else might have taken over. Far below `ABANDONED_SECONDS`, so that connecting and sending fit in between.
+SEND_WITHIN_SECONDS = 8
 #: The kind of goods that come back as codes; all others arrive at an account.
 CODES = "code"
+
+
+def awake() -> float:
+    """Seconds on a clock that nobody sets, and that goes on while the process is stopped or the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def attempt_of(buy: SupplierOrder, supplier: Supplier) -> Attempt:
@@ -67,8 +76,12 @@ def alone_with(buy: SupplierOrder) -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [buy.reference])
 
 
-def call_supplier(buy: SupplierOrder, *, is_new: bool) -> Outcome:
-    """Buy or ask. An adapter should not raise; if it does after sending, nobody knows what happened."""
+def call_supplier(buy: SupplierOrder, *, is_new: bool, intended: float | None = None) -> Outcome:
+    """Buy or ask. An adapter should not raise; if it does after sending, nobody knows what happened.
+
+    `intended` is when a new purchase was committed to, by `awake`. A worker that was held up since then sends nothing
+    and answers "unknown": another may have taken the attempt over meanwhile, and asking is safe in any case.
+    """
     supplier = supplier_known(buy.supplier_id)
     try:
         adapter = adapter_of(supplier)
@@ -76,6 +89,9 @@ def call_supplier(buy: SupplierOrder, *, is_new: bool) -> Outcome:
         kind = OutcomeKind.NOT_SENT if is_new else OutcomeKind.UNKNOWN
         return Outcome(kind, code="misconfigured", message=str(error)[:200], eliminates=is_new)
     attempt = attempt_of(buy, supplier)
+    if is_new and intended is not None and (late := awake() - intended) > SEND_WITHIN_SECONDS:
+        logger.warning("supplier order %s was not sent: %.1f s since it was committed to", buy.reference, late)
+        return Outcome(OutcomeKind.UNKNOWN, code="held_up", message=f"not sent, held up for {late:.0f} s")
     try:
         return adapter.submit(attempt) if is_new else adapter.query(attempt)
     except Exception as error:  # a bug in an adapter must not lose a purchase that may have happened

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from catalog.models import Variant
-from fulfillment.calls import CODES, alone_with, call_supplier, is_ours
+from fulfillment.calls import CODES, alone_with, awake, call_supplier, is_ours
 from fulfillment.exceptions import IllegalTransition
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.selectors import (
@@ -78,6 +78,7 @@ class _Step:
 
     supplier_order: SupplierOrder | None = None
     is_new: bool = False
+    intended: float | None = None
     wait: float | None = None
 
 
@@ -149,7 +150,7 @@ def _carry_on(fulfillment_id: int, step: _Step) -> float | None:
         with alone_with(step.supplier_order) as alone:
             if not alone:
                 return BUSY_SECONDS
-            outcome = call_supplier(step.supplier_order, is_new=step.is_new)
+            outcome = call_supplier(step.supplier_order, is_new=step.is_new, intended=step.intended)
             wait = outcome_apply(supplier_order_id=step.supplier_order.pk, outcome=outcome, actor="worker")
         if wait is None or wait > 0:
             return wait
@@ -212,9 +213,10 @@ def _intend(work: Fulfillment, tried: list[int]) -> _Step:
             quantity=line.quantity,
             cost=offer.cost * line.quantity if offer.cost else Decimal(0),
         )
+        intended = awake()  # not after the row's own time
         sql.insert(buy)
         if not at_once:
-            return _Step(supplier_order=buy, is_new=True)
+            return _Step(supplier_order=buy, is_new=True, intended=intended)
         wait = _book(buy, call_supplier(buy, is_new=True), actor="worker")
         if wait is None or wait > 0:
             return _Step(wait=wait)
