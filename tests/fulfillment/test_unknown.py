@@ -151,7 +151,10 @@ def test_a_worker_that_was_held_up_leaves_the_attempt_to_whoever_took_it_over(
 
     monkeypatch.setattr(services, "alone_with", after_another)
     assert fulfill(order) is None
-    assert [(verb, supplier) for verb, supplier, _ in ScriptedSupplier.calls] == [("query", "first"), ("submit", "second")]
+    assert [(verb, supplier) for verb, supplier, _ in ScriptedSupplier.calls] == [
+        ("query", "first"),
+        ("submit", "second"),
+    ]
     assert attempts(order) == [("first", "rejected"), ("second", "succeeded")]
     assert states(order) == ("fulfilled", "delivered")
 
