@@ -22,8 +22,16 @@ from fulfillment.suppliers.results import Flow, call_record
 
 logger = logging.getLogger(__name__)
 
+#: A purchase that was committed to longer ago than this is not sent any more, but asked about: by the time it arrived,
+#: somebody else might have taken over. Far below `ABANDONED_SECONDS`, so that connecting and sending fit in between.
+SEND_WITHIN_SECONDS = 8
 #: The kind of goods that come back as codes; all others arrive at an account.
 CODES = "code"
+
+
+def awake() -> float:
+    """Seconds on a clock that nobody sets, and that goes on while the process is stopped or the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def attempt_of(buy: SupplierOrder, supplier: Supplier) -> Attempt:
@@ -77,11 +85,15 @@ def alone_with(buy: SupplierOrder) -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [buy.reference])
 
 
-def call_supplier(buy: SupplierOrder, *, is_new: bool) -> Outcome:
-    """Buy or ask, and write down how that went. What is our own is not judged."""
+def call_supplier(buy: SupplierOrder, *, is_new: bool, intended: float | None = None) -> Outcome:
+    """Buy or ask, and write down how that went. What is our own is not judged.
+
+    `intended` is when a new purchase was committed to, by `awake`. A worker that was held up since then sends nothing
+    and answers "unknown": another may have taken the attempt over meanwhile, and asking is safe in any case.
+    """
     supplier = supplier_known(buy.supplier_id)
     begun = time.monotonic()
-    outcome = _called(buy, supplier, is_new=is_new)
+    outcome = _called(buy, supplier, is_new=is_new, intended=intended)
     if not (is_ours(supplier) or by_hand(supplier)):
         seconds = time.monotonic() - begun
         flow = Flow.SUBMIT if is_new else Flow.QUERY
@@ -91,7 +103,7 @@ def call_supplier(buy: SupplierOrder, *, is_new: bool) -> Outcome:
     return outcome
 
 
-def _called(buy: SupplierOrder, supplier: Supplier, *, is_new: bool) -> Outcome:
+def _called(buy: SupplierOrder, supplier: Supplier, *, is_new: bool, intended: float | None) -> Outcome:
     """An adapter should not raise; if it does after sending, nobody knows what happened."""
     try:
         adapter = adapter_of(supplier)
@@ -101,6 +113,9 @@ def _called(buy: SupplierOrder, supplier: Supplier, *, is_new: bool) -> Outcome:
     if is_new and (refused := purchase_refused(_purchase_of(buy), supplier=supplier, adapter=adapter)):
         return refused
     attempt = attempt_of(buy, supplier)
+    if is_new and intended is not None and (late := awake() - intended) > SEND_WITHIN_SECONDS:
+        logger.warning("supplier order %s was not sent: %.1f s since it was committed to", buy.reference, late)
+        return Outcome(OutcomeKind.UNKNOWN, code="held_up", message=f"not sent, held up for {late:.0f} s")
     try:
         outcome = in_yuan(adapter.submit(attempt) if is_new else adapter.query(attempt), supplier)
     except Exception as error:  # a bug in an adapter must not lose a purchase that may have happened

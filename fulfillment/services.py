@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from catalog.models import Variant
-from fulfillment.calls import alone_with, call_supplier
+from fulfillment.calls import alone_with, awake, call_supplier
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.outcomes import outcome_apply, outcome_book, with_line
 from fulfillment.selectors import attempts_of, order_id_of_work, work_known, works_of
@@ -42,6 +42,7 @@ class _Step:
 
     supplier_order: SupplierOrder | None = None
     is_new: bool = False
+    intended: float | None = None
     wait: float | None = None
     #: The right to call, taken before anything was written down.
     place: Place | None = None
@@ -87,7 +88,7 @@ def _carry_on(fulfillment_id: int, step: _Step) -> float | None:
         with held(step.place), alone_with(step.supplier_order) as alone:
             if not alone:
                 return BUSY_SECONDS
-            outcome = call_supplier(step.supplier_order, is_new=step.is_new)
+            outcome = call_supplier(step.supplier_order, is_new=step.is_new, intended=step.intended)
             wait = outcome_apply(supplier_order_id=step.supplier_order.pk, outcome=outcome, actor="worker")
         if wait is None or wait > 0:
             return wait
@@ -144,7 +145,7 @@ def _intend(work: Fulfillment, tried: Sequence[int]) -> _Step:
             fulfillment_transition(work, to=Status.BUYING, actor="worker")
         else:
             work.save(update_fields=["attempts"])
-        return _Step(supplier_order=_attempt(work, choice), is_new=True, place=place)
+        return _Step(supplier_order=_attempt(work, choice), is_new=True, intended=awake(), place=place)
     if is_busy:
         return _Step(wait=CROWDED_SECONDS)
     _nobody_left(work)

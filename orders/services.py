@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -255,7 +255,25 @@ SELECT count(*) FILTER (WHERE contact_digest = %(contact)s), count(*) FILTER (WH
 """
 
 
+#: Whoever orders next with the same contact, or from the same address, counts after this one has committed. The order
+#: of the keys is the same for everybody, so that no two wait for each other.
+_IN_TURN = """
+SELECT pg_advisory_xact_lock(key)
+  FROM (SELECT DISTINCT hashtextextended(name, 0) AS key FROM unnest(%s::text[]) AS name ORDER BY key) AS keys
+"""
+#: So many is no limit, and nobody has to wait for it.
+_NO_LIMIT = 1_000_000
+
+
 def _limit_unpaid(contact_digest: str, address_digest: str) -> None:
+    """Raises `TooManyUnpaid`. Holds back others with the same contact or address until the transaction ends."""
+    limits = (
+        ("contact", contact_digest, settings.UNPAID_ORDERS_PER_CONTACT),
+        ("address", address_digest, settings.UNPAID_ORDERS_PER_ADDRESS),
+    )
+    tenant: str = connection.schema_name  # type: ignore[attr-defined]
+    if keys := [f"unpaid/{tenant}/{kind}/{key}" for kind, key, limit in limits if key and limit < _NO_LIMIT]:
+        sql.later(_IN_TURN, [keys])
     of_contact, of_address, next_end = sql.rows(_UNPAID, {"contact": contact_digest, "address": address_digest})[0]
     if of_contact >= settings.UNPAID_ORDERS_PER_CONTACT or (
         address_digest and of_address >= settings.UNPAID_ORDERS_PER_ADDRESS

@@ -47,7 +47,8 @@ NUMBER_LENGTH = 24
 #: A link for a phone's browser lives five minutes; a younger one is handed out again.
 LINK_SECONDS = 240
 #: An attempt is asked about at most this often by pages that wait for it.
-ASK_SECONDS = 4
+#: Less than the pause between two questions of a page, so that each of those leads to one of these.
+ASK_SECONDS = 3
 #: Pauses between scheduled questions, by the attempt's age in seconds.
 FOLLOW_PAUSES = ((30, 10), (300, 30), (3600, 60))
 #: How long after its last moment a payment may still be on its way.

@@ -20,7 +20,7 @@ ABOUT_ORDER = frozenset({
     Reason.PRICE_ABOVE_LIMIT, Reason.COST_UNKNOWN,
 })  # fmt: skip
 #: An unclear end for one of these is the protocol's or ours, not a sign of trouble over there.
-_NO_TROUBLE = frozenset({Reason.DUPLICATE, Reason.NO_REFERENCE, Reason.NOT_SUPPORTED, Reason.TOO_LATE})
+_NO_TROUBLE = frozenset({Reason.DUPLICATE, Reason.NO_REFERENCE, Reason.NOT_SUPPORTED, Reason.TOO_LATE, "held_up"})
 KEEP_CALLS_DAYS, KEEP_RESULTS_DAYS = 8, 90
 
 

@@ -98,6 +98,7 @@ class Text(serializers.CharField):
 
     default_error_messages = {
         "invalid": _("应为文字"),
+        "null_character": _("有不能用的字符"),
         "blank": _("不能留空"),
         "null": _("不能留空"),
         "required": _("缺少这一项"),
@@ -110,6 +111,8 @@ class Text(serializers.CharField):
         """Numbers are not read as text."""
         if not isinstance(data, str):
             self.fail("invalid")
+        if "\0" in data:
+            self.fail("null_character")
         return data
 
 

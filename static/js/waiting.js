@@ -27,18 +27,20 @@
       started.last = seconds;
     });
 
-  // Pages that wait ask again: quickly at first, never while nobody is looking.
+  // Pages that wait ask again: quickly at first, never while nobody is looking. `data-pause` is the longest pause.
   let asked = 0;
   let timer;
 
   const ask = () => {
     clearTimeout(timer);
-    if (!first('[hx-trigger^="poll"]')) return;
+    const waiting = first('[hx-trigger^="poll"]');
+    if (!waiting) return;
     if (document.visibilityState === "visible") {
       asked += 1;
       document.body.dispatchEvent(new Event("poll"));
     }
-    timer = setTimeout(ask, asked < 15 ? 2000 : asked < 45 ? 4000 : 10000);
+    const pause = asked < 15 ? 2000 : asked < 45 ? 4000 : 10000;
+    timer = setTimeout(ask, Math.min(pause, waiting.dataset.pause || pause));
   };
 
   document.addEventListener("visibilitychange", () => {

@@ -1,5 +1,7 @@
 """Waiting for the money: clocks, questions, and the button for people who do not want to wait."""
 
+from itertools import pairwise
+
 import pytest
 from playwright.sync_api import expect
 
@@ -78,6 +80,23 @@ def test_a_lost_notice_is_found_in_ten_seconds_while_the_page_is_open(platform: 
     visit.page.wait_for_url(f"**/o/{number}/", timeout=10_000)
     visit.wait_for("delivered")
     assert platform.inbox(payment) == []
+
+
+def test_a_page_that_is_open_for_long_goes_on_asking_as_often(platform: Platform, visits: Visits) -> None:
+    """Whoever takes minutes to find their phone waits no longer after paying. Ten minutes of the page's clock."""
+    visit = visits.new(GAMES, device=DESKTOP)
+    number = visit.order(platform.good("topup"))
+    visit.page.route("**/status/**", lambda route: route.fulfill(status=204))
+    visit.page.clock.install()
+    visit.choose(number, "alipay")
+    visit.page.evaluate(
+        "window.polls = [Date.now()]; document.body.addEventListener('poll', () => polls.push(Date.now()))"
+    )
+    visit.page.clock.run_for(600_000)
+    polls = visit.page.evaluate("polls")
+    pauses = [later - earlier for earlier, later in pairwise(polls)]
+    assert sum(pauses) > 590_000
+    assert max(pauses) <= 4_100
 
 
 def test_i_have_paid_asks_the_gateway(platform: Platform, visits: Visits) -> None:

@@ -1,8 +1,13 @@
 """A purchase of which nobody knows how it ended: asked about, never bought twice."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
 from django.conf import LazySettings
 
+from fulfillment import calls, services
 from fulfillment.models import Delivery, Fulfillment, SupplierOrder
 from fulfillment.outcomes import outcome_apply
 from fulfillment.services import fulfillment_run
@@ -18,6 +23,7 @@ from tests.flows import (
     ACCEPTED,
     FAILED,
     NOT_FOUND,
+    REFUSED,
     TOPPED_UP,
     UNKNOWN,
     attempts,
@@ -48,7 +54,7 @@ def test_unknown_is_asked_about_and_never_bought_elsewhere(shop: Reseller) -> No
     assert fulfill(order) == 5
     assert fulfill(order) is None
     assert states(order) == ("fulfilled", "delivered")
-    assert [(verb, code) for verb, code, _ in ScriptedSupplier.calls] == [
+    assert [(verb, supplier) for verb, supplier, _ in ScriptedSupplier.calls] == [
         ("submit", "first"),
         *[("query", "first")] * 3,
     ]
@@ -90,6 +96,73 @@ def test_a_worker_that_died_while_buying_is_asked_about_not_repeated(shop: Resel
     with in_a_moment(31):
         assert fulfill(order) is None
     assert [verb for verb, _, _ in ScriptedSupplier.calls] == ["submit", "query"]
+    assert attempts(order) == [("first", "succeeded")]
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Stop the worker for some seconds between committing to a purchase and sending it."""
+
+    def stop(seconds: float) -> None:
+        def attempt(*given: Any) -> Attempt:
+            clock = calls.awake
+            monkeypatch.setattr(calls, "awake", lambda: clock() + seconds)
+            return attempt_of(*given)
+
+        attempt_of = calls.attempt_of
+        monkeypatch.setattr(calls, "attempt_of", attempt)
+
+    return stop
+
+
+def test_a_worker_that_was_held_up_before_sending_asks_instead(
+    shop: Reseller, held_up: Callable[[float], None]
+) -> None:
+    """Another worker may have taken the attempt over, and even bought elsewhere."""
+    ScriptedSupplier.on_submit("first", TOPPED_UP)
+    ScriptedSupplier.on_query("first", TOPPED_UP)
+    order = paid(shop, on_sale())
+    held_up(calls.SEND_WITHIN_SECONDS + 1)
+    assert fulfill(order) == 1
+    assert ScriptedSupplier.calls == []
+    buy = SupplierOrder.objects.get()
+    assert (buy.status, buy.code) == ("unknown", "held_up")
+    assert fulfill(order) is None
+    assert [verb for verb, _, _ in ScriptedSupplier.calls] == ["query"]
+
+
+def test_a_worker_that_was_held_up_leaves_the_attempt_to_whoever_took_it_over(
+    shop: Reseller, held_up: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ScriptedSupplier.on_query("first", REFUSED)
+    ScriptedSupplier.on_submit("second", TOPPED_UP)
+    order = paid(shop, on_sale())
+    alone_with = services.alone_with
+
+    @contextmanager
+    def after_another(buy: SupplierOrder) -> Iterator[bool]:
+        monkeypatch.setattr(services, "alone_with", alone_with)
+        with in_a_moment(services.ABANDONED_SECONDS + 1):
+            fulfillment_run(fulfillment_id=work_of(order).pk)
+        held_up(services.ABANDONED_SECONDS + 1)
+        with alone_with(buy) as alone:
+            yield alone
+
+    monkeypatch.setattr(services, "alone_with", after_another)
+    assert fulfill(order) is None
+    assert [(verb, supplier) for verb, supplier, _ in ScriptedSupplier.calls] == [
+        ("query", "first"),
+        ("submit", "second"),
+    ]
+    assert attempts(order) == [("first", "rejected"), ("second", "succeeded")]
+    assert states(order) == ("fulfilled", "delivered")
+
+
+def test_a_worker_that_was_slow_but_in_time_buys(shop: Reseller, held_up: Callable[[float], None]) -> None:
+    ScriptedSupplier.on_submit("first", TOPPED_UP)
+    order = paid(shop, on_sale())
+    held_up(calls.SEND_WITHIN_SECONDS - 2)
+    assert fulfill(order) is None
     assert attempts(order) == [("first", "succeeded")]
 
 

@@ -268,3 +268,8 @@ def test_twenty_lines_are_an_order_and_more_are_not(program: Program, variant: V
     assert (refusal(reply), fields(reply)) == ((422, "invalid"), ["lines"])
     assert_nothing_moved()
     assert program.post("orders/", {"lines": [line] * 20, "contact": CONTACT}).json()["total"] == "1200.00"
+
+
+def test_a_character_that_cannot_be_stored_is_called_so(program: Program, variant: Variant) -> None:
+    reply = program.post("orders/", body_of(variant, contact="13812345678\u0000"))
+    assert reply.json()["fields"] == {"contact": "有不能用的字符"}

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db.models import F
+from django.db.models.functions import Now
 
 from orders.models import Order
 from orders.services import order_cancel, order_expire
@@ -63,6 +64,16 @@ def test_pages_that_wait_ask_no_more_than_every_few_seconds(shop: Reseller) -> N
     Payment.objects.update(asked_at=F("asked_at") - timedelta(seconds=5))
     payments_ask_if_due(order=order, actor="shopper")
     assert asked_gateway("query") == 2
+
+
+def test_each_question_of_a_page_that_asks_every_four_seconds_reaches_the_gateway(shop: Reseller) -> None:
+    """Even where one is a little early: a lost notice would be found a whole round later."""
+    order = place(shop, on_sale())
+    payment = open_payment(shop, order)
+    Payment.objects.filter(pk=payment.pk).update(asked_at=Now() - timedelta(seconds=3.5))
+    ScriptedGateway.pay(payment.number, payment.amount)
+    payments_ask_if_due(order=order, actor="cashier")
+    assert states(order) == ("paid", "queued")
 
 
 @pytest.mark.parametrize(

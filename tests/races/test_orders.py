@@ -1,11 +1,13 @@
-"""One click that becomes two requests."""
+"""One click that becomes two requests, and many clicks at once."""
 
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.db import connection
 
-from orders.exceptions import IdempotencyConflict
+from orders import services
+from orders.exceptions import IdempotencyConflict, TooManyUnpaid
 from orders.models import Order
 from orders.services import Buyer, LineRequest, Placed, order_place
 from resellers.models import Reseller
@@ -28,7 +30,7 @@ def click(shop: Reseller, *quantities: int) -> list[Any]:
 
 
 def test_a_double_click_is_one_order(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
-    pause_after(monkeypatch, "orders.services._limit_unpaid", parties=8, patience=SURELY)
+    pause_after(monkeypatch, "orders.services.shelf_now", parties=8, patience=SURELY)
     results = click(live_shop, *[1] * 8)
     assert Order.objects.count() == 1
     assert {placed.order.pk for placed in results} == {Order.objects.get().pk}
@@ -39,7 +41,7 @@ def test_a_double_click_is_one_order(live_shop: Reseller, monkeypatch: pytest.Mo
 def test_one_key_for_two_different_requests_at_once_is_refused(
     live_shop: Reseller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pause_after(monkeypatch, "orders.services._limit_unpaid", patience=SURELY)
+    pause_after(monkeypatch, "orders.services.shelf_now", patience=SURELY)
     results = click(live_shop, 1, 2)
     assert {type(result) for result in results} == {Placed, IdempotencyConflict}
     assert Order.objects.count() == 1
@@ -48,7 +50,7 @@ def test_one_key_for_two_different_requests_at_once_is_refused(
 def test_without_the_constraint_a_double_click_is_two_orders(
     live_shop: Reseller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pause_after(monkeypatch, "orders.services._limit_unpaid", patience=SURELY)
+    pause_after(monkeypatch, "orders.services.shelf_now", patience=SURELY)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE orders_order DROP CONSTRAINT orders_order_idempotency_key_key")
     try:
@@ -59,3 +61,55 @@ def test_without_the_constraint_a_double_click_is_two_orders(
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE orders_order CASCADE")
             cursor.execute("ALTER TABLE orders_order ADD UNIQUE (idempotency_key)")
+
+
+# --- limits on what is not paid yet -------------------------------------------------------------------------
+
+
+def order_at_once(shop: Reseller, *buyers: tuple[str, str]) -> list[str]:
+    """One order of each buyer, a contact and an address, at the same moment; the kinds of answers, sorted."""
+    variant = on_sale()
+    line = LineRequest(sku=variant.sku, quantity=1, account={"uid": "482019375"})
+
+    def order(contact: str, address: str) -> Placed:
+        return order_place(shop=shop, lines=[line], contact=contact, buyer=Buyer(address=address))
+
+    results = at_once(shop, *[lambda buyer=buyer: order(*buyer) for buyer in buyers])
+    return sorted(type(result).__name__ for result in results)
+
+
+SAME_CONTACT = [(CONTACT, f"10.0.0.{place}") for place in range(6)]
+SAME_ADDRESS = [(f"1380000000{place}", "10.0.0.1") for place in range(6)]
+BUYERS = pytest.mark.parametrize("buyers", [SAME_CONTACT, SAME_ADDRESS], ids=["contact", "address"])
+
+
+@pytest.fixture
+def _two_unpaid(settings: LazySettings) -> None:
+    settings.UNPAID_ORDERS_PER_CONTACT = settings.UNPAID_ORDERS_PER_ADDRESS = 2
+
+
+@BUYERS
+@pytest.mark.usefixtures("_two_unpaid")
+def test_orders_at_once_do_not_pass_the_limit(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch, buyers: list[tuple[str, str]]
+) -> None:
+    pause_after(monkeypatch, "orders.services._limit_unpaid", parties=len(buyers))
+    assert order_at_once(live_shop, *buyers) == ["Placed"] * 2 + [TooManyUnpaid.__name__] * 4
+    assert Order.objects.count() == 2
+
+
+@BUYERS
+@pytest.mark.usefixtures("_two_unpaid")
+def test_without_the_lock_orders_at_once_pass_the_limit(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch, buyers: list[tuple[str, str]]
+) -> None:
+    monkeypatch.setattr(services, "_IN_TURN", "SELECT %s::text[]")
+    pause_after(monkeypatch, "orders.services._limit_unpaid", parties=len(buyers), patience=SURELY)
+    assert order_at_once(live_shop, *buyers) == ["Placed"] * 6
+
+
+def test_buyers_who_share_contact_and_address_crosswise_do_not_wait_for_each_other_for_ever(
+    live_shop: Reseller,
+) -> None:
+    crosswise = [(f"1380000000{place % 2}", f"10.0.0.{place // 2 % 2}") for place in range(8)]
+    assert order_at_once(live_shop, *crosswise) == ["Placed"] * 8
