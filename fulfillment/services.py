@@ -145,7 +145,8 @@ def _intend(work: Fulfillment, tried: Sequence[int]) -> _Step:
             fulfillment_transition(work, to=Status.BUYING, actor="worker")
         else:
             work.save(update_fields=["attempts"])
-        return _Step(supplier_order=_attempt(work, choice), is_new=True, intended=awake(), place=place)
+        intended = awake()  # not after the row's own time
+        return _Step(supplier_order=_attempt(work, choice), is_new=True, intended=intended, place=place)
     if is_busy:
         return _Step(wait=CROWDED_SECONDS)
     _nobody_left(work)
