@@ -2,6 +2,7 @@
 
 from fulfillment.suppliers.acgfaka.adapter import AcgFakaAdapter
 from fulfillment.suppliers.base import SupplierAdapter, SupplierMisconfigured
+from fulfillment.suppliers.dtone.adapter import DtOneAdapter
 from fulfillment.suppliers.dujiao.adapter import DujiaoAdapter
 from fulfillment.suppliers.fulu.adapter import FuluAdapter
 from fulfillment.suppliers.generic.adapter import GenericAdapter
@@ -13,6 +14,7 @@ ADAPTERS: dict[str, type[SupplierAdapter]] = {
     DujiaoAdapter.code: DujiaoAdapter,
     AcgFakaAdapter.code: AcgFakaAdapter,
     GenericAdapter.code: GenericAdapter,
+    DtOneAdapter.code: DtOneAdapter,
 }
 
 
