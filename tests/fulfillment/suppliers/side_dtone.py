@@ -12,6 +12,12 @@ from tests.fulfillment.suppliers.sides import CALLBACK_URL, NOW, REFERENCE, answ
 from tests.fulfillment.suppliers.wire import Answer
 
 
+def rows(name: str) -> list[dict[str, Any]]:
+    """A kept list."""
+    kept: Any = payload("dtone", name)
+    return list(kept)
+
+
 class DtOneSide:
     """The platform, asked by their number once it is known. It has no code for goods that are sold out."""
 

@@ -161,7 +161,8 @@ def test_what_may_have_been_bought_is_unknown(
 
 def test_a_purchase_without_their_number_is_asked_by_ours(server: Server, http: HttpClient) -> None:
     adapter = SIDE.adapter(server.url, http)
-    server.answers.extend([answer([payload("dtone", "completed")]), SIDE.told("completed")])  # type: ignore[arg-type]
+    listed = Answer(200, json.dumps([payload("dtone", "completed")]).encode())
+    server.answers.extend([listed, SIDE.told("completed")])
     assert adapter.query(SIDE.attempt()).kind is OutcomeKind.DELIVERED
     assert adapter.query(SIDE.attempt(asked=True)).kind is OutcomeKind.DELIVERED
     assert [asked.path for asked in server.asked] == [

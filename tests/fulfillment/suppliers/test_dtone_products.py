@@ -8,7 +8,7 @@ import pytest
 
 from fulfillment.suppliers.base import AccountVerdict, SupplierSilent
 from kameng.core.http import HttpClient
-from tests.fulfillment.suppliers.side_dtone import DtOneSide
+from tests.fulfillment.suppliers.side_dtone import DtOneSide, rows
 from tests.fulfillment.suppliers.sides import payload
 from tests.fulfillment.suppliers.wire import Answer, Server, Silence
 
@@ -21,9 +21,9 @@ def told(fields: Any, status: int = 200, /, **headers: str) -> Answer:
     return Answer(status, json.dumps(fields).encode(), (("Content-Type", "application/json"), *pairs))
 
 
-def balances(*rows: dict[str, Any]) -> Answer:
-    (row,) = payload("dtone", "balances")
-    return told([row | changes for changes in rows])
+def balances(*changed: dict[str, Any]) -> Answer:
+    (row,) = rows("balances")
+    return told([row | changes for changes in changed])
 
 
 def test_the_balance_is_what_is_available_in_our_currency(server: Server, http: HttpClient) -> None:
@@ -44,9 +44,9 @@ def test_the_balance_is_what_is_available_in_our_currency(server: Server, http: 
 
 def test_the_price_list_goes_on_where_they_say_so(server: Server, http: HttpClient) -> None:
     adapter = SIDE.adapter(server.url, http)
-    rows = payload("dtone", "products")
+    listed = rows("products")
     server.answers.extend(
-        [told(rows, X_Next_Page="2"), told(rows), told(rows, X_Next_Page="2"), told([], X_Next_Page="9")]
+        [told(listed, X_Next_Page="2"), told(listed), told(listed, X_Next_Page="2"), told([], X_Next_Page="9")]
     )
     first = adapter.products("")
     assert first.next_cursor == "2"
@@ -86,7 +86,7 @@ def test_a_price_list_that_cannot_be_read_is_silence(
 
 def test_a_price_is_asked_by_product(server: Server, http: HttpClient) -> None:
     adapter = SIDE.adapter(server.url, http)
-    fixed, ranged = payload("dtone", "products")
+    fixed, ranged = rows("products")
     server.answers.extend([told(fixed), told(ranged), told(payload("dtone", "product_unavailable"), 404), told({}, 404)])
     assert adapter.price("5310") == Decimal("7.17")
     assert adapter.price("5311") is None
@@ -100,7 +100,7 @@ def test_a_price_is_asked_by_product(server: Server, http: HttpClient) -> None:
 @pytest.mark.parametrize(
     ("looked_up", "verdict"),
     [
-        (told(payload("dtone", "lookup")), AccountVerdict.OK),
+        (told(rows("lookup")), AccountVerdict.OK),
         (told([]), AccountVerdict.NOT_FOUND),
         (told({"errors": [{"code": 1005003, "message": "invalid"}]}, 400), AccountVerdict.NOT_FOUND),
         (told({"errors": [{"code": 1005006, "message": "not found"}]}, 404), AccountVerdict.NOT_FOUND),
@@ -128,5 +128,5 @@ def test_what_cannot_be_looked_up_stops_nobody(server: Server, http: HttpClient)
     for account in ({}, {"account": "482019375"}, {"phone": "98123456"}):
         assert adapter.check_account("5310", account).verdict is AccountVerdict.UNAVAILABLE
     assert server.asked == []
-    server.answers.extend([told(payload("dtone", "product_unavailable"), 404), told(payload("dtone", "lookup"))])
+    server.answers.extend([told(payload("dtone", "product_unavailable"), 404), told(rows("lookup"))])
     assert adapter.check_account("5310", PHONE).verdict is AccountVerdict.UNAVAILABLE
