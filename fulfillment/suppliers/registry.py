@@ -2,6 +2,7 @@
 
 from fulfillment.suppliers.acgfaka.adapter import AcgFakaAdapter
 from fulfillment.suppliers.base import SupplierAdapter, SupplierMisconfigured
+from fulfillment.suppliers.dtone.adapter import DtOneAdapter
 from fulfillment.suppliers.dujiao.adapter import DujiaoAdapter
 from fulfillment.suppliers.fulu.adapter import FuluAdapter
 from fulfillment.suppliers.generic.adapter import GenericAdapter
@@ -17,6 +18,7 @@ ADAPTERS: dict[str, type[SupplierAdapter]] = {
     GenericAdapter.code: GenericAdapter,
     YrapiAdapter.code: YrapiAdapter,
     ManualAdapter.code: ManualAdapter,
+    DtOneAdapter.code: DtOneAdapter,
 }
 
 

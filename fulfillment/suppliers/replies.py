@@ -70,10 +70,9 @@ def _check_storable(value: object) -> None:
             _check_storable(inner)
 
 
-def json_object(text: bytes | str) -> dict[str, object]:
-    """A JSON object (RFC 8259) in UTF-8 whose keys do not repeat; fractions as `Decimal`. Raises `Unclear`."""
+def _json(text: bytes | str) -> object:
     try:
-        value = json.loads(
+        value: object = json.loads(
             text.decode() if isinstance(text, bytes) else text,
             object_pairs_hook=_unique,
             parse_float=Decimal,
@@ -82,7 +81,21 @@ def json_object(text: bytes | str) -> dict[str, object]:
         _check_storable(value)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise Unclear(Reason.UNREADABLE) from error
+    return value
+
+
+def json_object(text: bytes | str) -> dict[str, object]:
+    """A JSON object (RFC 8259) in UTF-8 whose keys do not repeat; fractions as `Decimal`. Raises `Unclear`."""
+    value = _json(text)
     if not isinstance(value, dict):
+        raise Unclear(Reason.UNREADABLE)
+    return value
+
+
+def json_objects(text: bytes | str) -> list[dict[str, object]]:
+    """A JSON list of nothing but objects, read like one of them. Raises `Unclear`."""
+    value = _json(text)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise Unclear(Reason.UNREADABLE)
     return value
 

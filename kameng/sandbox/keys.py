@@ -33,11 +33,21 @@ SUPPLIERS = {
     "huayu": "acgfaka",
     "shanhe": "generic",
     "tongxin": "yrapi",
+    "yuanyang": "dtone",
 }
 #: What follows the address of a supplier's own port in `base_url`; most merchants append the paths themselves.
-ENTRANCES = {"fulu": "/api/getway", "dujiao": "", "acgfaka": "", "generic": "", "yrapi": "/yrapi.php"}
+ENTRANCES = {
+    "fulu": "/api/getway",
+    "dujiao": "",
+    "acgfaka": "",
+    "generic": "",
+    "yrapi": "/yrapi.php",
+    "dtone": "/v1",
+}
 #: What yrapi's numbers mean here, as a merchant enters it.
 YRAPI_STATES = '{"0":"accepted","1":"delivered","2":"failed","3":"partial","-1":"canceled"}'
+#: In which a supplier counts, where it is not yuan.
+CURRENCIES = {"dtone": "USD"}
 
 
 @dataclass(frozen=True)
@@ -169,6 +179,8 @@ def _secrets(protocol: str) -> dict[str, str]:
             return {"app_key": secrets.token_urlsafe(48), "app_secret": secrets.token_hex(16)}
         case "acgfaka":
             return {"app_id": crypto.digits(6), "app_key": secrets.token_hex(8).upper()}
+        case "dtone":
+            return {"api_key": secrets.token_hex(16), "api_secret": secrets.token_hex(16), "calling_code": "86"}
         case "generic":
             return {"mch_id": crypto.digits(8), "secret": secrets.token_hex(16)}
         case "yrapi":
@@ -219,6 +231,7 @@ def _write_merchant_side(folder: Path, private: Mapping[str, Any]) -> None:
             {
                 "protocol": protocol,
                 "base_url": own + ENTRANCES[protocol],
+                "currency": CURRENCIES.get(protocol, "CNY"),
                 "config": _merchant_config(protocol, private["suppliers"][code]),
             },
         )

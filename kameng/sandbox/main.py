@@ -21,6 +21,7 @@ from kameng.sandbox.alipay import AlipayGateway
 from kameng.sandbox.book import Book
 from kameng.sandbox.cashier import Cashier
 from kameng.sandbox.control import Control
+from kameng.sandbox.dtone import DtOneSupplier
 from kameng.sandbox.dujiao import DujiaoSupplier
 from kameng.sandbox.fulu import FuluSupplier
 from kameng.sandbox.gateway import Gateway
@@ -37,6 +38,7 @@ PROTOCOLS: Mapping[str, type[Supplier]] = {
     "acgfaka": AcgFakaSupplier,
     "generic": GenericSupplier,
     "yrapi": YrapiSupplier,
+    "dtone": DtOneSupplier,
 }
 LOOPBACK_NAMES = {"127.0.0.1", "localhost", "[::1]", ""}
 

@@ -1,6 +1,10 @@
 """Every protocol there is: what holds for all of them is tested on each of these."""
 
+from collections.abc import Mapping
+
+from fulfillment.suppliers.reasons import Reason
 from tests.fulfillment.suppliers.side_acgfaka import ACGFAKA
+from tests.fulfillment.suppliers.side_dtone import DTONE
 from tests.fulfillment.suppliers.side_generic import GENERIC
 from tests.fulfillment.suppliers.side_yrapi import YRAPI
 from tests.fulfillment.suppliers.sides import DUJIAO, FULU, Side
@@ -11,6 +15,11 @@ SIDES: tuple[Side, ...] = (
     ACGFAKA,
     GENERIC,
     YRAPI,
+    DTONE,
 )
 #: Protocols that sell no codes.
 WITHOUT_CODES = {"yrapi"}
+#: Protocols that sell one piece at a time: more are not sent.
+ONE_AT_A_TIME = frozenset({"dtone"})
+#: Why `refused` refuses, where the protocol has no word for goods that are sold out.
+REFUSES_FOR: Mapping[str, Reason] = {"dtone": Reason.PRODUCT_UNAVAILABLE}

@@ -31,6 +31,7 @@ from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.registry import adapter_class
 from kameng.core.http import HttpClient
 from kameng.core.ids import random_id
+from tests.fulfillment.suppliers.every_side import ONE_AT_A_TIME, REFUSES_FOR
 
 WAIT_SECONDS = 10
 SKU = "10001"
@@ -104,6 +105,8 @@ class Supplier:
 
     def attempt(self, *, codes: int = 0, **changes: Any) -> Attempt:
         codes = 0 if self.code == "tongxin" else codes
+        if self.protocol in ONE_AT_A_TIME:
+            codes = min(codes, 1)
         fresh = Attempt(
             reference=random_id(19),
             sku=SKU,
@@ -147,7 +150,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 #: One for each protocol. `tongxin` charges phones only: where a test buys codes by the way, it buys credit there.
-CODES = ("xinghe", "yunka", "shanhe")
+CODES = ("xinghe", "yunka", "shanhe", "yuanyang")
 EVERYBODY = (*CODES, "tongxin")
 codes_only = pytest.mark.parametrize("supplier", CODES, indirect=True)
 
@@ -158,7 +161,8 @@ def supplier(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Suppl
     sandbox.doorbell.rung.clear()
     told = json.loads((sandbox.folder / "suppliers" / f"{request.param}.json").read_text())
     http = HttpClient(connect=1, read=1, total=3)
-    adapter = adapter_class(told["protocol"])(Connection(request.param, told["base_url"], told["config"]), http)
+    connection = Connection(request.param, told["base_url"], told["config"], told["currency"])
+    adapter = adapter_class(told["protocol"])(connection, http)
     sandbox.doorbell.reply = lambda: adapter.callback_reply(accepted=True)
     yield Supplier(request.param, told["protocol"], adapter, sandbox)
     http.close()
@@ -185,8 +189,8 @@ def test_the_codes_in_their_book_are_the_codes_we_get(supplier: Supplier, quanti
     booked = supplier.booked(attempt)
     assert booked is not None
     assert list(outcome.items) == booked["codes"]
-    assert (booked["times"], booked["quantity"]) == (1, quantity)
-    assert outcome.cost == Decimal(booked["charged"]) == Decimal("12.50") * quantity
+    assert (booked["times"], booked["quantity"]) == (1, attempt.quantity)
+    assert outcome.cost == Decimal(booked["charged"]) == Decimal("12.50") * attempt.quantity
     assert not any(code in outcome.evidence + repr(outcome) for code in outcome.items)
 
 
@@ -206,7 +210,7 @@ def test_a_refusal_charges_nothing(supplier: Supplier, reason: str, code: set[Re
     attempt = supplier.attempt()
     outcome = supplier.adapter.submit(attempt)
     assert (outcome.kind, outcome.eliminates) == (OutcomeKind.REFUSED, eliminates)
-    assert outcome.code in code
+    assert outcome.code in code or (reason == "stock" and outcome.code == REFUSES_FOR.get(supplier.protocol))
     assert supplier.booked(attempt) is None
 
 
@@ -248,10 +252,11 @@ def test_a_purchase_without_a_clear_reply_is_found_again_and_charged_once(
 def test_too_few_codes_are_no_delivery(supplier: Supplier) -> None:
     supplier.behave(mode="malformed", variant="few")
     attempt = supplier.attempt(codes=2)
+    too_few = Reason.WRONG_COUNT if attempt.quantity == 2 else Reason.EMPTY_CODE
     submitted = supplier.adapter.submit(attempt)
     time.sleep(0.5)
     outcome = supplier.adapter.query(replace(attempt, supplier_reference=submitted.supplier_reference))
-    assert (outcome.kind, outcome.code, outcome.items) == (OutcomeKind.UNKNOWN, Reason.WRONG_COUNT, ())
+    assert (outcome.kind, outcome.code, outcome.items) == (OutcomeKind.UNKNOWN, too_few, ())
 
 
 @codes_only
@@ -302,6 +307,9 @@ def test_a_forged_callback_is_refused(supplier: Supplier) -> None:
     while not supplier.sandbox.doorbell.rung and time.monotonic() < end:
         time.sleep(0.05)
     headers, body = supplier.sandbox.doorbell.rung[0]
+    if Capability.CALLBACK_SIGNED not in supplier.adapter.capabilities:
+        assert supplier.adapter.parse_callback(headers=headers, body=body).outcome is None
+        return
     with pytest.raises(CallbackRefused, match="bad signature"):
         supplier.adapter.parse_callback(headers=headers, body=body)
 
@@ -418,6 +426,7 @@ def test_the_price_list_is_what_they_charge(supplier: Supplier) -> None:
     assert supplier.adapter.submit(supplier.attempt()).cost == Decimal("48.70")
 
 
+@pytest.mark.parametrize("supplier", ["xinghe", "yunka", "shanhe"], indirect=True)
 def test_a_sku_in_words_reaches_them_as_it_is(supplier: Supplier) -> None:
     attempt = supplier.attempt(codes=1, sku="steam-wallet-50")
     outcome = supplier.settled(attempt, supplier.adapter.submit(attempt))

@@ -17,6 +17,7 @@ from tests.fulfillment.suppliers.test_against_sandbox import (
 
 huayu = pytest.mark.parametrize("supplier", ["huayu"], indirect=True)
 shanhe = pytest.mark.parametrize("supplier", ["shanhe"], indirect=True)
+yuanyang = pytest.mark.parametrize("supplier", ["yuanyang"], indirect=True)
 both = pytest.mark.parametrize("supplier", ["huayu", "shanhe"], indirect=True)
 
 
@@ -186,3 +187,77 @@ def test_a_callback_tells_the_end_and_a_failed_one_only_rings(supplier: Supplier
     assert told[bad.reference] is None
     assert told[good.reference] is not None
     assert told[good.reference].kind is OutcomeKind.DELIVERED  # type: ignore[union-attr]
+
+
+@yuanyang
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [("+6595123100", OutcomeKind.DELIVERED), ("+6595123202", OutcomeKind.FAILED), ("+6595123307", OutcomeKind.FAILED)],
+)
+def test_the_last_digits_of_a_number_choose_the_end(
+    supplier: Supplier,  # noqa: F811
+    number: str,
+    kind: OutcomeKind,
+) -> None:
+    supplier.behave(mode="ok", delivery_ms=100)
+    attempt = supplier.attempt(account={"phone": number})
+    outcome = supplier.settled(attempt, supplier.adapter.submit(attempt))
+    assert outcome.kind is kind
+    booked = supplier.booked(attempt)
+    assert booked is not None
+    assert Decimal(booked["charged"]) == (10 if kind is OutcomeKind.DELIVERED else 0)
+
+
+@yuanyang
+def test_those_digits_take_the_time_that_they_ask_for(supplier: Supplier) -> None:  # noqa: F811
+    attempt = supplier.attempt(account={"phone": "+6595123301"})
+    submitted = supplier.adapter.submit(attempt)
+    time.sleep(0.5)
+    known = replace(attempt, supplier_reference=submitted.supplier_reference)
+    assert supplier.adapter.query(known).kind is OutcomeKind.ACCEPTED
+    assert supplier.adapter.query(attempt).kind is OutcomeKind.ACCEPTED
+
+
+@yuanyang
+def test_a_number_that_completes_with_a_pin_is_no_top_up(supplier: Supplier) -> None:  # noqa: F811
+    supplier.behave(mode="ok", delivery_ms=50)
+    attempt = supplier.attempt(account={"phone": "+6595123101"})
+    submitted = supplier.adapter.submit(attempt)
+    time.sleep(0.5)
+    outcome = supplier.adapter.query(replace(attempt, supplier_reference=submitted.supplier_reference))
+    assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, Reason.UNKNOWN_STATE)
+    voucher = supplier.attempt(codes=1, account={"phone": "+6595123101"})
+    assert supplier.settled(voucher, supplier.adapter.submit(voucher)).kind is OutcomeKind.DELIVERED
+
+
+@yuanyang
+def test_prices_and_balance_abroad_are_in_dollars(supplier: Supplier) -> None:  # noqa: F811
+    supplier.sandbox.control("suppliers/yuanyang/prices", {str(10000 + number): "1.25" for number in range(120)})
+    supplier.behave(mode="ok", balance="100.50")
+    assert supplier.adapter.balance() == Decimal("100.5")
+    assert supplier.adapter.price("10007") == Decimal("1.25")
+    skus, cursor, pages = [], "", 0
+    while cursor or not pages:
+        page = supplier.adapter.products(cursor)
+        skus += [line.sku for line in page.products]
+        cursor, pages = page.next_cursor, pages + 1
+    assert (pages, len(skus), len(set(skus))) == (3, 120, 120)
+
+
+@yuanyang
+@pytest.mark.parametrize(
+    ("phone", "verdict"),
+    [
+        ("+6598123456", AccountVerdict.OK),
+        ("13812345678", AccountVerdict.OK),
+        ("+6598123404", AccountVerdict.NOT_FOUND),
+        ("+6598123403", AccountVerdict.UNAVAILABLE),
+        ("12", AccountVerdict.UNAVAILABLE),
+    ],
+)
+def test_a_number_is_looked_up_before_anybody_pays(
+    supplier: Supplier,  # noqa: F811
+    phone: str,
+    verdict: AccountVerdict,
+) -> None:
+    assert supplier.adapter.check_account(SKU, {"phone": phone}).verdict is verdict
