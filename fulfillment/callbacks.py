@@ -11,7 +11,7 @@ from django.db import transaction
 from django_tenants.utils import schema_context
 
 from fulfillment.models import SupplierOrder
-from fulfillment.services import outcome_apply
+from fulfillment.outcomes import outcome_apply
 from fulfillment.suppliers.base import CallbackRefused, Capability, SupplierMisconfigured
 from fulfillment.suppliers.models import Supplier
 from fulfillment.suppliers.services import adapter_of, supplier_named

@@ -26,7 +26,7 @@ def attempt_of(buy: SupplierOrder, supplier: Supplier) -> Attempt:
         sku=buy.supplier_sku,
         quantity=buy.quantity,
         account=line.account_values,
-        max_cost=line.amount,
+        max_cost=line.price * buy.quantity,
         callback_url=f"{settings.WEBHOOK_BASE_URL}/webhooks/suppliers/{supplier.code}/",
         supplier_reference=buy.supplier_reference,
         wants_codes=line.kind == CODES,
@@ -37,6 +37,14 @@ def is_ours(supplier: Supplier) -> bool:
     """Whether buying there is nothing but a change in our own database."""
     try:
         return Capability.SAME_DATABASE in adapter_of(supplier).capabilities
+    except SupplierMisconfigured:
+        return False
+
+
+def is_by_hand(supplier: Supplier) -> bool:
+    """Whether our own people deliver, and nobody is called."""
+    try:
+        return Capability.MANUAL in adapter_of(supplier).capabilities
     except SupplierMisconfigured:
         return False
 

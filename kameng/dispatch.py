@@ -33,6 +33,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "fulfillment.run": [fulfillment_run],
     "fulfillment.wake": [_wake],
     "line.failed": [line_refund],
+    "line.short": [line_refund],
     "refund.run": [refund_run],
     "variant.refresh": [variant_refresh],
 }

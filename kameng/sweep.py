@@ -59,6 +59,8 @@ def _sweep_shop() -> int:
         status=OrderLine.Status.FAILED, refunds__isnull=True, fulfillment__finished_at__lt=ago
     )
     found += _put_back("line.failed", "line_id", unreturned)
+    unsent = OrderLine.objects.filter(short_quantity__gt=0, refunds__isnull=True, fulfillment__finished_at__lt=ago)
+    found += _put_back("line.short", "line_id", unsent)
     over = Q(is_surplus=True) | Q(order__paid_at=None, order__status__in=[Order.Status.EXPIRED, Order.Status.CANCELED])
     kept = Payment.objects.filter(over, status=Payment.Status.CONFIRMED, refunds__isnull=True, confirmed_at__lt=ago)
     found += _put_back("payment.surplus", "payment_id", kept)

@@ -370,6 +370,13 @@ def line_transition(line: OrderLine, *, to: OrderLine.Status, actor: str, **data
     line.status = to
 
 
+def line_short(line: OrderLine, *, quantity: int, actor: str) -> None:
+    """So many of a line's units can be had from nobody, the others arrived; its order must be locked."""
+    line.short_quantity = quantity
+    line.save(update_fields=["short_quantity"])
+    event_write(line.order, "line.short", actor=actor, line=line, quantity=quantity, amount=str(line.short_amount))
+
+
 @transaction.atomic
 def order_check(*, order_id: int) -> Order:
     """The shopper has checked what is bought for whom, on a page of its own."""
@@ -442,11 +449,16 @@ def order_cancel(*, order_id: int, actor: str) -> Order:
 
 
 def order_recount(order: Order, *, actor: str) -> None:
-    """Draw the order's state from its lines; the row must be locked. Called whenever a line reached an end."""
+    """Draw the order's state from its lines; the row must be locked. Called whenever a line reached an end.
+
+    An order that arrived but for a part of a line is fulfilled until the money of that part is back.
+    """
     if order.status not in (Status.PAID, Status.FULFILLED, Status.PARTLY_REFUNDED):
         return
     ends = {status for (status,) in sql.rows("SELECT status FROM orders_orderline WHERE order_id = %s", [order.pk])}
     if ends == {LineStatus.DELIVERED}:
+        if order.status == Status.PARTLY_REFUNDED:
+            return
         to = Status.FULFILLED
     elif ends == {LineStatus.REFUNDED}:
         to = Status.REFUNDED

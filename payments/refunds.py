@@ -12,7 +12,7 @@ from django.utils import timezone
 from kameng.core.ids import ROUTE_LENGTH, random_id
 from kameng.outbox.services import publish
 from orders.models import Order, OrderLine
-from orders.services import event_write, line_transition, order_lock, order_recount
+from orders.services import event_write, line_transition, order_lock, order_recount, order_transition
 from payments.exceptions import IllegalTransition, RefundTooEarly, RefundTooLarge
 from payments.gateways.base import (
     GatewayRefused,
@@ -111,14 +111,17 @@ def _returning(line: OrderLine) -> Decimal:
 
 
 def line_refund(*, line_id: int) -> None:
-    """Nobody can deliver the line: return what it cost, from the payments that covered the order."""
-    line = OrderLine.objects.get(pk=line_id)
-    if line.status != OrderLine.Status.FAILED:
-        return
+    """Nobody can deliver the line, or a part of it: return what that cost, from the payments that covered the order."""
     with transaction.atomic():
-        order = order_lock(line.order_id)
-        cause = f"line:{line.pk}"
-        open_amount = line.amount - _returning(line)
+        order = order_lock(OrderLine.objects.values_list("order_id", flat=True).get(pk=line_id))
+        line = OrderLine.objects.get(pk=line_id)
+        if line.status == OrderLine.Status.FAILED:
+            cause, owed, reason = f"line:{line.pk}", line.amount, "没充成，自动退款"
+        elif line.status == OrderLine.Status.DELIVERED and line.short_quantity:
+            cause, owed, reason = f"short:{line.pk}", line.short_amount, "缺少的部分，自动退款"
+        else:
+            return
+        open_amount = owed - _returning(line)
         for payment in order.payments.filter(status=Payment.Status.CONFIRMED, is_surplus=False):
             share = min(open_amount, refundable(payment))
             if share > 0:
@@ -126,7 +129,7 @@ def line_refund(*, line_id: int) -> None:
                     payment_id=payment.pk,
                     amount=share,
                     cause=cause,
-                    reason="没充成，自动退款",
+                    reason=reason,
                     actor="system",
                     line_id=line.pk,
                 )
@@ -241,6 +244,8 @@ def _line_refunded(line_id: int, actor: str) -> None:
     returned = line.refunds.filter(status=Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or Decimal(0)
     if returned >= line.amount and line.status in (OrderLine.Status.FAILED, OrderLine.Status.DELIVERED):
         line_transition(line, to=OrderLine.Status.REFUNDED, actor=actor)
+    elif line.short_quantity and returned >= line.short_amount and line.order.status == Order.Status.FULFILLED:
+        order_transition(line.order, to=Order.Status.PARTLY_REFUNDED, actor=actor)
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
--- migrations 7a8562d3034d3fbf83d800e0c5c854d1a1fee44c410c9355ecc59cd7dc97f20e
+-- migrations 0d67e1c9ef5642d052308d58f2276666a6c74edecbf1254e7cf7c4e6857e44dc
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_user (
     id bigint NOT NULL,

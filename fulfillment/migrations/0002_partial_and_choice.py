@@ -25,4 +25,12 @@ class Migration(migrations.Migration):
             name='status',
             field=models.CharField(choices=[('intended', '准备提交'), ('accepted', '对方已受理'), ('unknown', '结果未知'), ('succeeded', '成功'), ('partial', '部分成功'), ('rejected', '未成'), ('reversed', '被撤销')], default='intended', max_length=16, verbose_name='状态'),
         ),
+        # What was delivered before is all there.
+        migrations.RunSQL(
+            """
+            UPDATE fulfillment_fulfillment AS work SET delivered_quantity = line.quantity
+              FROM orders_orderline AS line WHERE line.id = work.line_id AND work.status = 'delivered'
+            """,
+            migrations.RunSQL.noop,
+        ),
     ]

@@ -116,6 +116,11 @@ def stock_load(*, supplier: Supplier, variant: Variant, codes: Iterable[str]) ->
     return StockCode.objects.filter(supplier=supplier, variant=variant).count() - before
 
 
+def codes_known(codes: Iterable[str]) -> bool:
+    """Whether the platform has seen one of them before."""
+    return StockCode.objects.filter(digest__in=[code_digest(code) for code in codes]).exists()
+
+
 def codes_keep(
     *, supplier_id: int, variant_id: int, reference: str, schema_name: str, codes: Sequence[str]
 ) -> list[int]:

@@ -4,15 +4,20 @@ from kameng.audit.reading import Breaches, found
 from resellers.models import Reseller
 
 _COUNT = """
-SELECT o.number, line.id, line.quantity, count(delivery.id) AS deliveries, count(delivery.stock_code_id) AS codes
+SELECT o.number, line.id, line.quantity - line.short_quantity AS quantity, work.delivered_quantity AS counted,
+       count(delivery.id) AS deliveries, count(delivery.stock_code_id) AS codes
   FROM fulfillment_fulfillment AS work
   JOIN orders_orderline AS line ON line.id = work.line_id
   JOIN orders_order AS o ON o.id = line.order_id
   LEFT JOIN fulfillment_delivery AS delivery ON delivery.fulfillment_id = work.id
- WHERE work.status = 'delivered'
- GROUP BY o.number, line.id
-HAVING (line.kind = 'code' AND (count(delivery.id) <> line.quantity OR count(delivery.stock_code_id) <> line.quantity))
-    OR (line.kind <> 'code' AND (count(delivery.id) <> 1 OR count(delivery.stock_code_id) <> 0))
+ GROUP BY o.number, line.id, work.id
+HAVING (line.kind = 'code' AND (count(delivery.id) <> work.delivered_quantity
+                                OR count(delivery.stock_code_id) <> work.delivered_quantity))
+    OR (line.kind <> 'code' AND ((count(delivery.id) > 0) <> (work.delivered_quantity > 0)
+                                 OR count(delivery.stock_code_id) <> 0))
+    OR (work.status = 'delivered' AND work.delivered_quantity <> line.quantity - line.short_quantity)
+    OR (work.status <> 'delivered' AND work.delivered_quantity >= line.quantity)
+    OR (work.status = 'failed' AND work.delivered_quantity > 0)
 """
 _OWNER = """
 SELECT o.number, code.id, code.reference, code.schema_name, bought.reference AS ours
@@ -36,7 +41,8 @@ SELECT min(id) AS first, count(*) AS times FROM public.suppliers_stockcode GROUP
 def codes_have_one_owner(shop: Reseller) -> Breaches:
     """As many codes as were bought, each owned by the purchase that delivered it."""
     yield from found(
-        "order {number}, line #{id}: {quantity} bought, {deliveries} deliveries with {codes} codes", _COUNT
+        "order {number}, line #{id}: {quantity} bought, {counted} arrived, {deliveries} deliveries, {codes} codes",
+        _COUNT,
     )
     yield from found(
         "order {number} was given code #{id} of {schema_name}:{reference} by {ours}", _OWNER, [shop.schema_name]
@@ -65,13 +71,13 @@ _WITHOUT_PURCHASE = """
 SELECT work.id FROM fulfillment_fulfillment AS work
  WHERE work.status = 'delivered' AND NOT EXISTS (
        SELECT FROM fulfillment_supplierorder AS bought
-        WHERE bought.fulfillment_id = work.id AND bought.status IN ('succeeded', 'reversed'))
+        WHERE bought.fulfillment_id = work.id AND bought.status IN ('succeeded', 'partial', 'reversed'))
 """
 _WRONG_PURCHASE = """
 SELECT delivery.id, bought.reference, bought.status
   FROM fulfillment_delivery AS delivery
   JOIN fulfillment_supplierorder AS bought ON bought.id = delivery.supplier_order_id
- WHERE bought.status NOT IN ('succeeded', 'reversed') OR bought.fulfillment_id <> delivery.fulfillment_id
+ WHERE bought.status NOT IN ('succeeded', 'partial', 'reversed') OR bought.fulfillment_id <> delivery.fulfillment_id
 """
 _OVERLAP = """
 SELECT earlier.reference, later.reference AS next
@@ -93,7 +99,7 @@ def one_purchase_at_a_time(_: Reseller) -> Breaches:
 
 _UNUSED = """
 SELECT bought.reference FROM fulfillment_supplierorder AS bought
- WHERE bought.status = 'succeeded'
+ WHERE bought.status IN ('succeeded', 'partial')
    AND NOT EXISTS (SELECT FROM fulfillment_delivery AS delivery WHERE delivery.supplier_order_id = bought.id)
 """
 #: Codes that were given to a purchase of this shop and reached nobody, unless that is booked or still open.
@@ -105,9 +111,7 @@ SELECT code.id, code.reference, coalesce(bought.status, 'unknown to its shop') A
  WHERE code.schema_name = %s AND {whose}
    AND NOT EXISTS (SELECT FROM fulfillment_delivery AS delivery WHERE delivery.stock_code_id = code.id)
    AND coalesce(bought.status, '') NOT IN ('intended', 'accepted', 'unknown')
-   AND NOT EXISTS (SELECT FROM orders_orderevent AS event
-                    WHERE event.name IN ('supplier.contradiction', 'supplier.code_seen_before')
-                      AND event.data ->> 'reference' = code.reference)
+   AND NOT EXISTS (SELECT FROM public.suppliers_duplicatesupply AS booked WHERE booked.reference = code.reference)
 """
 
 

@@ -33,7 +33,8 @@ SELECT o.number, line.id, line.status, count(delivery.id) AS deliveries
   LEFT JOIN fulfillment_delivery AS delivery ON delivery.fulfillment_id = work.id
  GROUP BY o.number, line.id, line.status
 HAVING (line.status = 'delivered' AND count(delivery.id) = 0)
-    OR (line.status NOT IN ('delivered', 'refunded') AND count(delivery.id) > 0)
+    OR (line.status NOT IN ('delivered', 'refunded') AND count(delivery.id) > 0
+        AND max(work.delivered_quantity) NOT BETWEEN 1 AND line.quantity - 1)
 """
 _MONEY_BACK = """
 SELECT o.number, line.id, line.price * line.quantity AS amount, coalesce(sum(refund.amount), 0) AS returned
@@ -57,11 +58,11 @@ SELECT number, status, drawn FROM (
            CASE WHEN bool_and(line.status = 'delivered') THEN 'fulfilled'
                 WHEN bool_and(line.status = 'refunded') THEN 'refunded'
                 WHEN bool_and(line.status IN ('delivered', 'refunded')) THEN 'partly_refunded'
-                ELSE 'paid' END AS drawn
+                ELSE 'paid' END AS drawn, coalesce(bool_or(line.short_quantity > 0), FALSE) AS is_short
       FROM orders_order AS o LEFT JOIN orders_orderline AS line ON line.order_id = o.id
      WHERE o.paid_at IS NOT NULL
      GROUP BY o.id) AS paid
- WHERE status <> drawn
+ WHERE status <> drawn AND NOT (is_short AND drawn = 'fulfilled' AND status = 'partly_refunded')
 """
 _NEGLECTED = """
 SELECT o.number, line.id, line.status, o.paid_at
@@ -73,7 +74,7 @@ SELECT o.number, line.id
   FROM orders_orderline AS line
   JOIN orders_order AS o ON o.id = line.order_id
   JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
- WHERE line.status = 'failed' AND work.finished_at < now() - interval '{MOMENT}'
+ WHERE (line.status = 'failed' OR line.short_quantity > 0) AND work.finished_at < now() - interval '{MOMENT}'
    AND NOT EXISTS (SELECT FROM payments_refund AS refund WHERE refund.line_id = line.id)
 """
 

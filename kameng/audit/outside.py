@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from fulfillment.models import SupplierOrder
-from fulfillment.suppliers.models import StockCode, Supplier
+from fulfillment.suppliers.models import DuplicateSupply, StockCode, Supplier
 from fulfillment.suppliers.stock_room import code_digest
 from kameng.audit.reading import Breaches, shops
 from orders.models import OrderEvent
@@ -24,7 +24,6 @@ from payments.models import Payment, Refund
 TIMEOUT_SECONDS = 10
 #: A payment whose notice was lost is found within three minutes; a result is asked for every minute at the latest.
 UNNOTICED = timedelta(minutes=4)
-_BOOKED = ("supplier.contradiction", "supplier.code_seen_before")
 
 
 def _get(url: str) -> Any:
@@ -65,7 +64,7 @@ def _charged(supplier: Supplier, reference: str, row: dict[str, Any], ours: _Pur
         yield f"{supplier.code} knows purchase {reference}, which is not ours"
     elif Decimal(row["charged"]) > 0 and ours.status == SupplierOrder.Status.REJECTED and not ours.is_booked:
         yield f"{ours.schema_name}: purchase {reference} was charged by {supplier.code}, and is rejected and not booked"
-    elif ours.status == SupplierOrder.Status.SUCCEEDED and row["codes"]:
+    elif ours.status in (SupplierOrder.Status.SUCCEEDED, SupplierOrder.Status.PARTIAL) and row["codes"]:
         sent = {code_digest(code) for code in row["codes"]}
         kept = set(StockCode.objects.filter(reference=reference).values_list("digest", flat=True))
         if sent != kept:
@@ -75,9 +74,9 @@ def _charged(supplier: Supplier, reference: str, row: dict[str, Any], ours: _Pur
 def _purchases() -> dict[int, dict[str, _Purchase]]:
     """Ours, by supplier and reference."""
     found: dict[int, dict[str, _Purchase]] = {pk: {} for pk in Supplier.objects.values_list("pk", flat=True)}
+    booked = set(DuplicateSupply.objects.values_list("reference", flat=True))
     for shop in shops():
         with schema_context(shop.schema_name):
-            booked = set(OrderEvent.objects.filter(name__in=_BOOKED).values_list("data__reference", flat=True))
             rows = SupplierOrder.objects.values_list("supplier_id", "reference", "status")
             for supplier_id, reference, status in rows:
                 purchase = _Purchase(status, reference in booked, shop.schema_name)

@@ -15,9 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 from django_tenants.utils import tenant_context
 
 from fulfillment.admin import ATTEMPT_TONES
+from fulfillment.decisions import fulfillment_give_up, fulfillment_retry
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.reason_words import reason_words
-from fulfillment.services import fulfillment_give_up, fulfillment_retry
 from kameng.admin.bases import actor_of
 from kameng.admin.panels import Panel, Viewer
 from kameng.admin.sites import Nav, operations_site

@@ -3,14 +3,11 @@
 import pytest
 
 from catalog.models import Variant
+from fulfillment.decisions import fulfillment_give_up, fulfillment_retry
 from fulfillment.exceptions import IllegalTransition
 from fulfillment.models import SupplierOrder
-from fulfillment.services import (
-    fulfillment_give_up,
-    fulfillment_retry,
-    fulfillment_run,
-    outcome_apply,
-)
+from fulfillment.outcomes import outcome_apply
+from fulfillment.services import fulfillment_run
 from fulfillment.suppliers.base import Outcome, OutcomeKind
 from kameng.outbox.models import OutboxEvent
 from orders.models import Order

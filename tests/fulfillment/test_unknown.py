@@ -4,13 +4,12 @@ import pytest
 from django.conf import LazySettings
 
 from fulfillment.models import Delivery, Fulfillment, SupplierOrder
-from fulfillment.services import (
-    fulfillment_run,
-    outcome_apply,
-)
+from fulfillment.outcomes import outcome_apply
+from fulfillment.services import fulfillment_run
 from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind
 from fulfillment.suppliers.models import StockCode
 from fulfillment.suppliers.stock_room import code_open
+from kameng.alerts.models import Alert
 from orders.models import Order, OrderEvent
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
@@ -263,8 +262,13 @@ def test_a_reversal_after_delivery_is_an_alarm_and_nothing_else(shop: Reseller) 
     outcome_apply(
         supplier_order_id=SupplierOrder.objects.get().pk, outcome=Outcome(OutcomeKind.REVERSED), actor="callback"
     )
-    assert events(order, "supplier.contradiction") == ["supplier.contradiction"]
+    assert events(order, "supplier.reversed") == ["supplier.reversed"]
+    assert attempts(order) == [("first", "reversed")]
     assert states(order) == ("fulfilled", "delivered")
+    assert Alert.objects.values_list("kind", "level", "data__supplier").get() == (
+        "supplier.reversed", "urgent", "first",
+    )  # fmt: skip
+    assert ScriptedSupplier.bought_from() == ["first"]
 
 
 def test_a_late_word_about_one_attempt_does_not_stop_the_work_on_the_next(shop: Reseller) -> None:

@@ -102,14 +102,14 @@ def sell_the_same_code(shop: Reseller) -> list[Order]:
 
 
 def test_a_code_sent_twice_at_once_is_delivered_once(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
-    pause_before(monkeypatch, "fulfillment.services.codes_keep", patience=SURELY)
+    pause_before(monkeypatch, "fulfillment.outcomes.codes_keep", patience=SURELY)
     orders = sell_the_same_code(live_shop)
     assert sorted(len(delivered_codes(order)) for order in orders) == [0, 1]
     assert sorted(states(order)[1] for order in orders) == ["delivered", "failed"]
 
 
 def test_without_the_constraint_a_code_is_delivered_twice(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
-    pause_before(monkeypatch, "fulfillment.services.codes_keep", patience=SURELY)
+    pause_before(monkeypatch, "fulfillment.outcomes.codes_keep", patience=SURELY)
     digest = (
         "suppliers_stockcode", "suppliers_stockcode_digest_key", "ALTER TABLE suppliers_stockcode ADD UNIQUE (digest)",
     )  # fmt: skip

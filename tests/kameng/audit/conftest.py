@@ -9,7 +9,8 @@ from django.db.models import F
 from django.test import override_settings
 
 from catalog.models import Variant
-from fulfillment.services import fulfillment_give_up, outcome_apply
+from fulfillment.decisions import fulfillment_give_up
+from fulfillment.outcomes import outcome_apply
 from fulfillment.suppliers.base import Outcome, OutcomeKind
 from fulfillment.suppliers.registry import ADAPTERS
 from orders.models import Order

@@ -148,7 +148,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         ],
     ),
     "a code too few": (
-        "I4", "2 bought, 1 deliveries with 1 codes",
+        "I4", "2 bought, 2 arrived, 1 deliveries, 1 codes",
         ["DELETE FROM fulfillment_delivery WHERE stock_code_id IS NOT NULL AND position = 1"],
     ),
     "somebody else's code": (
@@ -207,7 +207,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     ),
     "success without use": ("I6", "delivered nothing", ["DELETE FROM fulfillment_delivery"]),
     "a code that came and lies about": (
-        "I6", "is used nowhere", ["DELETE FROM orders_orderevent WHERE name = 'supplier.contradiction'"],
+        "I6", "is used nowhere", ["DELETE FROM public.suppliers_duplicatesupply"],
     ),
     "booked twice": (
         "I7", "was booked 2 times",

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from fulfillment.models import SupplierOrder
-from fulfillment.suppliers.models import StockCode, Supplier
+from fulfillment.suppliers.models import DuplicateSupply, StockCode, Supplier
 from fulfillment.suppliers.stock_room import code_open
 from kameng.audit import outside
 from kameng.audit.services import audit
@@ -39,7 +39,7 @@ def books(busy: Busy, monkeypatch: pytest.MonkeyPatch) -> Books:
 
 def _supplier_book(supplier: Supplier) -> list[dict[str, Any]]:
     rows = []
-    booked = set(OrderEvent.objects.filter(name="supplier.contradiction").values_list("data__reference", flat=True))
+    booked = set(DuplicateSupply.objects.values_list("reference", flat=True))
     for buy in SupplierOrder.objects.filter(supplier_id=supplier.pk):
         charged = buy.status in ("succeeded", "unknown") or buy.reference in booked
         codes = [code_open(code) for code in StockCode.objects.filter(reference=buy.reference)]
@@ -88,7 +88,7 @@ def test_a_charge_for_a_purchase_that_is_not_ours_is_named(books: Books) -> None
 
 def test_a_charge_for_a_rejected_purchase_is_named_unless_it_is_booked(books: Books) -> None:
     assert told("I6") == ()
-    OrderEvent.objects.filter(name="supplier.contradiction").update(name="supplier.nothing")
+    DuplicateSupply.objects.all().delete()
     assert any("was charged by hasty, and is rejected and not booked" in said for said in told("I6"))
 
 
