@@ -70,6 +70,13 @@ _SAMPLES: dict[str, list[object]] = {
     "supplier_step": [1, "pause"],
     "order": ["one", "ABCDEFGHJKMNPQRS"],
     "order_act": ["one", "ABCDEFGHJKMNPQRS"],
+    "attempt": ["001ABCDEFGHJKMNPQRS"],
+    "attempt_act": ["001ABCDEFGHJKMNPQRS"],
+    "alert_close": [1],
+    "after_sales_answer": [1],
+    "duplicate_close": [1],
+    "price_sync": [1],
+    "price_confirm": [1],
 }
 
 

@@ -1,4 +1,4 @@
-"""What is settled with a supplier afterwards: asking about an attempt, what was answered, goods that came twice."""
+"""Asking a supplier about an attempt, and what it answered: how long that takes is a part of its score."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,12 +7,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from fulfillment.suppliers.models import AfterSalesRequest, DuplicateSupply
+from fulfillment.suppliers.models import AfterSalesRequest
 from kameng.core import sql
 from kameng.core.problems import Problem
 
 Answer = AfterSalesRequest.Answer
-DuplicateStatus = DuplicateSupply.Status
 
 #: Days over which a supplier's time to answer is told.
 ANSWER_DAYS = 30
@@ -22,13 +21,6 @@ class AfterSalesRefused(Problem):
     """A question or an answer that cannot be; `fields` say why."""
 
     code = "after_sales_refused"
-    message = _("没有记下来")
-
-
-class DuplicateRefused(Problem):
-    """A duplicate supply cannot be closed like this; `fields` say why."""
-
-    code = "duplicate_refused"
     message = _("没有记下来")
 
 
@@ -45,15 +37,11 @@ def after_sales_ask(
         raise AfterSalesRefused(fields={"question": _("写下问了对方什么")})
     if len(text) > AfterSalesRequest._meta.get_field("question").max_length:
         raise AfterSalesRefused(fields={"question": _("太长了，最多 400 个字")})
-    # The partial unique index allows one open question; whoever comes second finds the first one's.
-    AfterSalesRequest.objects.bulk_create(
-        [
-            AfterSalesRequest(
-                supplier_id=supplier_id, schema_name=schema_name, reference=reference, question=text, asked_by=actor[:80]
-            )
-        ],
-        ignore_conflicts=True,
+    asked = AfterSalesRequest(
+        supplier_id=supplier_id, schema_name=schema_name, reference=reference, question=text, asked_by=actor[:80]
     )
+    # The partial unique index allows one open question; whoever comes second finds the first one's.
+    AfterSalesRequest.objects.bulk_create([asked], ignore_conflicts=True)
     return AfterSalesRequest.objects.get(reference=reference, answer="")
 
 
@@ -80,30 +68,6 @@ def after_sales_answer(*, request_id: int, answer: str, answer_text: str, actor:
     asked.save(update_fields=["answer", "answer_text", "answered_by", "answered_at"])
     asked.refresh_from_db()
     return asked
-
-
-@transaction.atomic
-def duplicate_close(*, duplicate_id: int, status: str, note: str, actor: str) -> DuplicateSupply:
-    """What became of goods that came twice: claimed back from the supplier, or our loss. Said once.
-
-    Raises `DuplicateSupply.DoesNotExist` and `DuplicateRefused`.
-    """
-    if status not in (DuplicateStatus.CLAIMED, DuplicateStatus.ABSORBED):
-        raise DuplicateRefused(fields={"status": _("选一个结果")})
-    text = note.strip()
-    if not text:
-        raise DuplicateRefused(fields={"note": _("写明依据，例如对方退款的单号")})
-    if len(text) > DuplicateSupply._meta.get_field("note").max_length:
-        raise DuplicateRefused(fields={"note": _("太长了，最多 200 个字")})
-    found = DuplicateSupply.objects.select_for_update().get(pk=duplicate_id)
-    if found.status != DuplicateStatus.OPEN:
-        if (found.status, found.note) != (status, text):
-            raise DuplicateRefused(_("这一条已经处理过了"))
-        return found
-    found.status, found.note, found.actor, found.closed_at = status, text, actor[:80], Now()
-    found.save(update_fields=["status", "note", "actor", "closed_at"])
-    found.refresh_from_db()
-    return found
 
 
 @dataclass(frozen=True, slots=True)

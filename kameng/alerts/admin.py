@@ -6,6 +6,8 @@ from django.core.paginator import Paginator
 from django.db.models import Case, IntegerField, Value, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
@@ -20,6 +22,35 @@ from kameng.alerts.words import alert_words
 LEVEL_TONES = {Alert.Level.URGENT: "bad", Alert.Level.WARNING: "warn"}
 #: Urgent first, then whatever has waited longest.
 _URGENCY = Case(When(level=Alert.Level.URGENT, then=Value(0)), default=Value(1), output_field=IntegerField())
+
+
+#: The page to act on, by the beginning of a kind, where the subject is no part of the address.
+_PAGES = {
+    "supplier.duplicate": "duplicates",
+    "supplier.": "suppliers_supplier_changelist",
+    "price.": "prices",
+    "rate.": "rates",
+}
+#: Kinds whose subject is the number of an attempt.
+_ATTEMPTS = ("attempt.needs_person", "supplier.reversed")
+
+
+def _way(alert: Alert) -> str:
+    """Where to act: what the alert itself names, if that is a way inside the site, or what its kind leads to."""
+    if alert.url:
+        return alert.url if alert.url.startswith("/") and not alert.url.startswith("//") else ""
+    if alert.kind in _ATTEMPTS:
+        return reverse("operations:attempt", args=[alert.subject])
+    if alert.kind == "supplier.code_seen_before" and alert.data.get("reference"):
+        return reverse("operations:attempt", args=[alert.data["reference"]])
+    if alert.kind == "supplier.dependence":
+        return f"{reverse('operations:ranking')}?{urlencode({'category': alert.subject})}"
+    if alert.kind.startswith("cost."):
+        return f"{reverse('operations:ranking')}?{urlencode({'variant': alert.subject})}"
+    for beginning, page in _PAGES.items():
+        if alert.kind.startswith(beginning):
+            return reverse(f"operations:{page}")
+    return ""
 
 
 @operations_site.page(
@@ -42,8 +73,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
             "words": alert_words(alert),
             "tone": LEVEL_TONES[Alert.Level(alert.level)] if alert.closed_at is None else "neutral",
             "level": Alert.Level(alert.level).label if alert.closed_at is None else _("已结束"),
-            # Only a way inside the site is followed.
-            "url": alert.url if alert.url.startswith("/") and not alert.url.startswith("//") else "",
+            "url": _way(alert),
         }
         for alert in page
     ]

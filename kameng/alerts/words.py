@@ -70,6 +70,14 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("对方报价变化很大"),
         gettext_lazy("核对是不是对方标错，再决定要不要继续卖。"),
     ),
+    "price.odd": (
+        gettext_lazy("对方报了一个不像价格的数"),
+        gettext_lazy("在对方改正以前当作成本不明，不向它买。"),
+    ),
+    "cost.supply_raised": (
+        gettext_lazy("成本上涨，供货价已按加价规则上调"),
+        gettext_lazy("看看新的供货价是否合适；各店自己定的价可能要改。"),
+    ),
     "price.sync_failed": (
         gettext_lazy("价目同步没有完成"),
         gettext_lazy("看失败的原因；下次从断开的地方接着读。"),
@@ -81,6 +89,7 @@ _LABELS: Mapping[str, Promise] = {
     "name": gettext_lazy("供应商"),
     "supplier": gettext_lazy("供应商"),
     "shop": gettext_lazy("店铺"),
+    "schema": gettext_lazy("店铺"),
     "category": gettext_lazy("类目"),
     "variant": gettext_lazy("面额"),
     "sku": gettext_lazy("面额编码"),
@@ -95,6 +104,10 @@ _LABELS: Mapping[str, Promise] = {
     "after": gettext_lazy("现在"),
     "cost": gettext_lazy("成本"),
     "supply_price": gettext_lazy("供货价"),
+    "supply": gettext_lazy("供货价"),
+    "told": gettext_lazy("对方报的"),
+    "problem": gettext_lazy("问题"),
+    "supplier_sku": gettext_lazy("对方编码"),
     "as_of": gettext_lazy("时点"),
     "reason": gettext_lazy("原因"),
     "code": gettext_lazy("答复代码"),
@@ -111,7 +124,9 @@ def alert_words(alert: Alert) -> Words:
     """An alert in words."""
     title, advice = _KINDS.get(alert.kind, (None, None))
     if title is None:
-        return Words(_("%(kind)s：%(subject)s") % {"kind": alert.kind, "subject": alert.subject}, "", _facts(alert.data))
+        return Words(
+            _("%(kind)s：%(subject)s") % {"kind": alert.kind, "subject": alert.subject}, "", _facts(alert.data)
+        )
     return Words(str(title), str(advice), _facts(alert.data))
 
 

@@ -107,9 +107,7 @@ def _page(
     with tenant_context(shop):
         buy = _attempt(reference)
         work, line = buy.fulfillment, buy.fulfillment.line
-        attempts = list(
-            SupplierOrder.objects.filter(fulfillment=work).select_related("supplier").order_by("-sequence")
-        )
+        attempts = list(SupplierOrder.objects.filter(fulfillment=work).select_related("supplier").order_by("-sequence"))
         if in_full:
             event_write(line.order, "order.looked_into", actor=actor_of(request))
         delivered = dict.fromkeys(Delivery.objects.filter(fulfillment=work).values_list("supplier_order_id", flat=True))

@@ -226,9 +226,7 @@ def attempts_like(text: str) -> tuple[str, list[Any]]:
     """A condition on `SUPPLIER_ORDERS` for what an operator may type: our number or the supplier's, an order's number,
     or the whole account."""
     number, typed = normalize(text), text.strip()
-    condition = (
-        "(row.reference = %s OR row.supplier_reference = %s OR placed.number = %s OR line.account @> %s::jsonb)"
-    )
+    condition = "(row.reference = %s OR row.supplier_reference = %s OR placed.number = %s OR line.account @> %s::jsonb)"
     return condition, [number, typed, number, json.dumps([{"value": typed}])]
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from fulfillment.admin import ATTEMPT_TONES
 from fulfillment.models import SupplierOrder
@@ -134,9 +134,11 @@ def orders(request: HttpRequest) -> HttpResponse:
 @operations_site.page(
     "attempts/", name="attempts", nav=Nav(GROUP, gettext_lazy("采购单"), "package_2", 12, is_tab=True)
 )
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def attempts(request: HttpRequest) -> HttpResponse:
-    """Attempts to buy, of all shops. One of our own numbers leads straight to its attempt."""
+    """Attempts to buy, of all shops. One of our own numbers, or a code, leads straight to its attempt."""
+    if request.method == "POST":
+        return _by_code(request)
     query = request.GET.get("q", "").strip()[:80]
     if len(normalize(query)) == REFERENCE_LENGTH and order_place_of(query, every_shop()):
         return redirect("operations:attempt", reference=normalize(query))
@@ -163,9 +165,7 @@ def attempts(request: HttpRequest) -> HttpResponse:
     return operations_site.render(request, "staff/operations_attempts.html", {**context, **more})
 
 
-@operations_site.page("attempts/by-code/", name="attempt_by_code")
-@require_POST
-def attempt_by_code(request: HttpRequest) -> HttpResponse:
+def _by_code(request: HttpRequest) -> HttpResponse:
     """The attempt that a code came from. Codes are no part of an address, nor do they come back into a page."""
     typed = request.POST.get("code", "").strip()
     code = StockCode.objects.filter(digest=code_digest(typed)).select_related("supplier").first() if typed else None
@@ -174,9 +174,8 @@ def attempt_by_code(request: HttpRequest) -> HttpResponse:
         return redirect("operations:attempts")
     if code.reference:
         return redirect("operations:attempt", reference=code.reference)
-    messages.info(
-        request, _("这个卡密还在库里，没有卖出：来自 %(name)s，编号 #%(id)s") % {"name": code.supplier, "id": code.pk}
-    )
+    said = _("这个卡密还在库里，没有卖出：来自 %(name)s，编号 #%(id)s") % {"name": code.supplier, "id": code.pk}
+    messages.info(request, said)
     return redirect("operations:attempts")
 
 

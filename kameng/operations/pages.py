@@ -1,50 +1,35 @@
 """The operators' pages: today, and one order with everything about it."""
 
-import json
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 from django_tenants.utils import tenant_context
 
-from fulfillment.admin import ATTEMPT_TONES
 from fulfillment.decisions import fulfillment_give_up, fulfillment_retry
 from fulfillment.models import Fulfillment, SupplierOrder
-from fulfillment.reason_words import reason_words
 from kameng.admin.bases import actor_of
 from kameng.admin.panels import Panel, Viewer
-from kameng.admin.sites import Nav, operations_site
+from kameng.admin.sites import operations_site
 from kameng.alerts.selectors import alerts_open
 from kameng.core.ids import normalize
 from kameng.core.problems import Problem
 from kameng.inbox.models import InboxEvent
 from kameng.operations.cross_shop import (
-    ORDERS,
-    REFUNDS,
-    SUPPLIER_ORDERS,
-    List,
     every_shop,
-    order_place_of,
-    orders_like,
 )
-from kameng.operations.figures import figures, start_of_today, waiting
-from orders.admin import account_text, order_context
-from orders.badges import order_badge
-from orders.models import Order, OrderLine
+from kameng.operations.figures import figures, waiting
+from orders.admin import order_context
+from orders.models import Order
 from orders.services import event_write
-from payments.admin import REFUND_TONES
 from payments.gateways.base import GatewayError
 from payments.models import Payment, Refund
 from payments.refunds import refund_retry
 from payments.services import payment_ask
-from payments.views import gateway_name
 from resellers.links import shop_url
 from resellers.models import Reseller
 

@@ -19,8 +19,8 @@ from fulfillment.suppliers.after_sales import (
     ANSWER_DAYS,
     after_sales_answer,
     answering,
-    duplicate_close,
 )
+from fulfillment.suppliers.duplicates import duplicate_close
 from fulfillment.suppliers.models import AfterSalesRequest, DuplicateSupply
 from kameng.admin.bases import PER_PAGE, actor_of, write_down
 from kameng.admin.forms import StaffForm, add_problem
@@ -115,7 +115,9 @@ def answer(request: HttpRequest, request_id: int) -> HttpResponse:
 def _duplicates(request: HttpRequest, *, at: int = 0, form: CloseForm | None = None) -> HttpResponse:
     is_open = request.GET.get("show") != "settled"
     found = DuplicateSupply.objects.select_related("supplier", "variant__product")
-    found = found.filter(status="open").order_by("pk") if is_open else found.exclude(status="open").order_by("-closed_at")
+    found = (
+        found.filter(status="open").order_by("pk") if is_open else found.exclude(status="open").order_by("-closed_at")
+    )
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows: list[dict[str, Any]] = [
         {
@@ -151,13 +153,15 @@ def close(request: HttpRequest, duplicate_id: int) -> HttpResponse:
     if found is None:
         raise Http404
     form = CloseForm(request.POST, auto_id=f"id_{found.pk}_%s")
-    if form.is_valid():
-        try:
-            duplicate_close(duplicate_id=found.pk, actor=actor_of(request), **form.cleaned_data)
-        except Problem as refused:
-            add_problem(form, refused)
-        else:
-            write_down(request, found, CHANGE, _("处理了重复供货"))
-            messages.success(request, _("已记下 %(reference)s 的处理结果") % {"reference": found.reference})
-            return redirect("operations:duplicates")
-    return _duplicates(request, at=found.pk, form=form)
+    if not form.is_valid():
+        return _duplicates(request, at=found.pk, form=form)
+    is_claimed = form.cleaned_data["status"] == DuplicateSupply.Status.CLAIMED
+    closed = duplicate_close(
+        duplicate_id=found.pk, claimed=is_claimed, note=form.cleaned_data["note"], actor=actor_of(request)
+    )
+    if closed:
+        write_down(request, found, CHANGE, _("处理了重复供货"))
+        messages.success(request, _("已记下 %(reference)s 的处理结果") % {"reference": found.reference})
+    else:
+        messages.info(request, _("这一条已经处理过了"))
+    return redirect("operations:duplicates")

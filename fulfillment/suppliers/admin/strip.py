@@ -63,17 +63,20 @@ def strip(health: Health) -> SafeString:
     """24 cells, the oldest hour first, with the same in words below."""
     width = len(health.hours) * (CELL + GAP) - GAP
     told = _told(health)
-    rate = share(health.failed / health.calls) if health.calls else "–"
+    short = _("没有调用")
+    if health.calls:
+        counts = {"calls": f"{health.calls:,}", "rate": share(health.failed / health.calls)}
+        short = _("%(calls)s 次，失败 %(rate)s") % counts
     return format_html(
-        '<span class="k-cell"><svg class="k-strip" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">'
-        "{}</svg><span class=\"k-sub k-num\">{}</span></span>",
+        '<span class="k-cell"><svg class="k-strip" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" '
+        'height="{}">{}</svg><span class="k-sub k-num">{}</span></span>',
         told,
         width,
         HEIGHT,
         width,
         HEIGHT,
         _cells(health),
-        _("%(calls)s 次，失败 %(rate)s") % {"calls": f"{health.calls:,}", "rate": rate} if health.calls else _("没有调用"),
+        short,
     )
 
 

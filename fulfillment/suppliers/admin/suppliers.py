@@ -1,5 +1,6 @@
 """Whom we buy from, how they do today, and on which terms: for operators."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
@@ -57,6 +58,13 @@ class SupplierForm(ServiceForm):
     )
     config = SealedConfigField(label=gettext_lazy("密钥"))
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # A term that is left empty is what it was, or none where there may be none.
+        for term in TERMS:
+            if term in self.fields:
+                self.fields[term].required = False
+
     class Meta:
         model = Supplier
         fields = ("code", "name", "base_url", *TERMS)
@@ -75,6 +83,16 @@ class SupplierForm(ServiceForm):
             "unknown_limit": gettext_lazy("秒；结果未知超过这么久就交给人。留空用平台的"),
             "balance_floor": gettext_lazy("余额低于它就提醒；按结算币种，留空不提醒"),
         }
+
+
+def _terms(typed: Mapping[str, Any]) -> SupplierTerms:
+    """What was typed; an empty field means "none" where there may be none, and otherwise says nothing."""
+    told = {
+        term: typed[term]
+        for term in TERMS
+        if typed[term] not in (None, "") or term == "instructions" or Supplier._meta.get_field(term).null
+    }
+    return cast(SupplierTerms, told)
 
 
 class SupplierList(ChangeList):
@@ -160,7 +178,7 @@ class SupplierAdmin(ServiceAdmin):
                 adapter=obj.adapter if change else typed["adapter"],
                 base_url=typed["base_url"],
                 config={**stored, **typed["config"]},
-                terms=cast(SupplierTerms, {term: typed[term] for term in TERMS}),
+                terms=_terms(typed),
             )
         except SupplierMisconfigured as error:
             raise Problem(fields={"config": _("配置不完整：%(error)s") % {"error": error}}) from error
@@ -273,7 +291,9 @@ class SupplierAdmin(ServiceAdmin):
             ),
         )
         if not rows:
-            return format_html('<span class="k-cell">{}<span class="k-hint">{}</span></span>', strip(health), _("没有调用"))
+            return format_html(
+                '<span class="k-cell">{}<span class="k-hint">{}</span></span>', strip(health), _("没有调用")
+            )
         return format_html(
             '<span class="k-cell">{}<details class="k-why"><summary>{}</summary><table class="k-table k-num">'
             '<thead><tr><th scope="col">{}</th><th scope="col" class="k-right">{}</th>'
