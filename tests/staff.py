@@ -76,7 +76,7 @@ _SAMPLES: dict[str, list[object]] = {
     "after_sales_answer": [1],
     "duplicate_close": [1],
     "price_sync": [1],
-    "price_confirm": [1],
+    "offer_price_confirm": [1],
 }
 
 

@@ -14,12 +14,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from fulfillment.suppliers.admin.group import GROUP
 from fulfillment.suppliers.base import Capability
 from fulfillment.suppliers.models import ExchangeRate, PriceChange, PriceSync, Supplier, SupplierOffer
-from fulfillment.suppliers.prices import offer_price_confirm
 from fulfillment.suppliers.rates import exchange_rate_set, rates_newest
 from fulfillment.suppliers.registry import ADAPTERS
 from fulfillment.suppliers.upkeep import SYNC
@@ -145,23 +144,6 @@ def _by(change: PriceChange) -> str:
         return f"{(after - before) / before * 100:+.1f}%".replace("-", "−")
     except (InvalidOperation, ZeroDivisionError):
         return ""
-
-
-@operations_site.page("prices/confirm/<int:offer_id>/", name="price_confirm")
-@require_POST
-def confirm(request: HttpRequest, offer_id: int) -> HttpResponse:
-    """Somebody has made sure that a price which changed much is right; it is the one that was shown, or nothing."""
-    offer = get_object_or_404(SupplierOffer.objects.select_related("supplier", "variant__product"), pk=offer_id)
-    try:
-        price = Decimal(request.POST.get("price", ""))
-    except InvalidOperation:
-        raise Http404 from None
-    if price.is_finite() and offer_price_confirm(offer_id=offer.pk, price=price):
-        write_down(request, offer, CHANGE, _("确认报价 %(price)s") % {"price": price})
-        messages.success(request, _("%(name)s：已按新报价算成本") % {"name": offer})
-    else:
-        messages.error(request, _("这个报价刚才又变了，请看过再确认"))
-    return redirect("operations:prices")
 
 
 class RateForm(StaffForm):
