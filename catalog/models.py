@@ -19,7 +19,15 @@ class Category(models.Model):
     position = models.PositiveIntegerField(_("排序"), default=0)
     #: Where costs rise above the supply price: the new one is cost plus so many percent. Empty: off sale until a person
     #: has looked.
-    supply_markup = models.DecimalField(_("供货加价 %"), max_digits=5, decimal_places=2, null=True, blank=True)
+    supply_markup = models.DecimalField(
+        _("供货加价 %"),
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("成本高过供货价时，供货价自动涨到成本加这么多；留空就先下架，等人处理"),
+    )
     is_active = models.BooleanField(_("启用"), default=True)
 
     class Meta:
@@ -103,6 +111,8 @@ class Variant(models.Model):
     #: be bought.
     cost = models.DecimalField(_("成本"), max_digits=14, decimal_places=4, null=True, editable=False)
     is_available = models.BooleanField(_("有货"), default=False, editable=False)
+    #: When the supply price last rose: shops that named a price of their own before then have to look at it again.
+    supply_raised_at = models.DateTimeField(_("供货价上调时间"), null=True, editable=False)
     position = models.PositiveIntegerField(_("排序"), default=0)
     is_active = models.BooleanField(_("在售"), default=True)
 

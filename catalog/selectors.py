@@ -25,6 +25,7 @@ class CatalogVariant:
     cost: Decimal | None
     max_quantity: int
     is_available: bool
+    supply_raised_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ def _product(product: Product) -> CatalogProduct:
             cost=variant.cost,
             max_quantity=variant.max_quantity,
             is_available=variant.is_available,
+            supply_raised_at=variant.supply_raised_at,
         )
         for variant in product.variants.all()
         if variant.is_active

@@ -3,12 +3,14 @@
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalog.account_schema import SchemaInvalid, clean_schema
 from catalog.exceptions import CatalogInvalid
 from catalog.models import Brand, Category, Product, Revision, Variant
 from catalog.search import search_text
+from kameng.outbox.services import publish
 
 MOST_PER_ORDER = 100
 
@@ -29,6 +31,7 @@ def category_save(*, category: Category) -> Category:
     category.save()
     _write_search_texts(Product.objects.filter(category=category))
     Revision.bump()
+    publish("category.refresh", category_id=category.pk)
     return category
 
 
@@ -85,9 +88,16 @@ def variant_save(*, variant: Variant) -> Variant:
         text = _("%(sku)s：每单上限应在 1 到 %(limit)s 之间") % limits
         raise CatalogInvalid(text, fields={"max_quantity": text})
     _check(variant)
+    before = Variant.objects.filter(pk=variant.pk).values_list("supply_price", flat=True).first()
+    if before is not None and variant.supply_price > before:
+        variant.supply_raised_at = timezone.now()
+    if variant.cost is not None and variant.cost > variant.supply_price:
+        # Until the suppliers' side has looked whether anybody else is cheap enough.
+        variant.is_available = False
     variant.save()
     _write_search_texts(Product.objects.filter(pk=variant.product_id))
     Revision.bump()
+    publish("variant.refresh", variant_sku=variant.sku)
     return variant
 
 

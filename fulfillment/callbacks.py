@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from django.db import transaction
 from django_tenants.utils import schema_context
 
+from fulfillment.calls import in_yuan
 from fulfillment.models import SupplierOrder
 from fulfillment.outcomes import outcome_apply
 from fulfillment.suppliers.base import CallbackRefused, Capability, SupplierMisconfigured
@@ -57,7 +58,8 @@ def callback_receive(*, supplier_code: str, headers: Mapping[str, str], body: by
             if not _is_first(supplier, claim.event_id, shop.schema_name, claim.reference, body):
                 return adapter.callback_reply(accepted=True)
             if claim.outcome is not None and Capability.CALLBACK_COVERS_RESULT in adapter.capabilities:
-                outcome_apply(supplier_order_id=buy.pk, outcome=claim.outcome, actor=f"callback {supplier.code}")
+                outcome = in_yuan(claim.outcome, supplier)
+                outcome_apply(supplier_order_id=buy.pk, outcome=outcome, actor=f"callback {supplier.code}")
             publish("fulfillment.wake", fulfillment_id=buy.fulfillment_id)
     return adapter.callback_reply(accepted=True)
 

@@ -3,13 +3,17 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import Error, connection
 
 from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.base import Attempt, Capability, Outcome, OutcomeKind, SupplierMisconfigured
+from fulfillment.suppliers.loss_guard import Purchase, price_refused, purchase_refused
 from fulfillment.suppliers.models import Supplier
+from fulfillment.suppliers.rates import charged_in_yuan, limit_in
+from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.services import adapter_of, supplier_known
 
 logger = logging.getLogger(__name__)
@@ -26,11 +30,21 @@ def attempt_of(buy: SupplierOrder, supplier: Supplier) -> Attempt:
         sku=buy.supplier_sku,
         quantity=buy.quantity,
         account=line.account_values,
-        max_cost=line.price * buy.quantity,
+        max_cost=limit_in(supplier.currency, line.price * buy.quantity),
         callback_url=f"{settings.WEBHOOK_BASE_URL}/webhooks/suppliers/{supplier.code}/",
         supplier_reference=buy.supplier_reference,
         wants_codes=line.kind == CODES,
     )
+
+
+def in_yuan(outcome: Outcome, supplier: Supplier) -> Outcome:
+    """What a supplier said, with its cost carried over from the supplier's currency."""
+    return replace(outcome, cost=charged_in_yuan(outcome.cost, supplier.currency)) if outcome.cost else outcome
+
+
+def _purchase_of(buy: SupplierOrder) -> Purchase:
+    paid = buy.fulfillment.line.price * buy.quantity
+    return Purchase(offer_id=buy.offer_id, sku=buy.supplier_sku, quantity=buy.quantity, paid=paid)
 
 
 def is_ours(supplier: Supplier) -> bool:
@@ -83,9 +97,14 @@ def call_supplier(buy: SupplierOrder, *, is_new: bool) -> Outcome:
     except SupplierMisconfigured as error:
         kind = OutcomeKind.NOT_SENT if is_new else OutcomeKind.UNKNOWN
         return Outcome(kind, code="misconfigured", message=str(error)[:200], eliminates=is_new)
+    if is_new and (refused := purchase_refused(_purchase_of(buy), supplier=supplier, adapter=adapter)):
+        return refused
     attempt = attempt_of(buy, supplier)
     try:
-        return adapter.submit(attempt) if is_new else adapter.query(attempt)
+        outcome = in_yuan(adapter.submit(attempt) if is_new else adapter.query(attempt), supplier)
     except Exception as error:  # a bug in an adapter must not lose a purchase that may have happened
         logger.exception("adapter %s raised for %s", supplier.adapter, buy.reference)
         return Outcome(OutcomeKind.UNKNOWN, code="adapter_error", message=type(error).__name__)
+    if is_new and (outcome.kind, outcome.code) == (OutcomeKind.REFUSED, Reason.PRICE_ABOVE_LIMIT):
+        price_refused(_purchase_of(buy), supplier=supplier, adapter=adapter)
+    return outcome

@@ -12,6 +12,7 @@ _WORDS: Mapping[str, str | Promise] = {
     Reason.BAD_SKU: _("对方编码不对"),
     Reason.MISSING_ACCOUNT: _("缺充值账号"),
     Reason.WRONG_KIND: _("这个渠道不卖这一类"),
+    Reason.COST_UNKNOWN: _("成本不明，没有提交"),
     Reason.OUT_OF_STOCK: _("渠道缺货"),
     Reason.PRODUCT_UNAVAILABLE: _("渠道下架了"),
     Reason.PRICE_ABOVE_LIMIT: _("渠道涨价，超过成本上限"),

@@ -176,6 +176,11 @@ def _shop_id() -> int:
     return int(shop_id)
 
 
+def category_refresh(*, category_id: int) -> None:
+    """A category's markup changed: see what it makes of costs above supply prices."""
+    availability_refresh(category_id=category_id)
+
+
 def variant_refresh(*, variant_sku: str) -> None:
-    """A shelf ran empty: see whether the variant can still be sold."""
+    """A shelf ran empty, or the supply price changed: see whether the variant can still be sold."""
     availability_refresh(variant_ids=Variant.objects.filter(sku=variant_sku).values_list("pk", flat=True))

@@ -21,7 +21,10 @@ app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 QoS.restore_at_shutdown = False
 
 #: A tick that is late is of no use; what it would have found, the next one finds.
-app.conf.beat_schedule = {"sweep": {"task": "kameng.sweep", "schedule": 60.0, "options": {"expires": 50}}}
+app.conf.beat_schedule = {
+    "sweep": {"task": "kameng.sweep", "schedule": 60.0, "options": {"expires": 50}},
+    "suppliers": {"task": "kameng.suppliers", "schedule": 60.0, "options": {"expires": 50}},
+}
 
 _pollers: "list[Poller]" = []
 
@@ -42,6 +45,14 @@ def sweep_task() -> None:
     from kameng.sweep import sweep
 
     sweep()
+
+
+@app.task(name="kameng.suppliers", ignore_result=True)
+def suppliers_task() -> None:
+    """Price lists, balances and the age of rates."""
+    from fulfillment.suppliers.upkeep import suppliers_upkeep
+
+    suppliers_upkeep()
 
 
 @signals.task_prerun.connect

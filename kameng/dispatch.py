@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
 
-from fulfillment.services import fulfillment_run, order_fulfill, variant_refresh
+from fulfillment.services import category_refresh, fulfillment_run, order_fulfill, variant_refresh
+from fulfillment.suppliers.balances import supplier_balance
+from fulfillment.suppliers.price_lists import supplier_sync
 from kameng.outbox.services import Claim
 from orders.services import order_expire
 from payments.refunds import line_refund, refund_run, surplus_refund
@@ -36,6 +38,9 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "line.short": [line_refund],
     "refund.run": [refund_run],
     "variant.refresh": [variant_refresh],
+    "category.refresh": [category_refresh],
+    "supplier.sync": [supplier_sync],
+    "supplier.balance": [supplier_balance],
 }
 
 

@@ -18,7 +18,7 @@ from payments.merchants import services as merchant_services
 from resellers import hosts
 from resellers.models import Reseller
 from resellers.services import operations_open, reseller_open
-from tests.doubles import ScriptedGateway, ScriptedSupplier
+from tests.doubles import GuardedSupplier, ListedSupplier, ListOnlySupplier, ScriptedGateway, ScriptedSupplier
 
 OPERATIONS_HOST = "ops.test"
 pytest_plugins = ["tests.live.fixtures"]
@@ -109,6 +109,17 @@ def supplier_double() -> Iterator[type[ScriptedSupplier]]:
     ADAPTERS["scripted"] = ScriptedSupplier
     yield ScriptedSupplier
     del ADAPTERS["scripted"]
+
+
+@pytest.fixture
+def listed_double(supplier_double: type[ScriptedSupplier]) -> Iterator[type[ListedSupplier]]:
+    """Adapters that tell prices as told, under the codes `listed`, `guarded` and `list_only`."""
+    ListedSupplier.reset()
+    told = (ListedSupplier, GuardedSupplier, ListOnlySupplier)
+    ADAPTERS.update({adapter.code: adapter for adapter in told})
+    yield ListedSupplier
+    for adapter in told:
+        del ADAPTERS[adapter.code]
 
 
 @pytest.fixture

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from fulfillment.suppliers.base import Attempt, CallbackClaim, Capability, Connection, Outcome, Unasked
+from fulfillment.suppliers.base import (
+    Attempt,
+    CallbackClaim,
+    Capability,
+    Connection,
+    Outcome,
+    ProductPage,
+    SupplierSilent,
+    Unasked,
+)
 from kameng.core.http import HttpClient
 from payments.gateways.base import (
     Channel,
@@ -84,6 +93,72 @@ class ScriptedSupplier(Unasked):
     def callback_reply(self, *, accepted: bool) -> tuple[int, str, bytes]:
         """Plain."""
         return (200, "text/plain", b"ok") if accepted else (400, "text/plain", b"no")
+
+
+class ListedSupplier(ScriptedSupplier):
+    """One that has a price list, tells prices and balances, and takes a maximum, as far as a test tells it.
+
+    What is scripted is a value, an exception to raise, or a function to call for it.
+    """
+
+    code: ClassVar[str] = "listed"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.QUERY_BY_OUR_NUMBER, Capability.CATALOG, Capability.PRICE}
+    )
+    #: Pages by supplier and cursor.
+    pages: ClassVar[dict[tuple[str, str], Any]] = {}
+    prices: ClassVar[dict[tuple[str, str], Any]] = {}
+    balances: ClassVar[dict[str, Any]] = {}
+    asked: ClassVar[list[tuple[str, str]]] = []
+
+    def __init__(self, connection: Connection, http: HttpClient) -> None:
+        super().__init__(connection, http)
+        self.currency = connection.currency
+
+    @classmethod
+    def reset(cls) -> None:
+        """Forget what other tests told."""
+        super().reset()
+        cls.pages, cls.prices, cls.balances, cls.asked = {}, {}, {}, []
+
+    @staticmethod
+    def _said(told: Any) -> Any:
+        if isinstance(told, Exception):
+            raise told
+        return told() if callable(told) else told
+
+    def products(self, cursor: str) -> ProductPage:
+        """A page, or silence where none was told."""
+        self.asked.append(("products", cursor))
+        page = self._said(self.pages.get((self.supplier, cursor), SupplierSilent("no answer")))
+        assert isinstance(page, ProductPage)
+        return page
+
+    def price(self, sku: str) -> Decimal | None:
+        """A price, or silence where none was told."""
+        self.asked.append(("price", sku))
+        price: Decimal | None = self._said(self.prices.get((self.supplier, sku), SupplierSilent("no answer")))
+        return price
+
+    def balance(self) -> Decimal | None:
+        """A balance, or None where none was told."""
+        self.asked.append(("balance", self.supplier))
+        balance: Decimal | None = self._said(self.balances.get(self.supplier))
+        return balance
+
+
+class GuardedSupplier(ListedSupplier):
+    """The same, whose protocol has a maximum price as well."""
+
+    code: ClassVar[str] = "guarded"
+    capabilities: ClassVar[frozenset[Capability]] = ListedSupplier.capabilities | {Capability.COST_GUARD}
+
+
+class ListOnlySupplier(ListedSupplier):
+    """The same, with a price list and nothing else to know a price by."""
+
+    code: ClassVar[str] = "list_only"
+    capabilities: ClassVar[frozenset[Capability]] = ListedSupplier.capabilities - {Capability.PRICE}
 
 
 class ScriptedGateway:

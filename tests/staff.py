@@ -68,6 +68,7 @@ def at(client: Client, host: str) -> Client:
 _SAMPLES: dict[str, list[object]] = {
     "goods_save": [1],
     "supplier_step": [1, "pause"],
+    "offer_price_confirm": [1],
     "order": ["one", "ABCDEFGHJKMNPQRS"],
     "order_act": ["one", "ABCDEFGHJKMNPQRS"],
     "attempt": ["001ABCDEFGHJKMNPQRS"],
@@ -76,7 +77,6 @@ _SAMPLES: dict[str, list[object]] = {
     "after_sales_answer": [1],
     "duplicate_close": [1],
     "price_sync": [1],
-    "offer_price_confirm": [1],
 }
 
 

@@ -50,6 +50,8 @@ _STATES: dict[str, tuple[Any, Callable[[OwnVariant], bool]]] = {
     "own": (gettext_lazy("我改过的"), lambda variant: variant.is_overridden),
     "hidden": (gettext_lazy("已隐藏"), lambda variant: not variant.is_visible),
     "raised": (gettext_lazy("价格被抬高"), lambda variant: variant.raised),
+    "outdated": (gettext_lazy("供货价涨了"), lambda variant: variant.is_outdated),
+    "dear": (gettext_lazy("成本涨了，已停售"), lambda variant: variant.is_too_dear),
     "empty": (gettext_lazy("暂时无货"), lambda variant: not variant.is_available),
 }
 

@@ -35,6 +35,10 @@ class OwnVariant:
     is_visible: bool
     is_available: bool
     is_overridden: bool
+    #: The supply price rose after the owner named a price, which stays where it is.
+    is_outdated: bool
+    #: Off sale at the moment, because every supplier asks more than the shop pays.
+    is_too_dear: bool
 
     @property
     def margin(self) -> Decimal:
@@ -129,4 +133,9 @@ def _own_variant(
         is_visible=listing is None or listing.is_visible,
         is_available=variant.is_available and variant.cost is not None,
         is_overridden=listing is not None,
+        is_outdated=listing is not None
+        and listing.price is not None
+        and variant.supply_raised_at is not None
+        and listing.updated_at < variant.supply_raised_at,
+        is_too_dear=not variant.is_available and variant.cost is not None and variant.cost > variant.supply_price,
     )

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     BAD_SKU = "bad_sku"
     MISSING_ACCOUNT = "missing_account"
     WRONG_KIND = "wrong_kind"
+    COST_UNKNOWN = "cost_unknown"
 
     OUT_OF_STOCK = "out_of_stock"
     PRODUCT_UNAVAILABLE = "product_unavailable"

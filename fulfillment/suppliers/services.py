@@ -1,19 +1,21 @@
 """Suppliers as the rest of fulfillment sees them: who can be asked for what, in which order, by which adapter."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from threading import Lock
 from typing import TypedDict
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from catalog.models import Revision
 from fulfillment.suppliers.base import Connection, SupplierAdapter, SupplierMisconfigured
+from fulfillment.suppliers.costs import YUAN, availability_refresh
 from fulfillment.suppliers.models import Supplier, SupplierOffer
+from fulfillment.suppliers.rates import COST_PLACES, yuan_per_unit
 from fulfillment.suppliers.registry import adapter_class
 from fulfillment.suppliers.stock_room import ShelfRoom
 from kameng.core import sql
@@ -47,6 +49,7 @@ def adapter_of(supplier: Supplier) -> SupplierAdapter:
         supplier=supplier.code,
         base_url=supplier.base_url,
         config=config,
+        currency=supplier.currency,
         stock_room=ShelfRoom(supplier.pk),
     )
     adapter: SupplierAdapter = adapter_class(supplier.adapter)(link, _http)
@@ -81,6 +84,7 @@ SELECT {sql.columns(SupplierOffer, of="offer")}
   FROM public.suppliers_supplieroffer AS offer
   JOIN public.suppliers_supplier AS supplier ON supplier.id = offer.supplier_id
  WHERE offer.variant_id = %s AND offer.is_active AND offer.cost <= %s AND NOT offer.supplier_id = ANY(%s::bigint[])
+   AND offer.is_listed AND coalesce(offer.stock, 1) > 0
    AND supplier.is_active AND supplier.eliminated_at IS NULL
  ORDER BY offer.rank, offer.cost, offer.id
 """
@@ -104,54 +108,11 @@ def supplier_restore(*, supplier_id: int) -> None:
     availability_refresh(supplier_ids=[supplier_id])
 
 
-_REFRESH = """
-WITH wanted AS (
-    SELECT id FROM public.catalog_variant WHERE {which}
-), best AS (
-    SELECT DISTINCT ON (offer.variant_id) offer.variant_id, offer.cost
-      FROM public.suppliers_supplieroffer AS offer
-      JOIN public.suppliers_supplier AS supplier ON supplier.id = offer.supplier_id
-     WHERE offer.is_active AND offer.cost IS NOT NULL AND supplier.is_active AND supplier.eliminated_at IS NULL
-       AND (supplier.adapter <> 'stock' OR EXISTS (
-            SELECT 1 FROM public.suppliers_stockcode AS code
-             WHERE code.variant_id = offer.variant_id AND code.supplier_id = supplier.id AND code.reference = ''))
-       AND offer.variant_id IN (SELECT id FROM wanted)
-     ORDER BY offer.variant_id, offer.rank, offer.cost
-)
-UPDATE public.catalog_variant AS variant
-   SET is_available = best.variant_id IS NOT NULL, cost = COALESCE(best.cost, variant.cost)
-  FROM wanted LEFT JOIN best ON best.variant_id = wanted.id
- WHERE variant.id = wanted.id
-   AND (variant.is_available, variant.cost) IS DISTINCT FROM (best.variant_id IS NOT NULL, COALESCE(best.cost,
-   variant.cost))
-"""
-
-
-@transaction.atomic
-def availability_refresh(*, variant_ids: Iterable[int] | None = None, supplier_ids: Iterable[int] | None = None) -> int:
-    """Tell the catalogue what can be bought and what the first-ranked offer costs; for everything if nothing is named.
-
-    Returns how many variants changed; pages are rebuilt only then.
-    """
-    which, parameters = "TRUE", []
-    if variant_ids is not None:
-        which, parameters = "id = ANY(%s)", [list(variant_ids)]
-    elif supplier_ids is not None:
-        which = "id IN (SELECT variant_id FROM public.suppliers_supplieroffer WHERE supplier_id = ANY(%s))"
-        parameters = [list(supplier_ids)]
-    with connection.cursor() as cursor:
-        cursor.execute(_REFRESH.format(which=which), parameters)
-        changed: int = cursor.rowcount
-    if changed:
-        Revision.bump()
-    return changed
-
-
 class SupplierInvalid(Problem):
     """What a supplier is said to be cannot be; `fields` say why."""
 
     code = "supplier_invalid"
-    message = _("这个供应商没有保存")
+    message = gettext_lazy("这个供应商没有保存")
 
 
 class SupplierTerms(TypedDict, total=False):
@@ -226,7 +187,7 @@ class OfferInvalid(Problem):
     """What a supplier is said to offer cannot be; `fields` say why."""
 
     code = "offer_invalid"
-    message = _("这条报价没有保存")
+    message = gettext_lazy("这条报价没有保存")
 
 
 @transaction.atomic
@@ -239,6 +200,9 @@ def offer_save(*, offer: SupplierOffer) -> SupplierOffer:
         raise OfferInvalid(fields={"cost": _("成本要大于 0；还不知道就留空")})
     if offer.rank < 1:
         raise OfferInvalid(fields={"rank": _("名次从 1 开始")})
+    before = SupplierOffer.objects.filter(pk=offer.pk).values_list("cost", flat=True).first()
+    if offer.cost != before and offer.cost is not None:
+        _typed(offer)
     try:
         offer.full_clean()
     except ValidationError as error:
@@ -247,6 +211,19 @@ def offer_save(*, offer: SupplierOffer) -> SupplierOffer:
     offer.save()
     availability_refresh(variant_ids=[offer.variant_id])
     return offer
+
+
+def _typed(offer: SupplierOffer) -> None:
+    """A person's word about the cost holds until the price list is read again; in another currency it follows its rate."""
+    offer.proposed_price = None
+    if offer.supplier.currency == YUAN:
+        offer.list_price = None
+        return
+    rate = yuan_per_unit(offer.supplier.currency)
+    if rate is None:
+        text = _("%(currency)s 没有有效的汇率，先录入汇率") % {"currency": offer.supplier.currency}
+        raise OfferInvalid(fields={"cost": text})
+    offer.list_price = ((offer.cost or 0) / rate).quantize(COST_PLACES)
 
 
 def forget() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -54,3 +55,36 @@ def alert_close(*, alert_id: int, actor: str) -> bool:
     """A person has dealt with it; if the condition is seen again, there is a new alert. False if it was closed."""
     changed = Alert.objects.filter(pk=alert_id, closed_at__isnull=True).update(closed_at=Now(), closed_by=actor)
     return changed > 0
+
+
+_RAISE_ALL = """
+INSERT INTO public.alerts_alert AS known (kind, subject, level, data, url, times, closed_by)
+SELECT %(kind)s, left(told.subject, 80), %(level)s, told.data::jsonb, '', 1, ''
+  FROM unnest(%(subjects)s::text[], %(data)s::text[]) AS told (subject, data)
+    ON CONFLICT (kind, subject) WHERE closed_at IS NULL
+    DO UPDATE SET times = known.times + 1, seen_at = statement_timestamp(), data = EXCLUDED.data
+RETURNING subject, times
+"""
+_END_ALL = """
+UPDATE public.alerts_alert SET closed_at = statement_timestamp(), closed_by = ''
+ WHERE kind = %s AND subject = ANY(%s::text[]) AND closed_at IS NULL
+"""
+
+
+def alerts_raise(kind: str, found: Mapping[str, Mapping[str, Any]], *, level: Alert.Level = Level.WARNING) -> None:
+    """Raise many alerts of one kind at once: `found` has the data of each subject."""
+    if not found:
+        return
+    told = {
+        "kind": kind, "level": str(level), "subjects": list(found), "data": [json.dumps(data) for data in found.values()]
+    }  # fmt: skip
+    new = [subject for subject, times in sql.rows_anywhere(_RAISE_ALL, told) if times == 1]
+    if new:
+        logger.error("alert %s: %s", kind, ", ".join(new[:20]))
+
+
+def alerts_end(kind: str, subjects: Collection[str]) -> int:
+    """These conditions are over by themselves, as far as there were alerts; how many."""
+    if not subjects:
+        return 0
+    return sql.execute_anywhere(_END_ALL, [kind, [subject[:80] for subject in subjects]])

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db import connection, transaction
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from kameng.audit import goods, lines, money, outside, records, secrets
+from kameng.audit import costs, goods, lines, money, outside, records, secrets
 from kameng.audit.reading import Invariant, Verdict, shops
 from resellers.models import Reseller
 
@@ -51,6 +51,7 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
         Invariant("I13", "stock is conserved", [goods.stock_is_conserved], [goods.stock_is_free_or_owned]),
         Invariant("I14", "only legal steps, each of them told", [records.only_legal_steps]),
         Invariant("I15", "references lead somewhere", [records.references_lead_somewhere], [records.shops_exist]),
+        Invariant("I16", "nothing on sale at a loss or at an unknown cost", [], [costs.costs_are_known_and_covered]),
     ]
 
 

@@ -77,6 +77,9 @@ def home(request: HttpRequest) -> HttpResponse:
             for order in waiting.orders
         ],
         "raised": sum(variant.raised for variant in goods),
+        "outdated": sum(variant.is_outdated for variant in goods),
+        # Of what has no price of the owner's own, nothing is for the owner to do.
+        "dear": sum(variant.is_too_dear and variant.own_price is not None for variant in goods),
         "hidden": sum(not variant.is_visible for variant in goods),
         "is_open": request.shop.is_open,  # type: ignore[attr-defined]
     }

@@ -237,6 +237,14 @@ UNKNOWN_LIMIT_SECONDS = env.int("UNKNOWN_LIMIT_SECONDS", default=60 * 60)
 ACCEPTED_LIMIT_SECONDS = env.int("ACCEPTED_LIMIT_SECONDS", default=24 * 60 * 60)
 #: "No such order" is believed when it is said twice this far apart (and after the protocol's own grace time).
 NOT_FOUND_WINDOW_SECONDS = env.int("NOT_FOUND_WINDOW_SECONDS", default=60)
+#: A rate of exchange that is older makes costs in that currency unknown, and what costs nobody knows what is not sold.
+EXCHANGE_RATE_MAX_AGE_HOURS = env.int("EXCHANGE_RATE_MAX_AGE_HOURS", default=48)
+#: Price lists are read again after this long.
+SUPPLIER_SYNC_MINUTES = env.int("SUPPLIER_SYNC_MINUTES", default=10)
+#: A cost that was told longer ago is asked about right before buying.
+COST_MAX_AGE_MINUTES = env.int("COST_MAX_AGE_MINUTES", default=30)
+#: Balances are asked for again after this long.
+SUPPLIER_BALANCE_MINUTES = env.int("SUPPLIER_BALANCE_MINUTES", default=5)
 
 LOGGING = {
     "version": 1,

@@ -25,6 +25,7 @@ from fulfillment.suppliers.admin.strip import breaker_cell, strip
 from fulfillment.suppliers.base import SupplierMisconfigured
 from fulfillment.suppliers.health import Health, health_of
 from fulfillment.suppliers.models import Supplier
+from fulfillment.suppliers.rates import supplier_currency_set
 from fulfillment.suppliers.registry import ADAPTERS
 from fulfillment.suppliers.services import (
     SupplierTerms,
@@ -171,6 +172,10 @@ class SupplierAdmin(ServiceAdmin):
         """By the service, over what is stored."""
         typed = form.cleaned_data
         stored = Supplier.objects.get(pk=obj.pk).config if change else {}
+        terms = _terms(typed)
+        if change and (currency := terms.pop("currency", "")):
+            # What was told in the old currency means nothing in the new one: that is a service of its own.
+            supplier_currency_set(supplier_id=obj.pk, currency=currency)
         try:
             saved = supplier_save(
                 code=obj.code,
@@ -178,7 +183,7 @@ class SupplierAdmin(ServiceAdmin):
                 adapter=obj.adapter if change else typed["adapter"],
                 base_url=typed["base_url"],
                 config={**stored, **typed["config"]},
-                terms=_terms(typed),
+                terms=terms,
             )
         except SupplierMisconfigured as error:
             raise Problem(fields={"config": _("配置不完整：%(error)s") % {"error": error}}) from error

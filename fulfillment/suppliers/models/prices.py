@@ -87,6 +87,7 @@ class PriceChange(models.Model):
         verbose_name = _("价目变化")
         verbose_name_plural = _("价目变化")
         ordering = ["pk"]
+        indexes = [models.Index(fields=["supplier_sku"], condition=Q(field="new"), name="price_change_new_line")]
 
     def __str__(self) -> str:
         return f"{self.supplier_sku} {self.field}"

@@ -97,6 +97,8 @@ class SupplierOffer(models.Model):
     cost = models.DecimalField(_("成本"), max_digits=14, decimal_places=4, null=True, blank=True)
     rank = models.PositiveSmallIntegerField(_("名次"), default=1)
     list_price = models.DecimalField(_("对方报价"), max_digits=14, decimal_places=4, null=True, blank=True)
+    #: A price so far from the one before that a person has to confirm it; as long as it stands here, no cost is known.
+    proposed_price = models.DecimalField(_("待确认报价"), max_digits=14, decimal_places=4, null=True, blank=True)
     stock = models.PositiveIntegerField(_("对方库存"), null=True, blank=True)
     is_listed = models.BooleanField(_("对方在售"), default=True)
     synced_at = models.DateTimeField(_("同步时间"), null=True, blank=True)
@@ -114,6 +116,10 @@ class SupplierOffer(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["supplier", "variant"], name="supplier_offer_one_per_variant"),
             models.CheckConstraint(condition=Q(cost__isnull=True) | Q(cost__gt=0), name="supplier_offer_cost_positive"),
+            models.CheckConstraint(
+                condition=Q(cost__isnull=True) | Q(proposed_price__isnull=True),
+                name="supplier_offer_unconfirmed_has_no_cost",
+            ),
         ]
 
     def __str__(self) -> str:
