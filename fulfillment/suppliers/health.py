@@ -93,7 +93,8 @@ def health_of(suppliers: Collection[Supplier]) -> dict[int, Health]:
     starts = [first + timedelta(hours=place) for place in range(HOURS)]
     ids = [supplier.pk for supplier in suppliers]
     calls = {(pk, start): (total, failed) for pk, start, total, failed in sql.rows_anywhere(_CALLS, [ids, first])}
-    windows = {"ids": ids, "day": now - timedelta(hours=HOURS), "today": now.replace(hour=0, minute=0, second=0)}
+    start_of_day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    windows = {"ids": ids, "day": now - timedelta(hours=HOURS), "today": start_of_day}
     results = {pk: figures for pk, *figures in sql.rows_anywhere(_RESULTS, windows)}
     alerts = dict(
         Alert.objects.filter(closed_at__isnull=True, subject__in=[supplier.code for supplier in suppliers])

@@ -267,7 +267,7 @@ class SupplierAdmin(ServiceAdmin):
                 badge("warn", _("%(count)s 条提醒") % {"count": health.alerts}),
             )
         return format_html(
-            '<span class="k-cell"><a class="k-link" href="{}?supplier={}&amp;days=today">{}</a>'
+            '<span class="k-cell k-taps"><a class="k-link" href="{}?supplier={}&amp;days=today">{}</a>'
             '<span class="k-sub k-num">{}</span><a class="k-sub k-link" href="{}?supplier__id__exact={}">{}</a>{}'
             "</span>",
             reverse("operations:attempts"),

