@@ -35,20 +35,24 @@ def _number(value: Any) -> float | None:
 
 
 def _success(figures: Mapping[str, Any]) -> str:
+    if not figures.get("attempts"):
+        return _("还没有结果，下限 %(floor)s") % {"floor": share(_number(figures.get("lower")))}
     return _("成功率 %(rate)s（%(count)s 次，下限 %(floor)s）") % {
         "rate": share(_number(figures.get("rate"))),
-        "count": figures.get("count", 0),
+        "count": figures.get("attempts", 0),
         "floor": share(_number(figures.get("lower"))),
     }
 
 
 def _speed(figures: Mapping[str, Any]) -> str:
+    if figures.get("p90") is None:
+        return _("还没有到账的，按中等算")
     told = {"p50": seconds(_number(figures.get("p50"))), "p90": seconds(_number(figures.get("p90")))}
     return _("一半在 %(p50)s 内，九成在 %(p90)s 内") % told
 
 
 def _cost(figures: Mapping[str, Any]) -> str:
-    cost, best = _number(figures.get("cost")), _number(figures.get("lowest"))
+    cost, best = _number(figures.get("cost")), _number(figures.get("cheapest"))
     if cost is None:
         return _("成本不明")
     if best is None or cost <= best:
@@ -58,15 +62,16 @@ def _cost(figures: Mapping[str, Any]) -> str:
 
 
 def _after_sales(figures: Mapping[str, Any]) -> str:
-    median, count = _number(figures.get("median")), figures.get("count", 0)
-    if median is None:
+    hours = _number(figures.get("hours"))
+    if hours is None:
         return _("还没有问过它，按中等算")
-    return _("答复中位 %(median)s（%(count)s 次）") % {"median": seconds(median), "count": count}
+    return _("答复一般要 %(time)s") % {"time": seconds(hours * 3600)}
 
 
 def _standing(figures: Mapping[str, Any]) -> str:
     known = {str(value): str(label) for value, label in Supplier.Standing.choices}
-    return known.get(str(figures.get("standing", "")), "–")
+    standing = known.get(str(figures.get("standing", "")), "–")
+    return standing if figures.get("licensed", True) else _("%(standing)s，证照过期") % {"standing": standing}
 
 
 _WORDS = {"success": _success, "speed": _speed, "cost": _cost, "after_sales": _after_sales, "standing": _standing}
