@@ -79,6 +79,11 @@ def offers_ranked(*, variant_id: int, highest_cost: Decimal, tried: Collection[i
     return offers
 
 
+def offers_order(*, variant_id: int, highest_cost: Decimal) -> list[int]:
+    """The ids of the offers that `offers_ranked` would ask, first to last, without reading their suppliers."""
+    return [offer.pk for offer in sql.instances(SupplierOffer, _RANKED, [variant_id, highest_cost, []])]
+
+
 _RANKED = f"""
 SELECT {sql.columns(SupplierOffer, of="offer")}
   FROM public.suppliers_supplieroffer AS offer

@@ -26,7 +26,7 @@ from kameng.admin.bases import actor_of
 from kameng.admin.sites import operations_site
 from kameng.core.ids import normalize, shop_id_of
 from kameng.core.problems import Problem
-from kameng.operations.choices import choice_words
+from kameng.operations.choices import choice_words, passed_over
 from kameng.operations.cross_shop import every_shop
 from kameng.operations.forms import AskForm, ConfirmForm, FailForm
 from orders.admin import account_text
@@ -122,6 +122,7 @@ def _page(
             "tone": ATTEMPT_TONES[SupplierOrder.Status(attempt.status)],
             "reason": reason_words(attempt.code) if attempt.code else "",
             "why": choice_words(attempt.choice),
+            "others": passed_over(attempt.choice),
             "score": parts_shown(attempt.choice),
             "took": ((attempt.finished_at or now) - attempt.created_at).total_seconds(),
             "is_used": attempt.pk in delivered,

@@ -32,7 +32,7 @@ from fulfillment.suppliers.ranking_rules import (
     ranking_weights_set,
     rules_in_force,
 )
-from fulfillment.suppliers.services import offers_ranked
+from fulfillment.suppliers.services import offers_order
 from kameng.admin.bases import actor_of, write_down
 from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, operations_site
@@ -106,7 +106,7 @@ def _why_out(offer: SupplierOffer, excluded: Mapping[int, RankingRule], breaker:
 
 def _asked_in_order(variant: Variant, price: Decimal) -> list[int]:
     """The offers that an order at this price would be bought at, first to last, by the very services that buy."""
-    return [offer.pk for offer in offers_ranked(variant_id=variant.pk, highest_cost=price, tried=())]
+    return offers_order(variant_id=variant.pk, highest_cost=price)
 
 
 def _row(
@@ -176,7 +176,7 @@ def _variant_rows(variant: Variant, price: Decimal, rules: Sequence[RankingRule]
         .order_by("rank", "pk")
     )
     order = _asked_in_order(variant, price)
-    health = health_of([offer.supplier for offer in offers])
+    health = health_of([offer.supplier for offer in offers], with_alerts=False)
     places = {pk: place for place, pk in enumerate(order, start=1)}
     offers.sort(key=lambda offer: (places.get(offer.pk, len(offers) + 1), -(offer.score or 0.0)))
     return [_row(offer, places.get(offer.pk), rules, health[offer.supplier_id], variant) for offer in offers]
@@ -193,7 +193,7 @@ def _category_rows(category: Category) -> list[dict[str, Any]]:
     for offer in offers:
         by_supplier.setdefault(offer.supplier_id, []).append(offer)
     suppliers = [own[0].supplier for own in by_supplier.values()]
-    health = health_of(suppliers)
+    health = health_of(suppliers, with_alerts=False)
     rows = []
     for supplier in suppliers:
         own = by_supplier[supplier.pk]

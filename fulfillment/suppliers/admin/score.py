@@ -81,7 +81,8 @@ def parts_shown(score: Mapping[str, Any]) -> dict[str, Any]:
     """A score's parts for a page: `parts` with label, points of the most there could be, and words; the `bar`; the
     `scope` in words. Takes what `SupplierOffer.score_parts` or `SupplierOrder.choice` holds, which may be nothing.
     """
-    given = [part for part in score.get("parts") or [] if part.get("name") in LABELS]
+    stored = score.get("parts")
+    given = [part for part in stored if part.get("name") in LABELS] if isinstance(stored, list) else []
     weights = sum(_number(part.get("weight")) or 0 for part in given)
     parts = []
     for place, part in enumerate(given, start=1):

@@ -1,10 +1,12 @@
 """Alerts as operators see them: words from kind and data, urgent first, closed by who has dealt with them."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.db import connection
-from django.utils import timezone
+from django.utils import timezone, translation
 from pytest_django import DjangoAssertNumQueries
 
 from kameng.alerts.models import Alert
@@ -20,8 +22,11 @@ KINDS = (
 
 
 @pytest.fixture(autouse=True)
-def _in_public(db: None) -> None:
+def _in_public(db: None) -> Iterator[None]:
     connection.set_schema_to_public()  # type: ignore[attr-defined]
+    # What the last request spoke is still spoken by the thread.
+    with translation.override("zh-hans"):
+        yield
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import translation
 from django_tenants.utils import schema_context
 from pytest_django import DjangoAssertNumQueries
 
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind
 from fulfillment.suppliers.models import AfterSalesRequest, StockCode, Supplier
-from kameng.operations.choices import choice_words
+from kameng.operations.choices import choice_words, passed_over
 from orders.models import Order, OrderEvent
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
@@ -157,8 +158,16 @@ def test_the_page_tells_every_attempt_of_the_line_with_its_reason_and_what_came_
     ],
 )
 def test_every_choice_has_words(choice: dict[str, Any], said: str) -> None:
-    assert choice_words(choice).endswith(said)
-    assert bool(choice_words(choice)) == bool(said)
+    with translation.override("zh-hans"):
+        assert choice_words(choice).endswith(said)
+        assert bool(choice_words(choice)) == bool(said)
+
+
+def test_who_was_passed_over_is_told_with_the_reason() -> None:
+    others = [{"name": "丙云", "reason": "breaker_open"}, {"name": "丁充", "reason": "novel"}, "nonsense"]
+    with translation.override("zh-hans"):
+        assert passed_over({"instead_of": others}) == "丙云（熔断）、丁充（novel）"
+    assert passed_over({}) == passed_over({"instead_of": "first"}) == ""
 
 
 def test_an_attempt_that_is_not_there_is_not_there(shop: Reseller) -> None:

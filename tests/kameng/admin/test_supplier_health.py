@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.utils import timezone
+from django.utils import timezone, translation
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import Variant
@@ -95,7 +95,8 @@ def test_a_supplier_that_did_nothing_has_no_rate_and_not_a_bad_one() -> None:
 def test_the_strip_tells_in_words_what_it_shows_in_color() -> None:
     start = timezone.localtime().replace(hour=8, minute=0, second=0, microsecond=0)
     hours = (Hour(start, 40, 3), Hour(start + timedelta(hours=1), 100, 0), Hour(start + timedelta(hours=2)))
-    drawn = str(strip(Health(hours)))
+    with translation.override("zh-hans"):
+        drawn = str(strip(Health(hours)))
     assert "调用 140 次，失败 3 次；最差 08:00，失败 3 / 40" in drawn
     assert "<title>08:00 失败 3 / 40</title>" in drawn
     tall = [(look, int(height)) for height, look in re.findall(r'height="(\d+)" class="(k-\w+)"', drawn)]
