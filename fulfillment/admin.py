@@ -22,6 +22,7 @@ ATTEMPT_TONES = {
     SupplierOrder.Status.ACCEPTED: "info",
     SupplierOrder.Status.UNKNOWN: "warn",
     SupplierOrder.Status.SUCCEEDED: "ok",
+    SupplierOrder.Status.PARTIAL: "warn",
     SupplierOrder.Status.REJECTED: "neutral",
     SupplierOrder.Status.REVERSED: "bad",
 }

@@ -71,6 +71,12 @@ _SAMPLES: dict[str, list[object]] = {
     "offer_price_confirm": [1],
     "order": ["one", "ABCDEFGHJKMNPQRS"],
     "order_act": ["one", "ABCDEFGHJKMNPQRS"],
+    "attempt": ["001ABCDEFGHJKMNPQRS"],
+    "attempt_act": ["001ABCDEFGHJKMNPQRS"],
+    "alert_close": [1],
+    "after_sales_answer": [1],
+    "duplicate_close": [1],
+    "price_sync": [1],
 }
 
 

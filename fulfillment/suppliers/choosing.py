@@ -82,6 +82,12 @@ def offers_ranked(
     return _in_turn(order, found, in_trial)
 
 
+def offers_order(*, variant_id: int, highest_cost: Decimal) -> list[int]:
+    """The ids of the offers that an order would be bought at, first to last, without reading their suppliers."""
+    told = {"variant": variant_id, "highest": highest_cost, "tried": []}
+    return [offer.pk for offer in sql.instances(SupplierOffer, _RANKED, told)]
+
+
 def _in_turn(order: list[Chosen], found: list[Any], in_trial: list[Any]) -> Iterator[Chosen]:
     for offer in in_trial:
         if probe_take(supplier_id=offer.supplier_id):
@@ -133,70 +139,3 @@ def _has(supplier: Supplier, capability: Capability) -> bool:
         return capability in adapter_of(supplier).capabilities
     except SupplierMisconfigured:
         return False
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An offer as an operator sees it: its place if it would be asked now, or the code word for why it would not."""
-
-    offer: SupplierOffer
-    place: int | None
-    by: str
-    out: str
-
-
-_EVERYBODY = """
-SELECT offer.id, coalesce(breaker.state, 'closed') AS breaker_state,
-       coalesce(rule.is_pinned, FALSE) AS is_pinned, coalesce(rule.is_excluded, FALSE) AS is_excluded
-  FROM public.suppliers_supplieroffer AS offer
-  JOIN public.catalog_variant AS variant ON variant.id = offer.variant_id
-  JOIN public.catalog_product AS product ON product.id = variant.product_id
-  LEFT JOIN public.suppliers_supplierbreaker AS breaker ON breaker.supplier_id = offer.supplier_id
-  LEFT JOIN LATERAL (
-       SELECT bool_or(word.kind = 'pin') AS is_pinned, bool_or(word.kind = 'exclude') AS is_excluded
-         FROM public.suppliers_rankingrule AS word
-        WHERE word.supplier_id = offer.supplier_id
-          AND (word.expires_at IS NULL OR word.expires_at > statement_timestamp())
-          AND (word.variant_id IS NULL OR word.variant_id = offer.variant_id)
-          AND (word.category_id IS NULL OR word.category_id = product.category_id)) AS rule ON TRUE
- WHERE offer.variant_id = %s
-"""
-
-
-def candidates(*, variant_id: int, highest_cost: Decimal | None = None) -> list[Candidate]:
-    """Who would get an order for the variant now, and why the others would not: what operators look at.
-
-    `highest_cost` in yuan is what the shopper pays for one piece; without it, what shops are charged for it.
-    """
-    offers = SupplierOffer.objects.filter(variant_id=variant_id).select_related("supplier", "variant")
-    by_id = {offer.pk: offer for offer in offers}
-    words = {row[0]: row[1:] for row in sql.rows_anywhere(_EVERYBODY, [variant_id])}
-    asked, out = [], []
-    for pk, offer in by_id.items():
-        state, is_pinned, is_excluded = words[pk]
-        limit = offer.variant.supply_price if highest_cost is None else highest_cost
-        why = _why_out(offer, state, is_excluded=is_excluded, highest=limit)
-        if why:
-            out.append(Candidate(offer, None, "", why))
-        else:
-            by = "probe" if state == State.HALF_OPEN else "pin" if is_pinned else "score"
-            asked.append((not is_pinned, -(UNSCORED if offer.score is None else offer.score), offer.rank, offer, by))
-    asked.sort(key=lambda row: (*row[:3], row[3].cost, row[3].pk))
-    ranked = [Candidate(offer, place, by, "") for place, (*_order, offer, by) in enumerate(asked, start=1)]
-    return [*ranked, *sorted(out, key=lambda candidate: candidate.offer.rank)]
-
-
-def _why_out(offer: SupplierOffer, state: str, *, is_excluded: bool, highest: Decimal) -> str:
-    supplier = offer.supplier
-    reasons = (
-        (not offer.is_active, "offer_paused"),
-        (not supplier.is_active, "supplier_paused"),
-        (supplier.eliminated_at is not None, "eliminated"),
-        (is_excluded, "excluded"),
-        (state == State.OPEN, "breaker_open"),
-        (not offer.is_listed, "not_listed"),
-        (offer.stock == 0, "out_of_stock"),
-        (offer.cost is None, "no_cost"),
-        (offer.cost is not None and offer.cost > highest, "loss"),
-    )
-    return next((word for is_so, word in reasons if is_so), "")

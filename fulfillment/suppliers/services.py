@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Mapping
+from decimal import Decimal
+from typing import TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -20,7 +22,7 @@ from fulfillment.suppliers.registry import adapter_class
 from fulfillment.suppliers.stock_room import ShelfRoom
 from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core.http import HttpClient
-from kameng.core.problems import Problem
+from kameng.core.problems import Problem, StrOrPromise
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +49,44 @@ def supplier_restore(*, supplier_id: int) -> None:
     availability_refresh(supplier_ids=[supplier_id])
 
 
+class SupplierInvalid(Problem):
+    """What a supplier is said to be cannot be; `fields` say why."""
+
+    code = "supplier_invalid"
+    message = gettext_lazy("这个供应商没有保存")
+
+
+class SupplierTerms(TypedDict, total=False):
+    """What is agreed and decided about a supplier beside its connection; as on `Supplier`, seconds for all times."""
+
+    currency: str
+    standing: str
+    instructions: str
+    max_concurrent: int
+    max_per_minute: int
+    connect_seconds: Decimal
+    read_seconds: Decimal
+    total_seconds: Decimal
+    not_found_grace: int | None
+    not_found_window: int | None
+    unknown_limit: int | None
+    balance_floor: Decimal | None
+
+
 @transaction.atomic
-def supplier_save(*, code: str, name: str, adapter: str, base_url: str, config: Mapping[str, str]) -> Supplier:
-    """Create or update a connection after checking that an adapter can use it. Raises `SupplierMisconfigured`."""
+def supplier_save(
+    *, code: str, name: str, adapter: str, base_url: str, config: Mapping[str, str], terms: SupplierTerms | None = None
+) -> Supplier:
+    """Create or update a connection after checking that an adapter can use it; terms that are not named stay.
+
+    Raises `SupplierMisconfigured` and `SupplierInvalid`.
+    """
     supplier = Supplier.objects.filter(code=code).first() or Supplier(code=code)
     supplier.name, supplier.adapter, supplier.base_url = name, adapter, base_url
+    for term, value in (terms or {}).items():
+        setattr(supplier, term, value)
+    if wrong := _terms_wrong(supplier):
+        raise SupplierInvalid(fields=wrong)
     adapter_class(adapter)(
         Connection(supplier=code, base_url=base_url, config=config, stock_room=ShelfRoom(0)), _no_http
     )
@@ -59,6 +94,22 @@ def supplier_save(*, code: str, name: str, adapter: str, base_url: str, config: 
     supplier.save()
     forget()
     return supplier
+
+
+def _terms_wrong(supplier: Supplier) -> dict[str, StrOrPromise]:
+    """What the database would refuse, in words, by field."""
+    wrong: dict[str, StrOrPromise] = {
+        field: _("要大于 0")
+        for field in ("max_concurrent", "max_per_minute", "connect_seconds", "read_seconds")
+        if getattr(supplier, field) <= 0
+    }
+    if supplier.total_seconds < supplier.connect_seconds:
+        wrong["total_seconds"] = _("总时限不能短于连接时限")
+    if not (len(supplier.currency) == 3 and supplier.currency.isascii() and supplier.currency.isupper()):
+        wrong["currency"] = _("写三个大写字母的币种代码，例如 CNY、USD")
+    if supplier.balance_floor is not None and supplier.balance_floor < 0:
+        wrong["balance_floor"] = _("不能小于 0；不想提醒就留空")
+    return wrong
 
 
 @transaction.atomic

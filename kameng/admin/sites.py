@@ -29,7 +29,8 @@ View = Callable[..., HttpResponse]
 
 @dataclass(frozen=True)
 class Nav:
-    """An entry of the menu; `position` orders entries and, by their first one, the headings they stand under."""
+    """An entry of the menu; `position` orders entries and, by their first one, the headings they stand under. `count`
+    tells how many things wait behind it."""
 
     group: Text
     title: Text
@@ -37,6 +38,7 @@ class Nav:
     position: int
     #: Also a tab at the bottom of a phone's screen.
     is_tab: bool = False
+    count: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,8 @@ class StaffSite(UnfoldAdminSite):
         groups: dict[str, list[dict[str, Any]]] = {}
         for nav, url, active in self._entries(request):
             entry = {"title": nav.title, "icon": nav.icon, "link": url, "active": active, "has_permission": True}
+            if nav.count is not None and (waiting := nav.count()):
+                entry["badge"] = str(waiting)
             groups.setdefault(str(nav.group), []).append(entry)
         return [{"title": title, "items": items} for title, items in groups.items()]
 

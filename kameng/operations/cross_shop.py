@@ -73,9 +73,48 @@ class List:
 
         `where` is SQL of ours; what anybody typed belongs into `parameters`.
         """
-        if not shops:
-            return Found([], "")
         cursor = Cursor.read(after) if after else None
+        rows = self._read(shops, where, parameters, cursor=cursor, limit=limit + 1)
+        last = rows[limit - 1] if len(rows) > limit else None
+        next_page = Cursor(last["created_at"], last["schema_name"], last["id"]).sign() if last else ""
+        return Found(rows[:limit], next_page)
+
+    def oldest(
+        self, shops: Sequence[Reseller], *, where: Sequence[str], parameters: Sequence[Any] = (), limit: int = PER_PAGE
+    ) -> list[dict[str, Any]]:
+        """What has waited longest; for lists that get shorter by being worked on."""
+        return self._read(shops, where, parameters, newest_first=False, limit=limit)
+
+    def count(
+        self, shops: Sequence[Reseller], *, conditions: Mapping[str, str], parameters: Sequence[Any] = ()
+    ) -> dict[str, int]:
+        """How many rows of the shops answer each of the named conditions; every one takes the same parameters."""
+        if not shops:
+            return dict.fromkeys(conditions, 0)
+        columns = ", ".join(f"count(*) FILTER (WHERE {condition}) AS {name}" for name, condition in conditions.items())
+        anyone = " OR ".join(f"({condition})" for condition in conditions.values())
+        parts = [
+            sql.SQL(f"(SELECT {columns} FROM {self.source} WHERE {anyone})").format(
+                schema=sql.Identifier(shop.schema_name)
+            )
+            for shop in shops
+        ]
+        rows = rows_of(sql.SQL(" UNION ALL ").join(parts), [*parameters] * (2 * len(conditions) * len(shops)))
+        return {name: sum(row[name] for row in rows) for name in conditions}
+
+    def _read(
+        self,
+        shops: Sequence[Reseller],
+        where: Sequence[str],
+        parameters: Sequence[Any],
+        *,
+        cursor: Cursor | None = None,
+        newest_first: bool = True,
+        limit: int,
+    ) -> list[dict[str, Any]]:
+        if not shops:
+            return []
+        way = "DESC" if newest_first else "ASC"
         parts: list[sql.Composable] = []
         values: list[Any] = []
         for shop in shops:
@@ -87,17 +126,18 @@ class List:
                 values += more
             text = (
                 f"(SELECT %s AS schema_name, row.id, row.created_at, {self.columns} FROM {self.source} "
-                f"WHERE {' AND '.join(conditions)} ORDER BY row.created_at DESC, row.id DESC LIMIT {limit + 1:d})"
+                f"WHERE {' AND '.join(conditions)} ORDER BY row.created_at {way}, row.id {way} LIMIT {limit:d})"
             )
             parts.append(sql.SQL(text).format(schema=sql.Identifier(shop.schema_name)))
-        query = sql.SQL("SELECT * FROM ({union}) AS found ORDER BY created_at DESC, schema_name, id DESC LIMIT {limit}")
-        rows = rows_of(query.format(union=sql.SQL(" UNION ALL ").join(parts), limit=sql.Literal(limit + 1)), values)
+        query = sql.SQL(
+            "SELECT * FROM ({union}) AS found ORDER BY created_at {way}, schema_name, id {way} LIMIT {limit}"
+        )
+        union = sql.SQL(" UNION ALL ").join(parts)
+        rows = rows_of(query.format(union=union, way=sql.SQL(way), limit=sql.Literal(limit)), values)
         by_schema = {shop.schema_name: shop for shop in shops}
         for row in rows:
             row["shop"] = by_schema[row["schema_name"]]
-        last = rows[limit - 1] if len(rows) > limit else None
-        next_page = Cursor(last["created_at"], last["schema_name"], last["id"]).sign() if last else ""
-        return Found(rows[:limit], next_page)
+        return rows
 
 
 def _older(schema_name: str, cursor: Cursor) -> tuple[str, list[Any]]:
@@ -139,8 +179,9 @@ ORDERS = List(
 SUPPLIER_ORDERS = List(
     columns=(
         "row.reference, row.supplier_reference, row.sequence, row.quantity, row.cost, row.status, row.code, "
-        "row.message, row.asked, row.finished_at, supplier.name AS supplier_name, work.attempts, "
-        "work.status AS work_status, line.product_name, line.variant_name, placed.number"
+        "row.message, row.asked, row.finished_at, row.choice, row.evidence, supplier.name AS supplier_name, "
+        "supplier.adapter, supplier.instructions, work.attempts, work.status AS work_status, work.note, "
+        "line.product_name, line.variant_name, line.account, line.kind, placed.number"
     ),
     source=(
         "{schema}.fulfillment_supplierorder AS row "
@@ -161,6 +202,10 @@ REFUNDS = List(
     ),
 )
 
+#: Conditions on `SUPPLIER_ORDERS` for what waits for a person; the parameter is the list of adapters of people.
+UNCLEAR = "work.status = 'manual' AND row.sequence = work.attempts AND (supplier.adapter = ANY(%s)) IS NOT TRUE"
+BY_HAND = "row.status IN ('intended', 'accepted', 'unknown') AND supplier.adapter = ANY(%s)"
+
 _NAMED = "EXISTS (SELECT 1 FROM {schema}.orders_orderline AS named WHERE named.order_id = row.id AND "
 
 
@@ -175,6 +220,14 @@ def orders_like(text: str) -> tuple[str, list[Any]]:
         f"OR {_NAMED} strpos(lower(named.product_name), lower(%s)) > 0))"
     )
     return condition, [contact, json.dumps([{"value": text.strip()}]), text.strip(), text.strip()]
+
+
+def attempts_like(text: str) -> tuple[str, list[Any]]:
+    """A condition on `SUPPLIER_ORDERS` for what an operator may type: our number or the supplier's, an order's number,
+    or the whole account."""
+    number, typed = normalize(text), text.strip()
+    condition = "(row.reference = %s OR row.supplier_reference = %s OR placed.number = %s OR line.account @> %s::jsonb)"
+    return condition, [number, typed, number, json.dumps([{"value": typed}])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,84 +1,39 @@
-"""The operators' pages: today, orders over all shops, one order with everything about it, attempts to buy, refunds."""
+"""The operators' pages: today, and one order with everything about it."""
 
-import json
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 from django_tenants.utils import tenant_context
 
-from fulfillment.admin import ATTEMPT_TONES
 from fulfillment.decisions import fulfillment_give_up, fulfillment_retry
 from fulfillment.models import Fulfillment, SupplierOrder
-from fulfillment.reason_words import reason_words
 from kameng.admin.bases import actor_of
 from kameng.admin.panels import Panel, Viewer
-from kameng.admin.sites import Nav, operations_site
+from kameng.admin.sites import operations_site
+from kameng.alerts.selectors import alerts_open
 from kameng.core.ids import normalize
 from kameng.core.problems import Problem
 from kameng.inbox.models import InboxEvent
 from kameng.operations.cross_shop import (
-    ORDERS,
-    REFUNDS,
-    SUPPLIER_ORDERS,
-    List,
     every_shop,
-    order_place_of,
-    orders_like,
 )
-from kameng.operations.figures import figures, start_of_today, waiting
-from orders.admin import account_text, order_context
-from orders.badges import order_badge
-from orders.models import Order, OrderLine
+from kameng.operations.figures import figures, waiting
+from orders.admin import order_context
+from orders.models import Order
 from orders.services import event_write
-from payments.admin import REFUND_TONES
 from payments.gateways.base import GatewayError
 from payments.models import Payment, Refund
 from payments.refunds import refund_retry
 from payments.services import payment_ask
-from payments.views import gateway_name
 from resellers.links import shop_url
 from resellers.models import Reseller
 
-GROUP = gettext_lazy("业务")
 SHORTEST_REASON = 6
-
-#: The states by which orders are listed: name, label, SQL condition.
-_ORDER_STATES: tuple[tuple[str, Any, str], ...] = (
-    ("unpaid", gettext_lazy("待付款"), "row.status = 'pending'"),
-    ("working", gettext_lazy("充值中"), "row.status = 'paid'"),
-    ("manual", gettext_lazy("人工处理"), "row.status = 'paid' AND 'manual' = ANY(more.statuses)"),
-    ("verifying", gettext_lazy("核实中"), "row.status = 'paid' AND 'verifying' = ANY(more.statuses)"),
-    ("refunding", gettext_lazy("退款中"), "row.status = 'paid' AND 'failed' = ANY(more.statuses)"),
-    ("done", gettext_lazy("已到账"), "row.status = 'fulfilled'"),
-    ("refunded", gettext_lazy("已退款"), "row.status IN ('refunded', 'partly_refunded')"),
-    ("over", gettext_lazy("已取消"), "row.status IN ('expired', 'canceled')"),
-)
-_ATTEMPT_STATES: tuple[tuple[str, Any, str], ...] = (
-    ("open", gettext_lazy("进行中"), "row.status IN ('intended', 'accepted')"),
-    ("unknown", gettext_lazy("结果未知"), "row.status = 'unknown'"),
-    ("succeeded", gettext_lazy("成功"), "row.status = 'succeeded'"),
-    ("rejected", gettext_lazy("未成"), "row.status = 'rejected'"),
-    ("reversed", gettext_lazy("被撤销"), "row.status = 'reversed'"),
-)
-_REFUND_STATES: tuple[tuple[str, Any, str], ...] = (
-    ("open", gettext_lazy("退款中"), "row.status IN ('created', 'pending')"),
-    ("failed", gettext_lazy("需要人工处理"), "row.status = 'failed'"),
-    ("done", gettext_lazy("已退款"), "row.status = 'succeeded'"),
-)
-#: How far back a list looks: name, label, days before today.
-_DAYS: tuple[tuple[str, Any, int], ...] = (
-    ("today", gettext_lazy("今天"), 0),
-    ("week", gettext_lazy("近 7 天"), 6),
-    ("month", gettext_lazy("近 30 天"), 29),
-)
 
 
 @operations_site.home
@@ -93,89 +48,11 @@ def home(request: HttpRequest) -> HttpResponse:
             "title": _("今天"),
             "today": today,
             "waiting": waiting(),
+            "alerts": alerts_open(),
             "manual": [shop for shop in today.shops if shop.manual],
             "refund_failed": [shop for shop in today.shops if shop.refund_failed],
         },
     )
-
-
-def _listed(
-    request: HttpRequest,
-    what: List,
-    states: tuple[tuple[str, Any, str], ...],
-    *,
-    like: tuple[str, list[Any]] | None = None,
-) -> dict[str, Any]:
-    """A page of a list with its filters, as they stand in the address."""
-    shops = every_shop()
-    chosen = [shop for shop in shops if shop.slug == request.GET.get("shop")]
-    state = next((found for found in states if found[0] == request.GET.get("state")), None)
-    days = next((found for found in _DAYS if found[0] == request.GET.get("days")), None)
-    where, parameters = [], []
-    if state is not None:
-        where.append(state[2])
-    if days is not None:
-        where.append("row.created_at >= %s")
-        parameters.append(start_of_today() - timedelta(days=days[2]))
-    if like is not None:
-        where.append(like[0])
-        parameters += like[1]
-    found = what.page(chosen or shops, where=where, parameters=parameters, after=request.GET.get("after", ""))
-    return {
-        "rows": found.rows,
-        "after": found.after,
-        "is_first": not request.GET.get("after"),
-        "shops": shops,
-        "shop": chosen[0].slug if chosen else "",
-        "state": state[0] if state else "",
-        "states": [(name, label) for name, label, _condition in states],
-        "days": days[0] if days else "",
-        "day_choices": [(name, label) for name, label, _count in _DAYS],
-    }
-
-
-@operations_site.page("orders/", name="orders", nav=Nav(GROUP, gettext_lazy("订单"), "receipt_long", 10, is_tab=True))
-@require_safe
-def orders(request: HttpRequest) -> HttpResponse:
-    """Orders of all shops. A number of any kind leads straight to its order."""
-    query = request.GET.get("q", "").strip()[:80]
-    if query and (place := order_place_of(query, every_shop())):
-        return redirect("operations:order", shop=place.shop.slug, number=place.number)
-    context = _listed(request, ORDERS, _ORDER_STATES, like=orders_like(query) if query else None)
-    for row in context["rows"]:
-        account = json.loads(row["account"]) if isinstance(row["account"], str) else row["account"]
-        row["account"] = account_text(OrderLine(account=account))
-        row["tone"], row["word"] = order_badge(row["status"], row["statuses"])
-        row["shown"] = Order(number=row["number"]).grouped_number
-    title = {"title": _("订单"), "query": query, "search_hint": _("任何单号、完整的手机号或账号、商品名")}
-    return operations_site.render(request, "staff/operations_orders.html", {**context, **title})
-
-
-@operations_site.page(
-    "attempts/", name="attempts", nav=Nav(GROUP, gettext_lazy("采购单"), "package_2", 12, is_tab=True)
-)
-@require_safe
-def attempts(request: HttpRequest) -> HttpResponse:
-    """Attempts to buy, of all shops."""
-    context = _listed(request, SUPPLIER_ORDERS, _ATTEMPT_STATES)
-    for row in context["rows"]:
-        status = SupplierOrder.Status(row["status"])
-        row["tone"], row["word"], row["reason"] = ATTEMPT_TONES[status], status.label, reason_words(row["code"])
-    return operations_site.render(request, "staff/operations_attempts.html", {**context, "title": _("采购单")})
-
-
-@operations_site.page(
-    "refunds/", name="refunds", nav=Nav(GROUP, gettext_lazy("退款"), "currency_exchange", 14, is_tab=True)
-)
-@require_safe
-def refunds(request: HttpRequest) -> HttpResponse:
-    """Refunds of all shops."""
-    context = _listed(request, REFUNDS, _REFUND_STATES)
-    for row in context["rows"]:
-        status = Refund.Status(row["status"])
-        row["tone"], row["word"] = REFUND_TONES[status], status.label
-        row["method"] = gateway_name(row["gateway"])
-    return operations_site.render(request, "staff/operations_refunds.html", {**context, "title": _("退款")})
 
 
 def _shop_or_404(slug: str) -> Reseller:

@@ -27,7 +27,8 @@ OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",
     "/admin/resellers/reseller/add/", "/admin/catalog/product/", "/admin/catalog/variant/",
     "/admin/suppliers/supplier/", "/admin/suppliers/supplieroffer/", "/admin/merchants/gatewayaccount/",
-    "/admin/inbox/inboxevent/", "/admin/outbox/outboxevent/",
+    "/admin/inbox/inboxevent/", "/admin/outbox/outboxevent/", "/admin/alerts/", "/admin/unclear/", "/admin/ranking/",
+    "/admin/ranking/?variant=hok-300", "/admin/prices/", "/admin/rates/", "/admin/after-sales/", "/admin/duplicates/",
 )  # fmt: skip
 
 

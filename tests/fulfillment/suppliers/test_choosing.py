@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from catalog.models import Variant
 from fulfillment.models import SupplierOrder
-from fulfillment.suppliers.choosing import Chosen, candidates, offers_ranked
+from fulfillment.suppliers.choosing import Chosen, offers_order, offers_ranked
 from fulfillment.suppliers.models import RankingRule, Supplier, SupplierBreaker, SupplierOffer
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
@@ -118,33 +118,7 @@ def test_a_purchase_remembers_why_it_went_there(shop: Reseller) -> None:
     order = paid(shop, variant)
     fulfill(order)
     assert attempts(order) == [("second", "rejected"), ("first", "succeeded")]
+    assert offers_order(variant_id=variant.pk, highest_cost=Decimal(60)) == [
+        choice.offer.pk for choice in chosen(variant)
+    ]
     assert [buy.choice["by"] for buy in SupplierOrder.objects.order_by("sequence")] == ["score", "only"]
-
-
-def test_candidates_say_who_would_be_asked_and_why_others_not(shop: Reseller) -> None:
-    names = ("good", "better", "open", "excluded", "unpriced", "dear", "empty", "gone", "paused", "out")
-    variant = on_sale(suppliers=names)
-    offers = SupplierOffer.objects
-    offers.filter(supplier__code="better").update(score=90.0)
-    broken("open")
-    rule("exclude", "excluded")
-    offers.filter(supplier__code="unpriced").update(cost=None)
-    offers.filter(supplier__code="dear").update(cost=Decimal("99"))
-    offers.filter(supplier__code="empty").update(stock=0)
-    offers.filter(supplier__code="gone").update(is_listed=False)
-    Supplier.objects.filter(code="paused").update(is_active=False)
-    Supplier.objects.filter(code="out").update(eliminated_at=timezone.now())
-    found = {one.offer.supplier.code: (one.place, one.by, one.out) for one in candidates(variant_id=variant.pk)}
-    assert found == {
-        "better": (1, "score", ""),
-        "good": (2, "score", ""),
-        "open": (None, "", "breaker_open"),
-        "excluded": (None, "", "excluded"),
-        "unpriced": (None, "", "no_cost"),
-        "dear": (None, "", "loss"),
-        "empty": (None, "", "out_of_stock"),
-        "gone": (None, "", "not_listed"),
-        "paused": (None, "", "supplier_paused"),
-        "out": (None, "", "eliminated"),
-    }
-    assert codes(variant) == ["better", "good"]

@@ -297,14 +297,13 @@ def test_an_operator_enters_a_rate(shop: Reseller) -> None:
     offer = offered(listed(currency="USD"), "A", cost=None, list_price=Decimal("7.5"))
     connection.set_schema_to_public()  # type: ignore[attr-defined]
     people = operator()
-    form = {"currency": "USD", "yuan": "7.2", "as_of_0": "", "as_of_1": "", "source": ""}
-    sent = people.post("/admin/suppliers/exchangerate/add/", form)
-    assert sent.status_code == 302, sent.content.decode()[:6000]
+    form = {"currency": "usd", "yuan": "7.2", "source": "中行"}
+    assert people.post("/admin/rates/", form).status_code == 302
     assert again(offer).cost == Decimal(54)
-    wrong = people.post("/admin/suppliers/exchangerate/add/", {**form, "yuan": "72"})
-    assert "相差超过 10%" in wrong.content.decode()
+    wrong = people.post("/admin/rates/", {**form, "yuan": "72"})
+    assert (wrong.status_code, "相差超过 10%" in wrong.content.decode()) == (422, True)
     assert again(offer).cost == Decimal(54)
-    assert "7.2" in people.get("/admin/suppliers/exchangerate/").content.decode()
+    assert "7.2" in people.get("/admin/rates/").content.decode()
 
 
 # --- the guard before a purchase --------------------------------------------------------------------------------------

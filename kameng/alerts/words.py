@@ -1,0 +1,148 @@
+"""What an alert says, in the reader's language: made from its kind and data, in this one place.
+
+Whoever raises an alert keeps facts in `data`, not sentences: the name of a supplier (`name`), figures, codes. A kind
+that nobody has words for yet is shown by its name with what it carries.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from kameng.alerts.models import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What happened, what to do about it, and the facts that it rests on, each as label and value."""
+
+    title: str
+    advice: str
+    facts: tuple[tuple[str, str], ...]
+
+
+#: Kind: what happened, and what to do.
+_KINDS: Mapping[str, tuple[Promise, Promise]] = {
+    "supplier.breaker_open": (
+        gettext_lazy("供应商熔断，暂时不向它采购"),
+        gettext_lazy("到时会自动放一单试探，成了就恢复。一直不恢复就联系对方。"),
+    ),
+    "supplier.eliminated": (
+        gettext_lazy("供应商自动停用：密钥或余额有问题"),
+        gettext_lazy("查清密钥和余额，处理好以后在供应商列表里恢复。"),
+    ),
+    "supplier.balance_low": (
+        gettext_lazy("供应商余额低于提醒线"),
+        gettext_lazy("尽快充值，用完以后这个供应商会自动停用。"),
+    ),
+    "supplier.dependence": (
+        gettext_lazy("一个类目太依赖一个供应商"),
+        gettext_lazy("看看还有谁能供，给它们留一些量。"),
+    ),
+    "supplier.reversed": (
+        gettext_lazy("供应商撤销了已经成功的采购"),
+        gettext_lazy("货可能已经被收回，不会自动补买。核对买家是否还在用，再决定。"),
+    ),
+    "supplier.duplicate": (
+        gettext_lazy("同一项买了两次"),
+        gettext_lazy("别家已经交付，或款已退回，对方才说成功。向对方索回，或自行承担。"),
+    ),
+    "supplier.code_seen_before": (
+        gettext_lazy("供应商给的卡密以前出现过"),
+        gettext_lazy("这批卡密没有交付，已换别家。向对方要求补发或退款。"),
+    ),
+    "attempt.needs_person": (
+        gettext_lazy("一笔采购结果不明，等人核实"),
+        gettext_lazy("按对方文档和处理说明查清，再选已到账、没充成或再问一次。"),
+    ),
+    "cost.above_supply": (
+        gettext_lazy("成本高过供货价，已下架"),
+        gettext_lazy("调供货价，或换更便宜的渠道。"),
+    ),
+    "rate.stale": (
+        gettext_lazy("汇率太久没更新"),
+        gettext_lazy("录入新汇率；太旧的汇率不能用来算成本。"),
+    ),
+    "price.jump": (
+        gettext_lazy("对方报价变化很大"),
+        gettext_lazy("核对是不是对方标错，再决定要不要继续卖。"),
+    ),
+    "price.odd": (
+        gettext_lazy("对方报了一个不像价格的数"),
+        gettext_lazy("在对方改正以前当作成本不明，不向它买。"),
+    ),
+    "cost.supply_raised": (
+        gettext_lazy("成本上涨，供货价已按加价规则上调"),
+        gettext_lazy("看看新的供货价是否合适；各店自己定的价可能要改。"),
+    ),
+    "price.sync_failed": (
+        gettext_lazy("价目同步没有完成"),
+        gettext_lazy("看失败的原因；下次从断开的地方接着读。"),
+    ),
+}
+
+#: What data may carry: label by key, in the order in which facts are told.
+_LABELS: Mapping[str, Promise] = {
+    "name": gettext_lazy("供应商"),
+    "supplier": gettext_lazy("供应商"),
+    "shop": gettext_lazy("店铺"),
+    "schema": gettext_lazy("店铺"),
+    "category": gettext_lazy("类目"),
+    "variant": gettext_lazy("面额"),
+    "sku": gettext_lazy("面额编码"),
+    "reference": gettext_lazy("采购单号"),
+    "order": gettext_lazy("订单"),
+    "currency": gettext_lazy("币种"),
+    "balance": gettext_lazy("余额"),
+    "floor": gettext_lazy("提醒线"),
+    "share": gettext_lazy("占比"),
+    "days": gettext_lazy("天数"),
+    "before": gettext_lazy("原来"),
+    "after": gettext_lazy("现在"),
+    "cost": gettext_lazy("成本"),
+    "supply_price": gettext_lazy("供货价"),
+    "supply": gettext_lazy("供货价"),
+    "told": gettext_lazy("对方报的"),
+    "problem": gettext_lazy("问题"),
+    "supplier_sku": gettext_lazy("对方编码"),
+    "as_of": gettext_lazy("时点"),
+    "reason": gettext_lazy("原因"),
+    "code": gettext_lazy("答复代码"),
+    "note": gettext_lazy("说明"),
+    "retry_at": gettext_lazy("下次试探"),
+    "alternatives": gettext_lazy("还能供的"),
+    "count": gettext_lazy("数量"),
+    "quantity": gettext_lazy("数量"),
+    "codes": gettext_lazy("卡密数"),
+}
+
+
+def alert_words(alert: Alert) -> Words:
+    """An alert in words."""
+    title, advice = _KINDS.get(alert.kind, (None, None))
+    if title is None:
+        return Words(
+            _("%(kind)s：%(subject)s") % {"kind": alert.kind, "subject": alert.subject}, "", _facts(alert.data)
+        )
+    return Words(str(title), str(advice), _facts(alert.data))
+
+
+def _facts(data: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Known keys first and with their labels, others as they are called; nothing for what is empty."""
+    known = [key for key in _LABELS if key in data]
+    keys = [*known, *(key for key in data if key not in _LABELS)]
+    told = [(str(_LABELS.get(key, key)), _told(key, data[key])) for key in keys]
+    return tuple((label, text) for label, text in told if text)
+
+
+def _told(key: str, value: Any) -> str:
+    if value is None or value == "" or value == []:
+        return ""
+    if isinstance(value, list):
+        return "、".join(_told(key, one) for one in value)
+    if key == "share" and isinstance(value, (int, float)):
+        return f"{value * 100:.1f}%"
+    return str(value)
