@@ -58,7 +58,7 @@ class WeightsForm(StaffForm):
         super().__init__(*args, **options)
         for part in PARTS:
             self.fields[part] = forms.IntegerField(
-                label=LABELS[part],
+                label=str(LABELS[part]),
                 min_value=0,
                 max_value=100,
                 widget=forms.NumberInput(attrs={"class": "k-input", "inputmode": "numeric"}),
@@ -194,7 +194,7 @@ def _category_rows(category: Category) -> list[dict[str, Any]]:
         by_supplier.setdefault(offer.supplier_id, []).append(offer)
     suppliers = [own[0].supplier for own in by_supplier.values()]
     health = health_of(suppliers, with_alerts=False)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for supplier in suppliers:
         own = by_supplier[supplier.pk]
         scored = [offer for offer in own if offer.score is not None]
@@ -339,7 +339,8 @@ def _drop_weights(request: HttpRequest, category: Category, variant: Variant | N
 
 def _set_rule(request: HttpRequest, category: Category, variant: Variant | None) -> HttpResponse | None:
     typed: QueryDict = request.POST
-    supplier = Supplier.objects.filter(pk=typed["supplier"]).first() if typed.get("supplier", "").isdecimal() else None
+    supplier_id = typed.get("supplier", "")
+    supplier = Supplier.objects.filter(pk=supplier_id).first() if supplier_id.isdecimal() else None
     if supplier is None or variant is None:
         raise Http404
     form = RuleForm(typed, auto_id=f"id_{supplier.pk}_%s")
