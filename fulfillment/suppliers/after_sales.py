@@ -13,6 +13,8 @@ from kameng.core.problems import Problem
 
 Answer = AfterSalesRequest.Answer
 
+#: Characters of a question or an answer.
+LONGEST_TEXT = 400
 #: Days over which a supplier's time to answer is told.
 ANSWER_DAYS = 30
 
@@ -35,7 +37,7 @@ def after_sales_ask(
     text = question.strip()
     if not text:
         raise AfterSalesRefused(fields={"question": _("写下问了对方什么")})
-    if len(text) > AfterSalesRequest._meta.get_field("question").max_length:
+    if len(text) > LONGEST_TEXT:
         raise AfterSalesRefused(fields={"question": _("太长了，最多 400 个字")})
     asked = AfterSalesRequest(
         supplier_id=supplier_id, schema_name=schema_name, reference=reference, question=text, asked_by=actor[:80]
@@ -56,7 +58,7 @@ def after_sales_answer(*, request_id: int, answer: str, answer_text: str, actor:
     text = answer_text.strip()
     if answer in (Answer.OTHER, Answer.REFUSED) and not text:
         raise AfterSalesRefused(fields={"answer_text": _("写下对方怎么说")})
-    if len(text) > AfterSalesRequest._meta.get_field("answer_text").max_length:
+    if len(text) > LONGEST_TEXT:
         raise AfterSalesRefused(fields={"answer_text": _("太长了，最多 400 个字")})
     asked = AfterSalesRequest.objects.select_for_update().get(pk=request_id)
     if asked.answer:

@@ -86,6 +86,10 @@ SELECT supplier_id,
 """
 
 
+#: Of who ended no attempt: ended, succeeded, p90, today, its cost.
+_NOTHING = [0, 0, None, 0, Decimal(0)]
+
+
 def health_of(suppliers: Collection[Supplier], *, with_alerts: bool = True) -> dict[int, Health]:
     """Each supplier's health by its id, in two queries however many they are, and one more for alerts."""
     now = timezone.localtime()
@@ -102,8 +106,8 @@ def health_of(suppliers: Collection[Supplier], *, with_alerts: bool = True) -> d
     return {
         supplier.pk: Health(
             tuple(Hour(start, *calls.get((supplier.pk, start), (0, 0))) for start in starts),
-            *results.get(supplier.pk, ()),
-            alerts=alerts.get(supplier.code, 0),
+            *results.get(supplier.pk, _NOTHING),
+            alerts.get(supplier.code, 0),
         )
         for supplier in suppliers
     }

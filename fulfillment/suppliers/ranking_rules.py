@@ -14,7 +14,7 @@ from kameng.core.problems import Problem
 PARTS = ("success", "speed", "cost", "after_sales", "standing")
 #: A pin is for a known occasion; longer than this it would be forgotten.
 LONGEST_PIN = timedelta(days=14)
-SHORTEST_REASON = 4
+SHORTEST_REASON, LONGEST_REASON = 4, 200
 
 Kind = RankingRule.Kind
 
@@ -34,10 +34,17 @@ def ranking_weights_set(*, category_id: int | None, weights: Mapping[str, int]) 
         raise RankingRefused(fields=wrong)
     if not any(weights[part] for part in PARTS):
         raise RankingRefused(_("至少有一项大于 0"))
-    saved, _is_new = RankingWeights.objects.update_or_create(
-        category_id=category_id, defaults={part: weights[part] for part in PARTS}
-    )
+    of_category = RankingWeights.objects.select_for_update().filter(_exactly("category_id", category_id))
+    saved = of_category.first() or RankingWeights(category_id=category_id)
+    for part in PARTS:
+        setattr(saved, part, weights[part])
+    saved.save()
     return saved
+
+
+def _exactly(field: str, value: int | None) -> Q:
+    """This value, or none."""
+    return Q(**({f"{field}__isnull": True} if value is None else {field: value}))
 
 
 @transaction.atomic
@@ -75,12 +82,12 @@ def ranking_rule_set(
     text = " ".join(reason.split())
     if len(text) < SHORTEST_REASON:
         raise RankingRefused(fields={"reason": _("写明理由，至少 4 个字")})
-    if len(text) > RankingRule._meta.get_field("reason").max_length:
+    if len(text) > LONGEST_REASON:
         raise RankingRefused(fields={"reason": _("太长了，最多 200 个字")})
     now = timezone.now()
     if kind == Kind.PIN and (expires_at is None or not now < expires_at <= now + LONGEST_PIN):
         raise RankingRefused(fields={"until": _("置顶要有期限，最长 14 天")})
-    place = RankingRule.objects.filter(category_id=category_id, variant_id=variant_id)
+    place = RankingRule.objects.filter(_exactly("category_id", category_id), _exactly("variant_id", variant_id))
     replaced = Q(supplier_id=supplier_id) | (Q(kind=Kind.PIN) if kind == Kind.PIN else Q(pk=None))
     place.filter(replaced).delete()
     return RankingRule.objects.create(

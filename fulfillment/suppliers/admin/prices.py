@@ -123,7 +123,7 @@ def _shown(change: PriceChange, sync: PriceSync, taken: set[str]) -> dict[str, A
         before, after = before or _("没有报价"), after or _("没有报价")
     add_url = ""
     if field == PriceChange.Field.NEW and change.supplier_sku not in taken:
-        wanted = {"supplier": sync.supplier_id, "supplier_sku": change.supplier_sku}
+        wanted = {"supplier": str(sync.supplier_id), "supplier_sku": change.supplier_sku}
         add_url = f"{reverse('operations:suppliers_supplieroffer_add')}?{urlencode(wanted)}"
     return {
         "change": change,

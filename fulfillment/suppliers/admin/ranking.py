@@ -58,7 +58,7 @@ class WeightsForm(StaffForm):
         super().__init__(*args, **options)
         for part in PARTS:
             self.fields[part] = forms.IntegerField(
-                label=LABELS[part],
+                label=str(LABELS[part]),
                 min_value=0,
                 max_value=100,
                 widget=forms.NumberInput(attrs={"class": "k-input", "inputmode": "numeric"}),
@@ -194,7 +194,7 @@ def _category_rows(category: Category) -> list[dict[str, Any]]:
         by_supplier.setdefault(offer.supplier_id, []).append(offer)
     suppliers = [own[0].supplier for own in by_supplier.values()]
     health = health_of(suppliers, with_alerts=False)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for supplier in suppliers:
         own = by_supplier[supplier.pk]
         scored = [offer for offer in own if offer.score is not None]
@@ -228,15 +228,23 @@ def _mean_parts(offers: Sequence[SupplierOffer]) -> dict[str, Any]:
     return {**first, "parts": merged}
 
 
-def _chosen(request: HttpRequest) -> tuple[Category | None, Variant | None]:
-    """What the address asks for; a variant brings its category with it."""
+def _variants(category: Q) -> list[Variant]:
+    """The offered variants of a category, as they are listed in a shop, each with its product and category."""
+    found = Variant.objects.filter(product__category__in=Category.objects.filter(category), offers__isnull=False)
+    ordered = found.order_by("product__position", "product_id", "position", "pk")
+    return list(ordered.select_related("product__category").distinct())
+
+
+def _chosen(request: HttpRequest) -> tuple[Category | None, Variant | None, list[Variant]]:
+    """What the address asks for, and what else there is in its category; a variant brings its category with it."""
     sku, slug = request.GET.get("variant", ""), request.GET.get("category", "")
-    variant = Variant.objects.select_related("product__category").filter(sku=sku).first() if sku else None
-    if variant is not None and (not slug or variant.product.category.slug == slug):
-        return variant.product.category, variant
-    if slug:
-        return Category.objects.filter(slug=slug).first(), None
-    return None, None
+    if not sku and not slug:
+        return None, None, []
+    variants = _variants(Q(slug=slug) if slug else Q(products__variants__sku=sku))
+    if not variants:
+        return None, None, []
+    variant = next((found for found in variants if found.sku == sku), None)
+    return variants[0].product.category, variant, variants
 
 
 def _price(request: HttpRequest, variant: Variant) -> Decimal:
@@ -251,14 +259,14 @@ def _price(request: HttpRequest, variant: Variant) -> Decimal:
 def _page(
     request: HttpRequest, *, weights_form: WeightsForm | None = None, rule_form: tuple[int, RuleForm] | None = None
 ) -> HttpResponse:
-    category, variant = _chosen(request)
+    category, variant, variants = _chosen(request)
     categories = list(
         Category.objects.annotate(count=Count("products__variants", filter=Q(products__variants__offers__isnull=False)))
         .filter(count__gt=0)
         .order_by("position", "pk")
     )
     if category is None and categories:
-        category = categories[0]
+        category, variants = categories[0], _variants(Q(pk=categories[0].pk))
     context: dict[str, Any] = {
         "title": _("渠道排名"),
         "categories": categories,
@@ -267,16 +275,13 @@ def _page(
         "here": f"{reverse('operations:ranking')}?{_query(category, variant)}",
     }
     if category is not None:
-        variants = Variant.objects.filter(product__category=category, offers__isnull=False).distinct()
         weights = {
             row.category_id: row for row in RankingWeights.objects.filter(Q(category=category) | Q(category=None))
         }
         used = weights.get(category.pk) or weights.get(None) or RankingWeights()
         rules = list(rules_in_force(category_id=category.pk, variant_id=variant.pk if variant else None))
         context |= {
-            "variants": list(
-                variants.select_related("product").order_by("product__position", "product_id", "position")
-            ),
+            "variants": variants,
             "weights": weights_form or WeightsForm(initial={part: getattr(used, part) for part in PARTS}),
             "has_own_weights": category.pk in weights,
             "rules": rules,
@@ -305,7 +310,7 @@ def ranking(request: HttpRequest) -> HttpResponse:
     """Who is asked first in a category, or for one variant, and why; a POST decides something about it."""
     if request.method != "POST":
         return _page(request)
-    category, variant = _chosen(request)
+    category, variant, _others = _chosen(request)
     act = request.POST.get("act", "")
     if category is None or act not in _ACTS:
         raise Http404
@@ -339,7 +344,8 @@ def _drop_weights(request: HttpRequest, category: Category, variant: Variant | N
 
 def _set_rule(request: HttpRequest, category: Category, variant: Variant | None) -> HttpResponse | None:
     typed: QueryDict = request.POST
-    supplier = Supplier.objects.filter(pk=typed["supplier"]).first() if typed.get("supplier", "").isdecimal() else None
+    supplier_id = typed.get("supplier", "")
+    supplier = Supplier.objects.filter(pk=supplier_id).first() if supplier_id.isdecimal() else None
     if supplier is None or variant is None:
         raise Http404
     form = RuleForm(typed, auto_id=f"id_{supplier.pk}_%s")

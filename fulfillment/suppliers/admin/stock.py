@@ -18,8 +18,8 @@ from django.views.decorators.http import require_http_methods
 
 from catalog.models import Product, Variant
 from fulfillment.suppliers.admin.group import GROUP
+from fulfillment.suppliers.costs import availability_refresh
 from fulfillment.suppliers.models import StockCode, Supplier
-from fulfillment.suppliers.services import availability_refresh
 from fulfillment.suppliers.stock_room import stock_load
 from kameng.admin.bases import ReadOnlyAdmin, write_down
 from kameng.admin.forms import StaffForm

@@ -129,14 +129,15 @@ class SupplierAdmin(ServiceAdmin):
             {
                 "fields": (
                     ("max_concurrent", "max_per_minute"),
-                    ("connect_seconds", "read_seconds", "total_seconds"),
+                    ("connect_seconds", "read_seconds"),
+                    "total_seconds",
                 )
             },
         ),
         (
             gettext_lazy("结果不明时"),
             {
-                "fields": (("not_found_grace", "not_found_window", "unknown_limit"),),
+                "fields": (("not_found_grace", "not_found_window"), "unknown_limit"),
                 "description": gettext_lazy(
                     "只有明确没买成才会换别家。对方要在宽限以后、隔一个间隔、两次都说查无此单，才算没买成；"
                     "宽限太短会买两次，拿不准就留空"
