@@ -166,9 +166,7 @@ def error_of(fields: Mapping[str, object]) -> tuple[int | None, str]:
     return whole(errors[0].get("code")), said if isinstance(said, str) else ""
 
 
-def transaction_of(
-    fields: Mapping[str, object], *, reference: str, sku: str, known: str, currency: str
-) -> Transaction:
+def transaction_of(fields: Mapping[str, object], *, reference: str, sku: str, known: str, currency: str) -> Transaction:
     """The transaction in a reply. Raises `Unclear` if it is not the attempt's: `known` is their number once told."""
     number = identifier(fields, "id")
     if name(fields, "external_id") != reference or known not in ("", number):

@@ -88,7 +88,9 @@ class DtOneSide:
         return self.told("declined")
 
     def unknown_state(self) -> Answer:
-        return self.told("submitted", status={"id": 60000, "message": "PARKED", "class": {"id": 6, "message": "PARKED"}})
+        return self.told(
+            "submitted", status={"id": 60000, "message": "PARKED", "class": {"id": 6, "message": "PARKED"}}
+        )
 
     def other_order(self) -> Answer:
         return self.told("completed", external_id=REFERENCE[::-1])

@@ -87,7 +87,9 @@ def test_a_price_list_that_cannot_be_read_is_silence(
 def test_a_price_is_asked_by_product(server: Server, http: HttpClient) -> None:
     adapter = SIDE.adapter(server.url, http)
     fixed, ranged = rows("products")
-    server.answers.extend([told(fixed), told(ranged), told(payload("dtone", "product_unavailable"), 404), told({}, 404)])
+    server.answers.extend(
+        [told(fixed), told(ranged), told(payload("dtone", "product_unavailable"), 404), told({}, 404)]
+    )
     assert adapter.price("5310") == Decimal("7.17")
     assert adapter.price("5311") is None
     assert adapter.price("5312") is None
