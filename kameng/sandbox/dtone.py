@@ -1,6 +1,6 @@
 """DT One Digital Value Services, version 1: mobile credit and vouchers abroad; always asynchronous here.
 
-Source: the API's reference (https://dvs-api-doc.dtone.com, version 1.14), whose own sandbox ends transactions by the last
+Source: the API reference (https://dvs-api-doc.dtone.com, version 1.14), whose own sandbox ends transactions by the last
 three digits of the receiving number: `100` completes, `101` completes with a PIN, `102` to `107` are declined; `1xx`
 takes three seconds, `2xx` twenty, `3xx` five minutes. Any other number completes like a voucher's purchase, soon. The
 numbers of single states (`status.id`) are not public; these are this sandbox's own. Nothing is out of stock there: a

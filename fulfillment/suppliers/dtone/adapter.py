@@ -222,6 +222,7 @@ class DtOneAdapter(Unasked):
     def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
         """Read which transaction changed. Anybody can post this: it says that it is time to ask, and nothing else.
 
+        Our number is part of the event, so that nobody who does not know it can use up a genuine callback beforehand.
         Raises `CallbackRefused`.
         """
         try:
@@ -233,7 +234,7 @@ class DtOneAdapter(Unasked):
             raise CallbackRefused(f"malformed: {unclear.reason}") from unclear
         if state is None or len(reference) > 40:
             raise CallbackRefused("malformed: missing_fields")
-        return CallbackClaim(reference=reference, event_id=f"{number}:{state}"[:100])
+        return CallbackClaim(reference=reference, event_id=f"{reference}:{number}:{state}"[:128])
 
     def callback_reply(self, *, accepted: bool) -> tuple[int, str, bytes]:
         """They stop at any 2XX."""

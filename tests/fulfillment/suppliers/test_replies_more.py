@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fulfillment.suppliers.base import OutcomeKind
 from tests.fulfillment.suppliers.side_acgfaka import ACGFAKA
+from tests.fulfillment.suppliers.side_dtone import DTONE
 from tests.fulfillment.suppliers.side_generic import GENERIC
 from tests.fulfillment.suppliers.sides import CODES, payload
 from tests.fulfillment.suppliers.test_replies import JSON, TEXTS, ask, harmless
@@ -55,3 +56,27 @@ def test_no_described_supplier_delivers_what_is_not_there(
         assert str(code) == ("2003" if submit else "2006")
     if outcome.kind is OutcomeKind.FAILED:
         assert str(fields["data"]["state"]).strip() == "3"
+
+
+@settings(deadline=None)
+@given(
+    changes=st.dictionaries(st.sampled_from(["id", "external_id", "product", "prices", "errors"]), JSON, max_size=2),
+    kind=st.sampled_from([1, 2, 3, 4, 5, 7, 8, 9, 6, "7", None]) | JSON,
+    pin=st.fixed_dictionaries({}, optional={"code": TEXTS | JSON, "serial": TEXTS | JSON}) | JSON,
+    status=st.sampled_from([200, 201, 202, 400, 404]),
+    codes=st.integers(0, 1),
+    submit=st.booleans(),
+)
+def test_no_transaction_delivers_what_is_not_there(
+    changes: dict[str, Any], kind: Any, pin: Any, status: int, codes: int, submit: bool
+) -> None:
+    fields = payload("dtone", "completed_pin" if codes else "completed")
+    fields |= {"status": {"id": 1, "message": "?", "class": {"id": kind, "message": "?"}}, "pin": pin, **changes}
+    outcome = ask(DTONE, json.dumps(fields).encode(), status=status, codes=codes, submit=submit)
+    harmless(outcome, codes)
+    if outcome.kind is not OutcomeKind.UNKNOWN:
+        assert status == (201 if submit else 200)
+        assert kind in {1, 2, 3, 4, 5, 7, 8, 9}
+    if outcome.kind is OutcomeKind.FAILED:
+        assert kind in {3, 4, 9}
+        assert pin is None
