@@ -103,14 +103,12 @@ def health_of(suppliers: Collection[Supplier], *, with_alerts: bool = True) -> d
     alerts: dict[str, int] = {}
     if with_alerts:
         alerts = _alerts_of(suppliers)
-    return {
-        supplier.pk: Health(
-            tuple(Hour(start, *calls.get((supplier.pk, start), (0, 0))) for start in starts),
-            *results.get(supplier.pk, _NOTHING),
-            alerts.get(supplier.code, 0),
-        )
-        for supplier in suppliers
-    }
+    found = {}
+    for supplier in suppliers:
+        hours = tuple(Hour(start, *calls.get((supplier.pk, start), (0, 0))) for start in starts)
+        ended, succeeded, p90, today, cost_today = results.get(supplier.pk, _NOTHING)
+        found[supplier.pk] = Health(hours, ended, succeeded, p90, today, cost_today, alerts.get(supplier.code, 0))
+    return found
 
 
 def _alerts_of(suppliers: Collection[Supplier]) -> dict[str, int]:

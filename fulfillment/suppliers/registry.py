@@ -1,7 +1,7 @@
 """The adapters there are, by the code a supplier's row names."""
 
 from fulfillment.suppliers.acgfaka.adapter import AcgFakaAdapter
-from fulfillment.suppliers.base import SupplierAdapter, SupplierMisconfigured
+from fulfillment.suppliers.base import Capability, SupplierAdapter, SupplierMisconfigured
 from fulfillment.suppliers.dtone.adapter import DtOneAdapter
 from fulfillment.suppliers.dujiao.adapter import DujiaoAdapter
 from fulfillment.suppliers.fulu.adapter import FuluAdapter
@@ -28,3 +28,13 @@ def adapter_class(code: str) -> type[SupplierAdapter]:
         return ADAPTERS[code]
     except KeyError:
         raise SupplierMisconfigured(f"no adapter {code!r}") from None
+
+
+def adapters_with(capability: Capability) -> list[str]:
+    """The codes of adapters that have it over every connection; where a configuration decides, none is named."""
+    return [code for code, adapter in ADAPTERS.items() if capability in _always(adapter)]
+
+
+def _always(adapter: type[SupplierAdapter]) -> frozenset[Capability]:
+    known = vars(adapter).get("capabilities")
+    return known if isinstance(known, frozenset) else frozenset()

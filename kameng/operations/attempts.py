@@ -19,9 +19,10 @@ from fulfillment.models import Delivery, Fulfillment, SupplierOrder
 from fulfillment.reason_words import reason_words
 from fulfillment.suppliers.admin.score import parts_shown
 from fulfillment.suppliers.after_sales import after_sales_ask, asked_about
-from fulfillment.suppliers.base import Capability
-from fulfillment.suppliers.models import DuplicateSupply, StockCode
-from fulfillment.suppliers.registry import ADAPTERS
+from fulfillment.suppliers.base import Capability, SupplierMisconfigured
+from fulfillment.suppliers.connections import adapter_of
+from fulfillment.suppliers.models import DuplicateSupply, StockCode, Supplier
+from fulfillment.suppliers.registry import adapters_with
 from kameng.admin.bases import actor_of
 from kameng.admin.sites import operations_site
 from kameng.core.ids import normalize, shop_id_of
@@ -57,13 +58,15 @@ def _attempt(reference: str) -> SupplierOrder:
 
 def by_hand() -> list[str]:
     """The adapters behind which a person delivers."""
-    return [code for code, adapter in ADAPTERS.items() if Capability.MANUAL in adapter.capabilities]
+    return adapters_with(Capability.MANUAL)
 
 
-def when_unclear(adapter: str) -> str:
-    """What the protocol's own document advises; empty for an adapter that is not there any more."""
-    known = ADAPTERS.get(adapter)
-    return known.when_unclear if known is not None else ""
+def when_unclear(supplier: Supplier) -> str:
+    """What the protocol's own document advises; empty for a connection that is not fit for use any more."""
+    try:
+        return adapter_of(supplier).when_unclear
+    except SupplierMisconfigured:
+        return ""
 
 
 def _question(buy: SupplierOrder) -> str:
@@ -149,7 +152,7 @@ def _page(
         "can_decide": _decidable(buy),
         "is_hand": is_hand,
         "age": (now - buy.created_at).total_seconds(),
-        "advice": when_unclear(buy.supplier.adapter),
+        "advice": when_unclear(buy.supplier),
         "has_open_question": any(not question.answer for question in asked if question.reference == buy.reference),
         **_forms(buy),
         **(refused or {}),

@@ -179,8 +179,9 @@ ORDERS = List(
 SUPPLIER_ORDERS = List(
     columns=(
         "row.reference, row.supplier_reference, row.sequence, row.quantity, row.cost, row.status, row.code, "
-        "row.message, row.asked, row.finished_at, row.choice, row.evidence, supplier.name AS supplier_name, "
-        "supplier.adapter, supplier.instructions, work.attempts, work.status AS work_status, work.note, "
+        "row.message, row.asked, row.finished_at, row.choice, row.evidence, row.supplier_id, "
+        "supplier.name AS supplier_name, supplier.adapter, supplier.instructions, work.attempts, "
+        "work.status AS work_status, work.note, "
         "line.product_name, line.variant_name, line.account, line.kind, placed.number"
     ),
     source=(

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from fulfillment.reason_words import reason_words
+from fulfillment.suppliers.models import Supplier
 from kameng.admin.sites import Nav, operations_site
 from kameng.operations.attempts import by_hand, when_unclear
 from kameng.operations.cross_shop import BY_HAND, PER_PAGE, SUPPLIER_ORDERS, UNCLEAR, every_shop
@@ -27,12 +28,13 @@ def unclear(request: HttpRequest) -> HttpResponse:
     shops, adapters = every_shop(), by_hand()
     counts = SUPPLIER_ORDERS.count(shops, conditions=_TABS, parameters=[adapters])
     rows: list[dict[str, Any]] = SUPPLIER_ORDERS.oldest(shops, where=[_TABS[tab]], parameters=[adapters])
+    suppliers = Supplier.objects.in_bulk({row["supplier_id"] for row in rows})
     now = timezone.now()
     for row in rows:
         row["account"] = account_text(OrderLine(account=as_json(row["account"])))
         row["age"] = (now - row["created_at"]).total_seconds()
         row["reason"] = reason_words(row["code"]) if row["code"] else ""
-        row["advice"] = when_unclear(row["adapter"] or "")
+        row["advice"] = when_unclear(suppliers[row["supplier_id"]]) if row["supplier_id"] in suppliers else ""
     context = {
         "title": _("待核实采购"),
         "tab": tab,

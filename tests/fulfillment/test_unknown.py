@@ -137,7 +137,7 @@ def test_a_worker_that_was_held_up_leaves_the_attempt_to_whoever_took_it_over(
     ScriptedSupplier.on_query("first", REFUSED)
     ScriptedSupplier.on_submit("second", TOPPED_UP)
     order = paid(shop, on_sale())
-    alone_with = services.alone_with
+    alone_with = calls.alone_with
 
     @contextmanager
     def after_another(buy: SupplierOrder) -> Iterator[bool]:

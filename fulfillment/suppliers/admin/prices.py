@@ -17,10 +17,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from fulfillment.suppliers.admin.group import GROUP
-from fulfillment.suppliers.base import Capability
+from fulfillment.suppliers.base import Capability, SupplierMisconfigured
+from fulfillment.suppliers.connections import adapter_of
 from fulfillment.suppliers.models import ExchangeRate, PriceChange, PriceSync, Supplier, SupplierOffer
 from fulfillment.suppliers.rates import exchange_rate_set, rates_newest
-from fulfillment.suppliers.registry import ADAPTERS
 from fulfillment.suppliers.upkeep import SYNC
 from kameng.admin.bases import PER_PAGE, actor_of, write_down
 from kameng.admin.forms import StaffForm, add_problem
@@ -40,8 +40,14 @@ FIELD_TONES = {
 
 def _with_lists() -> list[Supplier]:
     """The suppliers whose protocol has a price list."""
-    codes = [code for code, adapter in ADAPTERS.items() if Capability.CATALOG in adapter.capabilities]
-    return list(Supplier.objects.filter(adapter__in=codes, is_active=True).order_by("name"))
+    return [supplier for supplier in Supplier.objects.filter(is_active=True).order_by("name") if _has_list(supplier)]
+
+
+def _has_list(supplier: Supplier) -> bool:
+    try:
+        return Capability.CATALOG in adapter_of(supplier).capabilities
+    except SupplierMisconfigured:
+        return False
 
 
 @operations_site.page("prices/", name="prices", nav=Nav(GROUP, gettext_lazy("价目同步"), "sync", 43))

@@ -1,6 +1,7 @@
 """A supplier in trouble is left alone by everybody, looked after, and trusted again step by step."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,9 +9,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from catalog.models import Variant
-from fulfillment.suppliers import breaker
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind
 from fulfillment.suppliers.breaker import PAUSES, SUCCESSES, call_judge, probe_take, supplier_probe
+from fulfillment.suppliers.costs import availability_refresh
 from fulfillment.suppliers.models import Supplier, SupplierBreaker, SupplierCall, SupplierIncident
 from fulfillment.suppliers.results import Flow, call_record, is_failure
 from kameng.alerts.models import Alert
@@ -49,7 +50,7 @@ def state(supplier: Supplier) -> str:
 
 def due(supplier: Supplier) -> None:
     """As if its pause were over."""
-    SupplierBreaker.objects.filter(supplier=supplier).update(retry_at=timezone.now() - timezone.timedelta(seconds=1))
+    SupplierBreaker.objects.filter(supplier=supplier).update(retry_at=timezone.now() - timedelta(seconds=1))
 
 
 def half_open(supplier: Supplier) -> None:
@@ -93,7 +94,7 @@ def test_seventy_percent_refusals_open_it(supplier: Supplier) -> None:
 
 def test_failures_of_an_hour_ago_do_not_open_it(supplier: Supplier) -> None:
     called(supplier, DEAD, times=4)
-    SupplierCall.objects.update(created_at=F("created_at") - timezone.timedelta(hours=1))
+    SupplierCall.objects.update(created_at=F("created_at") - timedelta(hours=1))
     called(supplier, DEAD)
     assert state(supplier) == "closed"
 
@@ -184,7 +185,7 @@ def test_a_probe_whose_worker_died_frees_its_place(supplier: Supplier) -> None:
     half_open(supplier)
     assert probe_take(supplier_id=supplier.pk)
     assert not probe_take(supplier_id=supplier.pk)
-    SupplierBreaker.objects.update(probe_until=timezone.now() - timezone.timedelta(seconds=1))
+    SupplierBreaker.objects.update(probe_until=timezone.now() - timedelta(seconds=1))
     assert probe_take(supplier_id=supplier.pk)
 
 
@@ -215,7 +216,7 @@ def test_a_dead_supplier_is_left_alone_after_five_orders_and_gets_its_place_back
 
 def test_what_nobody_else_sells_leaves_sale_and_comes_back(shop: Reseller) -> None:
     variant = on_sale(suppliers=("first",))
-    breaker.availability_refresh()
+    availability_refresh()
     first = Supplier.objects.get(code="first")
     variant.refresh_from_db()
     assert variant.is_available

@@ -336,7 +336,7 @@ def test_a_callback_rings_and_proves_nothing(server: Server, http: HttpClient, n
 )
 def test_a_callback_about_nothing_is_refused(server: Server, http: HttpClient, changes: dict[str, object]) -> None:
     adapter = SIDE.adapter(server.url, http)
-    body = json.dumps(payload("dtone", "callback") | changes).encode()
+    body = json.dumps({**payload("dtone", "callback"), **changes}).encode()
     for broken in (body, b"", b"[]", body[:-3]):
         with pytest.raises(CallbackRefused, match="malformed"):
             adapter.parse_callback(headers={}, body=broken)

@@ -152,13 +152,18 @@ def test_it_takes_as_many_statements_for_many_offers(
 
 def test_a_result_is_kept_once_and_corrected_when_it_is_reversed(shop: Reseller) -> None:
     variant = on_sale()
-    told = {
-        "supplier_id": Supplier.objects.get(code="first").pk, "variant_id": variant.pk, "reference": "R1", "code": "",
-        "quantity": 1, "cost": Decimal("55"), "is_exploration": False,
-        "begun_at": timezone.now() - timedelta(seconds=4),
-    }  # fmt: skip
-    result_record(status=SupplierResult.Status.SUCCEEDED, **told)
-    result_record(status=SupplierResult.Status.REVERSED, **told)
+    for status in (SupplierResult.Status.SUCCEEDED, SupplierResult.Status.REVERSED):
+        result_record(
+            supplier_id=Supplier.objects.get(code="first").pk,
+            variant_id=variant.pk,
+            reference="R1",
+            status=status,
+            code="",
+            quantity=1,
+            cost=Decimal("55"),
+            begun_at=timezone.now() - timedelta(seconds=4),
+            is_exploration=False,
+        )
     kept = SupplierResult.objects.get()
     assert (kept.status, kept.schema_name, kept.category) == ("reversed", "shop_one", variant.product.category)
     assert kept.seconds == pytest.approx(4, abs=2)
