@@ -5,6 +5,7 @@ from fulfillment.suppliers.base import SupplierAdapter, SupplierMisconfigured
 from fulfillment.suppliers.dujiao.adapter import DujiaoAdapter
 from fulfillment.suppliers.fulu.adapter import FuluAdapter
 from fulfillment.suppliers.generic.adapter import GenericAdapter
+from fulfillment.suppliers.reloadly.adapter import ReloadlyAdapter
 from fulfillment.suppliers.stock.adapter import StockAdapter
 
 ADAPTERS: dict[str, type[SupplierAdapter]] = {
@@ -13,6 +14,7 @@ ADAPTERS: dict[str, type[SupplierAdapter]] = {
     DujiaoAdapter.code: DujiaoAdapter,
     AcgFakaAdapter.code: AcgFakaAdapter,
     GenericAdapter.code: GenericAdapter,
+    ReloadlyAdapter.code: ReloadlyAdapter,
 }
 
 

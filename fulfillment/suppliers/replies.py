@@ -70,8 +70,7 @@ def _check_storable(value: object) -> None:
             _check_storable(inner)
 
 
-def json_object(text: bytes | str) -> dict[str, object]:
-    """A JSON object (RFC 8259) in UTF-8 whose keys do not repeat; fractions as `Decimal`. Raises `Unclear`."""
+def _json(text: bytes | str) -> object:
     try:
         value = json.loads(
             text.decode() if isinstance(text, bytes) else text,
@@ -82,7 +81,21 @@ def json_object(text: bytes | str) -> dict[str, object]:
         _check_storable(value)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise Unclear(Reason.UNREADABLE) from error
+    return value
+
+
+def json_object(text: bytes | str) -> dict[str, object]:
+    """A JSON object (RFC 8259) in UTF-8 whose keys do not repeat; fractions as `Decimal`. Raises `Unclear`."""
+    value = _json(text)
     if not isinstance(value, dict):
+        raise Unclear(Reason.UNREADABLE)
+    return value
+
+
+def json_objects(text: bytes | str) -> list[dict[str, object]]:
+    """A JSON array of objects, read as strictly. Raises `Unclear`."""
+    value = _json(text)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise Unclear(Reason.UNREADABLE)
     return value
 

@@ -8,6 +8,7 @@ from fulfillment.suppliers.base import Connection, Outcome, OutcomeKind, Supplie
 from fulfillment.suppliers.evidence import LIMIT
 from fulfillment.suppliers.reasons import Reason
 from kameng.core.http import HttpClient
+from tests.fulfillment.suppliers.every_side import before_goods
 from tests.fulfillment.suppliers.sides import CODES, NOW, REFERENCE, Side
 from tests.fulfillment.suppliers.wire import Answer, Reset, Server, Silence
 
@@ -113,7 +114,7 @@ def test_goods_for_an_account_arrive(side: Side, server: Server, http: HttpClien
 @pytest.mark.parametrize("quantity", [1, 3])
 def test_codes_arrive_as_many_as_bought(side: Side, server: Server, http: HttpClient, quantity: int) -> None:
     codes = CODES[:quantity]
-    server.answers.append(side.delivered(codes))
+    server.answers.extend([*before_goods(side, quantity), side.delivered(codes)])
     outcome = side.adapter(server.url, http).query(side.attempt(codes=quantity, asked=True))
     assert (outcome.kind, outcome.items) == (OutcomeKind.DELIVERED, codes)
     silent_about(outcome, side)
@@ -147,7 +148,7 @@ def test_a_reply_that_breaks_off_is_unknown(side: Side, server: Server, http: Ht
     whole = side.delivered(CODES[:1])
     shorter = Answer(200, whole.body[:-cut])
     for answer in (Answer(200, whole.body, JSON_TYPE, cut=cut), shorter):
-        server.answers.append(answer)
+        server.answers.extend([*before_goods(side, 1), answer])
         outcome = side.adapter(server.url, http).query(side.attempt(codes=1, asked=True))
         assert (outcome.kind, outcome.items) == (OutcomeKind.UNKNOWN, ())
         silent_about(outcome, side)
@@ -166,7 +167,7 @@ def test_a_reply_that_breaks_off_is_unknown(side: Side, server: Server, http: Ht
 def test_another_number_of_codes_than_bought_is_no_delivery(
     side: Side, server: Server, http: HttpClient, codes: tuple[str, ...], reason: Reason
 ) -> None:
-    server.answers.append(side.delivered(codes, quantity=2))
+    server.answers.extend([*before_goods(side, 2), side.delivered(codes, quantity=2)])
     outcome = side.adapter(server.url, http).query(side.attempt(codes=2, asked=True))
     assert (outcome.kind, outcome.items) == (OutcomeKind.UNKNOWN, ())
     assert outcome.code in {reason, Reason.WRONG_COUNT}
@@ -211,14 +212,14 @@ def test_another_number_of_codes_than_bought_is_no_delivery(
     ],
 )
 def test_an_apology_is_not_a_code(side: Side, server: Server, http: HttpClient, text: str) -> None:
-    server.answers.append(side.delivered((text,)))
+    server.answers.extend([*before_goods(side, 1), side.delivered((text,))])
     outcome = side.adapter(server.url, http).query(side.attempt(codes=1, asked=True))
     assert (outcome.kind, outcome.items) == (OutcomeKind.UNKNOWN, ())
     silent_about(outcome, side)
 
 
 def test_one_bad_code_among_good_ones_spoils_them_all(side: Side, server: Server, http: HttpClient) -> None:
-    server.answers.append(side.delivered((CODES[0], "请联系客服领取", CODES[1])))
+    server.answers.extend([*before_goods(side, 3), side.delivered((CODES[0], "请联系客服领取", CODES[1]))])
     outcome = side.adapter(server.url, http).query(side.attempt(codes=3, asked=True))
     assert (outcome.kind, outcome.code, outcome.items) == (OutcomeKind.UNKNOWN, Reason.PLACEHOLDER, ())
     silent_about(outcome, side)
