@@ -32,9 +32,10 @@ SUPPLIERS = {
     "baihe": "dujiao",
     "huayu": "acgfaka",
     "shanhe": "generic",
+    "haitang": "reloadly",
 }
 #: What follows the address of a supplier's own port in `base_url`; most merchants append the paths themselves.
-ENTRANCES = {"fulu": "/api/getway", "dujiao": "", "acgfaka": "", "generic": ""}
+ENTRANCES = {"fulu": "/api/getway", "dujiao": "", "acgfaka": "", "generic": "", "reloadly": ""}
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,8 @@ def _secrets(protocol: str) -> dict[str, str]:
             return {"app_key": secrets.token_urlsafe(48), "app_secret": secrets.token_hex(16)}
         case "acgfaka":
             return {"app_id": crypto.digits(6), "app_key": secrets.token_hex(8).upper()}
+        case "reloadly":
+            return {"client_id": secrets.token_urlsafe(24), "client_secret": secrets.token_urlsafe(36)}
         case "generic":
             return {"mch_id": crypto.digits(8), "secret": secrets.token_hex(16)}
         case _:

@@ -149,10 +149,10 @@ class ReloadlyAdapter(Unasked):
         return amount(fields.get("balance")) if known else None
 
     def products(self, cursor: str) -> ProductPage:
-        """List gift cards with `GET /products`, then operators with `GET /operators`; the cursor names service and page.
-        Raises `SupplierSilent`.
+        """List gift cards with `GET /products`, then operators with `GET /operators`; the cursor is service and page.
 
-        Of goods with any amount within a range the list holds round ones: who sells another amount must price it by hand.
+        Goods with any amount within a range are listed with round ones and the ends: what is offered of them should be
+        one of those. Raises `SupplierSilent`.
         """
         named, _, number = cursor.partition(":")
         service = Service.TOPUPS if named == Service.TOPUPS else Service.GIFT_CARDS
@@ -166,7 +166,7 @@ class ReloadlyAdapter(Unasked):
             raise SupplierSilent(unclear.reason) from unclear
 
     def price(self, sku: str) -> Decimal | None:
-        """Ask for the product or operator; None where it, or this amount of it, is not sold. Raises `SupplierSilent`."""
+        """Ask for product or operator; None where it, or this amount of it, is not sold. Raises `SupplierSilent`."""
         goods = transformers.goods_of(sku)
         if goods is None:
             return None
@@ -181,7 +181,7 @@ class ReloadlyAdapter(Unasked):
     def check_account(self, sku: str, account: Mapping[str, str]) -> AccountCheck:
         """Ask whose the phone number is. Never raises.
 
-        Data and bundles are sold under operators of their own, which no number belongs to: of these nothing can be said.
+        Data and bundles are sold under operators of their own, to which no number belongs: they cannot be checked.
         """
         goods, phone = transformers.goods_of(sku), transformers.phone_of(account)
         if goods is None or goods.service is not Service.TOPUPS or not phone:

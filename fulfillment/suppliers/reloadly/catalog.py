@@ -1,9 +1,9 @@
 """What Reloadly sells and what it costs us: gift cards by face value, airtime by operator and amount.
 
 A gift card costs its price in the account's currency, and fee and discount, which are per card: percentages of that
-price and a flat fee. Airtime costs its amount in the account's currency, less the operator's discount, plus fees. Source:
-`openapi/components/schemas/giftcards/get_all_products` and `…/airtime/get_all_operators`, and the recordings of the
-Java SDK. Costs are rounded up to four digits: one that is told too low would be sold at a loss.
+price and a flat fee. Airtime costs its amount in the account's currency, less the operator's discount, plus fees.
+Source: `openapi/components/schemas/giftcards/get_all_products`, `…/airtime/get_all_operators` and the recordings of
+the Java SDK. Costs are rounded up to four digits: one that is told too low would be sold at a loss.
 """
 
 from collections.abc import Iterable, Mapping
@@ -76,9 +76,10 @@ def _lines(row: Fields, service: Service, currency: str) -> Iterable[SupplierPro
     prefix = f"{country}:" if service is Service.TOPUPS else ""
     for face in sorted(_faces(row, service)):
         text = plain(face)
+        words = (title, text, unit)
         yield SupplierProduct(
             sku=f"{prefix}{number}:{text}",
-            name=f"{title if isinstance(title, str) else ''} {text} {unit if isinstance(unit, str) else ''}".strip()[:200],
+            name=" ".join(word for word in words if isinstance(word, str))[:200],
             cost=_cost(row, face, service, currency),
             is_available=_is_sold(row),
         )

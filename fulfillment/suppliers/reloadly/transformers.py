@@ -1,8 +1,8 @@
 """Our words to Reloadly's and back.
 
 Fields: https://github.com/Reloadly/reloadly-api-documentation (`openapi/`) and the recorded replies in the tests of
-https://github.com/Reloadly/reloadly-sdk-java. Error codes: https://raphaelugwu.gitbook.io/airtime (Error Codes), and for
-a number used before what integrators report: 400 `CUSTOM_IDENTIFIER_ALREADY_USED`. That the charged amount of a
+https://github.com/Reloadly/reloadly-sdk-java. Error codes: https://raphaelugwu.gitbook.io/airtime (Error Codes), and
+for a number used before what integrators report: 400 `CUSTOM_IDENTIFIER_ALREADY_USED`. That the charged amount of a
 transaction is `balanceInfo.cost` is newer than the recordings (changelog of 22 March 2022).
 """
 
@@ -53,7 +53,7 @@ REFUSALS: Mapping[tuple[int, str], Reason] = {
                 *("INVALID_AMOUNT", "INVALID_AMOUNT_FOR_OPERATOR"),
             ),
             Reason.BAD_ACCOUNT: ("INVALID_RECIPIENT_PHONE", "INVALID_PHONE_NUMBER"),
-            Reason.BAD_REQUEST: ("INVALID_SENDER_PHONE", "PHONE_RECENTLY_RECHARGED"),
+            Reason.BAD_REQUEST: ("INVALID_INPUT_PROVIDED", "INVALID_SENDER_PHONE", "PHONE_RECENTLY_RECHARGED"),
         }.items()
         for code in codes
     },
@@ -87,7 +87,7 @@ class Service(StrEnum):
 
 @dataclass(frozen=True)
 class Goods:
-    """What a sku names: an operator and an amount in the account's currency, or a product and a face value in its own."""
+    """What a sku names: an operator and an amount in the account's currency, or a product and a face value."""
 
     service: Service
     number: int
@@ -114,7 +114,7 @@ class Unsendable(Exception):
 
 
 def goods_of(sku: str) -> Goods | None:
-    """`HT:173:15` is 15 of the account's currency at operator 173 in Haiti, `5:25` a card of face value 25 of product 5;
+    """`HT:173:15` is 15 of the account's currency at operator 173 in Haiti, `5:25` product 5 with a face value of 25;
     None for what is neither."""
     topup, card = TOPUP.fullmatch(sku), GIFT_CARD.fullmatch(sku)
     if topup:
@@ -153,8 +153,9 @@ def purchase(attempt: Attempt) -> tuple[Service, str, dict[str, object]]:
             "customIdentifier": attempt.reference,
             "senderName": SENDER,
         }
-        player = attempt.account.get("uid", "").strip()
-        return goods.service, "/orders", card | ({"productAdditionalRequirements": {"userId": player}} if player else {})
+        if player := attempt.account.get("uid", "").strip():
+            card["productAdditionalRequirements"] = {"userId": player}
+        return goods.service, "/orders", card
     if attempt.quantity != 1:
         raise Unsendable(Reason.WRONG_KIND)
     phone = phone_of(attempt.account)

@@ -17,6 +17,7 @@ from tests.fulfillment.suppliers.test_against_sandbox import (
 
 huayu = pytest.mark.parametrize("supplier", ["huayu"], indirect=True)
 shanhe = pytest.mark.parametrize("supplier", ["shanhe"], indirect=True)
+haitang = pytest.mark.parametrize("supplier", ["haitang"], indirect=True)
 both = pytest.mark.parametrize("supplier", ["huayu", "shanhe"], indirect=True)
 
 
@@ -186,3 +187,56 @@ def test_a_callback_tells_the_end_and_a_failed_one_only_rings(supplier: Supplier
     assert told[bad.reference] is None
     assert told[good.reference] is not None
     assert told[good.reference].kind is OutcomeKind.DELIVERED  # type: ignore[union-attr]
+
+
+@haitang
+def test_cards_and_airtime_are_listed_priced_and_bought_at_that_price(supplier: Supplier) -> None:  # noqa: F811
+    prices = {"CN:86:10": "9.70", "CN:87:5": "5.25", "10001:25": "26.40", "10001:50": "52.00"}
+    supplier.sandbox.control("suppliers/haitang/prices", prices)
+    supplier.behave(mode="ok", balance="100.50")
+    listed, cursor = {}, ""
+    while True:
+        page = supplier.adapter.products(cursor)
+        listed |= {line.sku: line.cost for line in page.products}
+        if not (cursor := page.next_cursor):
+            break
+    assert listed == {sku: Decimal(price) for sku, price in prices.items()}
+    assert {sku: supplier.adapter.price(sku) for sku in prices} == listed
+    assert [supplier.adapter.price(sku) for sku in ("CN:88:10", "CN:86:11", "10002:25")] == [None] * 3
+    for sku, codes in (("CN:87:5", 0), ("10001:50", 1)):
+        attempt = supplier.attempt(codes=codes, sku=sku)
+        outcome = supplier.settled(attempt, supplier.adapter.submit(attempt))
+        assert (outcome.kind, outcome.cost) == (OutcomeKind.DELIVERED, listed[sku])
+    assert supplier.adapter.balance() == Decimal("43.25")
+
+
+@haitang
+@pytest.mark.parametrize(
+    ("sku", "phone", "verdict"),
+    [
+        ("CN:86:10", "13812345678", AccountVerdict.OK),
+        ("CN:86:10", "13812345677", AccountVerdict.WRONG_REGION),
+        ("CN:87:10", "13812345678", AccountVerdict.WRONG_REGION),
+        ("US:86:10", "13812345678", AccountVerdict.UNAVAILABLE),
+        ("CN:99:10", "13812345678", AccountVerdict.UNAVAILABLE),
+    ],
+)
+def test_a_phone_is_known_by_its_operator(
+    supplier: Supplier,  # noqa: F811
+    sku: str,
+    phone: str,
+    verdict: AccountVerdict,
+) -> None:
+    supplier.sandbox.control("suppliers/haitang/prices", {"CN:86:10": "9.70", "CN:87:10": "9.70"})
+    assert supplier.adapter.check_account(sku, {"phone": phone}).verdict is verdict
+
+
+@haitang
+def test_a_sandbox_that_forgot_its_tokens_is_signed_in_to_again(supplier: Supplier) -> None:  # noqa: F811
+    assert supplier.adapter.balance() is not None
+    supplier.sandbox.control("reset", {})
+    attempt = supplier.attempt()
+    assert supplier.settled(attempt, supplier.adapter.submit(attempt)).kind is OutcomeKind.DELIVERED
+    booked = supplier.booked(attempt)
+    assert booked is not None
+    assert booked["times"] == 1
