@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from fulfillment.suppliers.base import AccountVerdict, OutcomeKind
+from fulfillment.suppliers.base import AccountVerdict, OutcomeKind, SupplierSilent
 from fulfillment.suppliers.reasons import Reason
 from tests.fulfillment.suppliers.test_against_sandbox import (
     SKU,
@@ -240,3 +240,15 @@ def test_a_sandbox_that_forgot_its_tokens_is_signed_in_to_again(supplier: Suppli
     booked = supplier.booked(attempt)
     assert booked is not None
     assert booked["times"] == 1
+
+
+@pytest.mark.parametrize("supplier", ["xinghe"], indirect=True)
+def test_the_goods_of_a_platform_are_listed_and_priced(supplier: Supplier) -> None:  # noqa: F811
+    supplier.sandbox.control("suppliers/xinghe/prices", {"10001": "48.50", "10002": "9.7"})
+    listed = {line.sku: line.cost for line in supplier.adapter.products("").products}
+    assert listed == {"10001": Decimal("48.5"), "10002": Decimal("9.7")}
+    assert supplier.adapter.price("10001") == Decimal("48.5")
+    assert supplier.adapter.price("NO-THING") is None
+    supplier.behave(mode="down")
+    with pytest.raises(SupplierSilent):
+        supplier.adapter.price("10001")
