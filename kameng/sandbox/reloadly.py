@@ -154,6 +154,8 @@ class ReloadlySupplier(Supplier):
         await self.think(turn)
         if self.find(reference):
             raise Refused(*USED)
+        if not self.has(sku, quantity):
+            raise Refused(*GONE)
         price = self._price(sku)
         order = SupplierOrder(
             supplier=self.code,
@@ -260,11 +262,11 @@ class ReloadlySupplier(Supplier):
         raise Refused(*NOT_FOUND)
 
     def _goods(self, service: str) -> Iterable[dict[str, Any]]:
-        """One for each operator or product, with all its amounts."""
+        """One for each operator or product, with all its amounts; what is sold out is no longer there."""
         pattern = TOPUP if service == "topups" else CARD
         amounts: dict[tuple[str, int], dict[Decimal, Decimal]] = {}
         for sku, price in self.prices.items():
-            if found := pattern.fullmatch(sku):
+            if (found := pattern.fullmatch(sku)) and self.has(sku, 1):
                 country = found.groupdict().get("country", "")
                 amounts.setdefault((country, int(found["number"])), {})[Decimal(found["face"])] = price
         for (country, number), faces in amounts.items():
@@ -318,7 +320,7 @@ def _face(value: object) -> str:
 
 
 def _error(refused: Refused, path: str) -> Reply:
-    body = {
+    body: dict[str, Any] = {
         "timeStamp": moment(time.time()),
         "message": refused.message,
         "path": path,

@@ -161,7 +161,7 @@ def purchase(attempt: Attempt) -> tuple[Service, str, dict[str, object]]:
     phone = phone_of(attempt.account)
     if not phone:
         raise Unsendable(Reason.MISSING_ACCOUNT)
-    topup = {
+    topup: dict[str, object] = {
         "operatorId": goods.number,
         "amount": _number(goods.face),
         "useLocalAmount": False,

@@ -194,7 +194,8 @@ def test_cards_and_airtime_are_listed_priced_and_bought_at_that_price(supplier: 
     prices = {"CN:86:10": "9.70", "CN:87:5": "5.25", "10001:25": "26.40", "10001:50": "52.00"}
     supplier.sandbox.control("suppliers/haitang/prices", prices)
     supplier.behave(mode="ok", balance="100.50")
-    listed, cursor = {}, ""
+    listed: dict[str, Decimal | None] = {}
+    cursor = ""
     while True:
         page = supplier.adapter.products(cursor)
         listed |= {line.sku: line.cost for line in page.products}
@@ -252,3 +253,33 @@ def test_the_goods_of_a_platform_are_listed_and_priced(supplier: Supplier) -> No
     supplier.behave(mode="down")
     with pytest.raises(SupplierSilent):
         supplier.adapter.price("10001")
+
+
+@pytest.mark.parametrize("supplier", ["xinghe", "yunka", "huayu", "shanhe", "haitang"], indirect=True)
+def test_what_is_left_is_sold_and_then_refused(supplier: Supplier) -> None:  # noqa: F811
+    sku = supplier.skus[1]
+    supplier.price("9.60")
+    supplier.sandbox.control(f"suppliers/{supplier.code}/stock", {sku: 2})
+    too_many = supplier.adapter.submit(supplier.attempt(codes=3))
+    assert (too_many.kind, too_many.code, too_many.eliminates) == (OutcomeKind.REFUSED, Reason.OUT_OF_STOCK, False)
+    attempt = supplier.attempt(codes=2)
+    assert supplier.settled(attempt, supplier.adapter.submit(attempt)).kind is OutcomeKind.DELIVERED
+    sold_out = supplier.attempt(codes=1)
+    assert supplier.adapter.submit(sold_out).code == Reason.OUT_OF_STOCK
+    assert supplier.booked(sold_out) is None
+    listed = {line.sku: line for line in supplier.adapter.products("").products}
+    assert sku not in listed or listed[sku].stock == 0 or not listed[sku].is_available
+    supplier.sandbox.control(f"suppliers/{supplier.code}/stock", {sku: None})
+    assert supplier.adapter.submit(sold_out).kind in {OutcomeKind.ACCEPTED, OutcomeKind.DELIVERED}
+
+
+@pytest.mark.parametrize("supplier", ["yunka"], indirect=True)
+def test_an_order_that_is_taken_back_is_there_again(supplier: Supplier) -> None:  # noqa: F811
+    supplier.price("9.60")
+    supplier.behave(mode="async", latency_ms=3000)
+    supplier.sandbox.control("suppliers/yunka/stock", {SKU: 3})
+    attempt = supplier.attempt(codes=2)
+    submitted = supplier.adapter.submit(attempt)
+    assert [line.stock for line in supplier.adapter.products("").products] == [1]
+    supplier.adapter.cancel(replace(attempt, supplier_reference=submitted.supplier_reference))
+    assert [line.stock for line in supplier.adapter.products("").products] == [3]
