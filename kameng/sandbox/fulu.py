@@ -271,7 +271,7 @@ class FuluSupplier(Supplier):
 
     def _goods(self, sku: str, price: Decimal) -> dict[str, Any]:
         return {
-            "product_id": whole_number(sku) or 0,
+            "product_id": whole_number(sku) or sku,
             "product_name": f"沙箱商品 {sku}",
             "product_type": "直充",
             "face_value": price,

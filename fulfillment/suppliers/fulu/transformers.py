@@ -214,9 +214,9 @@ def _card(card: Mapping[str, object], secret: str) -> str:
 
 
 def products_of(rows: Iterable[Mapping[str, object]]) -> tuple[SupplierProduct, ...]:
-    """The lines of the list of goods: products have numbers. Raises `Unclear`."""
+    """The lines of the list of goods that an order can name. Raises `Unclear`."""
     lines = (product_of(row) for row in rows)
-    return tuple(line for line in lines if isinstance(sku_as_sent(line.sku), int))
+    return tuple(line for line in lines if line.sku != "0" and sku_as_sent(line.sku) is not None)
 
 
 def product_of(row: Mapping[str, object]) -> SupplierProduct:
@@ -224,7 +224,7 @@ def product_of(row: Mapping[str, object]) -> SupplierProduct:
     missing one. Raises `Unclear`."""
     title = row.get("product_name")
     return SupplierProduct(
-        sku=identifier(row, "product_id"),
+        sku=name(row, "product_id"),
         name=title.strip()[:200] if isinstance(title, str) else "",
         cost=amount(row.get("purchase_price")) or None,
         is_available=row.get("sales_status") == ON_SALE and row.get("stock_status") != SOLD_OUT,

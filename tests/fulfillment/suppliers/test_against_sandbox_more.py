@@ -245,10 +245,10 @@ def test_a_sandbox_that_forgot_its_tokens_is_signed_in_to_again(supplier: Suppli
 
 @pytest.mark.parametrize("supplier", ["xinghe"], indirect=True)
 def test_the_goods_of_a_platform_are_listed_and_priced(supplier: Supplier) -> None:  # noqa: F811
-    supplier.sandbox.control("suppliers/xinghe/prices", {"10001": "48.50", "10002": "9.7"})
+    supplier.sandbox.control("suppliers/xinghe/prices", {"10001": "48.50", "steam-wallet-50": "9.7"})
     listed = {line.sku: line.cost for line in supplier.adapter.products("").products}
-    assert listed == {"10001": Decimal("48.5"), "10002": Decimal("9.7")}
-    assert supplier.adapter.price("10001") == Decimal("48.5")
+    assert listed == {"10001": Decimal("48.5"), "steam-wallet-50": Decimal("9.7")}
+    assert {sku: supplier.adapter.price(sku) for sku in listed} == listed
     assert supplier.adapter.price("NO-THING") is None
     supplier.behave(mode="down")
     with pytest.raises(SupplierSilent):

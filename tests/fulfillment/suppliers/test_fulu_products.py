@@ -48,7 +48,7 @@ def test_a_missing_price_is_none_and_not_zero(server: Server, http: HttpClient, 
 
 
 def test_goods_without_a_number_that_can_be_bought_are_not_listed(server: Server, http: HttpClient) -> None:
-    server.answers.append(told([GOODS | {"product_id": 0}, GOODS]))
+    server.answers.append(told([GOODS | {"product_id": 0}, GOODS | {"product_id": "点券/1"}, GOODS]))
     assert [line.sku for line in SIDE.adapter(server.url, http).products("").products] == ["10000001"]
 
 
