@@ -28,6 +28,9 @@ Flow = SupplierCall.Flow
 WINDOW_SECONDS = 60
 #: So many failures, and such a share of all calls in the window.
 FAILURES, SHARE = 5, 0.5
+#: The newest calls speak for themselves, or a busy minute that went well would hide the outage that ended it: so many
+#: of them failed, or the last ones all did.
+NEWEST, FAILED_OF_NEWEST = 20, 12
 #: So many purchases in the window, nine tenths of them slower than half of the supplier's deadline for an answer.
 SLOW_CALLS, SLOW_QUANTILE, SLOW_SHARE_OF_DEADLINE = 8, 0.9, Decimal("0.5")
 #: Seconds until the next probe, by how often the breaker opened again without having closed.
@@ -60,18 +63,24 @@ _JUDGE = """
 SELECT count(*) FILTER (WHERE is_failure) AS failures, count(*) AS calls,
        count(*) FILTER (WHERE flow = 'submit') AS purchases,
        percentile_disc(%(quantile)s) WITHIN GROUP (ORDER BY milliseconds) FILTER (WHERE flow = 'submit') AS slowest,
-       min(created_at) FILTER (WHERE is_failure) AS first
-  FROM public.suppliers_suppliercall
- WHERE supplier_id = %(supplier)s
+       count(*) FILTER (WHERE is_failure AND newest <= %(newest)s) AS lately,
+       count(*) FILTER (WHERE is_failure AND newest <= %(in_a_row)s) AS in_a_row
+  FROM (SELECT *, row_number() OVER (ORDER BY created_at DESC, id DESC) AS newest FROM public.suppliers_suppliercall
+         WHERE supplier_id = %(supplier)s
    AND created_at > greatest(statement_timestamp() - %(window)s * interval '1 second', (
-       SELECT closed_at FROM public.suppliers_supplierbreaker WHERE supplier_id = %(supplier)s))
+       SELECT closed_at FROM public.suppliers_supplierbreaker WHERE supplier_id = %(supplier)s))) AS call
 """
 
 
 def _open_if_bad(supplier_id: int) -> None:
-    told = {"supplier": supplier_id, "window": WINDOW_SECONDS, "quantile": SLOW_QUANTILE}
-    ((failures, calls, purchases, slowest, _first),) = sql.rows_anywhere(_JUDGE, told)
-    if failures >= FAILURES and failures >= SHARE * calls:
+    told = {
+        "supplier": supplier_id, "window": WINDOW_SECONDS, "quantile": SLOW_QUANTILE, "newest": NEWEST,
+        "in_a_row": FAILURES,
+    }  # fmt: skip
+    ((failures, calls, purchases, slowest, lately, in_a_row),) = sql.rows_anywhere(_JUDGE, told)
+    if in_a_row >= FAILURES:
+        breaker_open(supplier_id=supplier_id, reason=f"{in_a_row} failures in a row")
+    elif lately >= FAILED_OF_NEWEST or (failures >= FAILURES and failures >= SHARE * calls):
         breaker_open(supplier_id=supplier_id, reason=f"{failures}/{calls} failed in {WINDOW_SECONDS} s")
     elif purchases >= SLOW_CALLS and slowest / 1000 >= _slow(supplier_known(supplier_id)):
         breaker_open(supplier_id=supplier_id, reason=f"p90 {slowest / 1000:.1f} s")

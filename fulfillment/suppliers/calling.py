@@ -15,13 +15,14 @@ def require_config(connection: Connection, names: Iterable[str]) -> None:
     Raises `SupplierMisconfigured`.
     """
     wrong = sorted(name for name in names if not str(connection.config.get(name) or "").strip())
-    if not _is_address(connection.base_url):
+    if not is_address(connection.base_url):
         wrong.append("base_url")
     if wrong:
         raise SupplierMisconfigured(f"{connection.supplier}: missing or unfit: {', '.join(wrong)}")
 
 
-def _is_address(url: str) -> bool:
+def is_address(url: str) -> bool:
+    """Whether secrets may be sent there: https, or http on this machine, and nothing but host, port and path."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port

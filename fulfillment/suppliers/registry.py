@@ -7,6 +7,7 @@ from fulfillment.suppliers.dujiao.adapter import DujiaoAdapter
 from fulfillment.suppliers.fulu.adapter import FuluAdapter
 from fulfillment.suppliers.generic.adapter import GenericAdapter
 from fulfillment.suppliers.manual.adapter import ManualAdapter
+from fulfillment.suppliers.reloadly.adapter import ReloadlyAdapter
 from fulfillment.suppliers.stock.adapter import StockAdapter
 from fulfillment.suppliers.yrapi.adapter import YrapiAdapter
 
@@ -19,6 +20,7 @@ ADAPTERS: dict[str, type[SupplierAdapter]] = {
     YrapiAdapter.code: YrapiAdapter,
     ManualAdapter.code: ManualAdapter,
     DtOneAdapter.code: DtOneAdapter,
+    ReloadlyAdapter.code: ReloadlyAdapter,
 }
 
 

@@ -22,7 +22,7 @@ from kameng.embedded.servers import Servers
 
 READY_SECONDS = 90
 #: The sandbox takes this many in a row: one for all, and one for each supplier, so that a supplier can be unreachable.
-SANDBOX_PORTS = 9
+SANDBOX_PORTS = 10
 PROGRAMS_STOP_SECONDS = 2.0
 STOP_SECONDS = 3.5
 LOOK_SECONDS = 0.2

@@ -25,6 +25,8 @@ from kameng.sandbox.web import BadRequest, Reply, Request, json_reply
 PROMISE = "正在发货中，请耐心等待，如有疑问，请联系客服。"
 SNATCHED = "很抱歉，有人在你付款之前抢走了商品，请联系客服。"
 REQUEST_NO = 19
+#: What is said to be there of goods that never run out.
+PLENTY = 999
 
 
 class Refused(Exception):
@@ -102,6 +104,8 @@ class AcgFakaSupplier(Supplier):
         reference = fields.get("request_no", "")[:REQUEST_NO] or f"none-{self.book.next_number()}"
         if self.find(reference):
             raise Refused("The request ID already exists")
+        if not self.has(sku, quantity):
+            raise Refused(REFUSALS[Reason.STOCK])
         price = self.prices.get(sku, PRICE)
         order = SupplierOrder(
             supplier=self.code,
@@ -126,7 +130,7 @@ class AcgFakaSupplier(Supplier):
             "amount": f"{price * quantity:.2f}",
             "tradeNo": _number(order),
             "secret": _secret(order),
-            "stock": "999",
+            "stock": str(self._left(sku)),
         }
 
     def _query(self, fields: Mapping[str, str]) -> dict[str, Any]:
@@ -160,25 +164,33 @@ class AcgFakaSupplier(Supplier):
         for sku, price in self.prices.items():
             code, _, race = sku.partition(":")
             races.setdefault(code, {})[race] = price
-        children = [_product(code, prices) for code, prices in races.items()]
+        children = [_product(code, prices, self._of_all(code, prices)) for code, prices in races.items()]
         return [{"id": 1, "name": "沙箱卡密", "sort": 1, "icon": "", "children": children}] if children else []
 
     def _item(self, fields: Mapping[str, str]) -> dict[str, Any]:
         # As there for a long time: without `factory_price`, from which others concluded 0 (issue 842).
-        product = _product(fields.get("code", ""), {"": self.prices.get(self._sku(fields, "code"), PRICE)})
+        sku = self._sku(fields, "code")
+        product = _product(fields.get("code", ""), {"": self.prices.get(sku, PRICE)}, self._left(sku))
         return {name: value for name, value in product.items() if name != "factory_price"}
+
+    def _of_all(self, code: str, races: Mapping[str, Decimal]) -> int:
+        """What is left of all kinds of a product together."""
+        return sum(self._left(f"{code}:{race}" if race else code) for race in races)
 
     def _inventory(self, fields: Mapping[str, str]) -> dict[str, Any]:
         price = self.prices.get(self._sku(fields, "sharedCode"), PRICE)
-        return {"count": 999, "delivery_way": 0, "price": float(price), "factory_price": float(price), "config": ""}
+        left = self._left(self._sku(fields, "sharedCode"))
+        return {"count": left, "delivery_way": 0, "price": float(price), "factory_price": float(price), "config": ""}
 
     def _inventory_state(self, fields: Mapping[str, str]) -> list[Any]:
         self._sku(fields, "shared_code")
         return []
 
     def _stock(self, fields: Mapping[str, str]) -> dict[str, Any]:
-        self._sku(fields, "code")
-        return {"stock": "999"}
+        return {"stock": str(self._left(self._sku(fields, "code")))}
+
+    def _left(self, sku: str) -> int:
+        return self.stock.get(sku, PLENTY)
 
     def _valuation(self, fields: Mapping[str, str]) -> dict[str, Any]:
         price = self.prices.get(self._sku(fields, "code"), PRICE)
@@ -196,7 +208,7 @@ def _secret(order: SupplierOrder) -> str:
     return "\n".join(order.codes) if order.state is OrderState.SUCCEEDED else SNATCHED
 
 
-def _product(code: str, prices: Mapping[str, Decimal]) -> dict[str, Any]:
+def _product(code: str, prices: Mapping[str, Decimal], left: int) -> dict[str, Any]:
     plain = prices.get("")
     kinds = {race: price for race, price in prices.items() if race}
     lines = ["[category]", *(f"{race}={price * 2:.2f}" for race, price in kinds.items())]
@@ -211,7 +223,7 @@ def _product(code: str, prices: Mapping[str, Decimal]) -> dict[str, Any]:
         "delivery_way": 0,
         "status": 1,
         "api_status": 1,
-        "stock": 999,
+        "stock": left,
         "widget": "[]",
         "config": "\n".join(lines) if kinds else "",
     }

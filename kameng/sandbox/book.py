@@ -142,6 +142,8 @@ class Book:
         self.codes: list[str] = []
         #: Price lists by supplier: what one piece costs, by sku.
         self.prices: dict[str, dict[str, Decimal]] = {}
+        #: What is left, by supplier and sku; what is not in it never runs out.
+        self.stock: dict[str, dict[str, int]] = {}
         self._known: set[str] = set()
         self._sequence = 0
         self._database = sqlite3.connect(path, isolation_level=None)
@@ -168,6 +170,11 @@ class Book:
         """Keep a supplier's price list."""
         body = json.dumps({sku: str(price) for sku, price in self.prices[supplier].items()})
         self._database.execute("INSERT OR REPLACE INTO row VALUES ('prices', ?, ?)", (supplier, body))
+
+    def save_stock(self, supplier: str) -> None:
+        """Keep what a supplier has left."""
+        body = json.dumps(self.stock[supplier])
+        self._database.execute("INSERT OR REPLACE INTO row VALUES ('stock', ?, ?)", (supplier, body))
 
     def next_number(self) -> int:
         """A number that was never given before."""
@@ -196,6 +203,8 @@ class Book:
         self._known.clear()
         for prices in self.prices.values():
             prices.clear()
+        for stock in self.stock.values():
+            stock.clear()
 
     def close(self) -> None:
         """Close the file."""
@@ -213,6 +222,8 @@ class Book:
             content = json.loads(body)
             if kind == "prices":
                 self.prices[key] = {sku: Decimal(price) for sku, price in content.items()}
+            elif kind == "stock":
+                self.stock[key] = content
             elif kind == "trade":
                 self._index(_trade(content))
             else:

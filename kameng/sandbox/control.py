@@ -78,7 +78,21 @@ class Control:
                 self.suppliers[code].prices.update(prices)
                 self.book.save_prices(code)
                 return json_reply({"ok": True, "prices": len(self.suppliers[code].prices)})
+            case "POST", str(), "stock":
+                self._stock(self.suppliers[code], request.json())
+                return json_reply({"ok": True, "stock": self.suppliers[code].stock})
         return _problem(405, "method_not_allowed", f"{request.method} {request.path} does not exist")
+
+    def _stock(self, supplier: Supplier, body: Mapping[str, Any]) -> None:
+        """How many are left of each; null for what never runs out."""
+        for sku, left in body.items():
+            is_count = isinstance(left, int) and not isinstance(left, bool) and 0 <= left <= 1_000_000
+            if not (left is None or is_count) or not 0 < len(sku) <= 64:
+                raise BadRequest(f"what is left of {sku!r} must be a whole number from 0 to 1000000, or null")
+        supplier.stock.update({sku: left for sku, left in body.items() if left is not None})
+        for sku in (sku for sku, left in body.items() if left is None):
+            supplier.stock.pop(sku, None)
+        self.book.save_stock(supplier.code)
 
     def _gateways(self, request: Request, code: str | None, what: str, everything: bool) -> Reply:
         match request.method, code, what:

@@ -132,6 +132,8 @@ class DujiaoSupplier(Supplier):
         await self.think(turn)
         if not self.on_sale(sku):
             raise _refusal(Reason.PRODUCT)
+        if not self.has(sku, quantity):
+            raise _refusal(Reason.STOCK)
         price = self.prices.get(sku, PRICE)
         order = SupplierOrder(
             supplier=self.code,
@@ -243,7 +245,7 @@ class DujiaoSupplier(Supplier):
             for name, default in (("page", 1), ("page_size", 20))
         )
         size = min(size, 50)
-        items = [_product(sku, price) for sku, price in self.prices.items()]
+        items = [_product(sku, price, self.stock.get(sku)) for sku, price in self.prices.items()]
         return {
             "items": items[(page - 1) * size : page * size],
             "total": len(items),
@@ -255,7 +257,7 @@ class DujiaoSupplier(Supplier):
     def _product_by_id(self, text: str) -> dict[str, Any]:
         for sku, price in self.prices.items():
             if str(_sku_id(sku)) == text:
-                return _product(sku, price)
+                return _product(sku, price, self.stock.get(sku))
         raise Refused(404, "product_not_found", "product not found")
 
 
@@ -310,7 +312,8 @@ def _fulfillment(order: SupplierOrder) -> dict[str, Any]:
     }
 
 
-def _product(sku: str, price: Decimal) -> dict[str, Any]:
+def _product(sku: str, price: Decimal, left: int | None) -> dict[str, Any]:
+    counted = "in_stock" if left else "out_of_stock"
     money, moment = _money(price), utc_time(1_767_196_800)
     return {
         "id": _sku_id(sku),
@@ -332,8 +335,8 @@ def _product(sku: str, price: Decimal) -> dict[str, Any]:
                 "sku_code": sku,
                 "spec_values": {},
                 "price_amount": money,
-                "stock_status": "unlimited",
-                "stock_quantity": -1,
+                "stock_status": "unlimited" if left is None else counted,
+                "stock_quantity": -1 if left is None else left,
                 "is_active": True,
             }
         ],

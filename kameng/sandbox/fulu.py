@@ -27,6 +27,8 @@ from kameng.sandbox.supplier import PRICE, Call, Mode, Reason, Supplier, Turn, w
 from kameng.sandbox.web import BadRequest, Reply, Request, json_reply
 
 PARAMETERS = ("app_key", "method", "timestamp", "version", "format", "charset", "sign_type", "sign", "biz_content")
+#: Fewer than these are told as few.
+LOW_STOCK = 10
 ORDER_TYPES = {"mobile": 1, "card": 3, "direct": 4}
 STATES = {
     OrderState.SUCCEEDED: "success",
@@ -162,6 +164,8 @@ class FuluSupplier(Supplier):
             raise Refused(3000, "外部订单号已存在")
         if not self.on_sale(sku):
             raise _refusal(Reason.PRODUCT)
+        if not self.has(sku, quantity):
+            raise _refusal(Reason.STOCK)
         selling = _amount(content, "customer_price")
         price = self.prices.get(sku) or selling or (Decimal(sku) if kind == "mobile" else PRICE)
         if selling is not None and price > selling:
@@ -259,17 +263,21 @@ class FuluSupplier(Supplier):
 
     def _stock_check(self, content: Mapping[str, Any]) -> dict[str, Any]:
         sku = str(content.get("product_id", ""))
-        return {"product_id": whole_number(sku) or 0, "stock_status": "充足" if self.on_sale(sku) else "断货"}
+        return {"product_id": whole_number(sku) or 0, "stock_status": self._left(sku) if self.on_sale(sku) else "断货"}
+
+    def _left(self, sku: str) -> str:
+        left = self.stock.get(sku, LOW_STOCK)
+        return "充足" if left >= LOW_STOCK else "警报" if left > 0 else "断货"
 
     def _goods(self, sku: str, price: Decimal) -> dict[str, Any]:
         return {
-            "product_id": whole_number(sku) or 0,
+            "product_id": whole_number(sku) or sku,
             "product_name": f"沙箱商品 {sku}",
             "product_type": "直充",
             "face_value": price,
             "purchase_price": price,
             "sales_status": "上架",
-            "stock_status": "充足",
+            "stock_status": self._left(sku),
             "template_id": "",
             "details": "",
         }

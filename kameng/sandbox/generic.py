@@ -127,6 +127,8 @@ class GenericSupplier(Supplier):
             raise Refused(2009, "商户订单号已存在")
         if not self.on_sale(sku):
             raise _refusal(Reason.PRODUCT)
+        if not self.has(sku, quantity):
+            raise _refusal(Reason.STOCK)
         price = self.prices.get(sku, PRICE)
         limit = whole_number(fields.get("max_amount"))
         if limit is not None and _fen(price * quantity) > limit:
@@ -205,7 +207,8 @@ class GenericSupplier(Supplier):
 
     def _row(self, sku: str) -> dict[str, Any]:
         price = self.prices.get(sku, PRICE)
-        return {"goods_id": sku, "goods_name": f"沙箱直充 {sku}", "price": _fen(price), "stock": 9999, "status": 1}
+        left = self.stock.get(sku, 9999)
+        return {"goods_id": sku, "goods_name": f"沙箱直充 {sku}", "price": _fen(price), "stock": left, "status": 1}
 
     def _check(self, fields: Mapping[str, str]) -> dict[str, Any]:
         account = fields.get("account", "")

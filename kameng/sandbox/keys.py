@@ -34,6 +34,7 @@ SUPPLIERS = {
     "shanhe": "generic",
     "tongxin": "yrapi",
     "yuanyang": "dtone",
+    "haitang": "reloadly",
 }
 #: What follows the address of a supplier's own port in `base_url`; most merchants append the paths themselves.
 ENTRANCES = {
@@ -43,11 +44,12 @@ ENTRANCES = {
     "generic": "",
     "yrapi": "/yrapi.php",
     "dtone": "/v1",
+    "reloadly": "",
 }
 #: What yrapi's numbers mean here, as a merchant enters it.
 YRAPI_STATES = '{"0":"accepted","1":"delivered","2":"failed","3":"partial","-1":"canceled"}'
 #: In which a supplier counts, where it is not yuan.
-CURRENCIES = {"dtone": "USD"}
+CURRENCIES = {"dtone": "USD", "reloadly": "USD"}
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,8 @@ def _secrets(protocol: str) -> dict[str, str]:
             return {"app_id": crypto.digits(6), "app_key": secrets.token_hex(8).upper()}
         case "dtone":
             return {"api_key": secrets.token_hex(16), "api_secret": secrets.token_hex(16), "calling_code": "86"}
+        case "reloadly":
+            return {"client_id": secrets.token_urlsafe(24), "client_secret": secrets.token_urlsafe(36)}
         case "generic":
             return {"mch_id": crypto.digits(8), "secret": secrets.token_hex(16)}
         case "yrapi":

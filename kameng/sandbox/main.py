@@ -27,6 +27,7 @@ from kameng.sandbox.fulu import FuluSupplier
 from kameng.sandbox.gateway import Gateway
 from kameng.sandbox.generic import GenericSupplier
 from kameng.sandbox.notices import Notifier
+from kameng.sandbox.reloadly import ReloadlySupplier
 from kameng.sandbox.supplier import Supplier
 from kameng.sandbox.web import Handler, Listener, Reply, Request, json_reply
 from kameng.sandbox.wechatpay import WechatPayGateway
@@ -39,6 +40,7 @@ PROTOCOLS: Mapping[str, type[Supplier]] = {
     "generic": GenericSupplier,
     "yrapi": YrapiSupplier,
     "dtone": DtOneSupplier,
+    "reloadly": ReloadlySupplier,
 }
 LOOPBACK_NAMES = {"127.0.0.1", "localhost", "[::1]", ""}
 

@@ -109,6 +109,7 @@ class Supplier:
         """As new."""
         self.behavior = Behavior()
         self.prices: dict[str, Decimal] = self.book.prices.setdefault(self.code, {})
+        self.stock: dict[str, int] = self.book.stock.setdefault(self.code, {})
         self.balance = BALANCE
         self._variants = itertools.cycle(Variant)
         self.seed(seed)
@@ -171,6 +172,10 @@ class Supplier:
         """Everything is, but what begins with NO-."""
         return 0 < len(sku) <= 64 and not sku.startswith(OFF_SALE)
 
+    def has(self, sku: str, quantity: int) -> bool:
+        """Whether so many are left."""
+        return self.stock.get(sku, quantity) >= quantity
+
     def find(self, reference: str) -> list[SupplierOrder]:
         """The orders under the shop's number: more than one where the protocol lets that happen."""
         return self.book.references.get((self.code, reference), [])
@@ -180,6 +185,7 @@ class Supplier:
         if order.charged > self.balance:
             return False
         self.balance -= order.charged
+        self._take(order.sku, order.quantity)
         self.book.save(order)
         return True
 
@@ -224,9 +230,15 @@ class Supplier:
     def give_back(self, order: SupplierOrder, state: OrderState) -> None:
         """Undo the charge."""
         self.balance += order.charged
+        self._take(order.sku, -order.quantity)
         order.charged, order.times = Decimal(0), 0
         order.state, order.finished_at = state, time.time()
         self.book.save(order)
+
+    def _take(self, sku: str, quantity: int) -> None:
+        if sku in self.stock:
+            self.stock[sku] -= quantity
+            self.book.save_stock(self.code)
 
     def _finish(self, order: SupplierOrder) -> None:
         if any(WRONG_ACCOUNT in value for value in order.account.values()):

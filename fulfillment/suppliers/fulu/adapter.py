@@ -1,10 +1,10 @@
 """Where and how Fulu is called: one address, the method in the envelope; `code` 0 means accepted, never delivered."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from fulfillment.suppliers.base import (
     Attempt,
@@ -14,7 +14,9 @@ from fulfillment.suppliers.base import (
     Connection,
     Outcome,
     OutcomeKind,
+    ProductPage,
     SupplierMisconfigured,
+    SupplierSilent,
     Unasked,
 )
 from fulfillment.suppliers.calling import exchange, require_config
@@ -22,8 +24,10 @@ from fulfillment.suppliers.evidence import Evidence
 from fulfillment.suppliers.fulu import transformers
 from fulfillment.suppliers.fulu.signing import KEY_BYTES, compact, signature, signed
 from fulfillment.suppliers.reasons import Reason
-from fulfillment.suppliers.replies import Unclear, amount, json_object, name, whole
+from fulfillment.suppliers.replies import Unclear, amount, json_object, json_objects, name, sku_as_sent, whole
 from kameng.core.http import HttpClient, Reply
+
+Result = TypeVar("Result")
 
 CHINA = timezone(timedelta(hours=8))
 
@@ -35,7 +39,14 @@ class FuluAdapter(Unasked):
     code: ClassVar[str] = "fulu"
     name: ClassVar[str] = "福禄开放平台"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.BALANCE, Capability.QUERY_BY_OUR_NUMBER, Capability.COST_GUARD, Capability.CALLBACK_SIGNED}
+        {
+            Capability.BALANCE,
+            Capability.QUERY_BY_OUR_NUMBER,
+            Capability.COST_GUARD,
+            Capability.CALLBACK_SIGNED,
+            Capability.CATALOG,
+            Capability.PRICE,
+        }
     )
     required_config: ClassVar[frozenset[str]] = frozenset({"app_key", "app_secret"})
     not_found_grace: ClassVar[int] = 600
@@ -109,6 +120,29 @@ class FuluAdapter(Unasked):
             return None
         return amount(result.get("balance")) if result is not None else None
 
+    def products(self, cursor: str) -> ProductPage:
+        """The whole list with `fulu.goods.list.get`, in one page. Phone credit (`mobile:50`) is not in it: it has face
+        values and no product. Raises `SupplierSilent`."""
+        rows = self._told("fulu.goods.list.get", {}, json_objects)
+        try:
+            return ProductPage(transformers.products_of(rows or []))
+        except Unclear as unclear:
+            raise SupplierSilent(str(unclear)) from unclear
+
+    def price(self, sku: str) -> Decimal | None:
+        """Ask with `fulu.goods.info.get`; None for phone credit and for what is not sold. Raises `SupplierSilent`."""
+        product = sku_as_sent(sku)
+        if product is None:
+            return None
+        row = self._told("fulu.goods.info.get", {"product_id": product}, json_object)
+        if row is None:
+            return None
+        try:
+            line = transformers.product_of(row)
+        except Unclear as unclear:
+            raise SupplierSilent(str(unclear)) from unclear
+        return line.cost if line.sku == sku and line.is_available else None
+
     def parse_callback(self, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
         """Read a notice. It carries no outcome, because its signature fixes none. Raises `CallbackRefused`."""
         try:
@@ -127,6 +161,21 @@ class FuluAdapter(Unasked):
     def callback_reply(self, *, accepted: bool) -> tuple[int, str, bytes]:
         """Fulu stops at the seven bytes `success`."""
         return (200, "text/plain", b"success") if accepted else (400, "text/plain", b"fail")
+
+    def _told(self, method: str, biz: Mapping[str, object], parse: Callable[[str], Result]) -> Result | None:
+        """The result of a question that moves nothing; None for goods that are not sold. Raises `SupplierSilent`."""
+        evidence = Evidence(plain=frozenset(), words=frozenset(), secrets=(), account={})
+        reply = self._call(method, biz, evidence, buying=False)
+        if isinstance(reply, Outcome):
+            raise SupplierSilent(str(reply.code))
+        try:
+            code, message, result = self._opened(reply, evidence, parse)
+        except Unclear as unclear:
+            raise SupplierSilent(str(unclear)) from unclear
+        why = transformers.refusal(code, message) if result is None else None
+        if result is None and why is not Reason.PRODUCT_UNAVAILABLE:
+            raise SupplierSilent(str(why or Reason.UNKNOWN_CODE))
+        return result
 
     def _evidence(self, attempt: Attempt) -> Evidence:
         return Evidence(
@@ -161,7 +210,14 @@ class FuluAdapter(Unasked):
         )
 
     def _read(self, reply: Reply, evidence: Evidence) -> tuple[int, str, dict[str, object] | None]:
-        """Code, message and the verified result, which is None exactly if the code is not 0. Raises `Unclear`."""
+        """Code, message and the verified result, an object, which is None exactly if the code is not 0. Raises
+        `Unclear`."""
+        return self._opened(reply, evidence, json_object)
+
+    def _opened(
+        self, reply: Reply, evidence: Evidence, parse: Callable[[str], Result]
+    ) -> tuple[int, str, Result | None]:
+        """The same for a result of the kind that `parse` reads: any other kind is none. Raises `Unclear`."""
         try:
             fields = json_object(reply.body)
         except Unclear:
@@ -170,10 +226,10 @@ class FuluAdapter(Unasked):
                 raise Unclear(Reason.HTTP_STATUS) from None
             raise
         raw = fields.get("result")
-        result: dict[str, object] | None = None
+        result: Result | None = None
         if isinstance(raw, str) and raw:
             try:
-                result = json_object(raw)
+                result = parse(raw)
             except Unclear:
                 evidence.replied(reply, fields)
                 raise

@@ -5,11 +5,11 @@ https://github.com/javareact/fulu-openapi, https://github.com/t2krew/fulu-gosdk.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
-from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind
+from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind, SupplierProduct
 from fulfillment.suppliers.evidence import Evidence
 from fulfillment.suppliers.fulu.signing import decrypted
 from fulfillment.suppliers.reasons import Reason
@@ -37,6 +37,9 @@ PLAIN = frozenset(
     }
 )
 WORDS = frozenset({"code", "message", "product_name", "recharge_description"})
+
+#: `sales_status` of what can be ordered, and `stock_status` of what is sold out; the third word between is a low stock.
+ON_SALE, SOLD_OUT = "上架", "断货"
 
 SUCCESS = 0
 #: "外部订单号已存在": the first request with this number went through, or another customer's number collides with it.
@@ -208,3 +211,21 @@ def _card(card: Mapping[str, object], secret: str) -> str:
     if not password:
         raise Unclear(Reason.EMPTY_CODE)
     return password if number in {"", "-", "--", password} else f"{number} {password}"
+
+
+def products_of(rows: Iterable[Mapping[str, object]]) -> tuple[SupplierProduct, ...]:
+    """The lines of the list of goods that an order can name. Raises `Unclear`."""
+    lines = (product_of(row) for row in rows)
+    return tuple(line for line in lines if line.sku != "0" and sku_as_sent(line.sku) is not None)
+
+
+def product_of(row: Mapping[str, object]) -> SupplierProduct:
+    """A line of the list, or a product by itself. How many are left is told in words alone; a price of nothing is a
+    missing one. Raises `Unclear`."""
+    title = row.get("product_name")
+    return SupplierProduct(
+        sku=name(row, "product_id"),
+        name=title.strip()[:200] if isinstance(title, str) else "",
+        cost=amount(row.get("purchase_price")) or None,
+        is_available=row.get("sales_status") == ON_SALE and row.get("stock_status") != SOLD_OUT,
+    )

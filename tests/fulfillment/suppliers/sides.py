@@ -70,7 +70,7 @@ class Side(Protocol):
     def other_order(self) -> Answer: ...
 
 
-def answer(fields: Mapping[str, Any], status: int = 200) -> Answer:
+def answer(fields: Mapping[str, Any] | Sequence[Any], status: int = 200) -> Answer:
     """A JSON reply."""
     return Answer(status, json.dumps(fields, ensure_ascii=False).encode())
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from fulfillment.suppliers.base import AccountVerdict, OutcomeKind
+from fulfillment.suppliers.base import AccountVerdict, OutcomeKind, SupplierSilent
 from fulfillment.suppliers.reasons import Reason
 from tests.fulfillment.suppliers.test_against_sandbox import (
     SKU,
@@ -18,6 +18,7 @@ from tests.fulfillment.suppliers.test_against_sandbox import (
 huayu = pytest.mark.parametrize("supplier", ["huayu"], indirect=True)
 shanhe = pytest.mark.parametrize("supplier", ["shanhe"], indirect=True)
 yuanyang = pytest.mark.parametrize("supplier", ["yuanyang"], indirect=True)
+haitang = pytest.mark.parametrize("supplier", ["haitang"], indirect=True)
 both = pytest.mark.parametrize("supplier", ["huayu", "shanhe"], indirect=True)
 
 
@@ -261,3 +262,99 @@ def test_a_number_is_looked_up_before_anybody_pays(
     verdict: AccountVerdict,
 ) -> None:
     assert supplier.adapter.check_account(SKU, {"phone": phone}).verdict is verdict
+
+
+@haitang
+def test_cards_and_airtime_are_listed_priced_and_bought_at_that_price(supplier: Supplier) -> None:  # noqa: F811
+    prices = {"CN:86:10": "9.70", "CN:87:5": "5.25", "10001:25": "26.40", "10001:50": "52.00"}
+    supplier.sandbox.control("suppliers/haitang/prices", prices)
+    supplier.behave(mode="ok", balance="100.50")
+    listed: dict[str, Decimal | None] = {}
+    cursor = ""
+    while True:
+        page = supplier.adapter.products(cursor)
+        listed |= {line.sku: line.cost for line in page.products}
+        if not (cursor := page.next_cursor):
+            break
+    assert listed == {sku: Decimal(price) for sku, price in prices.items()}
+    assert {sku: supplier.adapter.price(sku) for sku in prices} == listed
+    assert [supplier.adapter.price(sku) for sku in ("CN:88:10", "CN:86:11", "10002:25")] == [None] * 3
+    for sku, codes in (("CN:87:5", 0), ("10001:50", 1)):
+        attempt = supplier.attempt(codes=codes, sku=sku)
+        outcome = supplier.settled(attempt, supplier.adapter.submit(attempt))
+        assert (outcome.kind, outcome.cost) == (OutcomeKind.DELIVERED, listed[sku])
+    assert supplier.adapter.balance() == Decimal("43.25")
+
+
+@haitang
+@pytest.mark.parametrize(
+    ("sku", "phone", "verdict"),
+    [
+        ("CN:86:10", "13812345678", AccountVerdict.OK),
+        ("CN:86:10", "13812345677", AccountVerdict.WRONG_REGION),
+        ("CN:87:10", "13812345678", AccountVerdict.WRONG_REGION),
+        ("US:86:10", "13812345678", AccountVerdict.UNAVAILABLE),
+        ("CN:99:10", "13812345678", AccountVerdict.UNAVAILABLE),
+    ],
+)
+def test_a_phone_is_known_by_its_operator(
+    supplier: Supplier,  # noqa: F811
+    sku: str,
+    phone: str,
+    verdict: AccountVerdict,
+) -> None:
+    supplier.sandbox.control("suppliers/haitang/prices", {"CN:86:10": "9.70", "CN:87:10": "9.70"})
+    assert supplier.adapter.check_account(sku, {"phone": phone}).verdict is verdict
+
+
+@haitang
+def test_a_sandbox_that_forgot_its_tokens_is_signed_in_to_again(supplier: Supplier) -> None:  # noqa: F811
+    assert supplier.adapter.balance() is not None
+    supplier.sandbox.control("reset", {})
+    attempt = supplier.attempt()
+    assert supplier.settled(attempt, supplier.adapter.submit(attempt)).kind is OutcomeKind.DELIVERED
+    booked = supplier.booked(attempt)
+    assert booked is not None
+    assert booked["times"] == 1
+
+
+@pytest.mark.parametrize("supplier", ["xinghe"], indirect=True)
+def test_the_goods_of_a_platform_are_listed_and_priced(supplier: Supplier) -> None:  # noqa: F811
+    supplier.sandbox.control("suppliers/xinghe/prices", {"10001": "48.50", "steam-wallet-50": "9.7"})
+    listed = {line.sku: line.cost for line in supplier.adapter.products("").products}
+    assert listed == {"10001": Decimal("48.5"), "steam-wallet-50": Decimal("9.7")}
+    assert {sku: supplier.adapter.price(sku) for sku in listed} == listed
+    assert supplier.adapter.price("NO-THING") is None
+    supplier.behave(mode="down")
+    with pytest.raises(SupplierSilent):
+        supplier.adapter.price("10001")
+
+
+@pytest.mark.parametrize("supplier", ["xinghe", "yunka", "huayu", "shanhe", "haitang"], indirect=True)
+def test_what_is_left_is_sold_and_then_refused(supplier: Supplier) -> None:  # noqa: F811
+    sku = supplier.skus[1]
+    supplier.price("9.60")
+    supplier.sandbox.control(f"suppliers/{supplier.code}/stock", {sku: 2})
+    too_many = supplier.adapter.submit(supplier.attempt(codes=3))
+    assert (too_many.kind, too_many.code, too_many.eliminates) == (OutcomeKind.REFUSED, Reason.OUT_OF_STOCK, False)
+    attempt = supplier.attempt(codes=2)
+    assert supplier.settled(attempt, supplier.adapter.submit(attempt)).kind is OutcomeKind.DELIVERED
+    sold_out = supplier.attempt(codes=1)
+    assert supplier.adapter.submit(sold_out).code == Reason.OUT_OF_STOCK
+    assert supplier.booked(sold_out) is None
+    listed = {line.sku: line for line in supplier.adapter.products("").products}
+    assert sku not in listed or listed[sku].stock == 0 or not listed[sku].is_available
+    supplier.sandbox.control(f"suppliers/{supplier.code}/stock", {sku: None})
+    assert supplier.adapter.submit(sold_out).kind in {OutcomeKind.ACCEPTED, OutcomeKind.DELIVERED}
+
+
+@pytest.mark.parametrize("supplier", ["yunka"], indirect=True)
+def test_an_order_that_is_taken_back_is_there_again(supplier: Supplier) -> None:  # noqa: F811
+    supplier.price("9.60")
+    supplier.behave(mode="async", latency_ms=3000)
+    supplier.sandbox.control("suppliers/yunka/stock", {SKU: 3})
+    attempt = supplier.attempt(codes=2)
+    submitted = supplier.adapter.submit(attempt)
+    assert [line.stock for line in supplier.adapter.products("").products] == [1]
+    supplier.adapter.cancel(replace(attempt, supplier_reference=submitted.supplier_reference))
+    assert [line.stock for line in supplier.adapter.products("").products] == [3]

@@ -81,8 +81,29 @@ def test_more_failures_open_it_once(supplier: Supplier) -> None:
 
 def test_few_failures_among_many_calls_do_not_open_it(supplier: Supplier) -> None:
     called(supplier, FINE, times=20)
-    called(supplier, SILENT, times=9)
+    for _ in range(3):
+        called(supplier, SILENT, times=3)
+        called(supplier, FINE, times=3)
     assert state(supplier) == "closed"
+
+
+def test_a_busy_minute_that_went_well_does_not_hide_an_outage(supplier: Supplier) -> None:
+    called(supplier, FINE, times=60)
+    called(supplier, SILENT, times=4)
+    assert state(supplier) == "closed"
+    called(supplier, SILENT)
+    assert state(supplier) == "open"
+    assert SupplierBreaker.objects.get().reason == "5 failures in a row"
+
+
+def test_most_of_the_newest_calls_are_enough(supplier: Supplier) -> None:
+    called(supplier, FINE, times=60)
+    for number in range(1, 21):
+        if state(supplier) == "open":
+            break
+        called(supplier, FINE if number % 3 == 0 else SILENT)
+    assert state(supplier) == "open"
+    assert number in range(17, 20)
 
 
 def test_seventy_percent_refusals_open_it(supplier: Supplier) -> None:

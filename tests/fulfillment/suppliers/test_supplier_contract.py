@@ -8,7 +8,7 @@ from fulfillment.suppliers.base import Connection, Outcome, OutcomeKind, Supplie
 from fulfillment.suppliers.evidence import LIMIT
 from fulfillment.suppliers.reasons import Reason
 from kameng.core.http import HttpClient
-from tests.fulfillment.suppliers.every_side import ONE_AT_A_TIME, REFUSES_FOR
+from tests.fulfillment.suppliers.every_side import ONE_AT_A_TIME, REFUSES_FOR, before_goods
 from tests.fulfillment.suppliers.sides import CODES, NOW, REFERENCE, Side
 from tests.fulfillment.suppliers.wire import Answer, Reset, Server, Silence
 
@@ -130,7 +130,7 @@ def test_goods_for_an_account_arrive(side: Side, server: Server, http: HttpClien
 def test_codes_arrive_as_many_as_bought(code_side: Side, server: Server, http: HttpClient, quantity: int) -> None:
     one_or(quantity, code_side)
     codes = CODES[:quantity]
-    server.answers.append(code_side.delivered(codes))
+    server.answers.extend([*before_goods(code_side, quantity), code_side.delivered(codes)])
     outcome = code_side.adapter(server.url, http).query(code_side.attempt(codes=quantity, asked=True))
     assert (outcome.kind, outcome.items) == (OutcomeKind.DELIVERED, codes)
     silent_about(outcome, code_side)
@@ -164,7 +164,7 @@ def test_a_reply_that_breaks_off_is_unknown(side: Side, server: Server, http: Ht
     whole = side.delivered(CODES[:1])
     shorter = Answer(200, whole.body[:-cut])
     for answer in (Answer(200, whole.body, JSON_TYPE, cut=cut), shorter):
-        server.answers.append(answer)
+        server.answers.extend([*before_goods(side, 1), answer])
         outcome = side.adapter(server.url, http).query(side.attempt(codes=1, asked=True))
         assert (outcome.kind, outcome.items) == (OutcomeKind.UNKNOWN, ())
         silent_about(outcome, side)
@@ -184,7 +184,7 @@ def test_another_number_of_codes_than_bought_is_no_delivery(
     code_side: Side, server: Server, http: HttpClient, codes: tuple[str, ...], reason: Reason
 ) -> None:
     one_or(2, code_side)
-    server.answers.append(code_side.delivered(codes, quantity=2))
+    server.answers.extend([*before_goods(code_side, 2), code_side.delivered(codes, quantity=2)])
     outcome = code_side.adapter(server.url, http).query(code_side.attempt(codes=2, asked=True))
     assert (outcome.kind, outcome.items) == (OutcomeKind.UNKNOWN, ())
     assert outcome.code in {reason, Reason.WRONG_COUNT}
@@ -229,7 +229,7 @@ def test_another_number_of_codes_than_bought_is_no_delivery(
     ],
 )
 def test_an_apology_is_not_a_code(code_side: Side, server: Server, http: HttpClient, text: str) -> None:
-    server.answers.append(code_side.delivered((text,)))
+    server.answers.extend([*before_goods(code_side, 1), code_side.delivered((text,))])
     outcome = code_side.adapter(server.url, http).query(code_side.attempt(codes=1, asked=True))
     assert (outcome.kind, outcome.items) == (OutcomeKind.UNKNOWN, ())
     silent_about(outcome, code_side)
@@ -237,7 +237,7 @@ def test_an_apology_is_not_a_code(code_side: Side, server: Server, http: HttpCli
 
 def test_one_bad_code_among_good_ones_spoils_them_all(code_side: Side, server: Server, http: HttpClient) -> None:
     one_or(3, code_side)
-    server.answers.append(code_side.delivered((CODES[0], "请联系客服领取", CODES[1])))
+    server.answers.extend([*before_goods(code_side, 3), code_side.delivered((CODES[0], "请联系客服领取", CODES[1]))])
     outcome = code_side.adapter(server.url, http).query(code_side.attempt(codes=3, asked=True))
     assert (outcome.kind, outcome.code, outcome.items) == (OutcomeKind.UNKNOWN, Reason.PLACEHOLDER, ())
     silent_about(outcome, code_side)

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from kameng.sandbox import keys
+from kameng.sandbox.book import Book
 from tests.kameng.sandbox.running import RunningSandbox
 
 
@@ -47,6 +49,9 @@ def test_steering_sets_the_mode_and_forgets_the_last_one(sandbox: RunningSandbox
         ("suppliers/xinghe", {"mode": "malformed", "variant": "xml"}),
         ("suppliers/xinghe", {"balance": "much"}),
         ("suppliers/xinghe/prices", {"1001": "-1"}),
+        ("suppliers/xinghe/stock", {"1001": 3, "1002": -1}),
+        ("suppliers/xinghe/stock", {"1001": "many"}),
+        ("suppliers/xinghe/stock", {"1001": True}),
         ("gateways/alipay", {"refund": "perhaps"}),
         ("gateways/alipay/pay", {}),
         ("gateways/alipay/pay", {"payment": "P1", "amount": "1e3"}),
@@ -143,3 +148,25 @@ def test_requests_in_one_packet_are_answered_one_after_the_other(sandbox: Runnin
         while part := connection.recv(65536):
             answer += part
     assert answer.count(b'{"ok":true}') == 3
+
+
+def test_what_is_left_is_kept_until_everything_is_made_well(sandbox: RunningSandbox) -> None:
+    assert sandbox.steer("suppliers/xinghe/stock", **{"1001": 3, "1002": 0}) == {
+        "ok": True,
+        "stock": {"1001": 3, "1002": 0},
+    }
+    assert sandbox.steer("suppliers/xinghe/stock", **{"1002": None})["stock"] == {"1001": 3}
+    sandbox.steer("reset")
+    assert sandbox.steer("suppliers/xinghe/stock")["stock"] == {}
+
+
+def test_a_book_that_is_opened_again_knows_what_is_left(tmp_path: Path) -> None:
+    book = Book(tmp_path / "book.sqlite3")
+    book.stock["xinghe"] = {"1001": 3}
+    book.save_stock("xinghe")
+    book.close()
+    again = Book(tmp_path / "book.sqlite3")
+    assert again.stock == {"xinghe": {"1001": 3}}
+    again.clear()
+    again.close()
+    assert Book(tmp_path / "book.sqlite3").stock == {}
