@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -35,11 +36,21 @@ class Purchase:
     steps: dict[str, float] = field(default_factory=dict)
 
 
-def purchase(shop_port: int, sku: str, done: Purchase, *, reveal: bool = True, pay: bool = True) -> User:
+def purchase(
+    shop_port: int,
+    sku: str,
+    done: Purchase,
+    *,
+    reveal: bool = True,
+    pay: bool = True,
+    host_name: str = HOST,
+    account: Mapping[str, str] | None = None,
+    patience: float = PATIENCE_SECONDS,
+) -> User:
     """Buy one piece. What the shop refuses is noted, everything unexpected is `Broken`."""
-    host = f"{HOST}:{shop_port}"
+    host = f"{host_name}:{shop_port}"
     begun = time.perf_counter()
-    placed = yield Ask(SHOP, _order(host, sku))
+    placed = yield Ask(SHOP, _order(host, sku, account or {}))
     assert placed is not None
     if placed.status in (409, 422):
         done.refused = str(placed.json()["code"])
@@ -66,8 +77,8 @@ def purchase(shop_port: int, sku: str, done: Purchase, *, reveal: bool = True, p
     paid_at = time.perf_counter()
     question, pause = request("GET", path, host=host, headers=own), ASK_FIRST_SECONDS
     while done.status not in ENDS:
-        if time.perf_counter() - paid_at > PATIENCE_SECONDS:
-            raise Broken(f"order {done.number} is {done.status!r} {PATIENCE_SECONDS:.0f} s after it was paid")
+        if time.perf_counter() - paid_at > patience:
+            raise Broken(f"order {done.number} is {done.status!r} {patience:.0f} s after it was paid")
         yield Pause(pause)
         pause = min(pause * ASK_GROWTH, ASK_LAST_SECONDS)
         answer = yield Ask(SHOP, question)
@@ -84,9 +95,9 @@ def purchase(shop_port: int, sku: str, done: Purchase, *, reveal: bool = True, p
     done.whole = time.perf_counter() - begun
 
 
-def _order(host: str, sku: str) -> bytes:
+def _order(host: str, sku: str, account: Mapping[str, str]) -> bytes:
     contact = f"138{next(_contacts) % 10**8:08d}"
-    line = {"sku": sku, "quantity": 1, "account": {}}
+    line = {"sku": sku, "quantity": 1, "account": dict(account)}
     return request(
         "POST", "/api/v1/orders/", host=host, body={"lines": [line], "contact": contact},
         headers=(("Idempotency-Key", secrets.token_hex(16)),),

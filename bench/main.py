@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
-from bench import codes, machine, orders, pages, shops
+from bench import codes, machine, orders, outage, pages, shops
 from bench.figures import Report, as_json, judged_table, table_text, verdict
 from bench.load import Broken
 from bench.stage import Stage, stage
 from kameng.embedded import environment, paths
 from kameng.embedded.console import Refused, clear_errors, say
 
-WORKLOADS = ("pages", "orders", "codes", "shops")
+WORKLOADS = ("pages", "orders", "codes", "shops", "outage")
+#: What runs where nothing is named: the outage takes a quarter of an hour by itself.
+USUAL = ("pages", "orders", "codes", "shops")
 #: Those that are compared with a bare Django project beside the demo.
 WITH_BARE = {"pages", "orders"}
 
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         raise Refused("bench fills a demo of its own with orders; it is not for production (KAMENG_ENV)")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
-    names = options.names or list(WORKLOADS)
+    names = options.names or list(USUAL)
     about = machine.describe(paths.ROOT)
     try:
         with clear_errors(), contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout), stage() as running:
@@ -51,7 +53,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="manage.py bench", description=__doc__)
     made.add_argument("names", nargs="*", type=_workload, metavar="NAME", help=", ".join(WORKLOADS))
-    made.add_argument("--orders", type=_positive, default=orders.ORDERS, metavar="N", help="orders of the main case")
+    made.add_argument("--orders", type=_positive, default=None, metavar="N", help="orders of the main case")
+    made.add_argument("--shops", type=_positive, default=outage.SHOPS, metavar="N", help="shops of the outage")
     made.add_argument(
         "--sizes",
         type=_positives,
@@ -69,9 +72,12 @@ def _run(name: str, running: Stage, options: argparse.Namespace) -> Report:
             case "pages":
                 report = pages.run(running)
             case "orders":
-                report = orders.run(running, orders=options.orders, sizes=options.sizes or (orders.BUYERS,))
+                sizes = options.sizes or (orders.BUYERS,)
+                report = orders.run(running, orders=options.orders or orders.ORDERS, sizes=sizes)
             case "codes":
                 report = codes.run(running)
+            case "outage":
+                report = outage.run(running, orders=options.orders or outage.ORDERS, shops=options.shops)
             case _:
                 report = shops.run(running, sizes=options.sizes or shops.SIZES)
     except Broken as broken:

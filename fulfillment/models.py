@@ -84,7 +84,8 @@ class SupplierOrder(models.Model):
     code = models.CharField(_("答复代码"), max_length=64, blank=True)
     message = models.CharField(_("答复"), max_length=200, blank=True)
     evidence = models.TextField(_("往来记录"), blank=True)
-    #: Why it went there: `{"by": "score|pin|explore|only|probe", "place", "of", "score", "parts", "instead_of"}`.
+    #: Why it went there: `{"by": "score|pin|explore|only|probe", "place", "of", "score", "instead_of": [{"name",
+    #: "reason"}]}`.
     choice = models.JSONField(_("选择理由"), default=dict, blank=True)
     asked = models.PositiveSmallIntegerField(_("查询次数"), default=0)
     missing_since = models.DateTimeField(_("首次查无此单"), null=True, blank=True)

@@ -10,6 +10,7 @@ import time
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind, SupplierAdapter, SupplierMisconfigured
 from fulfillment.suppliers.connections import adapter_of, supplier_known
@@ -33,8 +34,10 @@ FAILURES, SHARE = 5, 0.5
 NEWEST, FAILED_OF_NEWEST = 20, 12
 #: So many purchases in the window, nine tenths of them slower than half of the supplier's deadline for an answer.
 SLOW_CALLS, SLOW_QUANTILE, SLOW_SHARE_OF_DEADLINE = 8, 0.9, Decimal("0.5")
-#: Seconds until the next probe, by how often the breaker opened again without having closed.
-PAUSES = (5, 10, 20, 40, 60)
+#: Seconds until an order may try it, by how often the breaker opened again without having closed; and until a question
+#: that nobody answered is asked again, which risks nothing.
+PAUSES = (15, 45, 90, 120)
+QUESTION_SECONDS = 10
 #: An order that probes holds the place for so long, should its worker die.
 PROBE_SECONDS = 40
 #: So many purchases must work before everything goes there again.
@@ -42,6 +45,8 @@ SUCCESSES = 3
 #: How often a half-open breaker is looked at: it may have opened again.
 WATCH_SECONDS = 5.0
 OPEN_ALERT = "supplier.breaker_open"
+#: Why it opened; translated where it is shown.
+IN_A_ROW, TOO_MANY, TOO_SLOW = gettext_noop("连续几次都失败"), gettext_noop("最近失败太多"), gettext_noop("最近太慢")
 
 
 def call_judge(*, supplier_id: int, outcome: Outcome, seconds: float, is_probe: bool, flow: SupplierCall.Flow) -> None:
@@ -79,11 +84,11 @@ def _open_if_bad(supplier_id: int) -> None:
     }  # fmt: skip
     ((failures, calls, purchases, slowest, lately, in_a_row),) = sql.rows_anywhere(_JUDGE, told)
     if in_a_row >= FAILURES:
-        breaker_open(supplier_id=supplier_id, reason=f"{in_a_row} failures in a row")
+        breaker_open(supplier_id=supplier_id, reason=IN_A_ROW)
     elif lately >= FAILED_OF_NEWEST or (failures >= FAILURES and failures >= SHARE * calls):
-        breaker_open(supplier_id=supplier_id, reason=f"{failures}/{calls} failed in {WINDOW_SECONDS} s")
+        breaker_open(supplier_id=supplier_id, reason=TOO_MANY)
     elif purchases >= SLOW_CALLS and slowest / 1000 >= _slow(supplier_known(supplier_id)):
-        breaker_open(supplier_id=supplier_id, reason=f"p90 {slowest / 1000:.1f} s")
+        breaker_open(supplier_id=supplier_id, reason=TOO_SLOW)
 
 
 _OPEN = """
@@ -129,14 +134,19 @@ _LATER = """
 UPDATE public.suppliers_supplierbreaker
    SET state = 'open', trips = trips + 1, successes = 0, probe_until = NULL,
        retry_at = statement_timestamp() + (%(pauses)s::integer[])[least(trips + 1, %(last)s)] * interval '1 second'
- WHERE supplier_id = %(supplier)s AND state = %(state)s
-RETURNING extract(epoch FROM retry_at - statement_timestamp())
+ WHERE supplier_id = %(supplier)s AND state = 'half_open'
 """
 
 
 _STATE = """
 SELECT state, extract(epoch FROM retry_at - statement_timestamp())::float
   FROM public.suppliers_supplierbreaker WHERE supplier_id = %s
+"""
+
+
+_ASK_AGAIN = """
+UPDATE public.suppliers_supplierbreaker SET retry_at = statement_timestamp() + %s * interval '1 second'
+ WHERE supplier_id = %s AND state = 'open'
 """
 
 
@@ -151,7 +161,8 @@ def supplier_probe(*, supplier_id: int) -> float | None:
     if left > 0:
         return float(left)
     if not _answers(supplier_known(supplier_id)):
-        return _wait_longer(supplier_id, State.OPEN)
+        sql.execute_anywhere(_ASK_AGAIN, [QUESTION_SECONDS, supplier_id])
+        return float(QUESTION_SECONDS)
     with transaction.atomic():
         if sql.rows_anywhere(_HALF, [supplier_id]):
             availability_refresh(supplier_ids=[supplier_id])
@@ -171,12 +182,6 @@ def _answers(supplier: Supplier) -> bool:
     outcome = Outcome(OutcomeKind.UNKNOWN, code="no_answer") if told is None else Outcome(OutcomeKind.ACCEPTED)
     call_record(supplier_id=supplier.pk, flow=Flow.PROBE, outcome=outcome, seconds=time.monotonic() - begun)
     return told is not None
-
-
-def _wait_longer(supplier_id: int, state: SupplierBreaker.State) -> float:
-    told = {"supplier": supplier_id, "pauses": list(PAUSES), "last": len(PAUSES), "state": str(state)}
-    found = sql.rows_anywhere(_LATER, told)
-    return float(found[0][0]) if found else WATCH_SECONDS
 
 
 _TAKE = """
@@ -208,7 +213,7 @@ UPDATE public.suppliers_supplierincident SET ended_at = statement_timestamp()
 @transaction.atomic
 def _probed(supplier_id: int, *, worked: bool) -> None:
     if not worked:
-        _wait_longer(supplier_id, State.HALF_OPEN)
+        sql.execute_anywhere(_LATER, {"supplier": supplier_id, "pauses": list(PAUSES), "last": len(PAUSES)})
         availability_refresh(supplier_ids=[supplier_id])
         return
     found = sql.rows_anywhere(_WORKED, {"supplier": supplier_id, "enough": SUCCESSES})

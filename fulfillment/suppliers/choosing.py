@@ -17,7 +17,7 @@ from kameng.core import sql
 #: An offer that has no score yet is taken for an average one.
 UNSCORED = 50.0
 #: How many of those that were passed over a purchase remembers.
-REMEMBERED = 4
+REMEMBERED = 6
 
 
 @dataclass
@@ -33,9 +33,20 @@ class Chosen:
         return self.why["by"] in ("explore", "probe")
 
 
+#: Every active offer; `left_out` is the word for why nobody buys there now, empty where somebody may.
 _RANKED = f"""
 SELECT {sql.columns(SupplierOffer, of="offer")}, coalesce(breaker.state, 'closed') AS breaker_state,
-       coalesce(rule.is_pinned, FALSE) AS is_pinned
+       coalesce(rule.is_pinned, FALSE) AS is_pinned,
+       CASE WHEN offer.supplier_id = ANY(%(tried)s::bigint[]) THEN 'asked_before'
+            WHEN NOT supplier.is_active THEN 'supplier_inactive'
+            WHEN supplier.eliminated_at IS NOT NULL THEN 'eliminated'
+            WHEN rule.is_excluded THEN 'excluded'
+            WHEN breaker.state = 'open' THEN 'breaker_open'
+            WHEN NOT offer.is_listed THEN 'unlisted'
+            WHEN offer.stock = 0 THEN 'out_of_stock'
+            WHEN offer.cost IS NULL THEN 'unknown_cost'
+            WHEN offer.cost > %(highest)s THEN 'loss'
+            ELSE '' END AS left_out
   FROM public.suppliers_supplieroffer AS offer
   JOIN public.suppliers_supplier AS supplier ON supplier.id = offer.supplier_id
   LEFT JOIN public.suppliers_supplierbreaker AS breaker ON breaker.supplier_id = supplier.id
@@ -48,11 +59,7 @@ SELECT {sql.columns(SupplierOffer, of="offer")}, coalesce(breaker.state, 'closed
           AND (word.expires_at IS NULL OR word.expires_at > statement_timestamp())
           AND (word.variant_id IS NULL OR word.variant_id = offer.variant_id)
           AND (word.category_id IS NULL OR word.category_id = product.category_id)) AS rule ON TRUE
- WHERE offer.variant_id = %(variant)s AND offer.is_active AND offer.cost <= %(highest)s
-   AND NOT offer.supplier_id = ANY(%(tried)s::bigint[])
-   AND offer.is_listed AND (offer.stock IS NULL OR offer.stock > 0)
-   AND supplier.is_active AND supplier.eliminated_at IS NULL
-   AND coalesce(breaker.state, 'closed') <> 'open' AND NOT coalesce(rule.is_excluded, FALSE)
+ WHERE offer.variant_id = %(variant)s AND offer.is_active
  ORDER BY coalesce(rule.is_pinned, FALSE) DESC, coalesce(offer.score, {UNSCORED}) DESC,
           offer.rank, offer.cost, offer.id
 """
@@ -69,51 +76,52 @@ def offers_ranked(
     another than the first, so that it is known how the others do.
     """
     told = {"variant": variant_id, "highest": highest_cost, "tried": list(tried)}
-    found: list[Any] = sql.instances(SupplierOffer, _RANKED, told)
-    for offer in found:
+    offers: list[Any] = sql.instances(SupplierOffer, _RANKED, told)
+    for offer in offers:
         offer.supplier = supplier_known(offer.supplier_id)
-    in_trial = [offer for offer in found if offer.breaker_state == State.HALF_OPEN]
-    ranked = [offer for offer in found if offer.breaker_state == State.CLOSED]
-    order = [_chosen(offer, ranked, "pin" if offer.is_pinned else "score") for offer in ranked]
+    able = [offer for offer in offers if not offer.left_out]
+    in_trial = [offer for offer in able if offer.breaker_state == State.HALF_OPEN]
+    ranked = [offer for offer in able if offer.breaker_state == State.CLOSED]
+    left_out = [_passed(offer, offer.left_out) for offer in offers if offer.left_out]
+    left_out += [_passed(offer, "probe_taken") for offer in in_trial]
+    order = [_chosen(offer, ranked, left_out, "pin" if offer.is_pinned else "score") for offer in ranked]
     if len(order) == 1 and order[0].why["by"] == "score":
         order[0].why["by"] = "only"
     if draw and len(order) > 1 and not ranked[0].is_pinned and not is_ours(ranked[0].supplier):
-        order = _explored(order, ranked, draw)
-    return _in_turn(order, found, in_trial)
+        order = _explored(order, ranked, left_out, draw)
+    return _in_turn(order, [_chosen(offer, able, [], "probe") for offer in in_trial])
 
 
 def offers_order(*, variant_id: int, highest_cost: Decimal) -> list[int]:
     """The ids of the offers that an order would be bought at, first to last, without reading their suppliers."""
     told = {"variant": variant_id, "highest": highest_cost, "tried": []}
-    return [offer.pk for offer in sql.instances(SupplierOffer, _RANKED, told)]
+    offers: list[Any] = sql.instances(SupplierOffer, _RANKED, told)
+    return [offer.pk for offer in offers if not offer.left_out]
 
 
-def _in_turn(order: list[Chosen], found: list[Any], in_trial: list[Any]) -> Iterator[Chosen]:
-    for offer in in_trial:
-        if probe_take(supplier_id=offer.supplier_id):
-            yield _chosen(offer, found, "probe")
+def _in_turn(order: list[Chosen], in_trial: list[Chosen]) -> Iterator[Chosen]:
+    for choice in in_trial:
+        if probe_take(supplier_id=choice.offer.supplier_id):
+            yield choice
     yield from order
 
 
-def _chosen(offer: Any, among: list[Any], by: str) -> Chosen:
+#: Why those that rank higher were passed over, by why this one was chosen.
+_PASSED_FOR = {"score": "asked_before", "pin": "pinned", "explore": "explored", "probe": "explored"}
+
+
+def _chosen(offer: Any, among: list[Any], left_out: list[dict[str, str]], by: str) -> Chosen:
     better = among[: among.index(offer)]
-    return Chosen(
-        offer,
-        {
-            "by": by,
-            "place": len(better) + 1,
-            "of": len(among),
-            "score": offer.score,
-            "instead_of": [_named(passed) for passed in better[:REMEMBERED]],
-        },
-    )
+    passed = [_passed(other, _PASSED_FOR[by]) for other in better] + left_out
+    place = {"place": len(better) + 1, "of": len(among), "score": offer.score}
+    return Chosen(offer, {"by": by, **place, "instead_of": passed[:REMEMBERED]})
 
 
-def _named(offer: Any) -> dict[str, Any]:
-    return {"supplier": offer.supplier.code, "score": offer.score}
+def _passed(offer: Any, reason: str) -> dict[str, str]:
+    return {"name": offer.supplier.name, "reason": reason}
 
 
-def _explored(order: list[Chosen], ranked: list[Any], draw: str) -> list[Chosen]:
+def _explored(order: list[Chosen], ranked: list[Any], left_out: list[dict[str, str]], draw: str) -> list[Chosen]:
     number = zlib.crc32(draw.encode())
     if number % 100 >= settings.SUPPLIER_EXPLORATION_PERCENT:
         return order
@@ -121,7 +129,7 @@ def _explored(order: list[Chosen], ranked: list[Any], draw: str) -> list[Chosen]
     if not others:
         return order
     place = others[number // 100 % len(others)]
-    return [_chosen(ranked[place], ranked, "explore"), *order[:place], *order[place + 1 :]]
+    return [_chosen(ranked[place], ranked, left_out, "explore"), *order[:place], *order[place + 1 :]]
 
 
 def is_ours(supplier: Supplier) -> bool:

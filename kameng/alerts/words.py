@@ -145,4 +145,6 @@ def _told(key: str, value: Any) -> str:
         return "、".join(_told(key, one) for one in value)
     if key == "share" and isinstance(value, (int, float)):
         return f"{value * 100:.1f}%"
+    if key == "reason":
+        return _(str(value))  # ours are translated, what others wrote is not
     return str(value)

@@ -92,7 +92,7 @@ def _why_out(offer: SupplierOffer, excluded: Mapping[int, RankingRule], breaker:
         (not supplier.is_active, _("供应商暂停")),
         (not offer.is_active, _("报价停用")),
         (rule is not None, _("人工排除：%(reason)s") % {"reason": rule.reason if rule else ""}),
-        (is_open, _("熔断：%(reason)s") % {"reason": breaker.reason if breaker else ""}),
+        (is_open, _("熔断：%(reason)s") % {"reason": _(breaker.reason) if breaker and breaker.reason else ""}),
         (offer.cost is None, _("成本不明")),
         (
             offer.cost is not None and offer.cost > offer.variant.supply_price,

@@ -96,7 +96,7 @@ def breaker_cell(breaker: SupplierBreaker | None) -> SafeString:
     return format_html(
         '<span class="k-cell">{}<span class="k-sub k-wrap">{} · {}</span>{}</span>',
         badge(_TONES[state], str(state.label)),
-        breaker.reason,
+        _(breaker.reason) if breaker.reason else "",
         when(breaker.opened_at),
         format_html('<span class="k-sub">{} {}</span>', _("下次试探"), when(retry)) if retry else "",
     )

@@ -37,6 +37,11 @@ def scored(**scores: float) -> Variant:
     return variant
 
 
+def named(code: str) -> str:
+    """The name that people know a supplier by."""
+    return Supplier.objects.get(code=code).name
+
+
 def rule(kind: str, code: str, **scope: object) -> RankingRule:
     """An operator's word."""
     given = {"expires_at": timezone.now() + timedelta(hours=1), **scope}
@@ -57,7 +62,7 @@ def test_the_highest_score_comes_first(shop: Reseller) -> None:
     variant = scored(first=61.0, second=88.5, third=70.0)
     assert codes(variant) == ["second", "third", "first"]
     assert chosen(variant)[0].why == {"by": "score", "place": 1, "of": 3, "score": 88.5, "instead_of": []}
-    assert chosen(variant)[1].why["instead_of"] == [{"supplier": "second", "score": 88.5}]
+    assert chosen(variant)[1].why["instead_of"] == [{"name": named("second"), "reason": "asked_before"}]
 
 
 @pytest.mark.parametrize("scope", ["everywhere", "category", "variant"])
@@ -85,7 +90,13 @@ def test_an_open_breaker_and_an_empty_shelf_are_left_out(shop: Reseller) -> None
     SupplierOffer.objects.filter(supplier__code="second").update(stock=0)
     SupplierOffer.objects.filter(supplier__code="third").update(is_listed=False)
     assert codes(variant) == ["fourth"]
-    assert chosen(variant)[0].why["by"] == "only"
+    (only,) = chosen(variant)
+    assert only.why["by"] == "only"
+    assert only.why["instead_of"] == [
+        {"name": named("first"), "reason": "breaker_open"},
+        {"name": named("second"), "reason": "out_of_stock"},
+        {"name": named("third"), "reason": "unlisted"},
+    ]
 
 
 def test_one_order_tries_a_half_open_supplier_and_the_next_does_not(shop: Reseller) -> None:
