@@ -249,7 +249,7 @@ SUPPLIER_BALANCE_MINUTES = env.int("SUPPLIER_BALANCE_MINUTES", default=5)
 #: How many orders in a hundred begin with another supplier than the first, so that a recovered one is noticed.
 SUPPLIER_EXPLORATION_PERCENT = env.int("SUPPLIER_EXPLORATION_PERCENT", default=5)
 #: How many threads of one worker may wait for the same supplier: a part of them, so that others are still served.
-SUPPLIER_THREADS = env.int("SUPPLIER_THREADS", default=max(1, env.int("WORKER_THREADS", default=8) // 2))
+SUPPLIER_THREADS = env.int("SUPPLIER_THREADS", default=4)
 
 LOGGING = {
     "version": 1,

@@ -245,7 +245,8 @@ def test_a_topic_that_nobody_handles_is_kept(shop: Reseller) -> None:
 def test_every_handler_takes_what_is_published_for_it() -> None:
     assert set(HANDLERS) == {
         "order.expire", "order.closed", "order.paid", "payment.follow", "payment.surplus", "fulfillment.run",
-        "fulfillment.wake", "line.failed", "refund.run", "variant.refresh",
+        "fulfillment.wake", "line.failed", "line.short", "refund.run", "variant.refresh", "category.refresh",
+        "supplier.probe", "supplier.sync", "supplier.balance",
     }  # fmt: skip
     assert all(HANDLERS.values())
 

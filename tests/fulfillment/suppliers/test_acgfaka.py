@@ -185,7 +185,7 @@ def test_nothing_can_be_asked_by_our_number(server: Server, http: HttpClient) ->
     outcome = adapter.query(SIDE.attempt(codes=1))
     assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, Reason.NO_REFERENCE)
     assert server.asked == []
-    assert adapter.capabilities == {Capability.CATALOG, Capability.PRICE}
+    assert adapter.capabilities == {Capability.BALANCE, Capability.CATALOG, Capability.PRICE}
 
 
 @pytest.mark.parametrize("status", [0, 2, "paid", None])

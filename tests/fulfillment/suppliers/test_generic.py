@@ -360,6 +360,7 @@ def test_what_a_connection_can_do_is_what_is_described(http: HttpClient) -> None
         Capability.CATALOG,
         Capability.PRICE,
         Capability.ACCOUNT_CHECK,
+        Capability.BALANCE,
     }
     assert "不要换单号重下" in full.when_unclear
     mapping = described()

@@ -101,7 +101,7 @@ def test_a_supplier_that_came_later_gets_keys_and_a_port_and_the_others_keep_the
     again = keys.ensure(tmp_path)
     assert {**again.suppliers, "tongxin": None} == {**first.suppliers, "tongxin": None}
     told = json.loads((tmp_path / "suppliers/tongxin.json").read_text())
-    assert told["base_url"] == f"http://127.0.0.1:{9100 + len(keys.SUPPLIERS)}/yrapi.php"
+    assert told["base_url"] == f"http://127.0.0.1:{9101 + list(keys.SUPPLIERS).index('tongxin')}/yrapi.php"
     assert told["config"] == again.suppliers["tongxin"]
     assert sorted(told["config"]) == ["apikey", "states", "userid"]
 
