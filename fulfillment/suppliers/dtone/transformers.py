@@ -2,7 +2,7 @@
 
 Field names, error codes and status classes: the reference of the Digital Value Services API, version 1.14
 (https://dvs-api-doc.dtone.com), read in the description that https://github.com/josnidhin/go-openapi-codegen-examples
-generates its client from, and compared with https://github.com/dtone/dtone-dvs-api-java-client.
+generates its client from.
 """
 
 import re
