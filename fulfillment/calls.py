@@ -18,7 +18,7 @@ from fulfillment.suppliers.loss_guard import Purchase, price_refused, purchase_r
 from fulfillment.suppliers.models import Supplier
 from fulfillment.suppliers.rates import charged_in_yuan, limit_in
 from fulfillment.suppliers.reasons import Reason
-from fulfillment.suppliers.results import Flow, call_record
+from fulfillment.suppliers.results import HELD_UP, Flow, call_record
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def _called(buy: SupplierOrder, supplier: Supplier, *, is_new: bool, intended: f
     attempt = attempt_of(buy, supplier)
     if is_new and intended is not None and (late := awake() - intended) > SEND_WITHIN_SECONDS:
         logger.warning("supplier order %s was not sent: %.1f s since it was committed to", buy.reference, late)
-        return Outcome(OutcomeKind.UNKNOWN, code="held_up", message=f"not sent, held up for {late:.0f} s")
+        return Outcome(OutcomeKind.UNKNOWN, code=HELD_UP, message=f"not sent, held up for {late:.0f} s")
     try:
         outcome = in_yuan(adapter.submit(attempt) if is_new else adapter.query(attempt), supplier)
     except Exception as error:  # a bug in an adapter must not lose a purchase that may have happened

@@ -148,6 +148,8 @@ def _intend(work: Fulfillment, tried: Sequence[int]) -> _Step:
         intended = awake()  # not after the row's own time
         return _Step(supplier_order=_attempt(work, choice), is_new=True, intended=intended, place=place)
     if is_busy:
+        if len(tried) < work.attempts:
+            work.save(update_fields=["attempts"])  # our own shelf was asked, and nobody after it
         return _Step(wait=CROWDED_SECONDS)
     _nobody_left(work)
     return _Step()

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind, SupplierAdapter, SupplierMisconfigured
 from fulfillment.suppliers.connections import adapter_of, supplier_known
 from fulfillment.suppliers.models import Supplier, SupplierBreaker, SupplierCall
-from fulfillment.suppliers.results import call_record, is_failure
+from fulfillment.suppliers.results import call_record, is_failure, was_sent
 from fulfillment.suppliers.services import availability_refresh
 from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core import sql
@@ -55,7 +55,10 @@ def call_judge(*, supplier_id: int, outcome: Outcome, seconds: float, is_probe: 
     Outside a transaction: what is decided is decided for everybody.
     """
     if is_probe and flow == Flow.SUBMIT:
-        _probed(supplier_id, worked=not is_failure(outcome))
+        if is_failure(outcome) or was_sent(outcome):
+            _probed(supplier_id, worked=not is_failure(outcome))
+        else:
+            sql.execute_anywhere(_NOT_TRIED, [supplier_id])
     elif is_failure(outcome) or (flow == Flow.SUBMIT and seconds >= _slow(supplier_known(supplier_id))):
         _open_if_bad(supplier_id)
 
@@ -196,6 +199,10 @@ def probe_take(*, supplier_id: int) -> bool:
     return sql.execute_anywhere(_TAKE, [PROBE_SECONDS, supplier_id]) == 1
 
 
+#: The order never left: somebody else may try.
+_NOT_TRIED = """
+UPDATE public.suppliers_supplierbreaker SET probe_until = NULL WHERE supplier_id = %s AND state = 'half_open'
+"""
 _WORKED = """
 UPDATE public.suppliers_supplierbreaker
    SET probe_until = NULL, successes = successes + 1,

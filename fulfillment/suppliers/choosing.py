@@ -27,11 +27,6 @@ class Chosen:
     offer: SupplierOffer
     why: dict[str, Any]
 
-    @property
-    def is_exploration(self) -> bool:
-        """Whether it was asked although another one ranks higher, to learn how it does."""
-        return self.why["by"] in ("explore", "probe")
-
 
 #: Every active offer; `left_out` is the word for why nobody buys there now, empty where somebody may.
 _RANKED = f"""

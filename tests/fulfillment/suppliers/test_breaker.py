@@ -184,6 +184,25 @@ def test_a_few_orders_close_it(supplier: Supplier) -> None:
     assert supplier_probe(supplier_id=supplier.pk) is None
 
 
+@pytest.mark.parametrize(
+    "unsent",
+    [
+        Outcome(OutcomeKind.NOT_SENT, code="cost_unknown"),
+        Outcome(OutcomeKind.NOT_SENT, code="price_above_limit"),
+        Outcome(OutcomeKind.UNKNOWN, code="held_up"),
+    ],
+    ids=lambda outcome: outcome.code,
+)
+def test_an_order_that_never_left_has_tried_nothing(supplier: Supplier, unsent: Outcome) -> None:
+    """Our own guards held it back: the place is free for the next order, and nobody is trusted for it."""
+    half_open(supplier)
+    for _ in range(SUCCESSES):
+        assert probe_take(supplier_id=supplier.pk)
+        called(supplier, unsent, is_probe=True)
+    found = SupplierBreaker.objects.get()
+    assert (found.state, found.successes, found.probe_until) == ("half_open", 0, None)
+
+
 def test_what_opened_it_does_not_open_it_again(supplier: Supplier) -> None:
     half_open(supplier)
     for _ in range(SUCCESSES):

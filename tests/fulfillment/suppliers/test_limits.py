@@ -11,8 +11,8 @@ from fulfillment.suppliers.limits import held, place_take
 from fulfillment.suppliers.models import Supplier
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
-from tests.factories import SupplierFactory, on_sale
-from tests.flows import TOPPED_UP, attempts, fulfill, paid, states
+from tests.factories import SupplierFactory, on_sale, stocked
+from tests.flows import TOPPED_UP, attempts, codes, fulfill, paid, states, work_of
 from tests.races.threads import Meeting, at_once
 
 pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
@@ -85,6 +85,23 @@ def test_where_everybody_is_crowded_the_work_waits_and_nothing_is_refunded(
     ScriptedSupplier.on_submit("first", TOPPED_UP)
     fulfill(order)
     assert states(order) == ("fulfilled", "delivered")
+
+
+def test_an_empty_shelf_before_a_crowd_does_not_stop_the_work(shop: Reseller, settings: LazySettings) -> None:
+    """What the shelf answered is an attempt like any other, and counted although nobody could be asked after it."""
+    cache.clear()
+    settings.SUPPLIER_THREADS = 1
+    variant = stocked(["ONLY-0001"])
+    on_sale(variant, suppliers=("first",))
+    order = paid(shop, variant, quantity=2)
+    with held(place_take(Supplier.objects.get(code="first"))):
+        assert fulfill(order) == 0.5
+    assert attempts(order) == [("own", "rejected")]
+    ScriptedSupplier.on_submit("first", codes("AAAA-1111", "BBBB-2222"))
+    fulfill(order)
+    assert attempts(order) == [("own", "rejected"), ("first", "succeeded")]
+    assert states(order) == ("fulfilled", "delivered")
+    assert work_of(order).attempts == 2
 
 
 @pytest.mark.race
