@@ -12,17 +12,28 @@ from types import FrameType
 from kameng.embedded import paths, servers
 from kameng.embedded.console import Refused, clear_errors, say
 
+#: As many processes as this share a whole run where there are processors for them: each has a database to set up.
+PROCESSES = 4
 #: Each run that goes on at the same time has a folder, a cluster and a broker of its own.
 RUNS = 4
 
 
 def main(arguments: list[str]) -> int:
-    """Run pytest with `arguments` and return its exit code. Raises `Refused`."""
+    """Run pytest with `arguments` and return its exit code; without any, everything, spread over processes.
+
+    Raises `Refused`.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
     with clear_errors(), own_servers():
         import pytest
 
-        return int(pytest.main(arguments))
+        return int(pytest.main(arguments or _everything()))
+
+
+def _everything() -> list[str]:
+    """A single processor is left to a single process."""
+    processes = min(len(os.sched_getaffinity(0)), PROCESSES)
+    return ["-n", str(processes)] if processes > 1 else []
 
 
 @contextmanager

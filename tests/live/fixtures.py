@@ -6,7 +6,7 @@ import pytest
 
 from tests.live.platform import Platform
 
-#: Tests of these kinds share the platform, so one process runs them all.
+#: Tests of one kind share a platform, so one process runs them all; the other kind is for the other process.
 LIVE = ("browser", "integration")
 NO_CHROMIUM = "no Chromium"
 
@@ -17,11 +17,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.dist = "loadgroup"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist, which looks at groups in this very hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything that needs the platform is one group."""
+    """Everything that needs a platform is in the group of its kind."""
     for item in items:
-        if any(item.get_closest_marker(kind) for kind in LIVE):
-            item.add_marker(pytest.mark.xdist_group("live"))
+        kind = next((kind for kind in LIVE if item.get_closest_marker(kind)), None)
+        if kind is not None:
+            item.add_marker(pytest.mark.xdist_group(kind))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
