@@ -469,11 +469,13 @@ def order_cancel(*, order_id: int, actor: str) -> Order:
 def order_recount(order: Order, *, actor: str) -> None:
     """Draw the order's state from its lines; the row must be locked. Called whenever a line reached an end.
 
-    An order that arrived but for a part of a line is fulfilled until the money of that part is back.
+    An order that arrived but for a part of a line is fulfilled until the money of that part is back. That may have
+    happened while other lines were still under way, so whoever returns money is asked to look once more.
     """
     if order.status not in (Status.PAID, Status.FULFILLED, Status.PARTLY_REFUNDED):
         return
-    ends = {status for (status,) in sql.rows("SELECT status FROM orders_orderline WHERE order_id = %s", [order.pk])}
+    lines = sql.rows("SELECT id, status, short_quantity FROM orders_orderline WHERE order_id = %s", [order.pk])
+    ends = {status for _, status, _ in lines}
     if ends == {LineStatus.DELIVERED}:
         if order.status == Status.PARTLY_REFUNDED:
             return
@@ -484,5 +486,9 @@ def order_recount(order: Order, *, actor: str) -> None:
         to = Status.PARTLY_REFUNDED
     else:
         return
-    if to != order.status:
-        order_transition(order, to=to, actor=actor)
+    if to == order.status:
+        return
+    order_transition(order, to=to, actor=actor)
+    for line_id, _, short in lines if to == Status.FULFILLED else ():
+        if short:
+            publish("line.short", line_id=line_id)

@@ -11,11 +11,13 @@ from django.test import override_settings
 from catalog.models import Variant
 from fulfillment.decisions import fulfillment_give_up
 from fulfillment.outcomes import outcome_apply
+from fulfillment.suppliers import connections
 from fulfillment.suppliers.base import Outcome, OutcomeKind
 from fulfillment.suppliers.registry import ADAPTERS
 from orders.models import Order
 from orders.services import Buyer, LineRequest, order_cancel, order_expire, order_place
 from payments.gateways.registry import GATEWAYS
+from payments.merchants import services as merchant_services
 from payments.refunds import refund_request
 from payments.services import payments_close
 from resellers.models import Reseller
@@ -78,7 +80,9 @@ def busy(happened: Busy, db: None) -> Iterator[Busy]:
 
 
 def _everything(shop: Reseller) -> Busy:
-    """Worked off to where each order stands."""
+    """Worked off to where each order stands. What the process remembers of an earlier test is gone from the tables."""
+    merchant_services.forget()
+    connections.forget()
     ScriptedSupplier.reset()
     ScriptedGateway.reset()
     script = ScriptedSupplier.on_submit
