@@ -235,6 +235,9 @@ UNPAID_ORDERS_PER_ADDRESS = 1_000_000 if BENCH else env.int("UNPAID_ORDERS_PER_A
 UNKNOWN_LIMIT_SECONDS = env.int("UNKNOWN_LIMIT_SECONDS", default=60 * 60)
 #: So is one that a supplier took on and never finished.
 ACCEPTED_LIMIT_SECONDS = env.int("ACCEPTED_LIMIT_SECONDS", default=24 * 60 * 60)
+#: While everybody who could deliver is left alone by a breaker, a paid order waits for so long, and never for more than
+#: half of `UNKNOWN_LIMIT_SECONDS`, which is the time that shoppers are told.
+OUTAGE_PATIENCE_SECONDS = env.int("OUTAGE_PATIENCE_SECONDS", default=15 * 60)
 #: "No such order" is believed when it is said twice this far apart (and after the protocol's own grace time).
 NOT_FOUND_WINDOW_SECONDS = env.int("NOT_FOUND_WINDOW_SECONDS", default=60)
 #: A rate of exchange that is older makes costs in that currency unknown, and what costs nobody knows what is not sold.
