@@ -12,13 +12,15 @@ from django.db import Error, connection
 from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.base import Attempt, Capability, Outcome, OutcomeKind, SupplierMisconfigured
 from fulfillment.suppliers.breaker import call_judge
+from fulfillment.suppliers.calling import sent_by
 from fulfillment.suppliers.choosing import by_hand, is_ours
 from fulfillment.suppliers.connections import adapter_of, supplier_known
 from fulfillment.suppliers.loss_guard import Purchase, price_refused, purchase_refused
 from fulfillment.suppliers.models import Supplier
 from fulfillment.suppliers.rates import charged_in_yuan, limit_in
 from fulfillment.suppliers.reasons import Reason
-from fulfillment.suppliers.results import HELD_UP, Flow, call_record
+from fulfillment.suppliers.results import Flow, call_record
+from kameng.core.deadlines import awake
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +29,6 @@ logger = logging.getLogger(__name__)
 SEND_WITHIN_SECONDS = 8
 #: The kind of goods that come back as codes; all others arrive at an account.
 CODES = "code"
-
-
-def awake() -> float:
-    """Seconds on a clock that nobody sets, and that goes on while the process is stopped or the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def attempt_of(buy: SupplierOrder, supplier: Supplier) -> Attempt:
@@ -89,7 +86,8 @@ def call_supplier(buy: SupplierOrder, *, is_new: bool, intended: float | None = 
     """Buy or ask, and write down how that went. What is our own is not judged.
 
     `intended` is when a new purchase was committed to, by `awake`. A worker that was held up since then sends nothing
-    and answers "unknown": another may have taken the attempt over meanwhile, and asking is safe in any case.
+    and answers "unknown": another may have taken the attempt over meanwhile, and asking is safe in any case. The clock
+    is looked at here, and again right before the purchase is written to a connection that is open.
     """
     supplier = supplier_known(buy.supplier_id)
     begun = time.monotonic()
@@ -115,9 +113,11 @@ def _called(buy: SupplierOrder, supplier: Supplier, *, is_new: bool, intended: f
     attempt = attempt_of(buy, supplier)
     if is_new and intended is not None and (late := awake() - intended) > SEND_WITHIN_SECONDS:
         logger.warning("supplier order %s was not sent: %.1f s since it was committed to", buy.reference, late)
-        return Outcome(OutcomeKind.UNKNOWN, code=HELD_UP, message=f"not sent, held up for {late:.0f} s")
+        return Outcome(OutcomeKind.UNKNOWN, code=Reason.HELD_UP, message=f"not sent, held up for {late:.0f} s")
+    send_by = intended + SEND_WITHIN_SECONDS if is_new and intended is not None else None
     try:
-        outcome = in_yuan(adapter.submit(attempt) if is_new else adapter.query(attempt), supplier)
+        with sent_by(send_by):
+            outcome = in_yuan(adapter.submit(attempt) if is_new else adapter.query(attempt), supplier)
     except Exception as error:  # a bug in an adapter must not lose a purchase that may have happened
         logger.exception("adapter %s raised for %s", supplier.adapter, buy.reference)
         return Outcome(OutcomeKind.UNKNOWN, code="adapter_error", message=type(error).__name__)

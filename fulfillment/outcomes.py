@@ -5,6 +5,7 @@ a person. Locks are taken along the flow: order, then fulfillment, then supplier
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from fulfillment.suppliers.choosing import by_hand, is_ours
 from fulfillment.suppliers.connections import adapter_of, supplier_known
 from fulfillment.suppliers.duplicates import duplicate_book
 from fulfillment.suppliers.models import Supplier, SupplierResult
+from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.results import result_record
 from fulfillment.suppliers.services import supplier_eliminate
 from fulfillment.suppliers.stock_room import codes_keep
@@ -68,6 +70,9 @@ def outcome_book(buy: SupplierOrder, outcome: Outcome, actor: str) -> float | No
         _late(buy, outcome, actor)
         # Another attempt may be open by now, and whoever looks after the work must go on with that one.
         return None if buy.fulfillment.status in (Status.DELIVERED, Status.FAILED) else 0
+    if outcome.kind == OutcomeKind.NOT_SENT and buy.status != BuyStatus.INTENDED:
+        # Whoever says so came to it late: another has taken the attempt over, and may have sent it.
+        outcome = replace(outcome, kind=OutcomeKind.UNKNOWN, code=Reason.HELD_UP)
     waited_for_a_person = buy.fulfillment.status == Status.MANUAL or by_hand(supplier_known(buy.supplier_id))
     wait = _book(buy, outcome, actor)
     if buy.status not in SupplierOrder.ACTIVE:

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from catalog.models import Variant
-from fulfillment.calls import alone_with, awake, call_supplier
+from fulfillment.calls import alone_with, call_supplier
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.outcomes import outcome_apply, outcome_book, with_line
 from fulfillment.selectors import attempts_of, order_id_of_work, work_known, works_of
@@ -22,6 +22,7 @@ from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, offers_rank
 from fulfillment.suppliers.limits import Place, held, place_take
 from fulfillment.suppliers.services import availability_refresh
 from kameng.core import sql
+from kameng.core.deadlines import awake
 from kameng.core.ids import routed_id
 from kameng.outbox.services import publish
 from orders.models import Order

@@ -23,6 +23,7 @@ from tests.flows import (
     ACCEPTED,
     FAILED,
     NOT_FOUND,
+    NOT_SENT,
     REFUSED,
     TOPPED_UP,
     UNKNOWN,
@@ -156,6 +157,25 @@ def test_a_worker_that_was_held_up_leaves_the_attempt_to_whoever_took_it_over(
     ]
     assert attempts(order) == [("first", "rejected"), ("second", "succeeded")]
     assert states(order) == ("fulfilled", "delivered")
+
+
+def test_that_nothing_was_sent_is_no_answer_once_another_asks(shop: Reseller) -> None:
+    """The one that comes back late did not send; whoever took over may have, where asking repeats the purchase."""
+    order = paid(shop, on_sale())
+    ScriptedSupplier.on_query("first", ACCEPTED, TOPPED_UP)
+
+    def stopped(attempt: Attempt) -> Outcome:
+        with in_a_moment(services.ABANDONED_SECONDS + 1):
+            fulfillment_run(fulfillment_id=work_of(order).pk)
+        return NOT_SENT
+
+    ScriptedSupplier.on_submit("first", stopped)
+    assert fulfill(order) is not None
+    assert ScriptedSupplier.bought_from() == ["first"]
+    buy = SupplierOrder.objects.get()
+    assert (buy.status, buy.code) == ("unknown", "held_up")
+    assert fulfill(order) is None
+    assert attempts(order) == [("first", "succeeded")]
 
 
 def test_a_worker_that_was_slow_but_in_time_buys(shop: Reseller, held_up: Callable[[float], None]) -> None:
