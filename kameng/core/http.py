@@ -103,15 +103,12 @@ class _Transport(httpx.BaseTransport):
         self._pool.close()
 
 
-_NOT_SENT = (
-    httpcore.ConnectError,
-    httpcore.ConnectTimeout,
-    httpcore.PoolTimeout,
-    httpcore.UnsupportedProtocol,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-    UnicodeError,
-)
+#: In the words of either library: whoever puts another transport under the client speaks httpx's.
+_NOT_SENT = tuple(
+    kind
+    for library in (httpcore, httpx)
+    for kind in (library.ConnectError, library.ConnectTimeout, library.PoolTimeout, library.UnsupportedProtocol)
+) + (httpx.InvalidURL, UnicodeError)
 _NO_ANSWER = (httpx.HTTPError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
 
 

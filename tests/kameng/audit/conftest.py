@@ -47,7 +47,7 @@ class Busy:
 
 
 def _two_lines(shop: Reseller) -> Order:
-    first, second = on_sale(suppliers=("good",)), on_sale(suppliers=("bad",))
+    first, second = on_sale(suppliers=("good",)), on_sale(suppliers=("empty",))
     lines = [LineRequest(variant.sku, 1, {"uid": "482019375"}) for variant in (first, second)]
     order = order_place(shop=shop, lines=lines, contact=CONTACT, buyer=Buyer()).order
     confirm(open_payment(shop, order))
@@ -88,6 +88,7 @@ def _everything(shop: Reseller) -> Busy:
     script = ScriptedSupplier.on_submit
     script("good", TOPPED_UP)
     script("bad", REFUSED)
+    script("empty", REFUSED)  # not so often that it is left alone
     script("sender", codes("SENT-0001", "SENT-0002"))
     script("vague", UNKNOWN)
     script("half", Outcome(OutcomeKind.PARTIAL))
@@ -126,7 +127,7 @@ def _everything(shop: Reseller) -> Busy:
         topped_up=noticed,
         stocked=paid(shop, stocked(["CODE-0001", "CODE-0002", "CODE-0003"]), quantity=2),
         sent=paid(shop, code_on_sale(suppliers=("bad", "sender")), quantity=2),
-        refunded=paid(shop, on_sale(suppliers=("bad",))),
+        refunded=paid(shop, on_sale(suppliers=("empty",))),
         partly=_two_lines(shop),
         twice_paid=first,
         late=late,
