@@ -54,6 +54,10 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("供应商给的卡密以前出现过"),
         gettext_lazy("这批卡密没有交付，已换别家。向对方要求补发或退款。"),
     ),
+    "supplier.callbacks_refused": (
+        gettext_lazy("收到很多验不过的供应商回调"),
+        gettext_lazy("有人在伪造，或一方的密钥换了。订单不受影响，结果照常查询；先核对两边的密钥，没换过就在网关处拦下来源。"),
+    ),
     "attempt.needs_person": (
         gettext_lazy("一笔采购结果不明，等人核实"),
         gettext_lazy("按对方文档和处理说明查清，再选已到账、没充成或再问一次。"),
