@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from catalog.models import Variant
-from fulfillment.calls import alone_with, call_supplier
+from fulfillment.calls import after_lost, alone_with, call_supplier, session_lost
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.outcomes import outcome_apply, outcome_book, with_line
 from fulfillment.selectors import attempts_of, order_id_of_work, work_known, works_of
 from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
+from fulfillment.suppliers.base import Outcome
 from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, offers_ranked, somebody_rests
 from fulfillment.suppliers.limits import Place, held, place_take
 from fulfillment.suppliers.services import availability_refresh
@@ -96,10 +97,20 @@ def _carry_on(fulfillment_id: int, step: _Step) -> float | None:
             if not alone:
                 return BUSY_SECONDS
             outcome = call_supplier(step.supplier_order, is_new=step.is_new, intended=step.intended)
-            wait = outcome_apply(supplier_order_id=step.supplier_order.pk, outcome=outcome, actor="worker")
+            wait = _booked(step.supplier_order.pk, outcome)
         if wait is None or wait > 0:
             return wait
         step = _look(fulfillment_id)
+
+
+def _booked(supplier_order_id: int, outcome: Outcome) -> float | None:
+    """Tell the books; in a new session where the one before was lost during the call, or codes would be lost with it."""
+    try:
+        return outcome_apply(supplier_order_id=supplier_order_id, outcome=outcome, actor="worker")
+    except (OperationalError, InterfaceError):
+        if not session_lost():
+            raise
+        return outcome_apply(supplier_order_id=supplier_order_id, outcome=after_lost(outcome), actor="worker")
 
 
 @transaction.atomic
