@@ -69,7 +69,7 @@ def callback_receive(*, supplier_code: str, headers: Mapping[str, str], body: by
 
 
 def _refuse(supplier: Supplier, adapter: SupplierAdapter, problem: str) -> Reply:
-    """Answer no. One may be an accident; people are told of many, once for each window and supplier, and after the first
+    """Answer no. One may be an accident; people are told of many, once for each window and supplier. After the first
     ones nothing is written anywhere, so that whoever sends them fills neither logs nor tables."""
     counted = counters.count(f"callback-refused:{supplier.pk}", seconds=REFUSED_SECONDS, everywhere=True)
     if counted <= REFUSED_MANY:

@@ -104,7 +104,7 @@ def _carry_on(fulfillment_id: int, step: _Step) -> float | None:
 
 
 def _booked(supplier_order_id: int, outcome: Outcome) -> float | None:
-    """Tell the books; in a new session where the one before was lost during the call, or codes would be lost with it."""
+    """Tell the books; in a new session where the one before was lost, or codes would be lost with it."""
     try:
         return outcome_apply(supplier_order_id=supplier_order_id, outcome=outcome, actor="worker")
     except (OperationalError, InterfaceError):

@@ -475,7 +475,7 @@ def order_recount(order: Order, *, actor: str) -> None:
     if order.status not in (Status.PAID, Status.FULFILLED, Status.PARTLY_REFUNDED):
         return
     lines = sql.rows("SELECT id, status, short_quantity FROM orders_orderline WHERE order_id = %s", [order.pk])
-    ends = {status for _, status, _ in lines}
+    ends = {status for _id, status, _short in lines}
     if ends == {LineStatus.DELIVERED}:
         if order.status == Status.PARTLY_REFUNDED:
             return
@@ -489,6 +489,6 @@ def order_recount(order: Order, *, actor: str) -> None:
     if to == order.status:
         return
     order_transition(order, to=to, actor=actor)
-    for line_id, _, short in lines if to == Status.FULFILLED else ():
-        if short:
+    if to == Status.FULFILLED:
+        for line_id in (line_id for line_id, _status, short in lines if short):
             publish("line.short", line_id=line_id)

@@ -80,7 +80,12 @@ def _disprove(known: Payment) -> bool:
     payment.reference = ""
     payment_transition(payment, to=Status.FAILED)
     event_write(
-        order, DISPROVED, actor="schedule", payment=payment.number, amount=str(payment.amount), reference=known.reference
+        order,
+        DISPROVED,
+        actor="schedule",
+        payment=payment.number,
+        amount=str(payment.amount),
+        reference=known.reference,
     )
     _told(DISPROVED, payment, known.reference)
     return True

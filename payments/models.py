@@ -21,8 +21,8 @@ class Payment(models.Model):
         FAILED = "failed", _("未成功")
         CANCELED = "canceled", _("已关闭")
 
-    #: Money may arrive after we gave up on an attempt: anything may become confirmed. What is confirmed stays so, unless
-    #: the gateway itself says that it was another payment (`payments.contradictions`).
+    #: Money may arrive after we gave up on an attempt: anything may become confirmed. What is confirmed stays so,
+    #: unless the gateway itself says that it was another payment (`payments.contradictions`).
     TRANSITIONS = {
         Status.CREATED: {Status.PENDING, Status.CONFIRMED, Status.FAILED, Status.CANCELED},
         Status.PENDING: {Status.CONFIRMED, Status.FAILED, Status.CANCELED},

@@ -100,7 +100,7 @@ def somebody_rests(*, variant_id: int, highest_cost: Decimal, tried: Collection[
     told = {"variant": variant_id, "highest": highest_cost, "tried": list(tried)}
     offers: list[Any] = sql.instances(SupplierOffer, _RANKED, told)
     return any(
-        offer.left_out == "breaker_open" and offer.is_listed and offer.stock != 0 and _pays(offer, highest_cost)
+        (offer.left_out == "breaker_open" and offer.is_listed and offer.stock != 0 and _pays(offer, highest_cost))
         or (not offer.left_out and offer.breaker_state == State.HALF_OPEN)
         for offer in offers
     )

@@ -10,6 +10,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from fulfillment.suppliers.base import Capability, SupplierMisconfigured
 from fulfillment.suppliers.connections import adapter_of
+from fulfillment.suppliers.costs import typed_costs_watch
 from fulfillment.suppliers.models import PriceSync, Supplier
 from fulfillment.suppliers.rates import rates_watch
 from kameng.alerts.services import alerts_end_quiet
@@ -30,6 +31,7 @@ def suppliers_upkeep() -> int:
 
 def _upkeep() -> int:
     rates_watch()
+    typed_costs_watch()
     alerts_end_quiet(CALLBACKS_REFUSED, seconds=CALLBACKS_QUIET_SECONDS)
     listed = {
         (topic, payload.get("supplier_id"))

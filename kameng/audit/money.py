@@ -59,7 +59,8 @@ def captured_is_accounted_for(_: Reseller) -> Breaches:
     """Each yuan that came in bought something, went back, is on its way back, or waits for the rest of a price."""
     yield from found("order {number} of {total} is {status} and kept {kept}", _PAID)
     yield from found(
-        "order {number} of {total} is {status} and kept {kept}: it was paid by a notice that the gateway took back", _GONE
+        "order {number} of {total} is {status} and kept {kept}: it was paid by a notice that the gateway took back",
+        _GONE,
     )
     yield from found("order {number} is {status}, but kept {kept}", _OVER)
     yield from found("order {number} of {total} waits for money and has {kept}", _COVERED)

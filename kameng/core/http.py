@@ -104,11 +104,11 @@ class _Transport(httpx.BaseTransport):
 
 
 #: In the words of either library: whoever puts another transport under the client speaks httpx's.
-_NOT_SENT = tuple(
-    kind
-    for library in (httpcore, httpx)
-    for kind in (library.ConnectError, library.ConnectTimeout, library.PoolTimeout, library.UnsupportedProtocol)
-) + (httpx.InvalidURL, UnicodeError)
+_NOT_SENT = (
+    *(httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.UnsupportedProtocol),
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol),
+    *(httpx.InvalidURL, UnicodeError),
+)
 _NO_ANSWER = (httpx.HTTPError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
 
 

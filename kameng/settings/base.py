@@ -246,6 +246,8 @@ EXCHANGE_RATE_MAX_AGE_HOURS = env.int("EXCHANGE_RATE_MAX_AGE_HOURS", default=48)
 SUPPLIER_SYNC_MINUTES = env.int("SUPPLIER_SYNC_MINUTES", default=10)
 #: A cost that was told longer ago is asked about right before buying.
 COST_MAX_AGE_MINUTES = env.int("COST_MAX_AGE_MINUTES", default=30)
+#: A cost that a person typed, where no protocol tells or limits it, is unknown after this long; people are told before.
+TYPED_COST_MAX_AGE_DAYS = env.int("TYPED_COST_MAX_AGE_DAYS", default=90)
 #: Balances are asked for again after this long.
 SUPPLIER_BALANCE_MINUTES = env.int("SUPPLIER_BALANCE_MINUTES", default=5)
 

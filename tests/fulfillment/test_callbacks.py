@@ -215,7 +215,7 @@ def test_a_late_callback_about_a_finished_top_up_changes_nothing(
     assert Delivery.objects.count() == 1
 
 
-# --- many that are refused ----------------------------------------------------------------------------------------------
+# --- many that are refused ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -78,7 +78,11 @@ def test_what_is_given_up_counts_against_the_supplier(shop: Reseller) -> None:
     order = in_manual(shop)
     fulfillment_give_up(fulfillment_id=work_of(order).pk, actor="ops", reason="asked by phone")
     result = SupplierResult.objects.get()
-    assert (result.reference, result.status, result.code) == (SupplierOrder.objects.get().reference, "rejected", "given_up")
+    assert (result.reference, result.status, result.code) == (
+        SupplierOrder.objects.get().reference,
+        "rejected",
+        "given_up",
+    )
     assert not result.is_about_order
     assert Alert.objects.get(kind="attempt.needs_person").closed_at is not None
     assert events(order, "supplier.rejected") == ["supplier.rejected"]

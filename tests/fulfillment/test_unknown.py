@@ -15,6 +15,7 @@ from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind
 from fulfillment.suppliers.models import StockCode
 from fulfillment.suppliers.stock_room import code_open
 from kameng.alerts.models import Alert
+from kameng.core.deadlines import awake
 from orders.models import Order, OrderEvent
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
@@ -106,8 +107,7 @@ def held_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
     def stop(seconds: float) -> None:
         def attempt(*given: Any) -> Attempt:
-            clock = calls.awake
-            monkeypatch.setattr(calls, "awake", lambda: clock() + seconds)
+            monkeypatch.setattr("fulfillment.calls.awake", lambda: awake() + seconds)
             return attempt_of(*given)
 
         attempt_of = calls.attempt_of

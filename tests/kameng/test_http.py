@@ -113,7 +113,7 @@ def test_a_small_reply_that_swells_costs_no_memory(server: Server, http: HttpCli
     assert peak < 10_000_000
 
 
-# --- deadlines ----------------------------------------------------------------------------------------------------------
+# --- deadlines ------------------------------------------------------------------------------------------------------
 
 LONG = Answer(200, b"x" * 200, (("X-Long", "y" * 200),))
 
@@ -146,7 +146,9 @@ def test_addresses_that_do_not_answer_share_the_time_to_connect(monkeypatch: pyt
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))] * 20
     resolve = socket.getaddrinfo
     monkeypatch.setattr(
-        socket, "getaddrinfo", lambda host, *more, **named: found if host == "dead.test" else resolve(host, *more, **named)
+        socket,
+        "getaddrinfo",
+        lambda host, *more, **named: found if host == "dead.test" else resolve(host, *more, **named),
     )
     begun = time.monotonic()
     with pytest.raises(NothingSent):
@@ -156,7 +158,7 @@ def test_addresses_that_do_not_answer_share_the_time_to_connect(monkeypatch: pyt
         one.close()
 
 
-# --- held up ------------------------------------------------------------------------------------------------------------
+# --- held up --------------------------------------------------------------------------------------------------------
 
 
 def test_what_must_not_be_sent_any_more_is_not(server: Server, http: HttpClient) -> None:
@@ -215,7 +217,7 @@ def test_a_process_that_is_stopped_while_it_connects_sends_nothing_when_it_goes_
     assert server.asked == []
 
 
-# --- closing ------------------------------------------------------------------------------------------------------------
+# --- closing --------------------------------------------------------------------------------------------------------
 
 
 def test_connections_are_closed_with_the_last_reference_to_the_client(server: Server) -> None:

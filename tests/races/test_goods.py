@@ -25,7 +25,19 @@ from orders.models import Order
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import code_on_sale, on_sale, stocked
-from tests.flows import ACCEPTED, REFUSED, TOPPED_UP, UNKNOWN, attempts, codes, delivered_codes, drain, fulfill, paid, states
+from tests.flows import (
+    ACCEPTED,
+    REFUSED,
+    TOPPED_UP,
+    UNKNOWN,
+    attempts,
+    codes,
+    delivered_codes,
+    drain,
+    fulfill,
+    paid,
+    states,
+)
 from tests.races.threads import BRIEFLY, SURELY, Meeting, at_once, pause_after, pause_before, without_row_locks
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("gateway_double", "supplier_double")]
@@ -274,7 +286,7 @@ def test_many_workers_run_each_row_once(live_shop: Reseller) -> None:
     assert sorted(number for mine in results for number in mine) == list(range(60))
 
 
-# --- a worker that stops while it is alone with an attempt ----------------------------------------------------------------
+# --- a worker that stops while it is alone with an attempt ----------------------------------------------------------
 
 
 def stopped_alone(

@@ -85,8 +85,8 @@ class AcgFakaAdapter(Unasked):
             return _unknown(unclear.reason, evidence, reference=reference)
 
     def _valued(self, attempt: Attempt, most: Decimal, evidence: Evidence) -> Outcome | None:
-        """Why the attempt is not bought at what it costs now, or None. Whatever comes of the question, nothing was bought
-        by it; a question that was held up is answered like a purchase that was."""
+        """Why the attempt is not bought at what it costs now, or None. Whatever comes of the question, nothing was
+        bought by it; a question that was held up is answered like a purchase that was."""
         fields = transformers.valuation_request(attempt.sku, quantity=attempt.quantity)
         answer = self._call("commodity/valuation", fields, evidence, buying=True)
         if isinstance(answer, Outcome):

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote_plus, unquote_plus
 

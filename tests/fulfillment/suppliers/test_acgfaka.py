@@ -284,7 +284,7 @@ def test_nobody_calls_back_nothing_is_taken_back_and_no_account_is_checked(http:
     assert adapter.check_account(SKU, {"uid": "1"}).verdict is AccountVerdict.UNAVAILABLE
 
 
-# --- what it costs, right before it is bought -----------------------------------------------------------------------------
+# --- what it costs, right before it is bought -----------------------------------------------------------------------
 
 LIMITED = replace(SIDE.attempt(codes=1), quantity=2, max_cost=Decimal("20.00"))
 
@@ -303,7 +303,11 @@ def test_a_purchase_within_the_limit_is_made(server: Server, http: HttpClient, p
         (SIDE.valued("20.01"), OutcomeKind.REFUSED, Reason.PRICE_ABOVE_LIMIT),
         (SIDE.valued("0"), OutcomeKind.NOT_SENT, Reason.COST_UNKNOWN),
         (SIDE.valued("dear"), OutcomeKind.NOT_SENT, Reason.COST_UNKNOWN),
-        (answer({"code": 200, "data": {"price": "1", "currency_code": "USD"}}), OutcomeKind.NOT_SENT, Reason.COST_UNKNOWN),
+        (
+            answer({"code": 200, "data": {"price": "1", "currency_code": "USD"}}),
+            OutcomeKind.NOT_SENT,
+            Reason.COST_UNKNOWN,
+        ),
         (answer({"code": 0, "msg": "库存不足"}), OutcomeKind.REFUSED, Reason.OUT_OF_STOCK),
         (answer({"code": 0, "msg": "?"}), OutcomeKind.NOT_SENT, Reason.COST_UNKNOWN),
         (Answer(500, b"oops"), OutcomeKind.NOT_SENT, Reason.HTTP_STATUS),
