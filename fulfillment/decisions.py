@@ -18,8 +18,9 @@ from fulfillment.suppliers.replies import Unclear, checked_codes
 from fulfillment.suppliers.stock_room import codes_known
 from kameng.core.problems import Problem
 from kameng.outbox.services import publish
+from orders.events import event_write
 from orders.selectors import lines_of
-from orders.services import event_write, order_lock
+from orders.states import order_lock
 
 SHORTEST_NOTE = 4
 

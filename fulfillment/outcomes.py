@@ -28,9 +28,10 @@ from fulfillment.suppliers.stock_room import codes_keep
 from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core import sql
 from kameng.outbox.services import publish
+from orders.events import event_write
 from orders.models import Order, OrderLine
 from orders.selectors import lines_of
-from orders.services import event_write, order_lock, order_recount
+from orders.states import order_lock, order_recount
 
 logger = logging.getLogger(__name__)
 

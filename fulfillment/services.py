@@ -28,7 +28,7 @@ from kameng.core.ids import routed_id
 from kameng.outbox.services import publish
 from orders.models import Order
 from orders.selectors import lines_of
-from orders.services import line_short, order_lock, order_recount
+from orders.states import line_short, order_lock, order_recount
 from resellers.models import Reseller
 
 REFERENCE_LENGTH = 19

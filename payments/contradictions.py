@@ -12,8 +12,9 @@ from django.db import connection, transaction
 
 from kameng.alerts.services import Level, alert_raise
 from kameng.core import sql
+from orders.events import event_write
 from orders.models import Order
-from orders.services import event_write, order_lock
+from orders.states import order_lock
 from payments.gateways.base import Gateway, GatewayError, GatewayStatus, PaymentResult
 from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment

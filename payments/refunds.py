@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from kameng.core.ids import ROUTE_LENGTH, random_id
 from kameng.outbox.services import publish
+from orders.events import event_write
 from orders.models import Order, OrderLine
-from orders.services import event_write, line_transition, order_lock, order_recount, order_transition
+from orders.states import line_transition, order_lock, order_recount, order_transition
 from payments.exceptions import IllegalTransition, RefundTooEarly, RefundTooLarge
 from payments.gateways.base import (
     GatewayRefused,

@@ -20,10 +20,12 @@ from django.utils import timezone
 from kameng.core import sql
 from kameng.core.ids import routed_id
 from kameng.outbox.services import publish
+from orders.events import event_write
 from orders.exceptions import OrderNotPayable
 from orders.models import Order
 from orders.selectors import order_status, order_title
-from orders.services import event_write, order_lock, settle
+from orders.services import settle
+from orders.states import order_lock
 from payments.exceptions import GatewayDown, IllegalTransition, MethodUnavailable
 from payments.gateways.base import (
     Channel,

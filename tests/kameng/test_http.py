@@ -88,7 +88,11 @@ def test_a_packed_reply_that_nobody_asked_for_is_unpacked(
     assert http.request("GET", server.url).body == b'{"ok":true}'
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", gzip.compress(b"x" * 1000)[:-4], b"\x1f\x8b\x08\x00"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", gzip.compress(b"x" * 1000)[:-4], b"\x1f\x8b\x08\x00"],
+    ids=["nothing", "plain", "cut", "begun"],
+)
 def test_a_packed_reply_that_does_not_open_is_no_answer(server: Server, http: HttpClient, body: bytes) -> None:
     server.answers.append(packed(body, "gzip"))
     with pytest.raises(NoAnswer):
