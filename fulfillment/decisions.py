@@ -8,19 +8,19 @@ from django.utils.translation import gettext_lazy as _
 from fulfillment.calls import CODES
 from fulfillment.exceptions import IllegalTransition
 from fulfillment.models import Fulfillment, SupplierOrder
-from fulfillment.outcomes import NEEDS_PERSON, outcome_book, with_line
-from fulfillment.selectors import attempt_known, order_id_of_attempt, work_known
-from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
+from fulfillment.outcomes import outcome_book, with_line
+from fulfillment.selectors import attempt_known, attempts_of, order_id_of_attempt, work_known
+from fulfillment.states import Status, fulfillment_transition
 from fulfillment.suppliers.base import Outcome, OutcomeKind
 from fulfillment.suppliers.choosing import by_hand
 from fulfillment.suppliers.connections import supplier_known
 from fulfillment.suppliers.replies import Unclear, checked_codes
 from fulfillment.suppliers.stock_room import codes_known
-from kameng.alerts.services import alert_end
 from kameng.core.problems import Problem
 from kameng.outbox.services import publish
+from orders.events import event_write
 from orders.selectors import lines_of
-from orders.services import event_write, order_lock
+from orders.states import order_lock
 
 SHORTEST_NOTE = 4
 
@@ -99,13 +99,17 @@ def fulfillment_retry(*, fulfillment_id: int, actor: str) -> None:
 
 @transaction.atomic
 def fulfillment_give_up(*, fulfillment_id: int, actor: str, reason: str) -> None:
-    """An operator has made sure that nothing was delivered: end the work, and the refund starts by itself."""
+    """An operator has made sure that nothing was delivered: end the work, and the refund starts by itself.
+
+    For whoever had the attempt it counts as a failure: it gave no clear answer for as long as it was asked.
+    """
     work = _locked(fulfillment_id)
     if work.status != Status.MANUAL or work.delivered_quantity:
         raise IllegalTransition(f"fulfillment {work.pk}: only what waits for a person and has nothing can be given up")
-    for buy in work.supplier_orders.filter(status__in=SupplierOrder.ACTIVE):
-        supplier_order_transition(buy, to=BuyStatus.REJECTED)
-        alert_end(NEEDS_PERSON, subject=buy.reference)
+    for buy in attempts_of(work.pk):
+        if buy.status in SupplierOrder.ACTIVE:
+            buy.fulfillment = work
+            outcome_book(buy, Outcome(OutcomeKind.FAILED, code="given_up", message=reason), actor)
     fulfillment_transition(work, to=Status.FAILED, actor=actor, note=reason)
     publish("line.failed", line_id=work.line_id)
 

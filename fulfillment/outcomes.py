@@ -5,7 +5,8 @@ a person. Locks are taken along the flow: order, then fulfillment, then supplier
 """
 
 import logging
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -19,22 +20,26 @@ from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind
 from fulfillment.suppliers.choosing import by_hand, is_ours
 from fulfillment.suppliers.connections import adapter_of, supplier_known
 from fulfillment.suppliers.duplicates import duplicate_book
-from fulfillment.suppliers.models import SupplierResult
+from fulfillment.suppliers.models import Supplier, SupplierResult
+from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.results import result_record
 from fulfillment.suppliers.services import supplier_eliminate
 from fulfillment.suppliers.stock_room import codes_keep
 from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core import sql
 from kameng.outbox.services import publish
+from orders.events import event_write
 from orders.models import Order, OrderLine
 from orders.selectors import lines_of
-from orders.services import event_write, order_lock, order_recount
+from orders.states import order_lock, order_recount
 
 logger = logging.getLogger(__name__)
 
 #: Pauses in seconds between questions, by how often was asked.
 ACCEPTED_PAUSES = (0.5, 1, 1, 2, 3, 5, 5, 10, 10, 30, 30, 60)
 UNKNOWN_PAUSES = (1, 3, 5, 10, 20, 30, 60, 60, 120, 300)
+#: An unclear attempt is asked about for at least so long.
+ASKED_SECONDS = 300
 NEEDS_PERSON = "attempt.needs_person"
 
 #: Definite: the supplier did not and will not deliver this attempt.
@@ -66,6 +71,9 @@ def outcome_book(buy: SupplierOrder, outcome: Outcome, actor: str) -> float | No
         _late(buy, outcome, actor)
         # Another attempt may be open by now, and whoever looks after the work must go on with that one.
         return None if buy.fulfillment.status in (Status.DELIVERED, Status.FAILED) else 0
+    if outcome.kind == OutcomeKind.NOT_SENT and buy.status != BuyStatus.INTENDED:
+        # Whoever says so came to it late: another has taken the attempt over, and may have sent it.
+        outcome = replace(outcome, kind=OutcomeKind.UNKNOWN, code=Reason.HELD_UP)
     waited_for_a_person = buy.fulfillment.status == Status.MANUAL or by_hand(supplier_known(buy.supplier_id))
     wait = _book(buy, outcome, actor)
     if buy.status not in SupplierOrder.ACTIVE:
@@ -244,8 +252,7 @@ def _accepted(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float |
 
 def _unknown(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | None:
     supplier = supplier_known(buy.supplier_id)
-    limit = supplier.unknown_limit or settings.UNKNOWN_LIMIT_SECONDS
-    if timezone.now() - buy.created_at > timedelta(seconds=limit):
+    if timezone.now() > _unknown_until(buy, supplier):
         return _to_people(buy, noted, actor, note="渠道一直没有明确答复")
     if not (buy.supplier_reference or adapter_of(supplier).capabilities & _CAN_BE_ASKED):
         return _to_people(buy, noted, actor, note="渠道没有给单号，也不能按我方单号查询")
@@ -254,6 +261,17 @@ def _unknown(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | 
     supplier_order_transition(buy, to=BuyStatus.UNKNOWN, fields=(*noted, "asked", "missing_since"))
     _go_on(buy.fulfillment, to=Status.VERIFYING, actor=actor)
     return UNKNOWN_PAUSES[min(buy.asked, len(UNKNOWN_PAUSES)) - 1]
+
+
+def _unknown_until(buy: SupplierOrder, supplier: Supplier) -> datetime:
+    """When a person is asked. Shoppers are told a time that runs from their payment: an order that waited before it was
+    bought, or was bought a second time, has that much less of it, but is asked about for a few minutes in any case."""
+    if supplier.unknown_limit:
+        return buy.created_at + timedelta(seconds=supplier.unknown_limit)
+    promised = buy.created_at + timedelta(seconds=settings.UNKNOWN_LIMIT_SECONDS)
+    if paid_at := buy.fulfillment.line.order.paid_at:
+        promised = min(promised, paid_at + timedelta(seconds=settings.UNKNOWN_LIMIT_SECONDS))
+    return max(promised, buy.created_at + timedelta(seconds=min(ASKED_SECONDS, settings.UNKNOWN_LIMIT_SECONDS)))
 
 
 #: What lets an attempt be asked about of which we have no number of theirs.

@@ -46,6 +46,7 @@ _WORDS: Mapping[str, str | Promise] = {
     "code_seen_before": _("卡密以前出现过"),
     "misconfigured": _("渠道配置不完整"),
     "adapter_error": _("接口程序出错"),
+    "given_up": _("人工认定没有充成"),
     "held_up": _("耽搁太久，没有提交，先查询"),
 }
 

@@ -8,8 +8,9 @@ from fulfillment.exceptions import NothingToReveal
 from fulfillment.suppliers.stock_room import code_unseal
 from kameng.core import sql
 from kameng.core.encryption import digest
+from orders.events import event_write
 from orders.models import Order
-from orders.services import event_write, order_lock
+from orders.states import order_lock
 
 
 @dataclass(frozen=True)

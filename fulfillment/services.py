@@ -8,23 +8,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from catalog.models import Variant
-from fulfillment.calls import alone_with, awake, call_supplier
+from fulfillment.calls import after_lost, alone_with, call_supplier, session_lost
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.outcomes import outcome_apply, outcome_book, with_line
 from fulfillment.selectors import attempts_of, order_id_of_work, work_known, works_of
 from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
-from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, offers_ranked
+from fulfillment.suppliers.base import Outcome
+from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, offers_ranked, somebody_rests
 from fulfillment.suppliers.limits import Place, held, place_take
 from fulfillment.suppliers.services import availability_refresh
 from kameng.core import sql
+from kameng.core.deadlines import awake
 from kameng.core.ids import routed_id
 from kameng.outbox.services import publish
+from orders.models import Order
 from orders.selectors import lines_of
-from orders.services import line_short, order_lock, order_recount
+from orders.states import line_short, order_lock, order_recount
 from resellers.models import Reseller
 
 REFERENCE_LENGTH = 19
@@ -34,6 +38,10 @@ ABANDONED_SECONDS = 30
 BUSY_SECONDS = 2.0
 #: As many as may are talking to every supplier that is left: look again after this many seconds.
 CROWDED_SECONDS = 0.5
+#: Everybody who is left rests behind a breaker: look again after a share of the time waited so far, so that the many
+#: who wait out an outage do not look all the time; within these limits in seconds.
+RESTING_SHARE, RESTING_SHORTEST, RESTING_LONGEST = 0.1, 2.0, 20.0
+RESTING = "渠道暂停采购，等它恢复"
 
 
 @dataclass(frozen=True)
@@ -89,10 +97,20 @@ def _carry_on(fulfillment_id: int, step: _Step) -> float | None:
             if not alone:
                 return BUSY_SECONDS
             outcome = call_supplier(step.supplier_order, is_new=step.is_new, intended=step.intended)
-            wait = outcome_apply(supplier_order_id=step.supplier_order.pk, outcome=outcome, actor="worker")
+            wait = _booked(step.supplier_order.pk, outcome)
         if wait is None or wait > 0:
             return wait
         step = _look(fulfillment_id)
+
+
+def _booked(supplier_order_id: int, outcome: Outcome) -> float | None:
+    """Tell the books; in a new session where the one before was lost, or codes would be lost with it."""
+    try:
+        return outcome_apply(supplier_order_id=supplier_order_id, outcome=outcome, actor="worker")
+    except (OperationalError, InterfaceError):
+        if not session_lost():
+            raise
+        return outcome_apply(supplier_order_id=supplier_order_id, outcome=after_lost(outcome), actor="worker")
 
 
 @transaction.atomic
@@ -124,7 +142,8 @@ def _intend(work: Fulfillment, tried: Sequence[int]) -> _Step:
     """Commit to one attempt at the best supplier that is left, or say that nobody can deliver.
 
     Our own shelf is in this very database: what it gives, or does not have, is booked in the same transaction. Who is
-    asked too much at the moment is passed over; if all that are left are, the work waits a moment.
+    asked too much at the moment is passed over; if all that are left are, the work waits a moment. It waits longer for
+    those that are left alone because they are in trouble, as long as the shopper was promised.
     """
     line, is_busy = work.line, False
     draw = "" if tried else f"{connection.schema_name}:{work.pk}"  # type: ignore[attr-defined]
@@ -147,12 +166,36 @@ def _intend(work: Fulfillment, tried: Sequence[int]) -> _Step:
             work.save(update_fields=["attempts"])
         intended = awake()  # not after the row's own time
         return _Step(supplier_order=_attempt(work, choice), is_new=True, intended=intended, place=place)
-    if is_busy:
+    wait = CROWDED_SECONDS if is_busy else _patience(work, tried)
+    if wait is not None:
         if len(tried) < work.attempts:
             work.save(update_fields=["attempts"])  # our own shelf was asked, and nobody after it
-        return _Step(wait=CROWDED_SECONDS)
+        return _Step(wait=wait)
     _nobody_left(work)
     return _Step()
+
+
+def _patience(work: Fulfillment, tried: Sequence[int]) -> float | None:
+    """Seconds until the work is looked at again, where those who are left only rest: behind a breaker that is open, or
+    half open and tried by another order. None where there is nobody to wait for, or no time left.
+
+    The wait ends long before the time that the shopper was told, so that what is bought last can still end in it.
+    """
+    line = work.line
+    left = _patience_left(line.order)
+    if left <= 0 or not somebody_rests(variant_id=line.variant_id, highest_cost=line.price, tried=tried):
+        return None
+    if work.note != RESTING:
+        work.note = RESTING
+        work.save(update_fields=["note"])
+    waited = (line.order.locked_at - line.order.paid_at).total_seconds() if line.order.paid_at else 0.0
+    return min(max(waited * RESTING_SHARE, RESTING_SHORTEST), RESTING_LONGEST, left)
+
+
+def _patience_left(order: Order) -> float:
+    """Seconds for which an order may still wait for a supplier, by the database's clock."""
+    patience = min(settings.OUTAGE_PATIENCE_SECONDS, settings.UNKNOWN_LIMIT_SECONDS / 2)
+    return patience - (order.locked_at - order.paid_at).total_seconds() if order.paid_at else 0.0
 
 
 def _from_our_shelf(work: Fulfillment, choice: Chosen) -> float | None:

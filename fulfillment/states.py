@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 from fulfillment.exceptions import IllegalTransition
 from fulfillment.models import Fulfillment, SupplierOrder
 from orders.models import OrderLine
-from orders.services import line_transition
+from orders.states import line_transition
 
 Status = Fulfillment.Status
 BuyStatus = SupplierOrder.Status

@@ -12,6 +12,7 @@ from fulfillment.suppliers.breaker import supplier_probe
 from fulfillment.suppliers.price_lists import supplier_sync
 from kameng.outbox.services import Claim
 from orders.services import order_expire
+from payments.contradictions import payment_contradicted
 from payments.refunds import line_refund, refund_run, surplus_refund
 from payments.services import payment_follow, payments_close
 from resellers.selectors import shop_in
@@ -33,6 +34,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "order.paid": [order_fulfill],
     "payment.follow": [payment_follow],
     "payment.surplus": [surplus_refund],
+    "payment.contradicted": [payment_contradicted],
     "fulfillment.run": [fulfillment_run],
     "fulfillment.wake": [_wake],
     "line.failed": [line_refund],

@@ -32,6 +32,8 @@ _SENTENCES: Mapping[str, tuple[str, Sentence]] = {
     "payment.created": ("neutral", gettext_lazy("发起付款")),
     "payment.confirmed": ("ok", gettext_lazy("收到付款 ¥%(amount)s")),
     "payment.refused": ("bad", gettext_lazy("收到的付款对不上，没有入账")),
+    "payment.disproved": ("bad", gettext_lazy("支付平台收回了这笔付款：交易属于另一笔付款")),
+    "payment.rebooked": ("warn", gettext_lazy("支付平台更正了这笔付款的交易号")),
     "refund.created": ("warn", gettext_lazy("发起退款 ¥%(amount)s")),
     "refund.succeeded": ("ok", gettext_lazy("退款到账 ¥%(amount)s")),
     "refund.failed": ("bad", gettext_lazy("退款没有成功，需要人工处理")),

@@ -52,7 +52,7 @@ class Order(models.Model):
     checked_at = models.DateTimeField(_("核对时间"), null=True, blank=True)
     paid_at = models.DateTimeField(_("付款时间"), null=True, blank=True)
     finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
-    #: When the row was locked, by the database's clock (`orders.services.order_lock`); not stored.
+    #: When the row was locked, by the database's clock (`orders.states.order_lock`); not stored.
     locked_at: datetime
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Placing an order, and the one door through which its state moves."""
+"""Placing an order, settling and ending it. Its state moves through the doors in `orders.states`."""
 
 import hashlib
 import json
@@ -24,9 +24,9 @@ from kameng.core.encryption import digest
 from kameng.core.ids import random_id
 from kameng.core.problems import Problem
 from kameng.outbox.services import publish
+from orders.events import event_write
 from orders.exceptions import (
     IdempotencyConflict,
-    IllegalTransition,
     OrderInvalid,
     OrderNotPayable,
     PriceChanged,
@@ -37,6 +37,7 @@ from orders.exceptions import (
 )
 from orders.models import Order, OrderLine
 from orders.selectors import order_status
+from orders.states import lines_queue, order_lock, order_transition
 from resellers.models import Reseller
 
 NUMBER_LENGTH = 16
@@ -44,7 +45,6 @@ MAX_LINES = 20
 _PHONE = re.compile(r"1[3-9]\d{9}", re.ASCII)
 
 Status = Order.Status
-LineStatus = OrderLine.Status
 
 
 @dataclass(frozen=True)
@@ -281,120 +281,6 @@ def _limit_unpaid(contact_digest: str, address_digest: str) -> None:
         raise TooManyUnpaid(extra={"retry_after": max(1, math.ceil(next_end.total_seconds()))})
 
 
-_EVENT = """
-INSERT INTO orders_orderevent (order_id, line_id, name, from_status, to_status, actor, data)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
-"""
-
-
-def event_write(
-    order: Order,
-    name: str,
-    *,
-    actor: str,
-    line: OrderLine | None = None,
-    from_status: str = "",
-    to_status: str = "",
-    **data: Any,
-) -> None:
-    """Leave one line in the order's history. `data` must be JSON and hold no secret."""
-    line_id = line.pk if line is not None else None
-    sql.later(_EVENT, [order.pk, line_id, name, from_status, to_status, actor, json.dumps(data)])
-
-
-_LOCK = f"""
-SELECT {sql.columns(Order)}, statement_timestamp() AS locked_at FROM orders_order WHERE id = %s FOR UPDATE
-"""
-
-
-def order_lock(order_id: int) -> Order:
-    """The order's row, locked until the transaction ends: the first lock of every flow that moves money or goods.
-
-    `locked_at` is the moment by the database's clock. Raises `Order.DoesNotExist`.
-    """
-    for order in sql.instances(Order, _LOCK, [order_id]):
-        return order
-    raise Order.DoesNotExist
-
-
-#: A step and its event are one statement, and only from the state that the caller saw: neither happens without the
-#: other, or twice.
-_EVENT_OF_STEP = """
-INSERT INTO orders_orderevent (order_id, line_id, name, from_status, to_status, actor, data)
-SELECT order_id, line_id, %(name)s, %(origin)s, %(to)s, %(actor)s, %(data)s::jsonb FROM moved ORDER BY line_id
-"""
-_ORDER_STEP = (
-    """
-WITH moved AS (
-    UPDATE orders_order
-       SET status = %(to)s, paid_at = CASE WHEN %(pays)s THEN statement_timestamp() ELSE paid_at END,
-           finished_at = CASE WHEN %(ends)s THEN statement_timestamp() ELSE finished_at END
-     WHERE id = %(order)s AND status = %(origin)s
-    RETURNING id AS order_id, NULL::bigint AS line_id)
-"""
-    + _EVENT_OF_STEP
-)
-_LINE_STEP = (
-    """
-WITH moved AS (
-    UPDATE orders_orderline
-       SET status = %(to)s, finished_at = CASE WHEN %(ends)s THEN statement_timestamp() ELSE finished_at END
-     WHERE id = %(line)s AND status = %(origin)s
-    RETURNING order_id, id AS line_id)
-"""
-    + _EVENT_OF_STEP
-)
-#: All lines of an order that is paid: none of them has gone anywhere before.
-_LINES_STEP = (
-    """
-WITH moved AS (
-    UPDATE orders_orderline SET status = %(to)s WHERE order_id = %(order)s AND status = %(origin)s
-    RETURNING order_id, id AS line_id)
-"""
-    + _EVENT_OF_STEP
-)
-
-
-def order_transition(order: Order, *, to: Order.Status, actor: str, **data: Any) -> None:
-    """The only door for an order's status; the row must be locked. Raises `IllegalTransition`."""
-    origin = Status(order.status)
-    if to not in Order.TRANSITIONS.get(origin, set()):
-        raise IllegalTransition(f"order {order.number}: {origin} → {to}")
-    step = {
-        "order": order.pk, "origin": origin, "to": to, "name": f"order.{to}", "actor": actor, "data": json.dumps(data),
-        "pays": to == Status.PAID, "ends": to in (Status.FULFILLED, Status.REFUNDED, Status.PARTLY_REFUNDED),
-    }  # fmt: skip
-    if sql.execute(_ORDER_STEP, step) != 1:
-        raise IllegalTransition(f"order {order.number} is not {origin} any more")
-    order.status = to
-
-
-def line_transition(line: OrderLine, *, to: OrderLine.Status, actor: str, **data: Any) -> None:
-    """The only door for a line's status; its order must be locked. Staying where one is, is not a step.
-
-    Raises `IllegalTransition`.
-    """
-    origin = LineStatus(line.status)
-    if origin == to:
-        return
-    if to not in OrderLine.TRANSITIONS.get(origin, set()):
-        raise IllegalTransition(f"line {line.pk}: {origin} → {to}")
-    step = {
-        "line": line.pk, "origin": origin, "to": to, "name": f"line.{to}", "actor": actor, "data": json.dumps(data),
-        "ends": to in (LineStatus.DELIVERED, LineStatus.REFUNDED),
-    }  # fmt: skip
-    if sql.execute(_LINE_STEP, step) != 1:
-        raise IllegalTransition(f"line {line.pk} is not {origin} any more")
-    line.status = to
-
-
-def line_short(line: OrderLine, *, quantity: int, actor: str) -> None:
-    """So many of a line's units can be had from nobody, the others arrived; its order must be locked."""
-    line.short_quantity = quantity
-    line.save(update_fields=["short_quantity"])
-    event_write(line.order, "line.short", actor=actor, line=line, quantity=quantity, amount=str(line.short_amount))
-
-
 @transaction.atomic
 def order_check(*, order_id: int) -> Order:
     """The shopper has checked what is bought for whom, on a page of its own."""
@@ -422,8 +308,7 @@ def settle(*, order: Order, paid: Decimal, actor: str) -> bool:
         return False
     late = order.status != Status.PENDING
     order_transition(order, to=Status.PAID, actor=actor, late=late)
-    queued = {"order": order.pk, "origin": LineStatus.WAITING, "to": LineStatus.QUEUED, "actor": actor}
-    sql.execute(_LINES_STEP, {**queued, "name": f"line.{LineStatus.QUEUED}", "data": "{}"})
+    lines_queue(order, actor=actor)
     publish("order.paid", order_id=order.pk)
     return True
 
@@ -464,25 +349,3 @@ def order_cancel(*, order_id: int, actor: str) -> Order:
     order_transition(order, to=Status.CANCELED, actor=actor)
     publish("order.closed", order_id=order.pk)
     return order
-
-
-def order_recount(order: Order, *, actor: str) -> None:
-    """Draw the order's state from its lines; the row must be locked. Called whenever a line reached an end.
-
-    An order that arrived but for a part of a line is fulfilled until the money of that part is back.
-    """
-    if order.status not in (Status.PAID, Status.FULFILLED, Status.PARTLY_REFUNDED):
-        return
-    ends = {status for (status,) in sql.rows("SELECT status FROM orders_orderline WHERE order_id = %s", [order.pk])}
-    if ends == {LineStatus.DELIVERED}:
-        if order.status == Status.PARTLY_REFUNDED:
-            return
-        to = Status.FULFILLED
-    elif ends == {LineStatus.REFUNDED}:
-        to = Status.REFUNDED
-    elif ends == {LineStatus.DELIVERED, LineStatus.REFUNDED}:
-        to = Status.PARTLY_REFUNDED
-    else:
-        return
-    if to != order.status:
-        order_transition(order, to=to, actor=actor)

@@ -21,12 +21,14 @@ class Payment(models.Model):
         FAILED = "failed", _("未成功")
         CANCELED = "canceled", _("已关闭")
 
-    #: Money may arrive after we gave up on an attempt: what is confirmed stays confirmed, all else may become so.
+    #: Money may arrive after we gave up on an attempt: anything may become confirmed. What is confirmed stays so,
+    #: unless the gateway itself says that it was another payment (`payments.contradictions`).
     TRANSITIONS = {
         Status.CREATED: {Status.PENDING, Status.CONFIRMED, Status.FAILED, Status.CANCELED},
         Status.PENDING: {Status.CONFIRMED, Status.FAILED, Status.CANCELED},
         Status.FAILED: {Status.CONFIRMED},
         Status.CANCELED: {Status.CONFIRMED},
+        Status.CONFIRMED: {Status.FAILED},
     }
 
     order = models.ForeignKey(Order, models.PROTECT, verbose_name=_("订单"), related_name="payments")

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from kameng.core.ids import ROUTE_LENGTH, random_id
 from kameng.outbox.services import publish
+from orders.events import event_write
 from orders.models import Order, OrderLine
-from orders.services import event_write, line_transition, order_lock, order_recount, order_transition
+from orders.states import line_transition, order_lock, order_recount, order_transition
 from payments.exceptions import IllegalTransition, RefundTooEarly, RefundTooLarge
 from payments.gateways.base import (
     GatewayRefused,
@@ -111,7 +112,10 @@ def _returning(line: OrderLine) -> Decimal:
 
 
 def line_refund(*, line_id: int) -> None:
-    """Nobody can deliver the line, or a part of it: return what that cost, from the payments that covered the order."""
+    """Nobody can deliver the line, or a part of it: return what that cost, from the payments that covered the order.
+
+    Where all of it is back already, the order is told so again: it may have arrived only after the money had.
+    """
     with transaction.atomic():
         order = order_lock(OrderLine.objects.values_list("order_id", flat=True).get(pk=line_id))
         line = OrderLine.objects.get(pk=line_id)
@@ -134,6 +138,9 @@ def line_refund(*, line_id: int) -> None:
                     line_id=line.pk,
                 )
                 open_amount -= share
+        if line.short_quantity:
+            line.order = order
+            _short_returned(line, "system")
         if open_amount > 0:
             logger.error(
                 "line #%s: %s yuan cannot be returned from the payments of order %s", line.pk, open_amount, order.number
@@ -241,11 +248,25 @@ def _mismatched(refund: Refund, order: Order, theirs: Decimal, actor: str) -> No
 
 def _line_refunded(line_id: int, actor: str) -> None:
     line = OrderLine.objects.select_related("order").get(pk=line_id)
-    returned = line.refunds.filter(status=Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or Decimal(0)
-    if returned >= line.amount and line.status in (OrderLine.Status.FAILED, OrderLine.Status.DELIVERED):
+    if _returned(line) >= line.amount and line.status in (OrderLine.Status.FAILED, OrderLine.Status.DELIVERED):
         line_transition(line, to=OrderLine.Status.REFUNDED, actor=actor)
-    elif line.short_quantity and returned >= line.short_amount and line.order.status == Order.Status.FULFILLED:
+    else:
+        _short_returned(line, actor)
+
+
+def _short_returned(line: OrderLine, actor: str) -> None:
+    """An order of which everything arrived but a part of this line is partly refunded once that part's price is back.
+
+    As long as other lines are under way the order's state is theirs; when they have arrived, `line_refund` looks again.
+    """
+    is_back = line.short_quantity > 0 and _returned(line) >= line.short_amount
+    if is_back and line.order.status == Order.Status.FULFILLED:
         order_transition(line.order, to=Order.Status.PARTLY_REFUNDED, actor=actor)
+
+
+def _returned(line: OrderLine) -> Decimal:
+    """What is back for certain."""
+    return line.refunds.filter(status=Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
 @transaction.atomic

@@ -20,10 +20,12 @@ from django.utils import timezone
 from kameng.core import sql
 from kameng.core.ids import routed_id
 from kameng.outbox.services import publish
+from orders.events import event_write
 from orders.exceptions import OrderNotPayable
 from orders.models import Order
 from orders.selectors import order_status, order_title
-from orders.services import event_write, order_lock, settle
+from orders.services import settle
+from orders.states import order_lock
 from payments.exceptions import GatewayDown, IllegalTransition, MethodUnavailable
 from payments.gateways.base import (
     Channel,
@@ -219,13 +221,17 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str, order_i
         if result.status == GatewayStatus.CLOSED and payment.status in OPEN:
             payment_transition(payment, to=Status.CANCELED)
         return Applied(Verdict.NOTHING)
-    if reason := _mismatch(payment, result):
-        _refused_note(order, payment, reason, actor)
+    reason, is_another = mismatch(payment, result)
+    if reason:
+        if _refused_note(order, payment, reason, actor) and is_another:
+            publish("payment.contradicted", payment_id=payment.pk)
         return Applied(Verdict.REFUSED, reason)
     if payment.status == Status.CONFIRMED:
         return Applied(Verdict.REPEATED)
     payment.reference = result.reference
-    payment.is_surplus = order.status not in (Order.Status.PENDING, Order.Status.EXPIRED, Order.Status.CANCELED)
+    is_wanted = order.status in (Order.Status.PENDING, Order.Status.EXPIRED, Order.Status.CANCELED)
+    # An order whose payment was disproved after it was paid has not been paid for yet.
+    payment.is_surplus = not is_wanted and confirmed_total(attempts) >= order.total
     payment_transition(payment, to=Status.CONFIRMED)
     event_write(
         order,
@@ -244,15 +250,19 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str, order_i
     return Applied(Verdict.CONFIRMED)
 
 
-def _refused_note(order: Order, payment: Payment, reason: str, actor: str) -> None:
-    """Say it once: gateways repeat their notices, and open attempts are asked about every few seconds."""
+def _refused_note(order: Order, payment: Payment, reason: str, actor: str) -> bool:
+    """Say it once: gateways repeat their notices, and open attempts are asked about every few seconds. True then."""
     known = order.events.filter(name="payment.refused", data__payment=payment.number, data__reason=reason)
-    if not known.exists():
-        logger.error("payment %s: genuine but wrong: %s", payment.number, reason)
-        event_write(order, "payment.refused", actor=actor, payment=payment.number, reason=reason)
+    if known.exists():
+        return False
+    logger.error("payment %s: genuine but wrong: %s", payment.number, reason)
+    event_write(order, "payment.refused", actor=actor, payment=payment.number, reason=reason)
+    return True
 
 
-def _mismatch(payment: Payment, result: PaymentResult) -> str:
+def mismatch(payment: Payment, result: PaymentResult) -> tuple[str, bool]:
+    """What a confirmation says otherwise than our books, empty where it is right; and whether that is nothing but the
+    transaction, which is booked for another payment, or is another one than this payment's."""
     gateway = gateway_of(account_known(payment.account_id))
     expected = {
         "payment": (payment.number, result.payment),
@@ -262,13 +272,14 @@ def _mismatch(payment: Payment, result: PaymentResult) -> str:
         "app": (gateway.app, result.app),
     }
     wrong = [f"{name} {theirs} ≠ {ours}" for name, (ours, theirs) in expected.items() if ours != theirs]
+    fits, has_reference = not wrong, bool(result.reference)
     if not result.reference:
         wrong.append("no reference")
     elif payment.reference and payment.reference != result.reference:
         wrong.append(f"reference {result.reference} ≠ {payment.reference}")
     elif sql.rows(_TAKEN, [payment.account_id, result.reference, payment.pk]):
         wrong.append(f"reference {result.reference} belongs to another payment")
-    return "; ".join(wrong)
+    return "; ".join(wrong), bool(fits and has_reference and wrong)
 
 
 _TAKEN = "SELECT FROM payments_payment WHERE account_id = %s AND reference = %s AND reference <> '' AND id <> %s"

@@ -219,6 +219,9 @@ class SupplierAdapter(Protocol):
     def products(self, cursor: str) -> ProductPage:
         """A page of the price list, the first for an empty cursor. Raises `SupplierSilent`."""
 
+    def is_listed(self, sku: str) -> bool:
+        """Whether a complete price list would speak of this sku, so that its silence means that it is not sold."""
+
     def price(self, sku: str) -> Decimal | None:
         """What one piece costs now; None where nobody can tell, or it cannot be bought. Raises `SupplierSilent`."""
 
@@ -242,6 +245,10 @@ class Unasked:
     def products(self, cursor: str) -> ProductPage:
         """There is no list. Raises `SupplierSilent`."""
         raise SupplierSilent("no price list")
+
+    def is_listed(self, sku: str) -> bool:
+        """A list that there is, is complete."""
+        return True
 
     def price(self, sku: str) -> Decimal | None:
         """Nobody can tell."""

@@ -1,12 +1,14 @@
 """What every adapter that speaks HTTP does alike: check its configuration, call, place the two ends without reply."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 from fulfillment.suppliers.base import Connection, Outcome, OutcomeKind, SupplierMisconfigured
 from fulfillment.suppliers.evidence import Evidence
 from fulfillment.suppliers.reasons import Reason
-from kameng.core.http import HttpClient, NoAnswer, NothingSent, Reply
+from kameng.core.http import HeldUp, HttpClient, NoAnswer, NothingSent, Reply
 
 
 def require_config(connection: Connection, names: Iterable[str]) -> None:
@@ -34,6 +36,19 @@ def is_address(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and on_this_machine)
 
 
+_send_by: ContextVar[float | None] = ContextVar("send_by", default=None)
+
+
+@contextmanager
+def sent_by(moment: float | None) -> Iterator[None]:
+    """No purchase that is made inside is sent after that moment, by `kameng.core.deadlines.awake`."""
+    token = _send_by.set(moment)
+    try:
+        yield
+    finally:
+        _send_by.reset(token)
+
+
 def exchange(
     http: HttpClient,
     evidence: Evidence,
@@ -47,10 +62,14 @@ def exchange(
     """One HTTP exchange, or the outcome that its failure is.
 
     A request that never left frees the attempt only when it was the purchase itself (`buying`): an unsent question says
-    nothing about what was bought before.
+    nothing about what was bought before. A purchase that was held up too long is not sent, and frees nothing either:
+    another may have taken the attempt over.
     """
     try:
-        return http.request(method, url, headers=headers, body=body)
+        return http.request(method, url, headers=headers, body=body, send_by=_send_by.get() if buying else None)
+    except HeldUp as failure:
+        evidence.silent(failure)
+        kind, reason, said = OutcomeKind.UNKNOWN, Reason.HELD_UP, evidence.said(str(failure))
     except NothingSent as failure:
         evidence.silent(failure)
         kind = OutcomeKind.NOT_SENT if buying else OutcomeKind.UNKNOWN

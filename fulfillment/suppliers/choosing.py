@@ -94,6 +94,22 @@ def offers_order(*, variant_id: int, highest_cost: Decimal) -> list[int]:
     return [offer.pk for offer in offers if not offer.left_out]
 
 
+def somebody_rests(*, variant_id: int, highest_cost: Decimal, tried: Collection[int]) -> bool:
+    """Whether one who could deliver is left out for nothing but its breaker: open, or half open and tried by another
+    order at this moment."""
+    told = {"variant": variant_id, "highest": highest_cost, "tried": list(tried)}
+    offers: list[Any] = sql.instances(SupplierOffer, _RANKED, told)
+    return any(
+        (offer.left_out == "breaker_open" and offer.is_listed and offer.stock != 0 and _pays(offer, highest_cost))
+        or (not offer.left_out and offer.breaker_state == State.HALF_OPEN)
+        for offer in offers
+    )
+
+
+def _pays(offer: SupplierOffer, highest_cost: Decimal) -> bool:
+    return offer.cost is not None and offer.cost <= highest_cost
+
+
 def _in_turn(order: list[Chosen], in_trial: list[Chosen]) -> Iterator[Chosen]:
     for choice in in_trial:
         if probe_take(supplier_id=choice.offer.supplier_id):

@@ -16,6 +16,7 @@ from catalog.models import Revision
 from fulfillment.suppliers.base import Capability, SupplierMisconfigured
 from fulfillment.suppliers.connections import adapter_of
 from fulfillment.suppliers.models import Supplier
+from kameng.alerts.models import Alert
 from kameng.alerts.services import alerts_end, alerts_raise
 from kameng.core import sql
 
@@ -26,6 +27,8 @@ HIGHEST_COST = Decimal(1_000_000)
 
 #: Alerts: a variant left sale, because every offer costs more than the shops pay; a supply price was raised.
 ABOVE_SUPPLY, SUPPLY_RAISED = "cost.above_supply", "cost.supply_raised"
+#: A cost that only a person can know was typed long ago: told after this share of the time for which it counts.
+GROWN_OLD, TYPED_COST_TOLD_AT = "cost.typed_long_ago", 2 / 3
 
 #: Which offers can be bought at all, over `offer` and `supplier`.
 BUYABLE = """
@@ -167,6 +170,48 @@ def list_only_suppliers() -> list[int]:
     return found
 
 
+def typed_only_suppliers() -> list[int]:
+    """Suppliers over whose protocol nobody can learn a cost, nor hold a purchase to one: what a person typed is all
+    that is known, and it grows old."""
+    found = []
+    for supplier in Supplier.objects.all():
+        try:
+            if is_typed_only(adapter_of(supplier).capabilities):
+                found.append(supplier.pk)
+        except SupplierMisconfigured:
+            continue
+    return found
+
+
+def is_typed_only(can: frozenset[Capability]) -> bool:
+    """The same of one protocol. Our own shelf and our own people cost what we say."""
+    ways = {Capability.CATALOG, Capability.PRICE, Capability.COST_GUARD, Capability.SAME_DATABASE, Capability.MANUAL}
+    return not can & ways
+
+
+_GROWN_OLD = """
+SELECT supplier.code, offer.id, variant.sku, offer.supplier_sku
+  FROM public.suppliers_supplieroffer AS offer
+  JOIN public.suppliers_supplier AS supplier ON supplier.id = offer.supplier_id
+  JOIN public.catalog_variant AS variant ON variant.id = offer.variant_id
+ WHERE supplier.id = ANY(%s::bigint[]) AND supplier.is_active AND offer.is_active
+   AND (offer.cost IS NOT NULL OR offer.list_price IS NOT NULL)
+   AND coalesce(offer.synced_at, offer.updated_at) < statement_timestamp() - %s * interval '1 day'
+"""
+
+
+def typed_costs_watch() -> None:
+    """Ask people to look at costs that they typed long ago, well before those count as unknown."""
+    days = settings.TYPED_COST_MAX_AGE_DAYS * TYPED_COST_TOLD_AT
+    old = {
+        f"{code}#{offer}": {"supplier": code, "sku": sku, "supplier_sku": theirs, "days": round(days)}
+        for code, offer, sku, theirs in sql.rows_anywhere(_GROWN_OLD, [typed_only_suppliers(), days])
+    }
+    known = Alert.objects.filter(kind=GROWN_OLD, closed_at=None).exclude(subject__in=old)
+    alerts_end(GROWN_OLD, list(known.values_list("subject", flat=True)))
+    alerts_raise(GROWN_OLD, old)
+
+
 #: What an offer costs follows from its listed price alone, once there is one; a cost that a person typed stays.
 _RECOMPUTE = """
 WITH rate AS (
@@ -181,6 +226,8 @@ WITH rate AS (
            WHEN offer.proposed_price IS NOT NULL THEN NULL
            WHEN supplier.id = ANY(%(list_only)s::bigint[])
                 AND offer.synced_at < statement_timestamp() - %(cost_minutes)s * interval '1 minute' THEN NULL
+           WHEN supplier.id = ANY(%(typed_only)s::bigint[])
+                AND offer.synced_at < statement_timestamp() - %(typed_days)s * interval '1 day' THEN NULL
            WHEN supplier.currency = 'CNY' THEN offer.list_price
            WHEN rate.as_of > statement_timestamp() - %(rate_hours)s * interval '1 hour'
                 AND offer.list_price * rate.yuan <= %(highest)s
@@ -202,6 +249,8 @@ def costs_recompute() -> int:
     """
     limits = {
         "list_only": list_only_suppliers(),
+        "typed_only": typed_only_suppliers(),
+        "typed_days": settings.TYPED_COST_MAX_AGE_DAYS,
         "cost_minutes": settings.COST_MAX_AGE_MINUTES,
         "rate_hours": settings.EXCHANGE_RATE_MAX_AGE_HOURS,
         "highest": HIGHEST_COST,

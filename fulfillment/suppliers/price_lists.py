@@ -252,10 +252,12 @@ def _unmatched(sync: PriceSync, supplier: Supplier, lines: dict[str, SupplierPro
 
 
 def _gone(sync: PriceSync, supplier: Supplier) -> list[PriceChange]:
-    """Offers that a complete reading did not speak about: they can't be bought until the list has them again."""
+    """Offers that a complete reading did not speak about: they can't be bought until the list has them again. What the
+    list never speaks about is not gone."""
+    adapter = adapter_of(supplier)
     unread = Q(synced_at__lt=sync.started_at) | Q(synced_at=None, updated_at__lt=sync.started_at)
     offers = SupplierOffer.objects.select_for_update(of=("self",)).filter(unread, supplier=supplier, is_listed=True)
-    found = list(offers.order_by("pk"))
+    found = [offer for offer in offers.order_by("pk") if adapter.is_listed(offer.supplier_sku)]
     SupplierOffer.objects.filter(pk__in=[offer.pk for offer in found]).update(is_listed=False)
     return [
         PriceChange(sync=sync, offer=offer, supplier_sku=offer.supplier_sku, field=Field.LISTED, before="1", after="0")

@@ -48,3 +48,5 @@ class Reason(StrEnum):
     NO_REFERENCE = "no_reference"
     TOO_LATE = "too_late"
     NO_SUCH_ORDER = "no_such_order"
+    #: A worker lost so much time before sending that it did not send.
+    HELD_UP = "held_up"

@@ -14,15 +14,13 @@ from kameng.core import sql
 Flow = SupplierCall.Flow
 Status = SupplierResult.Status
 
-#: A worker lost so much time before sending that it did not send (`fulfillment.calls`).
-HELD_UP = "held_up"
 #: A refusal for one of these says something about the order, and nothing about the supplier.
 ABOUT_ORDER = frozenset({
     Reason.BAD_ACCOUNT, Reason.BAD_REQUEST, Reason.BAD_SKU, Reason.MISSING_ACCOUNT, Reason.WRONG_KIND,
     Reason.PRICE_ABOVE_LIMIT, Reason.COST_UNKNOWN,
 })  # fmt: skip
 #: An unclear end for one of these is the protocol's or ours, not a sign of trouble over there.
-_NO_TROUBLE = frozenset({Reason.DUPLICATE, Reason.NO_REFERENCE, Reason.NOT_SUPPORTED, Reason.TOO_LATE, HELD_UP})
+_NO_TROUBLE = frozenset({Reason.DUPLICATE, Reason.NO_REFERENCE, Reason.NOT_SUPPORTED, Reason.TOO_LATE, Reason.HELD_UP})
 KEEP_CALLS_DAYS, KEEP_RESULTS_DAYS = 8, 90
 
 
@@ -35,7 +33,7 @@ def is_failure(outcome: Outcome) -> bool:
 
 def was_sent(outcome: Outcome) -> bool:
     """Whether anything was asked at all; our own guards may have held it back."""
-    return outcome.kind != OutcomeKind.NOT_SENT and outcome.code != HELD_UP
+    return outcome.kind != OutcomeKind.NOT_SENT and outcome.code != Reason.HELD_UP
 
 
 _CALL = """

@@ -8,12 +8,13 @@ from typing import TypedDict
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from fulfillment.suppliers.base import Connection
-from fulfillment.suppliers.connections import forget, supplier_known
-from fulfillment.suppliers.costs import YUAN
+from fulfillment.suppliers.base import Connection, SupplierMisconfigured
+from fulfillment.suppliers.connections import adapter_of, forget, supplier_known
+from fulfillment.suppliers.costs import YUAN, is_typed_only
 from fulfillment.suppliers.costs import availability_refresh as availability_refresh
 from fulfillment.suppliers.models import Supplier, SupplierOffer
 from fulfillment.suppliers.prices import price_typed
@@ -144,9 +145,11 @@ def offer_save(*, offer: SupplierOffer) -> SupplierOffer:
     if offer.rank < 1:
         raise OfferInvalid(fields={"rank": _("名次从 1 开始")})
     before = SupplierOffer.objects.filter(pk=offer.pk).values_list("cost", flat=True).first()
-    is_typed = offer.cost is not None and offer.cost != before
+    typed_only = _is_typed_only(offer.supplier)
+    # Where a cost is nothing but typed, whoever saves the offer has seen it and lets it stand.
+    is_typed = offer.cost is not None and (typed_only or offer.cost != before)
     if is_typed:
-        _typed(offer)
+        _typed(offer, typed_only=typed_only)
     try:
         offer.full_clean()
     except ValidationError as error:
@@ -159,11 +162,21 @@ def offer_save(*, offer: SupplierOffer) -> SupplierOffer:
     return offer
 
 
-def _typed(offer: SupplierOffer) -> None:
-    """A person's word about the cost holds until the list is read again; in another currency it follows its rate."""
+def _is_typed_only(supplier: Supplier) -> bool:
+    try:
+        return is_typed_only(adapter_of(supplier).capabilities)
+    except SupplierMisconfigured:
+        return False
+
+
+def _typed(offer: SupplierOffer, *, typed_only: bool) -> None:
+    """A person's word about the cost holds until the list is read again; in another currency it follows its rate. Where
+    there is no list to read it holds for so long (`TYPED_COST_MAX_AGE_DAYS`), and is kept as the listed price."""
     offer.proposed_price = None
+    if typed_only:
+        offer.synced_at = timezone.now()
     if offer.supplier.currency == YUAN:
-        offer.list_price = None
+        offer.list_price = offer.cost if typed_only else None
         return
     rate = yuan_per_unit(offer.supplier.currency)
     if rate is None:

@@ -10,11 +10,15 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from fulfillment.suppliers.base import Capability, SupplierMisconfigured
 from fulfillment.suppliers.connections import adapter_of
+from fulfillment.suppliers.costs import typed_costs_watch
 from fulfillment.suppliers.models import PriceSync, Supplier
 from fulfillment.suppliers.rates import rates_watch
+from kameng.alerts.services import alerts_end_quiet
 from kameng.outbox.models import OutboxEvent
 from kameng.outbox.services import publish
 
+#: Raised by `fulfillment.callbacks`, which is told of callbacks and never of their absence.
+CALLBACKS_REFUSED, CALLBACKS_QUIET_SECONDS = "supplier.callbacks_refused", 3600
 SYNC, BALANCE = "supplier.sync", "supplier.balance"
 _UNASKED = {Capability.SAME_DATABASE, Capability.MANUAL}
 
@@ -27,6 +31,8 @@ def suppliers_upkeep() -> int:
 
 def _upkeep() -> int:
     rates_watch()
+    typed_costs_watch()
+    alerts_end_quiet(CALLBACKS_REFUSED, seconds=CALLBACKS_QUIET_SECONDS)
     listed = {
         (topic, payload.get("supplier_id"))
         for topic, payload in OutboxEvent.objects.filter(topic__in=[SYNC, BALANCE]).values_list("topic", "payload")

@@ -91,3 +91,14 @@ def alerts_end(kind: str, subjects: Collection[str]) -> int:
     if not subjects:
         return 0
     return sql.execute_anywhere(_END_ALL, [kind, [subject[:80] for subject in subjects]])
+
+
+_END_QUIET = """
+UPDATE public.alerts_alert SET closed_at = statement_timestamp(), closed_by = ''
+ WHERE kind = %s AND closed_at IS NULL AND seen_at < statement_timestamp() - %s * interval '1 second'
+"""
+
+
+def alerts_end_quiet(kind: str, *, seconds: float) -> int:
+    """End the alerts of a condition that only shows by being seen again, and was not for so long; how many."""
+    return sql.execute_anywhere(_END_QUIET, [kind, seconds])

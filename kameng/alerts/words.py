@@ -54,13 +54,33 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("供应商给的卡密以前出现过"),
         gettext_lazy("这批卡密没有交付，已换别家。向对方要求补发或退款。"),
     ),
+    "supplier.callbacks_refused": (
+        gettext_lazy("收到很多验不过的供应商回调"),
+        gettext_lazy(
+            "有人在伪造，或一方的密钥换了。订单不受影响，结果照常查询；先核对两边的密钥，没换过就在网关处拦下来源。"
+        ),
+    ),
     "attempt.needs_person": (
         gettext_lazy("一笔采购结果不明，等人核实"),
         gettext_lazy("按对方文档和处理说明查清，再选已到账、没充成或再问一次。"),
     ),
+    "payment.disproved": (
+        gettext_lazy("已入账的付款其实没有付"),
+        gettext_lazy(
+            "支付平台的通知写错了单，查询后已更正，真正付款的订单照常处理。这一单可能已经交付，联系支付平台，再决定怎么追回。"
+        ),
+    ),
+    "payment.contradiction": (
+        gettext_lazy("支付平台说同一笔交易付了两张单"),
+        gettext_lazy("登录支付平台后台核对这笔交易属于哪一单；另一单没有入账，钱已收到就要退回。"),
+    ),
     "cost.above_supply": (
         gettext_lazy("成本高过供货价，已下架"),
         gettext_lazy("调供货价，或换更便宜的渠道。"),
+    ),
+    "cost.typed_long_ago": (
+        gettext_lazy("手填的成本太久没核对"),
+        gettext_lazy("这个供应商报不了价。核对成本后保存一次报价；一直不核对，到期就按成本不明下架。"),
     ),
     "rate.stale": (
         gettext_lazy("汇率太久没更新"),
@@ -95,6 +115,8 @@ _LABELS: Mapping[str, Promise] = {
     "sku": gettext_lazy("面额编码"),
     "reference": gettext_lazy("采购单号"),
     "order": gettext_lazy("订单"),
+    "payment": gettext_lazy("支付单号"),
+    "transaction": gettext_lazy("支付平台交易号"),
     "currency": gettext_lazy("币种"),
     "balance": gettext_lazy("余额"),
     "floor": gettext_lazy("提醒线"),

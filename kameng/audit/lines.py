@@ -52,17 +52,30 @@ SELECT o.number, line.id, line.status, work.status AS work_status
   JOIN orders_order AS o ON o.id = line.order_id
  WHERE work.status <> line.status AND NOT (line.status = 'refunded' AND work.status IN ('delivered', 'failed'))
 """
-_SUM_OF_LINES = """
-SELECT number, status, drawn FROM (
-    SELECT o.number, o.status,
-           CASE WHEN bool_and(line.status = 'delivered') THEN 'fulfilled'
+#: Money for a part that fell short makes the order partly refunded; the step follows a moment after the order is whole.
+_SUM_OF_LINES = f"""
+WITH short AS (
+    SELECT line.order_id, max(refund.finished_at) AS back_at
+      FROM orders_orderline AS line JOIN payments_refund AS refund ON refund.line_id = line.id
+     WHERE line.short_quantity > 0 AND refund.status = 'succeeded'
+     GROUP BY line.id HAVING sum(refund.amount) >= line.price * line.short_quantity
+), paid AS (
+    SELECT o.number, o.status, o.finished_at, max(short.back_at) AS back_at,
+           CASE WHEN bool_and(line.status = 'delivered')
+                THEN CASE WHEN max(short.back_at) IS NULL THEN 'fulfilled' ELSE 'partly_refunded' END
                 WHEN bool_and(line.status = 'refunded') THEN 'refunded'
                 WHEN bool_and(line.status IN ('delivered', 'refunded')) THEN 'partly_refunded'
-                ELSE 'paid' END AS drawn, coalesce(bool_or(line.short_quantity > 0), FALSE) AS is_short
-      FROM orders_order AS o LEFT JOIN orders_orderline AS line ON line.order_id = o.id
+                ELSE 'paid' END AS drawn
+      FROM orders_order AS o
+      LEFT JOIN orders_orderline AS line ON line.order_id = o.id
+      LEFT JOIN short ON short.order_id = o.id
      WHERE o.paid_at IS NOT NULL
-     GROUP BY o.id) AS paid
- WHERE status <> drawn AND NOT (is_short AND drawn = 'fulfilled' AND status = 'partly_refunded')
+     GROUP BY o.id
+)
+SELECT number, status, drawn FROM paid
+ WHERE status <> drawn
+   AND NOT (status = 'fulfilled' AND drawn = 'partly_refunded'
+            AND greatest(finished_at, back_at) > now() - interval '{MOMENT}')
 """
 _NEGLECTED = """
 SELECT o.number, line.id, line.status, o.paid_at

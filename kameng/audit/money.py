@@ -15,7 +15,10 @@ WITH kept AS (
 SELECT o.number, o.status, o.total, coalesce(kept.amount, 0) AS kept
   FROM orders_order AS o LEFT JOIN kept ON kept.order_id = o.id
 """
-_PAID = _KEPT + " WHERE o.paid_at IS NOT NULL AND coalesce(kept.amount, 0) <> o.total"
+_DISPROVED = "SELECT FROM orders_orderevent AS event WHERE event.order_id = o.id AND event.name = 'payment.disproved'"
+_UNPAID = _KEPT + " WHERE o.paid_at IS NOT NULL AND coalesce(kept.amount, 0) <> o.total AND "
+_PAID = f"{_UNPAID} NOT EXISTS ({_DISPROVED})"
+_GONE = f"{_UNPAID} EXISTS ({_DISPROVED})"
 _OVER = _KEPT + (
     " WHERE o.paid_at IS NULL AND o.status <> 'pending' AND kept.amount > 0"
     f" AND kept.last < now() - interval '{MOMENT}'"
@@ -55,6 +58,10 @@ SELECT refund.number, payment.number AS payment
 def captured_is_accounted_for(_: Reseller) -> Breaches:
     """Each yuan that came in bought something, went back, is on its way back, or waits for the rest of a price."""
     yield from found("order {number} of {total} is {status} and kept {kept}", _PAID)
+    yield from found(
+        "order {number} of {total} is {status} and kept {kept}: it was paid by a notice that the gateway took back",
+        _GONE,
+    )
     yield from found("order {number} is {status}, but kept {kept}", _OVER)
     yield from found("order {number} of {total} waits for money and has {kept}", _COVERED)
     yield from found("order {number} of {total}: its lines cost {lines}", _TOTAL)
@@ -65,12 +72,15 @@ def captured_is_accounted_for(_: Reseller) -> Breaches:
 
 
 _EFFECTS = """
-SELECT payment.number, payment.status, count(event.id) AS effects
-  FROM payments_payment AS payment
-  LEFT JOIN orders_orderevent AS event ON event.order_id = payment.order_id
-       AND event.name = 'payment.confirmed' AND event.data ->> 'payment' = payment.number
- GROUP BY payment.id
-HAVING count(event.id) <> CASE payment.status WHEN 'confirmed' THEN 1 ELSE 0 END
+SELECT number, status, effects FROM (
+    SELECT payment.number, payment.status,
+           count(*) FILTER (WHERE event.name = 'payment.confirmed')
+           - count(*) FILTER (WHERE event.name = 'payment.disproved') AS effects
+      FROM payments_payment AS payment
+      LEFT JOIN orders_orderevent AS event ON event.order_id = payment.order_id
+           AND event.name IN ('payment.confirmed', 'payment.disproved') AND event.data ->> 'payment' = payment.number
+     GROUP BY payment.id) AS booked
+ WHERE effects <> CASE status WHEN 'confirmed' THEN 1 ELSE 0 END
 """
 _AMOUNTS = """
 SELECT payment.number, payment.amount, event.data ->> 'amount' AS booked

@@ -5,14 +5,21 @@ acted. So there are two ends besides a reply:
 
     NothingSent   DNS, connection refused, TLS failure: the request never left, the next one may be tried
     NoAnswer      time-out, reset, oversized or broken reply: it may have been carried out; ask before doing it again
+
+And one for whoever was held up until another may have done the same thing:
+
+    HeldUp        the moment by which it had to be sent was over, and it was not
 """
 
-import time
+import weakref
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import httpcore
 import httpx
+
+from kameng.core.deadlines import DeadlineBackend, TooLateToSend, Turn, awake, taking
 
 MAX_BODY_BYTES = 1_000_000
 
@@ -27,6 +34,10 @@ class NothingSent(HttpFailure):
 
 class NoAnswer(HttpFailure):
     """The request may have reached the other side."""
+
+
+class HeldUp(HttpFailure):
+    """The request was not sent by this process, which came to it too late."""
 
 
 @dataclass(frozen=True)
@@ -50,42 +61,102 @@ def _unpacked(packed: bytes) -> bytes:
     return body
 
 
+class _Body(httpx.SyncByteStream):
+    """A reply's body as it comes."""
+
+    def __init__(self, reply: httpcore.Response) -> None:
+        self._reply = reply
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._reply.iter_stream()
+
+    def close(self) -> None:
+        self._reply.close()
+
+
+class _Transport(httpx.BaseTransport):
+    """A pool of connections that keep deadlines, which httpx's own transport has no place for."""
+
+    def __init__(self, pool: int) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False),
+            max_connections=pool,
+            max_keepalive_connections=pool,
+            network_backend=DeadlineBackend(),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Raises what httpcore raises."""
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        reply = self._pool.handle_request(
+            httpcore.Request(request.method, url, headers=request.headers.raw, content=request.stream,
+                             extensions=request.extensions)
+        )  # fmt: skip
+        return httpx.Response(reply.status, headers=reply.headers, stream=_Body(reply), extensions=reply.extensions)
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+#: In the words of either library: whoever puts another transport under the client speaks httpx's.
+_NOT_SENT = (
+    *(httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.UnsupportedProtocol),
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol),
+    *(httpx.InvalidURL, UnicodeError),
+)
+_NO_ANSWER = (httpx.HTTPError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
+
+
 class HttpClient:
-    """A pool of connections with limits in seconds: `connect`, `read` (silence), `total` (the whole exchange)."""
+    """A pool of connections with limits in seconds: `connect`, `read` (silence), `total` (the whole exchange).
+
+    The connections are closed with the last reference to the client: whoever replaces one need not know who still uses
+    the one before.
+    """
 
     def __init__(self, *, connect: float = 2, read: float = 8, total: float = 15, pool: int = 32) -> None:
         self.total = total
         self._client = httpx.Client(
+            transport=_Transport(pool),
             timeout=httpx.Timeout(read, connect=connect, pool=connect),
-            limits=httpx.Limits(max_connections=pool, max_keepalive_connections=pool),
             headers={"accept-encoding": "identity"},
             follow_redirects=False,
             trust_env=False,
         )
+        self.close = weakref.finalize(self, self._client.close)
 
-    def request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Reply:
-        """Send exactly `body`. Raises `NothingSent` or `NoAnswer`."""
-        deadline = time.monotonic() + self.total
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        send_by: float | None = None,
+    ) -> Reply:
+        """Send exactly `body`, by `awake` not after `send_by`. Raises `NothingSent`, `NoAnswer` or `HeldUp`."""
         try:
-            with self._client.stream(method, url, headers=headers, content=body) as response:
+            with (
+                taking(Turn(ends_at=awake() + self.total, send_by=send_by)),
+                self._client.stream(method, url, headers=headers, content=body) as response,
+            ):
                 packed = response.headers.get("content-encoding", "identity").strip().lower() != "identity"
                 chunks, size = [], 0
                 for chunk in response.iter_raw() if packed else response.iter_bytes():
                     size += len(chunk)
                     if size > MAX_BODY_BYTES:
                         raise NoAnswer(f"reply larger than {MAX_BODY_BYTES} bytes")
-                    if time.monotonic() > deadline:
-                        raise NoAnswer(f"no complete reply within {self.total:g} s")
                     chunks.append(chunk)
                 body_read = b"".join(chunks)
                 return Reply(response.status_code, response.headers, _unpacked(body_read) if packed else body_read)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+        except TooLateToSend as late:
+            raise HeldUp(str(late)) from late
+        except _NOT_SENT as error:
             raise NothingSent(f"{type(error).__name__}: {error}") from error
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise NothingSent(f"{type(error).__name__}: {error}") from error
-        except httpx.HTTPError as error:
+        except _NO_ANSWER as error:
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self._client.close()

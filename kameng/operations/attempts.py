@@ -31,7 +31,7 @@ from kameng.operations.choices import choice_words, passed_over
 from kameng.operations.cross_shop import every_shop
 from kameng.operations.forms import AskForm, ConfirmForm, FailForm
 from orders.admin import account_text
-from orders.services import event_write
+from orders.events import event_write
 from resellers.models import Reseller
 
 UpForm = AskForm | ConfirmForm | FailForm

@@ -24,8 +24,8 @@ from kameng.operations.cross_shop import (
 )
 from kameng.operations.figures import figures, waiting
 from orders.admin import order_context
+from orders.events import event_write
 from orders.models import Order
-from orders.services import event_write
 from payments.gateways.base import GatewayError
 from payments.models import Payment, Refund
 from payments.refunds import refund_retry

@@ -24,6 +24,8 @@ from payments.views import gateway_name
 
 #: Longer than this without a result is slower than usual, as long as nothing better was measured.
 SLOW_SECONDS = 600
+#: So is longer than this before anybody has been asked for the goods: the next moment is no longer a promise to make.
+QUEUED_SECONDS = 60
 CODE = "code"
 
 LineStatus = OrderLine.Status
@@ -121,7 +123,8 @@ def display_state(order: Order, lines: Sequence[OrderLine], works: Sequence[Fulf
         return "partial"
     if kinds & {LineStatus.FAILED, LineStatus.REFUNDED} and not kinds & _UNDER_WAY:
         return "failed_refunding"
-    if order.paid_at and timezone.now() - order.paid_at > timedelta(seconds=SLOW_SECONDS):
+    slow = SLOW_SECONDS if LineStatus.BUYING in kinds else QUEUED_SECONDS
+    if order.paid_at and timezone.now() - order.paid_at > timedelta(seconds=slow):
         return "delayed"
     if LineStatus.BUYING in kinds:
         return "switching" if any(work.attempts > 1 for work in works) else "delivering"

@@ -235,6 +235,9 @@ UNPAID_ORDERS_PER_ADDRESS = 1_000_000 if BENCH else env.int("UNPAID_ORDERS_PER_A
 UNKNOWN_LIMIT_SECONDS = env.int("UNKNOWN_LIMIT_SECONDS", default=60 * 60)
 #: So is one that a supplier took on and never finished.
 ACCEPTED_LIMIT_SECONDS = env.int("ACCEPTED_LIMIT_SECONDS", default=24 * 60 * 60)
+#: While everybody who could deliver is left alone by a breaker, a paid order waits for so long, and never for more than
+#: half of `UNKNOWN_LIMIT_SECONDS`, which is the time that shoppers are told.
+OUTAGE_PATIENCE_SECONDS = env.int("OUTAGE_PATIENCE_SECONDS", default=15 * 60)
 #: "No such order" is believed when it is said twice this far apart (and after the protocol's own grace time).
 NOT_FOUND_WINDOW_SECONDS = env.int("NOT_FOUND_WINDOW_SECONDS", default=60)
 #: A rate of exchange that is older makes costs in that currency unknown, and what costs nobody knows what is not sold.
@@ -243,6 +246,8 @@ EXCHANGE_RATE_MAX_AGE_HOURS = env.int("EXCHANGE_RATE_MAX_AGE_HOURS", default=48)
 SUPPLIER_SYNC_MINUTES = env.int("SUPPLIER_SYNC_MINUTES", default=10)
 #: A cost that was told longer ago is asked about right before buying.
 COST_MAX_AGE_MINUTES = env.int("COST_MAX_AGE_MINUTES", default=30)
+#: A cost that a person typed, where no protocol tells or limits it, is unknown after this long; people are told before.
+TYPED_COST_MAX_AGE_DAYS = env.int("TYPED_COST_MAX_AGE_DAYS", default=90)
 #: Balances are asked for again after this long.
 SUPPLIER_BALANCE_MINUTES = env.int("SUPPLIER_BALANCE_MINUTES", default=5)
 

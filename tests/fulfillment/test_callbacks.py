@@ -1,16 +1,21 @@
 """Callbacks from suppliers."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from fulfillment.callbacks import Reply, SupplierUnknown, callback_receive
+from fulfillment.callbacks import REFUSED_MANY, Reply, SupplierUnknown, callback_receive
 from fulfillment.models import Delivery, SupplierOrder
 from fulfillment.suppliers.base import CallbackClaim, CallbackRefused, Capability, Outcome
 from fulfillment.suppliers.connections import forget
 from fulfillment.suppliers.models import Supplier
+from fulfillment.suppliers.upkeep import CALLBACKS_QUIET_SECONDS, CALLBACKS_REFUSED, suppliers_upkeep
+from kameng.alerts.models import Alert
+from kameng.alerts.words import alert_words
 from kameng.core.ids import routed_id
 from kameng.inbox.models import InboxEvent
 from kameng.outbox.models import OutboxEvent
@@ -208,3 +213,61 @@ def test_a_late_callback_about_a_finished_top_up_changes_nothing(
     drain()
     assert events(order) == before
     assert Delivery.objects.count() == 1
+
+
+# --- many that are refused ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def forged(shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: ScriptedSupplier, *, headers: Mapping[str, str], body: bytes) -> CallbackClaim:
+        raise CallbackRefused("bad signature")
+
+    monkeypatch.setattr(ScriptedSupplier, "parse_callback", refuse)
+    for code in ("first", "second"):
+        SupplierFactory(code=code)
+
+
+def test_people_are_told_of_many_forged_callbacks_once(forged: None, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(REFUSED_MANY - 1):
+        assert knock("x", event=f"E{number}") == NO
+    assert knock("x", supplier="second") == NO
+    assert Alert.objects.count() == 0
+    for number in range(40):
+        assert knock("x", event=f"F{number}") == NO
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.subject, alert.times) == (CALLBACKS_REFUSED, "first", 1)
+    assert alert.data["problem"] == "bad signature"
+    assert alert_words(alert).title != alert.kind
+    assert caplog.text.count("callback from first refused") == REFUSED_MANY
+    assert InboxEvent.objects.count() == 0
+
+
+def test_callbacks_about_what_is_not_theirs_count_too(shop: Reseller) -> None:
+    SupplierFactory(code="first")
+    for number in range(REFUSED_MANY):
+        assert knock(routed_id(shop.pk, 19) if number % 2 else "nobody's") == NO
+    assert Alert.objects.get().subject == "first"
+
+
+def test_the_alert_ends_after_a_quiet_hour_and_comes_again(forged: None) -> None:
+    for _ in range(REFUSED_MANY):
+        knock("x")
+    suppliers_upkeep()
+    assert Alert.objects.get().closed_at is None
+    Alert.objects.update(seen_at=timezone.now() - timedelta(seconds=CALLBACKS_QUIET_SECONDS + 1))
+    suppliers_upkeep()
+    assert Alert.objects.get().closed_at is not None
+    Supplier.objects.filter(code="first").delete()
+    SupplierFactory(code="first")
+    forget()
+    for _ in range(REFUSED_MANY):
+        knock("x")
+    assert Alert.objects.filter(closed_at=None).count() == 1
+
+
+def test_genuine_callbacks_are_not_counted(shop: Reseller) -> None:
+    _, buy = accepted(shop)
+    for number in range(REFUSED_MANY * 2):
+        assert knock(buy.reference, event=f"E{number}") == OK
+    assert Alert.objects.count() == 0

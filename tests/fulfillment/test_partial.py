@@ -1,22 +1,31 @@
 """A supplier delivers some of what was bought: what came is kept, the rest is bought elsewhere or paid back."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from fulfillment.models import Delivery, SupplierOrder
+from fulfillment.outcomes import outcome_apply
 from fulfillment.suppliers.base import Outcome, OutcomeKind
+from fulfillment.suppliers.models import DuplicateSupply
 from kameng.audit.services import audit
 from orders.models import Order
+from orders.services import Buyer, LineRequest, order_place
+from payments.gateways.base import RefundResult, RefundStatus
 from payments.models import Refund
+from payments.refunds import line_refund, refund_apply
 from resellers.models import Reseller
-from tests.doubles import ScriptedSupplier
-from tests.factories import code_on_sale, on_sale
+from tests.doubles import ScriptedGateway, ScriptedSupplier
+from tests.factories import CONTACT, code_on_sale, on_sale, open_payment
 from tests.flows import (
+    ACCEPTED,
     REFUSED,
     TOPPED_UP,
     attempts,
     codes,
+    confirm,
     delivered_codes,
     drain,
     events,
@@ -73,9 +82,62 @@ def test_what_nobody_has_goes_back_as_money(shop: Reseller) -> None:
     assert audited() == []
 
 
-def test_telling_it_again_returns_the_money_once(shop: Reseller) -> None:
-    from payments.refunds import line_refund
+def two_lines(shop: Reseller) -> Order:
+    """Three codes of which `first` has two and `other` none, and a top-up that `slow` takes its time for."""
+    ScriptedSupplier.on_submit("first", part("AAAA-1111", "BBBB-2222"))
+    ScriptedSupplier.on_submit("other", REFUSED)
+    ScriptedSupplier.on_submit("slow", ACCEPTED)
+    ScriptedSupplier.on_query("slow", ACCEPTED)
+    codes_of, top_up = code_on_sale(suppliers=("first", "other")), on_sale(suppliers=("slow",))
+    lines = [LineRequest(codes_of.sku, 3), LineRequest(top_up.sku, 1, {"uid": "482019375"})]
+    order = order_place(shop=shop, lines=lines, contact=CONTACT, buyer=Buyer()).order
+    confirm(open_payment(shop, order))
+    return order
 
+
+def test_what_fell_short_and_is_back_before_the_rest_arrives_counts_all_the_same(shop: Reseller) -> None:
+    order = two_lines(shop)
+    drain()
+    assert returned(order) == [("succeeded", Decimal("60.00"))]
+    assert states(order) == ("paid", "delivered", "buying")
+    slow = SupplierOrder.objects.get(status="accepted")
+    outcome_apply(supplier_order_id=slow.pk, outcome=TOPPED_UP, actor="callback")
+    drain()
+    assert states(order) == ("partly_refunded", "delivered", "delivered")
+    assert events(order, "order.fulfilled", "order.partly_refunded") == ["order.fulfilled", "order.partly_refunded"]
+    assert returned(order) == [("succeeded", Decimal("60.00"))]
+    assert audited() == []
+
+
+def test_an_order_is_not_partly_refunded_while_the_money_is_on_its_way(shop: Reseller) -> None:
+    ScriptedGateway.refund_status = RefundStatus.PENDING
+    order = two_lines(shop)
+    drain()
+    slow = SupplierOrder.objects.get(status="accepted")
+    outcome_apply(supplier_order_id=slow.pk, outcome=TOPPED_UP, actor="callback")
+    drain()
+    assert states(order) == ("fulfilled", "delivered", "delivered")
+    assert returned(order) == [("pending", Decimal("60.00"))]
+    assert audited() == []
+    refund = Refund.objects.get()
+    done = RefundResult(refund=refund.number, status=RefundStatus.SUCCEEDED, amount=refund.amount)
+    refund_apply(refund_id=refund.pk, result=done, actor="notice")
+    assert states(order) == ("partly_refunded", "delivered", "delivered")
+
+
+def test_the_audit_names_an_order_that_is_whole_only_by_its_status(shop: Reseller) -> None:
+    order = two_lines(shop)
+    drain()
+    slow = SupplierOrder.objects.get(status="accepted")
+    outcome_apply(supplier_order_id=slow.pk, outcome=TOPPED_UP, actor="callback")
+    drain()
+    long_ago = timezone.now() - timedelta(hours=1)
+    Refund.objects.update(finished_at=long_ago)
+    Order.objects.filter(pk=order.pk).update(status="fulfilled", finished_at=long_ago)
+    assert any("is fulfilled, its lines make it partly_refunded" in example for example in audited())
+
+
+def test_telling_it_again_returns_the_money_once(shop: Reseller) -> None:
     ScriptedSupplier.on_submit("first", part("AAAA-1111"))
     ScriptedSupplier.on_submit("second", REFUSED)
     order = paid(shop, code_on_sale(), quantity=2)
@@ -120,9 +182,6 @@ def test_nothing_of_it_is_a_refusal(shop: Reseller) -> None:
 
 
 def test_a_part_that_comes_late_is_booked_as_bought_twice(shop: Reseller) -> None:
-    from fulfillment.outcomes import outcome_apply
-    from fulfillment.suppliers.models import DuplicateSupply
-
     ScriptedSupplier.on_submit("first", REFUSED)
     ScriptedSupplier.on_submit("second", codes("CCCC-3333", "DDDD-4444"))
     order = paid(shop, code_on_sale(), quantity=2)

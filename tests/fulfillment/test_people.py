@@ -9,6 +9,8 @@ from fulfillment.models import SupplierOrder
 from fulfillment.outcomes import outcome_apply
 from fulfillment.services import fulfillment_run
 from fulfillment.suppliers.base import Outcome, OutcomeKind
+from fulfillment.suppliers.models import SupplierResult
+from kameng.alerts.models import Alert
 from kameng.outbox.models import OutboxEvent
 from orders.models import Order
 from resellers.models import Reseller
@@ -70,6 +72,20 @@ def test_giving_up_starts_the_refund(shop: Reseller) -> None:
     assert states(order) == ("refunded", "refunded")
     assert work_of(order).note == "asked by phone"
     assert attempts(order) == [("first", "rejected")]
+
+
+def test_what_is_given_up_counts_against_the_supplier(shop: Reseller) -> None:
+    order = in_manual(shop)
+    fulfillment_give_up(fulfillment_id=work_of(order).pk, actor="ops", reason="asked by phone")
+    result = SupplierResult.objects.get()
+    assert (result.reference, result.status, result.code) == (
+        SupplierOrder.objects.get().reference,
+        "rejected",
+        "given_up",
+    )
+    assert not result.is_about_order
+    assert Alert.objects.get(kind="attempt.needs_person").closed_at is not None
+    assert events(order, "supplier.rejected") == ["supplier.rejected"]
 
 
 @pytest.mark.parametrize("answer", [UNKNOWN, ACCEPTED, TOPPED_UP], ids=lambda outcome: outcome.kind)

@@ -15,6 +15,7 @@ from fulfillment.suppliers.base import Attempt, Outcome, OutcomeKind
 from fulfillment.suppliers.models import StockCode
 from fulfillment.suppliers.stock_room import code_open
 from kameng.alerts.models import Alert
+from kameng.core.deadlines import awake
 from orders.models import Order, OrderEvent
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
@@ -23,6 +24,7 @@ from tests.flows import (
     ACCEPTED,
     FAILED,
     NOT_FOUND,
+    NOT_SENT,
     REFUSED,
     TOPPED_UP,
     UNKNOWN,
@@ -105,8 +107,7 @@ def held_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
     def stop(seconds: float) -> None:
         def attempt(*given: Any) -> Attempt:
-            clock = calls.awake
-            monkeypatch.setattr(calls, "awake", lambda: clock() + seconds)
+            monkeypatch.setattr("fulfillment.calls.awake", lambda: awake() + seconds)
             return attempt_of(*given)
 
         attempt_of = calls.attempt_of
@@ -156,6 +157,25 @@ def test_a_worker_that_was_held_up_leaves_the_attempt_to_whoever_took_it_over(
     ]
     assert attempts(order) == [("first", "rejected"), ("second", "succeeded")]
     assert states(order) == ("fulfilled", "delivered")
+
+
+def test_that_nothing_was_sent_is_no_answer_once_another_asks(shop: Reseller) -> None:
+    """The one that comes back late did not send; whoever took over may have, where asking repeats the purchase."""
+    order = paid(shop, on_sale())
+    ScriptedSupplier.on_query("first", ACCEPTED, TOPPED_UP)
+
+    def stopped(attempt: Attempt) -> Outcome:
+        with in_a_moment(services.ABANDONED_SECONDS + 1):
+            fulfillment_run(fulfillment_id=work_of(order).pk)
+        return NOT_SENT
+
+    ScriptedSupplier.on_submit("first", stopped)
+    assert fulfill(order) is not None
+    assert ScriptedSupplier.bought_from() == ["first"]
+    buy = SupplierOrder.objects.get()
+    assert (buy.status, buy.code) == ("unknown", "held_up")
+    assert fulfill(order) is None
+    assert attempts(order) == [("first", "succeeded")]
 
 
 def test_a_worker_that_was_slow_but_in_time_buys(shop: Reseller, held_up: Callable[[float], None]) -> None:

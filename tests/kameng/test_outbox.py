@@ -244,7 +244,8 @@ def test_a_topic_that_nobody_handles_is_kept(shop: Reseller) -> None:
 
 def test_every_handler_takes_what_is_published_for_it() -> None:
     assert set(HANDLERS) == {
-        "order.expire", "order.closed", "order.paid", "payment.follow", "payment.surplus", "fulfillment.run",
+        "order.expire", "order.closed", "order.paid", "payment.follow", "payment.surplus",
+        "payment.contradicted", "fulfillment.run",
         "fulfillment.wake", "line.failed", "line.short", "refund.run", "variant.refresh", "category.refresh",
         "supplier.probe", "supplier.sync", "supplier.balance",
     }  # fmt: skip

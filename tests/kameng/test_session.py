@@ -11,8 +11,8 @@ from psycopg2 import ProgrammingError, errors, extensions
 
 from kameng.core import sql
 from kameng.core.database.session import Session
+from orders.events import event_write
 from orders.models import OrderEvent
-from orders.services import event_write
 from resellers.models import Reseller
 from tests.factories import on_sale, place
 

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Event, Lock
+from time import sleep
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from fulfillment import calls
+from fulfillment import services as services_of_fulfillment
 from fulfillment.models import Delivery, Fulfillment, SupplierOrder
+from fulfillment.outcomes import UNKNOWN_PAUSES
 from fulfillment.services import fulfillment_run, order_fulfill
 from fulfillment.suppliers import stock_room
 from fulfillment.suppliers.base import Attempt, Capability, Outcome
@@ -21,7 +25,19 @@ from orders.models import Order
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import code_on_sale, on_sale, stocked
-from tests.flows import ACCEPTED, TOPPED_UP, UNKNOWN, attempts, codes, delivered_codes, drain, fulfill, paid, states
+from tests.flows import (
+    ACCEPTED,
+    REFUSED,
+    TOPPED_UP,
+    UNKNOWN,
+    attempts,
+    codes,
+    delivered_codes,
+    drain,
+    fulfill,
+    paid,
+    states,
+)
 from tests.races.threads import BRIEFLY, SURELY, Meeting, at_once, pause_after, pause_before, without_row_locks
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("gateway_double", "supplier_double")]
@@ -268,3 +284,72 @@ def test_many_workers_run_each_row_once(live_shop: Reseller) -> None:
 
     results = at_once(live_shop, *[work] * 8)
     assert sorted(number for mine in results for number in mine) == list(range(60))
+
+
+# --- a worker that stops while it is alone with an attempt ----------------------------------------------------------
+
+
+def stopped_alone(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch, said: Outcome, *, asked: Outcome
+) -> tuple[Order, list[Any]]:
+    """One worker buys, and is stopped until another, half a minute later, has asked; then it hears `said`."""
+    monkeypatch.setattr(calls, "ALONE_SECONDS", 1.0)
+    monkeypatch.setattr(calls, "CALLS_OF_A_STEP", 0)
+    monkeypatch.setattr(services_of_fulfillment, "ABANDONED_SECONDS", 0)
+    monkeypatch.setattr(ScriptedSupplier, "capabilities", frozenset({Capability.REPEAT_RETURNS_SAME}))
+    order = paid(shop, code_on_sale(suppliers=("first",)))
+    stopped, goes_on = Event(), Event()
+
+    def stop(attempt: Attempt) -> Outcome:
+        stopped.set()
+        assert goes_on.wait(SURELY)
+        return said
+
+    def another() -> list[float | None]:
+        assert stopped.wait(SURELY)
+        work, waits = Fulfillment.objects.get().pk, []
+        for _ in range(40):
+            waits.append(fulfillment_run(fulfillment_id=work))
+            if waits[-1] != services_of_fulfillment.BUSY_SECONDS:
+                break
+            sleep(0.1)
+        goes_on.set()
+        return waits
+
+    ScriptedSupplier.on_submit("first", stop)
+    ScriptedSupplier.on_query("first", asked)
+    return order, at_once(shop, lambda: order_fulfill(order_id=order.pk), another)
+
+
+def test_its_lock_ends_with_its_session_and_its_late_no_is_not_believed(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, (ended, waits) = stopped_alone(live_shop, monkeypatch, REFUSED, asked=ACCEPTED)
+    assert ended == UNKNOWN_PAUSES[1]
+    assert waits[0] == services_of_fulfillment.BUSY_SECONDS
+    assert waits[-1] != services_of_fulfillment.BUSY_SECONDS
+    assert attempts(order) == [("first", "unknown")]
+    assert states(order) == ("paid", "verifying")
+
+
+def test_the_codes_that_it_was_sent_are_not_lost(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
+    order, (ended, _) = stopped_alone(live_shop, monkeypatch, codes("AAAA-1111"), asked=UNKNOWN)
+    assert ended is None
+    assert delivered_codes(order) == ["AAAA-1111"]
+    assert states(order) == ("fulfilled", "delivered")
+
+
+def test_a_session_that_was_alone_is_like_any_other_afterwards(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScriptedSupplier, "capabilities", frozenset({Capability.REPEAT_RETURNS_SAME}))
+    ScriptedSupplier.on_submit("first", TOPPED_UP)
+    order = paid(live_shop, on_sale())
+    fulfill(order)
+    assert states(order) == ("fulfilled", "delivered")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('idle_session_timeout'), count(*) FROM pg_locks"
+            " WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        )
+        assert cursor.fetchone() == ("0", 0)

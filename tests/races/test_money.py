@@ -36,7 +36,7 @@ def pay_twice(shop: Reseller) -> tuple[Order, list[Any]]:
 
 
 def test_of_two_payments_one_pays_and_one_goes_back(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
-    pause_after(monkeypatch, "payments.services._mismatch")
+    pause_after(monkeypatch, "payments.services.mismatch")
     order, results = pay_twice(live_shop)
     assert sorted(applied.verdict for applied in results) == [Verdict.CONFIRMED, Verdict.SURPLUS]
     assert states(order) == ("paid", "queued")
@@ -47,7 +47,7 @@ def test_of_two_payments_one_pays_and_one_goes_back(live_shop: Reseller, monkeyp
 
 def test_without_the_lock_both_are_kept(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
     without_row_locks(monkeypatch)
-    pause_after(monkeypatch, "payments.services._mismatch", patience=SURELY)
+    pause_after(monkeypatch, "payments.services.mismatch", patience=SURELY)
     order, results = pay_twice(live_shop)
     assert [applied.verdict for applied in results] == [Verdict.CONFIRMED, Verdict.CONFIRMED]
     assert outbox("payment.surplus") == []
@@ -79,7 +79,7 @@ def test_without_the_lock_the_statement_itself_refuses_to_confirm_twice(
 ) -> None:
     """Both see an open payment, which the lock prevents: the second one's step finds it confirmed, and fails."""
     without_row_locks(monkeypatch)
-    pause_after(monkeypatch, "payments.services._mismatch", patience=SURELY)
+    pause_after(monkeypatch, "payments.services.mismatch", patience=SURELY)
     order = place(live_shop, on_sale())
     payment = open_payment(live_shop, order)
     results = at_once(live_shop, lambda: confirm(payment), lambda: confirm(payment))

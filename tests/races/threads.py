@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, connections
 from django.db.models import QuerySet
 
-from orders import services as order_services
+from orders import states as order_states
 from payments import selectors as payment_selectors
 from resellers.models import Reseller
 
@@ -63,9 +63,9 @@ def at_once(shop: Reseller, *works: Callable[[], Any]) -> list[Any]:
 def without_row_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every `FOR UPDATE` away, and the condition behind each step: what the locks are for shows without them."""
     monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **_: self.all())
-    _strike(monkeypatch, order_services, "_LOCK", " FOR UPDATE")
-    _strike(monkeypatch, order_services, "_ORDER_STEP", " AND status = %(origin)s")
-    _strike(monkeypatch, order_services, "_LINE_STEP", " AND status = %(origin)s")
+    _strike(monkeypatch, order_states, "_LOCK", " FOR UPDATE")
+    _strike(monkeypatch, order_states, "_ORDER_STEP", " AND status = %(origin)s")
+    _strike(monkeypatch, order_states, "_LINE_STEP", " AND status = %(origin)s")
     _strike(monkeypatch, payment_selectors, "_LOCKED", " FOR UPDATE")
 
 

@@ -1,6 +1,7 @@
 """Where and how an acg-faka shop is called."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import ClassVar
 from urllib.parse import urlencode
@@ -58,12 +59,15 @@ class AcgFakaAdapter(Unasked):
         self._http = http
 
     def submit(self, attempt: Attempt) -> Outcome:
-        """Buy with `trade`, paid from our balance there; the reply holds the codes."""
+        """Buy with `trade`, paid from our balance there; the reply holds the codes. The protocol takes no maximum, so
+        that the price of this very purchase is asked for right before it, with `valuation`."""
         if transformers.SKU.fullmatch(attempt.sku) is None:
             return Outcome(OutcomeKind.NOT_SENT, code=Reason.BAD_SKU)
         if not attempt.wants_codes:
             return Outcome(OutcomeKind.NOT_SENT, code=Reason.WRONG_KIND)
         evidence = self._evidence(attempt.account)
+        if attempt.max_cost is not None and (too_dear := self._valued(attempt, attempt.max_cost, evidence)):
+            return too_dear
         fields = transformers.trade_request(attempt)
         answer = self._call("commodity/trade", fields, evidence, buying=True)
         if isinstance(answer, Outcome):
@@ -79,6 +83,23 @@ class AcgFakaAdapter(Unasked):
             return transformers.outcome_of(data, attempt, reference=reference, evidence=evidence)
         except Unclear as unclear:
             return _unknown(unclear.reason, evidence, reference=reference)
+
+    def _valued(self, attempt: Attempt, most: Decimal, evidence: Evidence) -> Outcome | None:
+        """Why the attempt is not bought at what it costs now, or None. Whatever comes of the question, nothing was
+        bought by it; a question that was held up is answered like a purchase that was."""
+        fields = transformers.valuation_request(attempt.sku, quantity=attempt.quantity)
+        answer = self._call("commodity/valuation", fields, evidence, buying=True)
+        if isinstance(answer, Outcome):
+            return answer if answer.code == Reason.HELD_UP else replace(answer, kind=OutcomeKind.NOT_SENT)
+        code, message, data = answer
+        if code != transformers.SUCCESS and transformers.refusal(message) is not None:
+            return self._refused(message, evidence)
+        price = self._price_in(data) if code == transformers.SUCCESS else None
+        if price is None:
+            return Outcome(OutcomeKind.NOT_SENT, code=Reason.COST_UNKNOWN, evidence=evidence.text())
+        if price > most:
+            return Outcome(OutcomeKind.REFUSED, code=Reason.PRICE_ABOVE_LIMIT, evidence=evidence.text())
+        return None
 
     def query(self, attempt: Attempt) -> Outcome:
         """Ask with `query` by their number; without it nobody can be asked."""
@@ -124,7 +145,9 @@ class AcgFakaAdapter(Unasked):
         `SupplierSilent`."""
         if transformers.SKU.fullmatch(sku) is None:
             return None
-        data = self._told("commodity/valuation", transformers.valuation_request(sku))
+        return self._price_in(self._told("commodity/valuation", transformers.valuation_request(sku)))
+
+    def _price_in(self, data: object) -> Decimal | None:
         if not isinstance(data, dict) or data.get("currency_code") not in (None, "", self._currency):
             return None
         return transformers.priced(data.get("price"))

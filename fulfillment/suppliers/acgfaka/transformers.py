@@ -83,10 +83,10 @@ def trade_request(attempt: Attempt) -> Fields:
     }
 
 
-def valuation_request(sku: str) -> Fields:
-    """The fields that ask what one piece costs."""
+def valuation_request(sku: str, *, quantity: int = 1) -> Fields:
+    """The fields that ask what so many pieces cost together."""
     code, race, specification = chosen(sku)
-    return {"code": code, "num": "1", "card_id": "0", "race": race, "sku": specification}
+    return {"code": code, "num": str(quantity), "card_id": "0", "race": race, "sku": specification}
 
 
 def refusal(message: str) -> Reason | None:

@@ -129,6 +129,10 @@ class FuluAdapter(Unasked):
         except Unclear as unclear:
             raise SupplierSilent(str(unclear)) from unclear
 
+    def is_listed(self, sku: str) -> bool:
+        """Phone credit never is."""
+        return transformers.PHONE_SKU.fullmatch(sku) is None
+
     def price(self, sku: str) -> Decimal | None:
         """Ask with `fulu.goods.info.get`; None for phone credit and for what is not sold. Raises `SupplierSilent`."""
         product = sku_as_sent(sku)

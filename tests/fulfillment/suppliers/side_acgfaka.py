@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote_plus, unquote_plus
 
@@ -35,7 +34,7 @@ class AcgFakaSide:
             sku="4F1A9C2E7B3D8A60",
             quantity=codes or 1,
             account=self.account,
-            max_cost=Decimal("57.00"),
+            max_cost=None,  # with one, the price is asked for first: `valued`
             callback_url=CALLBACK_URL,
             supplier_reference=self.trade_no if asked else "",
             wants_codes=True,
@@ -56,6 +55,11 @@ class AcgFakaSide:
         if changes:
             fields["data"] |= changes
         return answer(fields)
+
+    @classmethod
+    def valued(cls, price: str = "9.60") -> Answer:
+        """What a purchase would cost."""
+        return answer({"code": 200, "msg": "success", "data": {"price": price, "currency_code": "CNY"}})
 
     def accepted(self, *, codes: int = 0) -> Answer:
         return self.told("trade_by_hand")

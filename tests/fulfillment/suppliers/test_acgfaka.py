@@ -19,11 +19,13 @@ from fulfillment.suppliers.base import (
     SupplierProduct,
     SupplierSilent,
 )
+from fulfillment.suppliers.calling import sent_by
 from fulfillment.suppliers.reasons import Reason
+from kameng.core.deadlines import awake
 from kameng.core.http import HttpClient
 from tests.fulfillment.suppliers.side_acgfaka import ACGFAKA as SIDE
 from tests.fulfillment.suppliers.sides import CODES, REFERENCE, answer
-from tests.fulfillment.suppliers.wire import Answer, Server
+from tests.fulfillment.suppliers.wire import Answer, Reset, Server, Silence
 
 SKU = "4F1A9C2E7B3D8A60"
 
@@ -280,3 +282,51 @@ def test_nobody_calls_back_nothing_is_taken_back_and_no_account_is_checked(http:
     assert adapter.callback_reply(accepted=False)[0] == 404
     assert adapter.cancel(SIDE.attempt(asked=True)).kind is OutcomeKind.UNKNOWN
     assert adapter.check_account(SKU, {"uid": "1"}).verdict is AccountVerdict.UNAVAILABLE
+
+
+# --- what it costs, right before it is bought -----------------------------------------------------------------------
+
+LIMITED = replace(SIDE.attempt(codes=1), quantity=2, max_cost=Decimal("20.00"))
+
+
+@pytest.mark.parametrize("price", ["19.99", "20.00", "20"])
+def test_a_purchase_within_the_limit_is_made(server: Server, http: HttpClient, price: str) -> None:
+    server.answers.extend([SIDE.valued(price), SIDE.told("trade", secret="\n".join(CODES[:2]))])
+    assert SIDE.adapter(server.url, http).submit(LIMITED).kind == OutcomeKind.DELIVERED
+    assert [asked.path for asked in server.asked] == ["/shared/commodity/valuation", "/shared/commodity/trade"]
+    assert b"num=2" in server.asked[0].body
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "reason"),
+    [
+        (SIDE.valued("20.01"), OutcomeKind.REFUSED, Reason.PRICE_ABOVE_LIMIT),
+        (SIDE.valued("0"), OutcomeKind.NOT_SENT, Reason.COST_UNKNOWN),
+        (SIDE.valued("dear"), OutcomeKind.NOT_SENT, Reason.COST_UNKNOWN),
+        (
+            answer({"code": 200, "data": {"price": "1", "currency_code": "USD"}}),
+            OutcomeKind.NOT_SENT,
+            Reason.COST_UNKNOWN,
+        ),
+        (answer({"code": 0, "msg": "库存不足"}), OutcomeKind.REFUSED, Reason.OUT_OF_STOCK),
+        (answer({"code": 0, "msg": "?"}), OutcomeKind.NOT_SENT, Reason.COST_UNKNOWN),
+        (Answer(500, b"oops"), OutcomeKind.NOT_SENT, Reason.HTTP_STATUS),
+        (Silence(), OutcomeKind.NOT_SENT, Reason.NO_ANSWER),
+        (Reset(), OutcomeKind.NOT_SENT, Reason.NO_ANSWER),
+    ],
+)
+def test_nothing_is_bought_at_a_price_that_is_too_high_or_unknown(
+    server: Server, http: HttpClient, said: Any, kind: OutcomeKind, reason: Reason
+) -> None:
+    server.answers.append(said)
+    outcome = SIDE.adapter(server.url, http).submit(LIMITED)
+    assert (outcome.kind, outcome.code) == (kind, reason)
+    assert [asked.path for asked in server.asked] == ["/shared/commodity/valuation"]
+    assert SIDE.key not in outcome.evidence
+
+
+def test_a_question_that_was_held_up_frees_nothing(server: Server, http: HttpClient) -> None:
+    with sent_by(awake() - 1):
+        outcome = SIDE.adapter(server.url, http).submit(LIMITED)
+    assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, Reason.HELD_UP)
+    assert server.asked == []

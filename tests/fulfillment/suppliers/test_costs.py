@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.test import Client
@@ -22,10 +23,11 @@ from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.base import Outcome, OutcomeKind, SupplierSilent
 from fulfillment.suppliers.costs import availability_refresh
 from fulfillment.suppliers.loss_guard import purchase_refused
-from fulfillment.suppliers.models import Supplier, SupplierOffer
+from fulfillment.suppliers.models import ExchangeRate, Supplier, SupplierOffer
 from fulfillment.suppliers.price_lists import price_list_read
 from fulfillment.suppliers.prices import offer_price_told
 from fulfillment.suppliers.services import offer_save
+from fulfillment.suppliers.upkeep import suppliers_upkeep
 from kameng.alerts.models import Alert
 from kameng.audit.costs import costs_are_known_and_covered
 from orders.models import Order
@@ -457,6 +459,67 @@ def test_a_cost_that_became_unknown_after_the_choice_is_not_bought_at(shop: Rese
         patched.setattr("fulfillment.calls.purchase_refused", late)
         fulfill(order)
     assert ListedSupplier.bought_from() == ["second"]
+
+
+# --- costs that only a person can know ------------------------------------------------------------------------------
+
+
+def typed(adapter: str, cost: str = "55", **fields: Any) -> SupplierOffer:
+    """An offer whose cost somebody has just typed."""
+    offer = offered(listed("typed", adapter=adapter, **fields), "A", cost=None)
+    offer.cost = Decimal(cost)
+    return offer_save(offer=offer)
+
+
+def grown_old(offer: SupplierOffer, days: float) -> None:
+    """What a minute's upkeep makes of it when it is so old."""
+    moment = timezone.now() - timedelta(days=days)
+    SupplierOffer.objects.filter(pk=offer.pk).update(synced_at=moment)
+    suppliers_upkeep()
+
+
+def test_a_typed_cost_grows_old_is_told_of_and_leaves_sale(shop: Reseller, settings: LazySettings) -> None:
+    settings.TYPED_COST_MAX_AGE_DAYS = 90
+    offer = typed("scripted")
+    grown_old(offer, 59)
+    assert (again(offer).cost, open_alerts("cost.typed_long_ago")) == (Decimal(55), {})
+    grown_old(offer, 61)
+    (data,) = open_alerts("cost.typed_long_ago").values()
+    assert (data["supplier"], data["days"]) == ("typed", 60)
+    assert stored(offer)[0]
+    grown_old(offer, 91)
+    assert (again(offer).cost, stored(offer)[0]) == (None, False)
+    assert broken() == []
+
+
+def test_saving_the_offer_lets_the_cost_stand(shop: Reseller) -> None:
+    offer = typed("scripted")
+    grown_old(offer, 80)
+    offer_save(offer=again(offer))
+    suppliers_upkeep()
+    assert open_alerts("cost.typed_long_ago") == {}
+    grown_old(offer, 91)
+    late = again(offer)
+    late.cost = Decimal(56)
+    offer_save(offer=late)
+    suppliers_upkeep()
+    assert (again(offer).cost, stored(offer)[0], open_alerts("cost.typed_long_ago")) == (Decimal(56), True, {})
+
+
+def test_a_typed_cost_in_another_currency_grows_old_and_follows_its_rate(shop: Reseller) -> None:
+    ExchangeRate.objects.create(currency="USD", yuan=Decimal("7.00"), as_of=Now())
+    offer = typed("scripted", currency="USD")
+    assert again(offer).list_price == Decimal("7.8571")
+    grown_old(offer, 91)
+    assert again(offer).cost is None
+
+
+@pytest.mark.parametrize("adapter", ["listed", "maximum", "manual", "stock"])
+def test_what_a_protocol_tells_or_limits_or_is_ours_does_not_grow_old(shop: Reseller, adapter: str) -> None:
+    offer = typed(adapter)
+    grown_old(offer, 1000)
+    assert open_alerts("cost.typed_long_ago") == {}
+    assert again(offer).cost == Decimal(55)
 
 
 # --- the audit --------------------------------------------------------------------------------------------------------

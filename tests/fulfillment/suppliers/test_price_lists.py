@@ -21,11 +21,13 @@ from fulfillment.suppliers.price_lists import NoPriceList, page_take, price_list
 from fulfillment.suppliers.prices import offer_price_confirm
 from fulfillment.suppliers.upkeep import suppliers_upkeep
 from kameng.alerts.models import Alert
+from kameng.core.http import HttpClient
 from resellers.models import Reseller
 from tests.doubles import ListedSupplier
 from tests.factories import SupplierFactory
 from tests.flows import drain, outbox
 from tests.fulfillment.suppliers.lists import again, line, list_of, listed, offered, page
+from tests.fulfillment.suppliers.sides import FULU
 
 pytestmark = pytest.mark.usefixtures("listed_double")
 
@@ -444,3 +446,18 @@ def test_the_command_reads_to_the_end_and_shows_what_changed(shop: Reseller) -> 
     SupplierFactory(code="plain")
     with pytest.raises(CommandError, match="no price list"):
         call_command("supplier_sync", "plain")
+
+
+def test_what_a_list_never_speaks_about_is_not_gone(shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ListedSupplier, "is_listed", lambda _self, sku: not sku.startswith("mobile:"))
+    supplier = listed()
+    credit, gone = offered(supplier, "mobile:50"), offered(supplier, "B")
+    offered(supplier, "A")
+    list_of("listed-1", page(line("A")))
+    read(supplier)
+    assert (again(credit).is_listed, again(gone).is_listed) == (True, False)
+
+
+def test_phone_credit_is_never_in_fulus_list(http: HttpClient) -> None:
+    adapter = FULU.adapter("https://openapi.test/", http)
+    assert [adapter.is_listed(sku) for sku in ("mobile:50", "mobile:x", "10000001")] == [False, True, True]

@@ -283,7 +283,15 @@ class Scripted(HttpClient):
     def __init__(self, *bodies: bytes) -> None:
         self.bodies = list(bodies)
 
-    def request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Reply:
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        send_by: float | None = None,
+    ) -> Reply:
         return Reply(200, {}, self.bodies.pop(0) if len(self.bodies) > 1 else self.bodies[0])
 
 

@@ -141,7 +141,15 @@ class Recorder(HttpClient):
         self.urls: list[str] = []
         self.audiences: list[str] = []
 
-    def request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Reply:
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        send_by: float | None = None,
+    ) -> Reply:
         self.urls.append(url.partition("?")[0])
         if not url.endswith("/oauth/token"):
             return Reply(500, {}, b"")

@@ -36,7 +36,15 @@ class Canned(HttpClient):
     def __init__(self, status: int, body: bytes) -> None:
         self.reply = Reply(status, {}, body)
 
-    def request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Reply:
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        send_by: float | None = None,
+    ) -> Reply:
         return self.reply
 
 

@@ -4,22 +4,25 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A reply; `cut` bytes of the promised body are never sent."""
+    """A reply; `cut` bytes of the promised body are never sent. The connection is closed after it, unless `keep`."""
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json; charset=utf-8"),)
     cut: int = 0
+    keep: bool = False
 
     def raw(self) -> bytes:
         """As it goes over the wire."""
-        lines = [f"HTTP/1.1 {self.status} Told", f"Content-Length: {len(self.body)}", "Connection: close"]
+        lines = [f"HTTP/1.1 {self.status} Told", f"Content-Length: {len(self.body)}"]
+        lines += [] if self.keep else ["Connection: close"]
         lines += [f"{name}: {value}" for name, value in self.headers]
         head = "\r\n".join(lines) + "\r\n\r\n"
         return head.encode() + self.body[: len(self.body) - self.cut]
@@ -33,6 +36,15 @@ class Reset:
 @dataclass(frozen=True)
 class Silence:
     """Read the request and never answer."""
+
+
+@dataclass(frozen=True)
+class Drip:
+    """Read the request, then send these bytes: at once up to `after`, and then one in each `pause` of seconds."""
+
+    raw: bytes
+    pause: float
+    after: int = 0
 
 
 @dataclass
@@ -49,7 +61,7 @@ class Asked:
 class Server:
     """Gives its `answers` one by one; keeps what was `asked`."""
 
-    answers: deque[Answer | Reset | Silence] = field(default_factory=deque)
+    answers: deque[Answer | Reset | Silence | Drip] = field(default_factory=deque)
     asked: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -66,6 +78,15 @@ class Server:
         for held in self._held:
             held.close()
 
+    def is_left(self, *, within: float) -> bool:
+        """Whether the client closes the connection that was kept for it, within these seconds."""
+        (kept,) = self._held
+        kept.settimeout(within)
+        try:
+            return kept.recv(1) == b""
+        except TimeoutError:
+            return False
+
     def _serve(self) -> None:
         while True:
             try:
@@ -81,12 +102,27 @@ class Server:
             if isinstance(answer, Silence):
                 self._held.append(connection)
                 continue
+            if isinstance(answer, Drip):
+                threading.Thread(target=_drip, args=(connection, answer), daemon=True).start()
+                continue
+            if isinstance(answer, Answer) and answer.keep:
+                connection.sendall(answer.raw())
+                self._held.append(connection)
+                continue
             if isinstance(answer, Reset):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             else:
                 with contextlib.suppress(OSError):
                     connection.sendall(answer.raw())
             connection.close()
+
+
+def _drip(connection: socket.socket, answer: Drip) -> None:
+    with contextlib.suppress(OSError), connection:
+        connection.sendall(answer.raw[: answer.after])
+        for place in range(answer.after, len(answer.raw)):
+            time.sleep(answer.pause)
+            connection.sendall(answer.raw[place : place + 1])
 
 
 def _read(connection: socket.socket) -> Asked | None:

@@ -11,11 +11,13 @@ from django.test import override_settings
 from catalog.models import Variant
 from fulfillment.decisions import fulfillment_give_up
 from fulfillment.outcomes import outcome_apply
+from fulfillment.suppliers import connections
 from fulfillment.suppliers.base import Outcome, OutcomeKind
 from fulfillment.suppliers.registry import ADAPTERS
 from orders.models import Order
 from orders.services import Buyer, LineRequest, order_cancel, order_expire, order_place
 from payments.gateways.registry import GATEWAYS
+from payments.merchants import services as merchant_services
 from payments.refunds import refund_request
 from payments.services import payments_close
 from resellers.models import Reseller
@@ -45,7 +47,7 @@ class Busy:
 
 
 def _two_lines(shop: Reseller) -> Order:
-    first, second = on_sale(suppliers=("good",)), on_sale(suppliers=("bad",))
+    first, second = on_sale(suppliers=("good",)), on_sale(suppliers=("empty",))
     lines = [LineRequest(variant.sku, 1, {"uid": "482019375"}) for variant in (first, second)]
     order = order_place(shop=shop, lines=lines, contact=CONTACT, buyer=Buyer()).order
     confirm(open_payment(shop, order))
@@ -78,12 +80,15 @@ def busy(happened: Busy, db: None) -> Iterator[Busy]:
 
 
 def _everything(shop: Reseller) -> Busy:
-    """Worked off to where each order stands."""
+    """Worked off to where each order stands. What the process remembers of an earlier test is gone from the tables."""
+    merchant_services.forget()
+    connections.forget()
     ScriptedSupplier.reset()
     ScriptedGateway.reset()
     script = ScriptedSupplier.on_submit
     script("good", TOPPED_UP)
     script("bad", REFUSED)
+    script("empty", REFUSED)  # not so often that it is left alone
     script("sender", codes("SENT-0001", "SENT-0002"))
     script("vague", UNKNOWN)
     script("half", Outcome(OutcomeKind.PARTIAL))
@@ -122,7 +127,7 @@ def _everything(shop: Reseller) -> Busy:
         topped_up=noticed,
         stocked=paid(shop, stocked(["CODE-0001", "CODE-0002", "CODE-0003"]), quantity=2),
         sent=paid(shop, code_on_sale(suppliers=("bad", "sender")), quantity=2),
-        refunded=paid(shop, on_sale(suppliers=("bad",))),
+        refunded=paid(shop, on_sale(suppliers=("empty",))),
         partly=_two_lines(shop),
         twice_paid=first,
         late=late,
