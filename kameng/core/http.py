@@ -11,10 +11,12 @@ And one for whoever was held up until another may have done the same thing:
     HeldUp        the moment by which it had to be sent was over, and it was not
 """
 
+import ssl
 import weakref
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import httpcore
 import httpx
@@ -74,12 +76,18 @@ class _Body(httpx.SyncByteStream):
         self._reply.close()
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """The authorities of this process: reading them takes longer than a call does."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class _Transport(httpx.BaseTransport):
     """A pool of connections that keep deadlines, which httpx's own transport has no place for."""
 
     def __init__(self, pool: int) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=_trust(),
             max_connections=pool,
             max_keepalive_connections=pool,
             network_backend=DeadlineBackend(),

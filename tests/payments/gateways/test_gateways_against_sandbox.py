@@ -39,6 +39,8 @@ from tests.payments.gateways.platforms import new_key, private_pem
 
 CODES = ["alipay", "wechatpay"]
 PATIENCE_SECONDS = 15
+#: One for all: a client of its own for each call would read every certificate authority again.
+_HTTP = httpx.Client(trust_env=False)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,7 @@ class World:
     arrived: "queue.Queue[tuple[dict[str, str], bytes, Notice | NoticeRefused]]" = field(default_factory=queue.Queue)
 
     def control(self, path: str, **body: object) -> Any:
-        reply = httpx.post(f"{self.control_url}/_control/{path}", json=body, trust_env=False)
+        reply = _HTTP.post(f"{self.control_url}/_control/{path}", json=body)
         reply.raise_for_status()
         return reply.json()
 
@@ -82,7 +84,7 @@ class World:
         self.control(f"gateways/{self.gateway.code}/pay", payment=payment, **how)
 
     def book(self) -> list[dict[str, Any]]:
-        reply = httpx.get(f"{self.control_url}/_control/gateways/{self.gateway.code}/book", trust_env=False)
+        reply = _HTTP.get(f"{self.control_url}/_control/gateways/{self.gateway.code}/book")
         entries: list[dict[str, Any]] = reply.json()
         return entries
 
@@ -280,7 +282,7 @@ def test_every_channel_opens_the_cashier(world: World) -> None:
     for channel in world.gateway.channels - {Channel.QR}:
         request = world.charge_request(channel)
         url = world.gateway.charge(request).url
-        page = httpx.get(url, follow_redirects=True, trust_env=False)
+        page = _HTTP.get(url, follow_redirects=True)
         assert (page.status_code, urlsplit(str(page.url)).path) == (
             200,
             f"/pay/{world.gateway.code}/{request.payment}",
@@ -316,7 +318,7 @@ def test_a_closed_payment_cannot_be_paid(wechatpay_world: World) -> None:
 def test_a_scanned_trade_can_be_closed(open_world: Callable[[str], World]) -> None:
     world = open_world("alipay")
     request = world.charge_request()
-    page = httpx.get(world.gateway.charge(request).qr, trust_env=False)
+    page = _HTTP.get(world.gateway.charge(request).qr)
     assert page.status_code == 200
     assert world.gateway.query(request.payment).status is GatewayStatus.PENDING
     assert world.gateway.close(request.payment).status is GatewayStatus.CLOSED
