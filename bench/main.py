@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
-from bench import codes, machine, orders, outage, pages, shops
+from bench import backlog, codes, machine, orders, outage, pages, shops
 from bench.figures import Report, as_json, judged_table, table_text, verdict
 from bench.load import Broken
 from bench.stage import Stage, stage
 from kameng.embedded import environment, paths
 from kameng.embedded.console import Refused, clear_errors, say
 
-WORKLOADS = ("pages", "orders", "codes", "shops", "outage")
+WORKLOADS = ("pages", "orders", "codes", "shops", "outage", "backlog")
 #: What runs where nothing is named: the outage takes a quarter of an hour by itself.
 USUAL = ("pages", "orders", "codes", "shops")
 #: Those that are compared with a bare Django project beside the demo.
@@ -76,6 +76,8 @@ def _run(name: str, running: Stage, options: argparse.Namespace) -> Report:
                 report = orders.run(running, orders=options.orders or orders.ORDERS, sizes=sizes)
             case "codes":
                 report = codes.run(running)
+            case "backlog":
+                report = backlog.run(running, orders=options.orders or backlog.ORDERS)
             case "outage":
                 report = outage.run(running, orders=options.orders or outage.ORDERS, shops=options.shops)
             case _:

@@ -29,6 +29,7 @@ STOP_SECONDS = 4.0
 #: What the processes believe, where waiting would take too long; everything else is as in production.
 SETTINGS = {"NOT_FOUND_WINDOW_SECONDS": "2", "SUPPLIER_EXPLORATION_PERCENT": "0", "SUPPLIER_THREADS": "8"}
 HOUSE, GAMES, LIFE = "localhost", "yueyou.localhost", "qinghe.localhost"
+SCHEMAS = {HOUSE: "shop_house", GAMES: "shop_yueyou", LIFE: "shop_qinghe"}
 OPERATIONS = "ops.localhost"
 
 #: What one test did to its suppliers says nothing about them in the next. Price lists count as read, as if beat ran.
@@ -137,6 +138,18 @@ class Platform:
                            f"--bind={ports.LOOPBACK}:{port}", **settings)  # fmt: skip
         wait_ready(web, lambda: ports.accepts(port), seconds=READY_SECONDS)
         return port
+
+    @contextmanager
+    def second_worker(self, **settings: str) -> Iterator[Process]:
+        """Another worker over the same data that may believe other settings, for as long as the block lasts."""
+        command = [*self.worker.command[1:], "--hostname=second@%h"]
+        worker = self._python("worker-2", *command[1:], **settings)
+        try:
+            wait_ready(worker, lambda: " ready." in worker.said(), seconds=READY_SECONDS)
+            yield worker
+        finally:
+            processes.stop([worker], seconds=STOP_SECONDS)
+            self.processes.remove(worker)
 
     def _start_sandbox(self) -> RunningSandbox:
         folder = self.folder / "sandbox"
