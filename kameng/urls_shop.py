@@ -7,6 +7,7 @@ from django.views.i18n import set_language
 from catalog.listings import urls as goods_urls
 from catalog.listings import views as goods
 from fulfillment import urls as fulfillment_urls
+from fulfillment import views as fulfillment
 from kameng.api import OrderView, SchemaView
 from kameng.core.endpoint import UnknownAddress
 from kameng.manage.site import shop_site
@@ -36,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<slug:slug>/", goods.category, name="category"),
     path("search/", goods.search, name="search"),
     path("p/<slug:slug>/", goods.product, name="product"),
+    path("p/<slug:slug>/account/", fulfillment.account_line, name="account_line"),
     # No longer than this: a whole number is no address here.
     re_path(r"^numbers/(?P<prefix>1[3-9][0-9]{5})/$", goods.number_origin, name="number_origin"),
     path("help/", goods.help_page, name="help"),

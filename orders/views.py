@@ -49,6 +49,15 @@ def is_same_origin(request: HttpRequest) -> bool:
     return origin is None or urlsplit(origin).netloc == request.get_host()
 
 
+def account_asked(request: HttpRequest) -> dict[str, str]:
+    """The account as a product page's form sends it: field name to what was typed."""
+    return {
+        name.removeprefix(_ACCOUNT_PREFIX): str(value)
+        for name, value in request.POST.items()
+        if name.startswith(_ACCOUNT_PREFIX)
+    }
+
+
 @csrf_exempt
 @require_POST
 @never_cache
@@ -64,9 +73,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
     product = found[0] if found else on_sale.by_slug.get(form.get("product", ""))
     if product is None:
         return redirect("home")
-    asked = {
-        name.removeprefix(_ACCOUNT_PREFIX): value for name, value in form.items() if name.startswith(_ACCOUNT_PREFIX)
-    }
+    asked = account_asked(request)
     contact = form.get("contact", "").strip() or asked.get("phone", "")
     answers = Answers(sku=sku, quantity=form.get("quantity", "1")[:10], contact=form.get("contact", ""), account=asked)
     if not sku:

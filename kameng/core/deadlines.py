@@ -71,6 +71,24 @@ def taking(turn: Turn) -> Iterator[Turn]:
         _turn.reset(token)
 
 
+_no_later: ContextVar[float] = ContextVar("no_later", default=float("inf"))
+
+
+@contextmanager
+def no_later_than(moment: float) -> Iterator[None]:
+    """However long a request may last elsewhere, those that are made inside end by `moment`, by `awake`."""
+    token = _no_later.set(min(moment, _no_later.get()))
+    try:
+        yield
+    finally:
+        _no_later.reset(token)
+
+
+def ending(seconds: float) -> float:
+    """The moment by which a request that may last so many seconds has to end here."""
+    return min(awake() + seconds, _no_later.get())
+
+
 class DeadlineStream(httpcore.NetworkStream):
     """A connection whose every operation ends with the request that it is part of."""
 

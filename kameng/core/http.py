@@ -21,7 +21,7 @@ from functools import cache
 import httpcore
 import httpx
 
-from kameng.core.deadlines import DeadlineBackend, TooLateToSend, Turn, awake, taking
+from kameng.core.deadlines import DeadlineBackend, TooLateToSend, Turn, ending, taking
 
 MAX_BODY_BYTES = 1_000_000
 
@@ -150,7 +150,7 @@ class HttpClient:
         """Send exactly `body`, by `awake` not after `send_by`. Raises `NothingSent`, `NoAnswer` or `HeldUp`."""
         try:
             with (
-                taking(Turn(ends_at=awake() + self.total, send_by=send_by)),
+                taking(Turn(ends_at=ending(self.total), send_by=send_by)),
                 self._client.stream(method, url, headers=headers, content=body) as response,
             ):
                 packed = response.headers.get("content-encoding", "identity").strip().lower() != "identity"
