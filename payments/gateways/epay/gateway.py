@@ -1,7 +1,8 @@
 """易支付 over one merchant account of one installation: which version, which wallets, and what it can do is configured.
 
-An installation is often an unknown third party, so a notice is no more than its word: a payment counts when a query says
-the same (`notice_is_proof`). There is no expiry and no close that installations share: what was opened stays payable.
+An installation is often an unknown third party, so a notice is no more than its word: a payment counts when a query
+says the same (`notice_is_proof`). There is no expiry and no close that installations share: what was opened stays
+payable.
 """
 
 import time
