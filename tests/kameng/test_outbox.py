@@ -246,7 +246,7 @@ def test_every_handler_takes_what_is_published_for_it() -> None:
     assert set(HANDLERS) == {
         "order.expire", "order.closed", "order.paid", "payment.follow", "payment.surplus", "fulfillment.run",
         "fulfillment.wake", "line.failed", "line.short", "refund.run", "variant.refresh", "category.refresh",
-        "supplier.probe", "supplier.sync", "supplier.balance",
+        "supplier.probe", "supplier.sync", "supplier.balance", "payment.noticed",
     }  # fmt: skip
     assert all(HANDLERS.values())
 
