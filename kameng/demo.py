@@ -1,4 +1,4 @@
-"""The demo: three shops, a full catalogue, two gateways and suppliers, all of whose other side is the sandbox.
+"""The demo: three shops, a full catalogue, three gateways and suppliers, all of whose other side is the sandbox.
 
 Running it again changes nothing that is right already, so `up` may do so at each start.
 """
@@ -262,7 +262,8 @@ def _demo_code() -> str:
 
 
 def _gateways(folder: Path) -> None:
-    for position, (gateway, name) in enumerate({"alipay": "支付宝（沙箱）", "wechatpay": "微信支付（沙箱）"}.items()):
+    names = {"alipay": "支付宝（沙箱）", "wechatpay": "微信支付（沙箱）", "epay": "易支付（沙箱）"}
+    for position, (gateway, name) in enumerate(names.items()):
         config = json.loads((folder / f"{gateway}.json").read_text())
         gateway_account_save(code=gateway, gateway=gateway, config=config, name=name, position=position)
 

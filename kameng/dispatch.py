@@ -14,7 +14,7 @@ from kameng.outbox.services import Claim
 from orders.services import order_expire
 from payments.contradictions import payment_contradicted
 from payments.refunds import line_refund, refund_run, surplus_refund
-from payments.services import payment_follow, payments_close
+from payments.services import payment_ask, payment_follow, payments_close
 from resellers.selectors import shop_in
 
 logger = logging.getLogger(__name__)
@@ -28,11 +28,17 @@ def _wake(*, fulfillment_id: int) -> None:
     fulfillment_run(fulfillment_id=fulfillment_id)
 
 
+def _ask(*, payment_id: int) -> None:
+    """A notice of this payment could not be confirmed. Raises `GatewayError`, and is then run again."""
+    payment_ask(payment_id=payment_id, actor="notice")
+
+
 HANDLERS: dict[str, Sequence[Handler]] = {
     "order.expire": [order_expire],
     "order.closed": [payments_close],
     "order.paid": [order_fulfill],
     "payment.follow": [payment_follow],
+    "payment.noticed": [_ask],
     "payment.surplus": [surplus_refund],
     "payment.contradicted": [payment_contradicted],
     "fulfillment.run": [fulfillment_run],

@@ -51,24 +51,39 @@ _PREFERRED: Mapping[Environment, tuple[Channel, ...]] = {
     Environment.WECHAT: (Channel.JSAPI,),
     Environment.ALIPAY: (Channel.H5, Channel.QR),
 }
+_NOTES: Mapping[Channel, str | Promise] = {
+    Channel.QR: _("扫码付款"),
+    Channel.H5: _("打开 App 付款"),
+    Channel.PAGE: _("打开网页付款"),
+    Channel.JSAPI: _("打开网页付款"),
+}
 _ELSEWHERE: Mapping[tuple[Environment, str], str | Promise] = {
     (Environment.WECHAT, "alipay"): _("请点右上角 ··· 在浏览器打开，再用支付宝付款"),
     (Environment.ALIPAY, "wechatpay"): _("请在浏览器打开，再用微信付款"),
 }
 
 
-def ways_in(environment: Environment, channels: Mapping[str, frozenset[Channel]]) -> dict[str, Way]:
+@dataclass(frozen=True)
+class Offer:
+    """What a gateway can do: its channels, and the wallets that it collects from."""
+
+    channels: frozenset[Channel] = frozenset()
+    wallets: frozenset[str] = frozenset()
+
+
+def ways_in(environment: Environment, offers: Mapping[str, Offer]) -> dict[str, Way]:
     """The way for each configured gateway; those that work here come first."""
-    ways = {gateway: _way(environment, gateway, known) for gateway, known in channels.items()}
+    ways = {gateway: _way(environment, offer) for gateway, offer in offers.items()}
     return dict(sorted(ways.items(), key=lambda entry: entry[1].channel is None))
 
 
-def _way(environment: Environment, gateway: str, known: frozenset[Channel]) -> Way:
-    if reason := _ELSEWHERE.get((environment, gateway)):
-        return Way(None, reason=reason)
-    channel = next((wanted for wanted in _PREFERRED[environment] if wanted in known), None)
+def _way(environment: Environment, offer: Offer) -> Way:
+    reasons = [_ELSEWHERE.get((environment, wallet), "") for wallet in sorted(offer.wallets)]
+    if reasons and all(reasons):
+        return Way(None, reason=reasons[0])
+    channel = next((wanted for wanted in _PREFERRED[environment] if wanted in offer.channels), None)
     if channel is None and environment == Environment.WECHAT:
         return Way(None, reason=_("请点右上角 ··· 在浏览器打开，再付款"))
     if channel is None:
         return Way(None, reason=_("暂时不能用，请换一种方式"))
-    return Way(channel, note=_("扫码付款") if channel == Channel.QR else _("打开 App 付款"))
+    return Way(channel, note=_NOTES[channel])

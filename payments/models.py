@@ -80,7 +80,7 @@ class Refund(models.Model):
     TRANSITIONS = {
         Status.CREATED: {Status.PENDING, Status.SUCCEEDED, Status.FAILED},
         Status.PENDING: {Status.SUCCEEDED, Status.FAILED},
-        Status.FAILED: {Status.PENDING, Status.SUCCEEDED},
+        Status.FAILED: {Status.CREATED, Status.PENDING, Status.SUCCEEDED},
     }
 
     payment = models.ForeignKey(Payment, models.PROTECT, verbose_name=_("收款"), related_name="refunds")

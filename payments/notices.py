@@ -1,32 +1,38 @@
 """Notices from gateways: verified, applied under the order's lock, stored raw once, answered to the letter.
 
-The signature covers the result, so the result is booked in the same transaction that stores the notice; a notice that
-is answered with success is therefore never lost, and one that is repeated changes nothing.
+Where a signature is proof, the result is booked in the same transaction that stores the notice; a notice that is
+answered with success is therefore never lost, and one that is repeated changes nothing. Where it is only the gateway's
+word, the gateway is asked first, outside any transaction, and its answer is booked if it says the same; else the notice
+is kept as refused, and asked about until there is an answer.
 """
 
 import base64
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.db import transaction
 from django_tenants.utils import schema_context
 
 from kameng.core import sql
 from kameng.inbox.models import InboxEvent
-from payments.gateways.base import Notice, NoticeRefused, NoticeReply
+from kameng.outbox.services import publish
+from payments.gateways.base import Gateway, GatewayError, Notice, NoticeRefused, NoticeReply, PaymentResult
 from payments.merchants.models import GatewayAccount
 from payments.merchants.services import account_named, gateway_of
 from payments.models import Refund
 from payments.refunds import refund_apply
-from payments.selectors import payment_with_number
-from payments.services import Verdict, payment_apply
+from payments.selectors import is_confirmed, payment_with_number
+from payments.services import Verdict, contradiction, payment_apply
 from resellers.selectors import shop_of_number
 
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 64 * 1024
 SOURCE = "payments"
+#: How soon we ask by ourselves about a notice that could not be confirmed, whether or not it is repeated.
+ASK_AGAIN_SECONDS = 5
 #: Headers worth keeping as evidence; none of them is a secret of ours.
 _KEPT_HEADERS = ("wechatpay-timestamp", "wechatpay-nonce", "wechatpay-signature", "wechatpay-serial", "content-type")
 
@@ -37,12 +43,30 @@ class AccountUnknown(Exception):
     """No such merchant account."""
 
 
-def notice_receive(*, account_code: str, headers: Mapping[str, str], body: bytes) -> NoticeReply:
-    """Take one raw notice and say what to answer. Raises `AccountUnknown`."""
+class VerbRefused(Exception):
+    """The gateway does not send its notices this way."""
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What a notice leads to: a payment that is believed, or why there is none; `ask_again` if nobody answered."""
+
+    payment: PaymentResult | None = None
+    doubt: str = ""
+    ask_again: bool = False
+
+
+def notice_receive(*, account_code: str, headers: Mapping[str, str], body: bytes, verb: str = "POST") -> NoticeReply:
+    """Take one raw notice and say what to answer; of a GET, `body` is the query.
+
+    Raises `AccountUnknown`, `VerbRefused` or `GatewayMisconfigured`.
+    """
     account = account_named(account_code)
     if account is None:
         raise AccountUnknown
     gateway = gateway_of(account)
+    if verb not in gateway.notice_verbs:
+        raise VerbRefused
     try:
         notice = gateway.verify_notice(headers=headers, body=body)
     except NoticeRefused as refused:
@@ -55,19 +79,41 @@ def notice_receive(*, account_code: str, headers: Mapping[str, str], body: bytes
         verdict, reason = (Stored.IGNORED, "") if known else (Stored.REFUSED, "no such shop")
         verdict = _store(account, notice.event_id, subject, "", headers, body, verdict, reason)
     else:
-        with schema_context(shop.schema_name), transaction.atomic():
-            verdict, reason = _apply(account, notice)
-            verdict = _store(account, notice.event_id, subject, shop.schema_name, headers, body, verdict, reason)
+        with schema_context(shop.schema_name):
+            heard = _heard(account, gateway, notice.payment)
+            with transaction.atomic():
+                verdict, reason = _apply(account, notice, heard)
+                verdict = _store(account, notice.event_id, subject, shop.schema_name, headers, body, verdict, reason)
     return gateway.notice_reply(accepted=verdict != Stored.REFUSED)
 
 
-def _apply(account: GatewayAccount, notice: Notice) -> tuple[InboxEvent.Verdict, str]:
+def _heard(account: GatewayAccount, gateway: Gateway, told: PaymentResult | None) -> _Heard:
+    """What to book: what the notice says, or the gateway's answer to a question about it."""
+    if told is None or gateway.notice_is_proof:
+        return _Heard(told)
+    known = payment_with_number(told.payment, account_id=account.pk)
+    if known is None or is_confirmed(known[0], reference=told.reference):
+        return _Heard(told)
+    try:
+        answer = gateway.query(told.payment)
+    except GatewayError as error:
+        logger.warning("notice to %s about %s could not be confirmed: %s", account.code, told.payment, error)
+        return _Heard(doubt=f"could not be confirmed: {error}", ask_again=True)
+    doubt = contradiction(told, answer)
+    return _Heard(None if doubt else answer, doubt)
+
+
+def _apply(account: GatewayAccount, notice: Notice, heard: _Heard) -> tuple[InboxEvent.Verdict, str]:
     if notice.payment is not None:
         known = payment_with_number(notice.payment.payment, account_id=account.pk)
         if known is None:
             return Stored.REFUSED, "no such payment under this account"
         payment_id, order_id = known
-        applied = payment_apply(payment_id=payment_id, result=notice.payment, actor="notice", order_id=order_id)
+        if heard.payment is None:
+            if heard.ask_again and not sql.rows_anywhere(_STORED, [SOURCE, account.code, notice.event_id]):
+                publish("payment.noticed", delay=ASK_AGAIN_SECONDS, payment_id=payment_id)
+            return Stored.REFUSED, heard.doubt[:200]
+        applied = payment_apply(payment_id=payment_id, result=heard.payment, actor="notice", order_id=order_id)
         if applied.verdict == Verdict.REFUSED:
             return Stored.REFUSED, applied.reason[:200]
         return Stored.ACCEPTED, ""
@@ -80,6 +126,7 @@ def _apply(account: GatewayAccount, notice: Notice) -> tuple[InboxEvent.Verdict,
     return Stored.IGNORED, ""
 
 
+_STORED = "SELECT FROM public.inbox_inboxevent WHERE source = %s AND account = %s AND event_id = %s"
 _INSERT = """
 INSERT INTO public.inbox_inboxevent (source, account, event_id, schema_name, subject, headers, body, verdict, reason)
 VALUES (%s, %s, %s, %s, %s, %s::jsonb, decode(%s, 'base64'), %s, %s)

@@ -32,6 +32,8 @@ NUMBER_LENGTH = 24
 #: Pauses between questions, by the refund's age in seconds.
 PAUSES = ((5, 1), (60, 5), (600, 30), (86_400, 300))
 SURPLUS = "surplus"
+#: The code of a refund that may have gone through where sending it again could return the money twice.
+UNCLEAR = "unclear"
 
 Status = Refund.Status
 
@@ -178,9 +180,11 @@ def refund_run(*, refund_id: int) -> float | None:
     payment = refund.payment
     account = account_known(payment.account_id)
     gateway = gateway_of(account)
+    if not gateway.refund_repeats and not _only_once(refund):
+        return None
     try:
         result: RefundResult | None = None
-        if refund.status == Status.PENDING:
+        if refund.status == Status.PENDING and gateway.refund_repeats:
             result = gateway.refund_query(payment=payment.number, refund=refund.number)
         if result is None or result.status == RefundStatus.MISSING:
             result = gateway.refund(
@@ -198,9 +202,30 @@ def refund_run(*, refund_id: int) -> float | None:
         result = RefundResult(refund=refund.number, status=RefundStatus.FAILED, code=refused.code)
     except (GatewayUnavailable, GatewayUnknown) as failed:
         logger.warning("refund %s: %s", refund.number, failed)
-        return _pause(refund)
+        if gateway.refund_repeats:
+            return _pause(refund)
+        result = RefundResult(refund=refund.number, status=RefundStatus.FAILED, code=UNCLEAR)
     refund_apply(refund_id=refund.pk, result=result, actor="system")
     return None if result.status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED) else _pause(refund)
+
+
+def _only_once(refund: Refund) -> bool:
+    """Whether to send what must not be sent twice: it is marked as under way before it is.
+
+    One that is under way already was cut off in the middle, and whether it reached the gateway only a person can find
+    out there.
+    """
+    if refund.status == Status.PENDING:
+        unclear = RefundResult(refund=refund.number, status=RefundStatus.FAILED, code=UNCLEAR)
+        refund_apply(refund_id=refund.pk, result=unclear, actor="system")
+        return False
+    with transaction.atomic():
+        order_lock(refund.payment.order_id)
+        fresh = Refund.objects.select_for_update().get(pk=refund.pk)
+        if fresh.status != Status.CREATED:
+            return False
+        refund_transition(fresh, to=Status.PENDING)
+    return True
 
 
 def _pause(refund: Refund) -> float:
@@ -271,12 +296,16 @@ def _returned(line: OrderLine) -> Decimal:
 
 @transaction.atomic
 def refund_retry(*, refund_id: int, actor: str) -> None:
-    """An operator has put right what made a refund fail: try it again under the same number."""
+    """An operator has put right what made a refund fail: try it again under the same number.
+
+    Where a repeated refund could return the money twice, the operator has also made sure that it did not go through.
+    """
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     order = order_lock(refund.payment.order_id)
     refund = Refund.objects.select_for_update().get(pk=refund_id)
     if refund.status != Status.FAILED:
         return
-    refund_transition(refund, to=Status.PENDING)
+    repeats = gateway_of(account_known(refund.payment.account_id)).refund_repeats
+    refund_transition(refund, to=Status.PENDING if repeats else Status.CREATED)
     event_write(order, "refund.retried", actor=actor, refund=refund.number)
     publish("refund.run", refund_id=refund.pk)

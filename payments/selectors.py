@@ -7,6 +7,7 @@ _ONE = f"SELECT {sql.columns(Payment)} FROM payments_payment WHERE id = %s"
 _OF_ORDER = f"SELECT {sql.columns(Payment)} FROM payments_payment WHERE order_id = %s ORDER BY id"
 _LOCKED = f"{_OF_ORDER} FOR UPDATE"
 _WITH_NUMBER = "SELECT id, order_id FROM payments_payment WHERE number = %s AND account_id = %s"
+_CONFIRMED = "SELECT FROM payments_payment WHERE id = %s AND reference = %s AND status = 'confirmed'"
 
 
 def payment_known(payment_id: int) -> Payment | None:
@@ -26,6 +27,11 @@ def payment_with_number(number: str, *, account_id: int) -> tuple[int, int] | No
     for payment_id, order_id in sql.rows(_WITH_NUMBER, [number, account_id]):
         return payment_id, order_id
     return None
+
+
+def is_confirmed(payment_id: int, *, reference: str) -> bool:
+    """Whether that money is booked already, by the gateway's own number."""
+    return bool(sql.rows(_CONFIRMED, [payment_id, reference]))
 
 
 def order_id_of(payment_id: int) -> int:

@@ -292,6 +292,13 @@ def payment_ask(*, payment_id: int, actor: str) -> Applied:
     return payment_apply(payment_id=payment_id, result=gateway.query(payment.number), actor=actor)
 
 
+def contradiction(told: PaymentResult, answer: PaymentResult) -> str:
+    """Where a gateway's answer says something else than its notice did; empty if it says the same."""
+    names = ("status", "payment", "reference", "amount", "currency", "merchant", "app", "method")
+    said = {name: (getattr(told, name), getattr(answer, name)) for name in names}
+    return "; ".join(f"{name}: told {first}, answered {then}" for name, (first, then) in said.items() if first != then)
+
+
 def payments_ask_if_due(*, order: Order, actor: str) -> None:
     """For a page that waits: ask about open attempts, but not more often than every few seconds over all pages.
 

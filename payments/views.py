@@ -24,8 +24,8 @@ from orders.faces import account_summary, line_face
 from orders.models import Order
 from orders.services import order_cancel
 from orders.views import visible_order
-from payments.environment import Environment, Way, ways_in
-from payments.gateways.base import Channel, GatewayMisconfigured
+from payments.environment import Environment, Offer, Way, ways_in
+from payments.gateways.base import GatewayMisconfigured
 from payments.merchants.services import accounts_for_shop, gateway_of
 from payments.models import Payment
 from payments.services import OPEN, payment_start, payments_ask_if_due
@@ -61,13 +61,14 @@ def gateway_name(code: str) -> str:
 
 def _ways(request: HttpRequest) -> dict[str, Way]:
     """How each configured gateway can be paid from the browser that asks."""
-    channels: dict[str, frozenset[Channel]] = {}
+    offers: dict[str, Offer] = {}
     for account in accounts_for_shop():
         try:
-            channels[account.gateway] = gateway_of(account).channels
+            gateway = gateway_of(account)
+            offers[account.gateway] = Offer(gateway.channels, gateway.wallets)
         except GatewayMisconfigured:
-            channels[account.gateway] = frozenset()
-    return ways_in(Environment.of(request.headers.get("User-Agent", "")), channels)
+            offers[account.gateway] = Offer()
+    return ways_in(Environment.of(request.headers.get("User-Agent", "")), offers)
 
 
 def _methods(ways: dict[str, Way]) -> list[Method]:

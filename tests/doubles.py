@@ -174,6 +174,10 @@ class ScriptedGateway:
     code: ClassVar[str] = "scripted"
     channels: ClassVar[frozenset[Channel]] = frozenset({Channel.QR, Channel.H5})
     required_config: ClassVar[frozenset[str]] = frozenset()
+    notice_verbs: ClassVar[frozenset[str]] = frozenset({"POST"})
+    notice_is_proof: ClassVar[bool] = True
+    refund_repeats: ClassVar[bool] = True
+    wallets: ClassVar[frozenset[str]] = frozenset({"scripted"})
     calls: ClassVar[list[tuple[str, Any]]] = []
     paid: ClassVar[dict[str, PaymentResult]] = {}
     refunds: ClassVar[dict[str, RefundResult]] = {}

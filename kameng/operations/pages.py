@@ -135,7 +135,10 @@ def _refund_again(request: HttpRequest, order: Order, row_id: int) -> str:
     refund = Refund.objects.filter(pk=row_id, payment__order=order).first()
     if refund is None:
         raise Http404
-    refund_retry(refund_id=refund.pk, actor=actor_of(request))
+    try:
+        refund_retry(refund_id=refund.pk, actor=actor_of(request))
+    except GatewayError as error:
+        raise Problem(_("支付渠道没有给出答复：%(error)s") % {"error": error}) from error
     return _("已重新提交退款")
 
 

@@ -8,7 +8,6 @@ import re
 import time
 from urllib.parse import parse_qs, urlsplit
 
-from kameng.sandbox.alipay import AlipayGateway
 from kameng.sandbox.book import Trade, TradeState, china_time, yuan
 from kameng.sandbox.gateway import CannotPay, Gateway
 from kameng.sandbox.notices import LATE_SECONDS, Delivery
@@ -16,7 +15,7 @@ from kameng.sandbox.web import Reply, Request, html_reply, redirect
 from kameng.sandbox.wechatpay import H5_SECONDS
 
 PATH = re.compile(r"/pay/(?P<gateway>[a-z]+)/(?P<payment>[^/]+)")
-COLORS = {"alipay": ("#1677FF", "#0B5CD6"), "wechatpay": ("#07A35A", "#067A43")}
+COLORS = {"alipay": ("#1677FF", "#0B5CD6"), "wechatpay": ("#07A35A", "#067A43"), "epay": ("#6D4AE0", "#5535BF")}
 DELIVERIES = {
     Delivery.OK: "正常送达",
     Delivery.LOST: "丢失（商家收不到，要自己查单）",
@@ -27,7 +26,7 @@ DELIVERIES = {
 
 
 class Cashier:
-    """Pages over both gateways."""
+    """Pages over all gateways."""
 
     def __init__(self, gateways: dict[str, Gateway]) -> None:
         self.gateways = gateways
@@ -64,9 +63,7 @@ class Cashier:
 
 
 def _return_link(gateway: Gateway, trade: Trade, back: str) -> str:
-    if isinstance(gateway, AlipayGateway) and trade.return_url:
-        return gateway.return_address(trade)
-    return back
+    return gateway.return_address(trade) if trade.return_url else back
 
 
 def _way_back(address: str) -> str:

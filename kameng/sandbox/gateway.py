@@ -1,4 +1,4 @@
-"""What both gateways have in common: settings that break things on purpose, and paying a trade."""
+"""What all gateways have in common: settings that break things on purpose, and paying a trade."""
 
 import asyncio
 import random
@@ -144,6 +144,10 @@ class Gateway:
 
     def open_trade(self, trade: Trade) -> None:
         """The buyer scanned or signed in. Subclasses add what then comes into being."""
+
+    def return_address(self, trade: Trade) -> str:
+        """Where the buyer goes after paying, if the trade says where. Subclasses that add to it."""
+        return trade.return_url
 
     def settle(self, trade: Trade) -> None:
         """The money is there. Subclasses add what then comes into being."""

@@ -1,7 +1,7 @@
 """Keys and secrets of both sides, made once.
 
-Below the folder: `gateways/{alipay,wechatpay}.json` and `suppliers/{code}.json` are what a merchant would be given;
-`private/keys.json` is what only the other side knows. All are readable by the owner alone.
+Below the folder: `gateways/{alipay,wechatpay,epay,epay_v2}.json` and `suppliers/{code}.json` are what a merchant would
+be given; `private/keys.json` is what only the other side knows. All are readable by the owner alone.
 """
 
 import datetime
@@ -102,11 +102,32 @@ class WechatPay:
 
 
 @dataclass(frozen=True)
+class Epay:
+    """One merchant of an epay installation: the key of version 1, and the keys of version 2."""
+
+    pid: str
+    key: str
+    merchant_public_key: str
+    private_key: str
+
+    @cached_property
+    def signer(self) -> rsa.RSAPrivateKey:
+        """Signs replies and notices of version 2."""
+        return crypto.load_private_key(self.private_key)
+
+    @cached_property
+    def verifier(self) -> rsa.RSAPublicKey:
+        """Verifies the merchant's requests of version 2."""
+        return crypto.load_public_key(self.merchant_public_key)
+
+
+@dataclass(frozen=True)
 class Keyring:
     """Everything that the other side knows."""
 
     alipay: Alipay
     wechatpay: WechatPay
+    epay: Epay
     suppliers: Mapping[str, Mapping[str, str]]
 
 
@@ -125,6 +146,9 @@ def ensure(folder: Path, *, port: int | None = None, supplier_ports: Mapping[str
         private = _read(folder / "private" / "keys.json")
         if not private:
             private = _generate()
+        if "epay" not in private:
+            private["epay"], ours = _generate_epay()
+            private["merchant"] |= ours
         known = private["suppliers"]
         private["suppliers"] = {code: known.get(code) or _secrets(protocol) for code, protocol in SUPPLIERS.items()}
         if port is not None or set(private.get("supplier_ports", ())) != set(SUPPLIERS):
@@ -137,6 +161,7 @@ def ensure(folder: Path, *, port: int | None = None, supplier_ports: Mapping[str
     return Keyring(
         alipay=Alipay(**private["alipay"]),
         wechatpay=WechatPay(**private["wechatpay"]),
+        epay=Epay(**private["epay"]),
         suppliers=private["suppliers"],
     )
 
@@ -172,6 +197,18 @@ def _generate() -> dict[str, Any]:
             "wechatpay_public_key": _public_pem(platform),
         },
     }
+
+
+def _generate_epay() -> tuple[dict[str, str], dict[str, str]]:
+    """Theirs and the merchant's; apart from the others because older folders do not have them."""
+    merchant, platform = _pair(), _pair()
+    theirs = {
+        "pid": crypto.digits(4),
+        "key": secrets.token_hex(16),
+        "merchant_public_key": _public_pem(merchant),
+        "private_key": _private_pem(platform),
+    }
+    return theirs, {"epay_private_key": _private_pem(merchant), "epay_platform_public_key": _public_pem(platform)}
 
 
 def _secrets(protocol: str) -> dict[str, str]:
@@ -226,6 +263,18 @@ def _write_merchant_side(folder: Path, private: Mapping[str, Any]) -> None:
             "public_key": merchant["wechatpay_public_key"],
             "platform_certificates": {wechatpay["certificate_serial"]: wechatpay["certificate"]},
             "base_url": f"{address}/wechatpay",
+        },
+    )
+    epay = private["epay"]
+    account = {"base_url": f"{address}/epay", "pid": epay["pid"], "types": "alipay,wxpay,qqpay", "can_refund": True}
+    _write(folder / "gateways" / "epay.json", {**account, "version": "1", "key": epay["key"]})
+    _write(
+        folder / "gateways" / "epay_v2.json",
+        {
+            **account,
+            "version": "2",
+            "merchant_private_key": merchant["epay_private_key"],
+            "platform_public_key": merchant["epay_platform_public_key"],
         },
     )
     for code, protocol in SUPPLIERS.items():

@@ -1,7 +1,7 @@
 """Starts the other side: one process, one shared port, and a port of its own for each supplier.
 
-Port `P` (8900): `/alipay/gateway.do`, `/wechatpay/v3/…` and `/v3/…`, `/suppliers/{code}/…`, `/pay/{gateway}/{payment}`,
-`/_control/…`, `/healthz`. Ports `P+1…`: one for each supplier, which `down` really closes.
+Port `P` (8900): `/alipay/gateway.do`, `/wechatpay/v3/…` and `/v3/…`, `/epay/…`, `/suppliers/{code}/…`,
+`/pay/{gateway}/{payment}`, `/_control/…`, `/healthz`. Ports `P+1…`: one for each supplier, which `down` really closes.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from kameng.sandbox.cashier import Cashier
 from kameng.sandbox.control import Control
 from kameng.sandbox.dtone import DtOneSupplier
 from kameng.sandbox.dujiao import DujiaoSupplier
+from kameng.sandbox.epay import EpayGateway
 from kameng.sandbox.fulu import FuluSupplier
 from kameng.sandbox.gateway import Gateway
 from kameng.sandbox.generic import GenericSupplier
@@ -68,7 +69,9 @@ class Sandbox:
         self.book = book = Book(self.folder / "book.sqlite3")
         self.wechatpay = WechatPayGateway(ring.wechatpay, book, self.notifier, address)
         self.alipay = AlipayGateway(ring.alipay, book, self.notifier, address)
-        gateways: dict[str, Gateway] = {gateway.code: gateway for gateway in (self.alipay, self.wechatpay)}
+        self.epay = EpayGateway(ring.epay, book, self.notifier, address)
+        everybody: tuple[Gateway, ...] = (self.alipay, self.wechatpay, self.epay)
+        gateways = {gateway.code: gateway for gateway in everybody}
         self.suppliers = {
             code: PROTOCOLS[protocol](code, ring.suppliers[code], book, self.notifier, self.shop)
             for code, protocol in keys.SUPPLIERS.items()
@@ -98,6 +101,8 @@ class Sandbox:
             return await self.alipay.handle(request)
         if path.startswith(("/wechatpay/v3/", "/v3/")):
             return await self.wechatpay.handle(request)
+        if path.startswith("/epay/"):
+            return await self.epay.handle(request)
         if path.startswith("/suppliers/"):
             code, _, rest = path.removeprefix("/suppliers/").partition("/")
             if code in self.suppliers:

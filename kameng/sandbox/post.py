@@ -21,11 +21,12 @@ class NotDelivered(Exception):
 
 @dataclass(slots=True)
 class Outgoing:
-    """What is to be posted."""
+    """What is to be sent."""
 
     url: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "POST"
 
 
 @dataclass(slots=True)
@@ -139,6 +140,6 @@ def _address(outgoing: Outgoing) -> tuple[tuple[str, int, bool], bytes]:
         raise NotDelivered("not an http address")
     tls = parts.scheme == "https"
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    lines = [f"POST {target} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {len(outgoing.body)}"]
+    lines = [f"{outgoing.method} {target} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {len(outgoing.body)}"]
     lines += [f"{name}: {value}" for name, value in outgoing.headers.items()]
     return (loopback(host), port or (443 if tls else 80), tls), ("\r\n".join(lines) + "\r\n\r\n").encode()

@@ -76,6 +76,8 @@ class PaymentResult:
     currency: str = ""
     merchant: str = ""
     app: str = ""
+    #: By which wallet, where one gateway collects by several.
+    method: str = ""
     paid_at: datetime | None = None
     raw: Mapping[str, object] = field(default_factory=dict)
 
@@ -159,11 +161,28 @@ class Gateway(Protocol):
     """
 
     code: ClassVar[str]
-    channels: ClassVar[frozenset[Channel]]
     required_config: ClassVar[frozenset[str]]
+    #: How notices are sent: `POST`, or `GET` with everything in the query.
+    notice_verbs: ClassVar[frozenset[str]]
 
     def __init__(self, config: Mapping[str, object], http: HttpClient) -> None:
         """Read and check the configuration. Raises `GatewayMisconfigured`; an empty key is never accepted."""
+
+    @property
+    def channels(self) -> frozenset[Channel]:
+        """How this account can be paid."""
+
+    @property
+    def wallets(self) -> frozenset[str]:
+        """What shoppers pay with here, by our names: `alipay`, `wechatpay`; another gateway's may be any word."""
+
+    @property
+    def notice_is_proof(self) -> bool:
+        """Whether a verified notice says that money came. Where not, it is believed if `query` says the same."""
+
+    @property
+    def refund_repeats(self) -> bool:
+        """Whether a refund sent twice under one number moves money once. Where not, an unclear end is for people."""
 
     @property
     def merchant(self) -> str:
@@ -183,7 +202,7 @@ class Gateway(Protocol):
         """Make the payment impossible; `CONFIRMED` if the money came first, `CLOSED` or `MISSING` otherwise."""
 
     def refund(self, request: RefundRequest) -> RefundResult:
-        """Return money. The same refund number moves money once, however often it is sent."""
+        """Return money. The same refund number moves money once, however often it is sent, if `refund_repeats`."""
 
     def refund_query(self, *, payment: str, refund: str) -> RefundResult:
         """What became of a refund."""

@@ -25,6 +25,14 @@ def read_optional_text(config: Mapping[str, object], name: str) -> str:
     return value.strip()
 
 
+def read_flag(config: Mapping[str, object], name: str, *, default: bool) -> bool:
+    """Yes or no, as JSON says it. Raises `GatewayMisconfigured` for anything that only looks like it."""
+    value = config.get(name, default)
+    if not isinstance(value, bool):
+        raise GatewayMisconfigured(f"{name} is neither true nor false")
+    return value
+
+
 def read_private_key(config: Mapping[str, object], name: str) -> RSAPrivateKey:
     """An RSA private key. Raises `GatewayMisconfigured`, which never quotes the key."""
     try:

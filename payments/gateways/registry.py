@@ -2,10 +2,12 @@
 
 from payments.gateways.alipay.gateway import AlipayGateway
 from payments.gateways.base import Gateway, GatewayMisconfigured
+from payments.gateways.epay.gateway import EpayGateway
 from payments.gateways.wechatpay.gateway import WechatpayGateway
 
 GATEWAYS: dict[str, type[Gateway]] = {
     AlipayGateway.code: AlipayGateway,
+    EpayGateway.code: EpayGateway,
     WechatpayGateway.code: WechatpayGateway,
 }
 

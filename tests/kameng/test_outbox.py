@@ -247,7 +247,7 @@ def test_every_handler_takes_what_is_published_for_it() -> None:
         "order.expire", "order.closed", "order.paid", "payment.follow", "payment.surplus",
         "payment.contradicted", "fulfillment.run",
         "fulfillment.wake", "line.failed", "line.short", "refund.run", "variant.refresh", "category.refresh",
-        "supplier.probe", "supplier.sync", "supplier.balance",
+        "supplier.probe", "supplier.sync", "supplier.balance", "payment.noticed",
     }  # fmt: skip
     assert all(HANDLERS.values())
 

@@ -46,6 +46,10 @@ class AlipayGateway:
     """One application (`app_id`) of one Alipay merchant (`seller_id`)."""
 
     code: ClassVar[str] = "alipay"
+    notice_verbs: ClassVar[frozenset[str]] = frozenset({"POST"})
+    notice_is_proof: ClassVar[bool] = True
+    refund_repeats: ClassVar[bool] = True
+    wallets: ClassVar[frozenset[str]] = frozenset({"alipay"})
     channels: ClassVar[frozenset[Channel]] = frozenset({Channel.QR, Channel.H5, Channel.PAGE})
     required_config: ClassVar[frozenset[str]] = frozenset(
         {"app_id", "seller_id", "app_private_key", "alipay_public_key", "base_url"}

@@ -56,6 +56,10 @@ class WechatpayGateway:
     """One application (`appid`) of one WeChat Pay merchant (`mchid`)."""
 
     code: ClassVar[str] = "wechatpay"
+    notice_verbs: ClassVar[frozenset[str]] = frozenset({"POST"})
+    notice_is_proof: ClassVar[bool] = True
+    refund_repeats: ClassVar[bool] = True
+    wallets: ClassVar[frozenset[str]] = frozenset({"wechatpay"})
     channels: ClassVar[frozenset[Channel]] = frozenset({Channel.QR, Channel.H5})
     required_config: ClassVar[frozenset[str]] = frozenset(
         {"appid", "mchid", "merchant_private_key", "merchant_serial", "apiv3_key", "base_url"}

@@ -72,7 +72,7 @@ def test_a_mistake_is_answered_clearly_and_changes_nothing(
     ("method", "path", "status"),
     [
         ("POST", "suppliers/nobody", 404),
-        ("GET", "gateways/epay/book", 404),
+        ("GET", "gateways/nobody/book", 404),
         ("GET", "nothing", 404),
         ("DELETE", "suppliers/xinghe", 405),
         ("GET", "gateways/alipay/pay", 405),

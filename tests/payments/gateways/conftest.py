@@ -17,7 +17,9 @@ from cryptography.x509.oid import NameOID
 from kameng.core.http import HttpClient
 from payments.gateways.alipay.gateway import AlipayGateway
 from payments.gateways.base import Channel, ChargeRequest, RefundRequest
+from payments.gateways.epay.gateway import EpayGateway
 from payments.gateways.wechatpay.gateway import WechatpayGateway
+from tests.payments.gateways.epay_platform import KEY, EpayPlatform
 from tests.payments.gateways.platforms import (
     NOW,
     PAYMENT,
@@ -136,6 +138,41 @@ def wechatpay_platform(
         keys.merchant, by_serial, wechatpay_config["apiv3_key"], serial=wechatpay_config["public_key_id"]
     )
     network.route(host="api.mch.weixin.qq.com").mock(side_effect=platform)
+    return platform
+
+
+@pytest.fixture(scope="session")
+def epay_config() -> dict[str, object]:
+    return {
+        "base_url": "https://pay.example.com",
+        "pid": "1001",
+        "version": "1",
+        "types": "alipay",
+        "key": KEY,
+        "can_refund": True,
+    }
+
+
+@pytest.fixture(scope="session")
+def epay_v2_config(keys: Keys, epay_config: dict[str, object]) -> dict[str, object]:
+    own = {"merchant_private_key": private_pem(keys.merchant), "platform_public_key": public_pem(keys.platform)}
+    return {name: value for name, value in epay_config.items() if name != "key"} | {"version": "2"} | own
+
+
+@pytest.fixture
+def epay(epay_config: dict[str, object], http: HttpClient) -> EpayGateway:
+    return EpayGateway(epay_config, http, clock=lambda: NOW)
+
+
+@pytest.fixture
+def epay_v2(epay_v2_config: dict[str, object], http: HttpClient) -> EpayGateway:
+    return EpayGateway(epay_v2_config, http, clock=lambda: NOW)
+
+
+@pytest.fixture
+def epay_platform(keys: Keys, network: respx.MockRouter) -> EpayPlatform:
+    platform = EpayPlatform(keys.merchant, keys.platform)
+    network.route(host="pay.example.com").mock(side_effect=platform)
     return platform
 
 

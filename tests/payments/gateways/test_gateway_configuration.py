@@ -20,7 +20,7 @@ def test_every_gateway_is_found_by_its_own_code(http: HttpClient, alipay_config,
     assert GATEWAYS.items() >= {"alipay": AlipayGateway, "wechatpay": WechatpayGateway}.items()
 
 
-@pytest.mark.parametrize("code", ["", "Alipay", "epay"])
+@pytest.mark.parametrize("code", ["", "Alipay", "epay2"])
 def test_an_unknown_code_is_a_misconfiguration(code):
     with pytest.raises(GatewayMisconfigured):
         gateway_class(code)

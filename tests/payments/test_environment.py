@@ -1,0 +1,32 @@
+"""Which way of paying a browser is offered."""
+
+import pytest
+
+from payments.environment import Environment, Offer, ways_in
+from payments.gateways.base import Channel
+
+PAGES = frozenset({Channel.H5, Channel.PAGE})
+EPAY = {
+    "one wallet": Offer(PAGES | {Channel.QR}, frozenset({"alipay"})),
+    "wechat": Offer(PAGES | {Channel.QR, Channel.JSAPI}, frozenset({"wechatpay"})),
+    "several": Offer(PAGES | {Channel.JSAPI}, frozenset({"alipay", "wechatpay", "qq"})),
+    "qq": Offer(PAGES | {Channel.QR}, frozenset({"qq"})),
+}
+
+
+@pytest.mark.parametrize(
+    ("environment", "channels"),
+    [
+        (Environment.DESKTOP, {"one wallet": "qr", "wechat": "qr", "several": "page", "qq": "qr"}),
+        (Environment.PHONE, {"one wallet": "h5", "wechat": "h5", "several": "h5", "qq": "h5"}),
+        (Environment.WECHAT, {"one wallet": None, "wechat": "jsapi", "several": "jsapi", "qq": None}),
+        (Environment.ALIPAY, {"one wallet": "h5", "wechat": None, "several": "h5", "qq": "h5"}),
+    ],
+)
+def test_an_account_is_offered_where_one_of_its_wallets_works(
+    environment: Environment, channels: dict[str, str | None]
+) -> None:
+    ways = ways_in(environment, EPAY)
+    assert {name: way.channel for name, way in ways.items()} == channels
+    assert all(way.note if way.channel else way.reason for way in ways.values())
+    assert [way.channel is None for way in ways.values()] == sorted(way.channel is None for way in ways.values())
