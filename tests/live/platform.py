@@ -27,7 +27,12 @@ from tests.live.shopper import Address, Shopper, until
 READY_SECONDS = 90
 STOP_SECONDS = 4.0
 #: What the processes believe, where waiting would take too long; everything else is as in production.
-SETTINGS = {"NOT_FOUND_WINDOW_SECONDS": "2", "SUPPLIER_EXPLORATION_PERCENT": "0", "SUPPLIER_THREADS": "8"}
+SETTINGS = {
+    "NOT_FOUND_WINDOW_SECONDS": "2",
+    "SUPPLIER_EXPLORATION_PERCENT": "0",
+    "SUPPLIER_THREADS": "8",
+    "OUTAGE_PATIENCE_SECONDS": "20",
+}
 HOUSE, GAMES, LIFE = "localhost", "yueyou.localhost", "qinghe.localhost"
 SCHEMAS = {HOUSE: "shop_house", GAMES: "shop_yueyou", LIFE: "shop_qinghe"}
 OPERATIONS = "ops.localhost"
