@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import psycopg2
@@ -36,17 +37,19 @@ FAULT_SECONDS = 45.0
 #: The goal, and how long is waited before an order is called open.
 END_SECONDS, PATIENCE_SECONDS = 120.0, 240.0
 RECOVERY_SECONDS = 300.0
-#: After the breaker opened so much of what is bought may still go there, in percent; or so many orders, where there are
-#: too few for a percentage: one for each trial that is due while the supplier is dead, and one that was under way.
+#: After the breaker opened so much of what is bought may still go there, in percent, trials apart. Of these so many are
+#: due while the supplier is dead, however few or many orders there are.
 SHARE_PERCENT, TRIALS = 1.0, 3
+#: Whoever was choosing as the breaker opened did not know yet.
+UNAWARE_SECONDS = 0.5
 DEAD, NEXT = "xinghe", "lantian"
 ACCOUNT = {"uid": "482019375", "server": "wx-android"}
 SKU = "hok-60"
 #: A shop of the demo that sells no games.
 WITHOUT_GAMES = ("qinghe",)
 COLUMNS = (
-    "way", "orders", "delivered", "refunded", "open", "last end s", "breaker opened s", "bought there after", "of",
-    "charged twice", "delivered twice", "p95 before s", "p95 after s", "traffic back s",
+    "way", "orders", "delivered", "refunded", "open", "last end s", "breaker opened s", "bought there after", "trials",
+    "of", "charged twice", "delivered twice", "p95 before s", "p95 after s", "traffic back s",
 )  # fmt: skip
 
 
@@ -60,6 +63,7 @@ class Outage:
     last_end: float = 0.0
     opened: float = float("nan")
     went_there: int = 0
+    trials: int = 0
     bought: int = 0
     charged_twice: int = 0
     delivered_twice: int = 0
@@ -68,16 +72,17 @@ class Outage:
     back: float = float("nan")
 
     @property
-    def may_go_there(self) -> float:
-        """How many purchases may go to the dead supplier after the breaker opened."""
-        return max(TRIALS, self.bought * SHARE_PERCENT / 100)
+    def share(self) -> float:
+        """Of the purchases after the breaker opened, those that went to the dead supplier, in percent, trials apart;
+        not a number where it never opened."""
+        return 100 * self.went_there / self.bought if self.bought else float("nan")
 
     def row(self) -> tuple[str | float, ...]:
         """A line of the table."""
         ends = Counter(one.status for one in self.purchases)
         return (
             self.way, len(self.purchases), ends["fulfilled"], ends["refunded"], self.open_orders, self.last_end,
-            self.opened, self.went_there, self.bought, self.charged_twice, self.delivered_twice,
+            self.opened, self.went_there, self.trials, self.bought, self.charged_twice, self.delivered_twice,
             percentile(self.before, 0.95), percentile(self.after, 0.95), self.back,
         )  # fmt: skip
 
@@ -103,8 +108,8 @@ def _judge(found: Report, outage: Outage) -> None:
     found.judge(f"{outage.way}: neither", outage.open_orders, "", at_most(0))
     found.judge(f"{outage.way}: charged twice by a supplier's own book", outage.charged_twice, "", at_most(0))
     found.judge(f"{outage.way}: delivered twice", outage.delivered_twice, "", at_most(0))
-    found.judge(f"{outage.way}: bought there after the breaker opened", outage.went_there, "",
-                at_most(outage.may_go_there))  # fmt: skip
+    found.judge(f"{outage.way}: bought there after the breaker opened", outage.share, "%", at_most(SHARE_PERCENT))
+    found.judge(f"{outage.way}: trials while it was dead", outage.trials, "", at_most(TRIALS))
     found.judge(f"{outage.way}: traffic back", outage.back, "s", at_most(RECOVERY_SECONDS))
 
 
@@ -159,13 +164,19 @@ SELECT placed.number, payment.confirmed_at, coalesce(refund.finished_at, work.fi
  WHERE placed.number = ANY(%s)
 """
 _ATTEMPTS = """
-SELECT buy.reference, supplier.code, buy.status, buy.created_at
+SELECT buy.reference, supplier.code, buy.status, buy.created_at, buy.choice ->> 'by' = 'probe', placed.number
   FROM {schema}.fulfillment_supplierorder AS buy
   JOIN {schema}.fulfillment_fulfillment AS work ON work.id = buy.fulfillment_id
   JOIN {schema}.orders_orderline AS line ON line.id = work.line_id
   JOIN {schema}.orders_order AS placed ON placed.id = line.order_id
   JOIN public.suppliers_supplier AS supplier ON supplier.id = buy.supplier_id
- WHERE placed.number = ANY(%s)
+ WHERE placed.number = ANY(%s) ORDER BY buy.created_at, buy.id
+"""
+_BREAKER = """
+SELECT breaker.state, breaker.opened_at
+  FROM public.suppliers_supplierbreaker AS breaker
+  JOIN public.suppliers_supplier AS supplier ON supplier.id = breaker.supplier_id
+ WHERE supplier.code = %s
 """
 
 
@@ -184,19 +195,22 @@ def _read(stage: Stage, outage: Outage, fault_at: Any, healed_at: Any) -> None:
     for _, paid_at, end, _ in works:
         if end is not None:
             (outage.before if paid_at <= fault_at else outage.after).append((end - paid_at).total_seconds())
-    since = _ask(stage, "SELECT opened_at FROM public.suppliers_supplierbreaker")
-    if since:
-        outage.opened = (since[0][0] - fault_at).total_seconds()
-        later = [code for _, code, _, at in attempts if since[0][0] < at < healed_at]
-        outage.bought, outage.went_there = len(later), later.count(DEAD)
-    used = {reference for reference, _, status, _ in attempts if status == "succeeded"}
-    ours = {reference for reference, *_ in attempts}
-    for code in (DEAD, NEXT):
-        for row in stage.ask_sandbox("GET", f"suppliers/{code}/book"):
-            if row["reference"] in ours:
-                outage.charged_twice += row["times"] > 1
+    for _, opened_at in _ask(stage, _BREAKER, [DEAD]):
+        outage.opened = (opened_at - fault_at).total_seconds()
+        aware = opened_at + timedelta(seconds=UNAWARE_SECONDS)
+        later = [(code, is_trial) for _, code, _, at, is_trial, _ in attempts if aware < at < healed_at]
+        outage.bought = len(later)
+        outage.trials, outage.went_there = later.count((DEAD, True)), later.count((DEAD, False))
+    used = {reference for reference, _, status, *_ in attempts if status == "succeeded"}
+    order_of = {reference: number for reference, *_, number in attempts}
+    charged: Counter[str] = Counter()
+    for supplier in stage.ask_sandbox("GET", "suppliers/"):
+        for row in stage.ask_sandbox("GET", f"suppliers/{supplier['code']}/book"):
+            if row["reference"] in order_of:
+                charged[order_of[row["reference"]]] += row["times"]
                 if row["state"] == "succeeded" and row["reference"] not in used:
                     outage.delivered_twice += 1
+    outage.charged_twice = sum(times > 1 for times in charged.values())
 
 
 def _recover(stage: Stage, hosts: Sequence[str], healed_at: Any) -> float:
@@ -205,9 +219,9 @@ def _recover(stage: Stage, hosts: Sequence[str], healed_at: Any) -> float:
     while (waited := (_now(stage) - healed_at).total_seconds()) < RECOVERY_SECONDS + 10:
         done = Purchase()
         load.run([stage.port, stage.sandbox_port], [_bought(stage, hosts[0], done)])
-        (attempt,) = _everywhere(stage, _ATTEMPTS, [done.number])[-1:]
-        state = _ask(stage, "SELECT state FROM public.suppliers_supplierbreaker")
-        if attempt[1] == DEAD and (not state or state[0][0] == "closed"):
+        attempts = _everywhere(stage, _ATTEMPTS, [done.number])
+        states = [state for state, _ in _ask(stage, _BREAKER, [DEAD])]
+        if attempts and attempts[-1][1] == DEAD and states in ([], ["closed"]):
             return float(waited)
         time.sleep(0.5)
     return float("nan")

@@ -67,10 +67,12 @@ def test_connections_refused_cost_a_crowd_no_time_and_the_supplier_a_few_calls(p
 def as_deployed(platform: Platform) -> Iterator[None]:
     """A worker that gives one supplier no more threads than in production, in place of the usual one."""
     platform.worker.kill()
-    with platform.second_worker(SUPPLIER_THREADS="4"):
-        yield
-    platform.worker.start()
-    platform.wait_for_worker()
+    try:
+        with platform.second_worker(SUPPLIER_THREADS="4"):
+            yield
+    finally:
+        platform.worker.start()
+        platform.wait_for_worker()
 
 
 @pytest.mark.usefixtures("as_deployed")

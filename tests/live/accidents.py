@@ -45,16 +45,18 @@ def nobody_picks_up(platform: Platform, supplier: str) -> Iterator[None]:
     ((before,),) = platform.sql("SELECT connect_seconds FROM suppliers_supplier WHERE code = %s", [supplier])
     _allow(platform, supplier, CONNECT_SECONDS)
     platform.suppliers("down", supplier)
-    with socket.socket() as door, socket.socket() as first, socket.socket() as second:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind(("127.0.0.1", port))
-        door.listen(0)
-        for knocking in (first, second):
-            knocking.setblocking(False)
-            knocking.connect_ex(("127.0.0.1", port))
-        yield
-    platform.suppliers("ok", supplier)
-    _allow(platform, supplier, before)
+    try:
+        with socket.socket() as door, socket.socket() as first, socket.socket() as second:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            door.bind(("127.0.0.1", port))
+            door.listen(0)
+            for knocking in (first, second):
+                knocking.setblocking(False)
+                knocking.connect_ex(("127.0.0.1", port))
+            yield
+    finally:
+        platform.suppliers("ok", supplier)
+        _allow(platform, supplier, before)
 
 
 def _allow(platform: Platform, supplier: str, seconds: object) -> None:
