@@ -1,29 +1,28 @@
-"""The running platform, started once by each process that needs it: with `-n`, by one of them."""
+"""The running platform, started once by each process that needs it: with `-n`, by one for each folder of live tests."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.live.platform import Platform
 
-#: Tests of one kind share a platform, so one process runs them all; the other kind is for the other process.
-LIVE = ("browser", "integration")
+#: Tests of one of these folders share a platform, so one process runs them all.
+LIVE = ("tests/browser/", "tests/integration/")
 NO_CHROMIUM = "no Chromium"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Keep groups together where tests are spread over processes."""
-    if getattr(config.option, "dist", "no") == "load":
-        config.option.dist = "loadgroup"
+class LiveTogether(LoadScopeScheduling):
+    """Live tests begin first and stay together, everything else goes to whoever has time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in LIVE if nodeid.startswith(folder)), nodeid)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist, which looks at groups in this very hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything that needs a platform is in the group of its kind."""
-    for item in items:
-        kind = next((kind for kind in LIVE if item.get_closest_marker(kind)), None)
-        if kind is not None:
-            item.add_marker(pytest.mark.xdist_group(kind))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LiveTogether:
+    """Instead of `--dist`: that of xdist 3.8 goes by groups in names, which pytest 9 does not let it change."""
+    return LiveTogether(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
