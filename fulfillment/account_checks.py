@@ -38,8 +38,10 @@ AT_ONCE = 4
 #: What an answer is good for, in seconds; a good one for longer, because a refusal may have been put right.
 KEPT_SECONDS = {AccountVerdict.OK: 900, AccountVerdict.UNAVAILABLE: 10}
 KEPT_OTHERWISE = 180
-#: New questions from one address in ten minutes and in a day, about one account, and in one shop.
-LIMITS = (("address", 20, 600), ("address", 60, 86_400), ("account", 6, 600), ("shop", 600, 600))
+#: Looks from one address, also at what is known, in ten minutes and in a day: many people may share one.
+LOOKS = ((40, 600), (300, 86_400))
+#: New questions about one account, whatever server or product is named with it, and in one shop, in ten minutes.
+NEW_ACCOUNT, NEW_SHOP, NEW_SECONDS = 6, 600, 600
 
 _places = BoundedSemaphore(AT_ONCE)
 
@@ -91,15 +93,17 @@ def is_checkable(variant_ids: Collection[int]) -> bool:
 def account_check(*, variant_ids: Collection[int], account: Mapping[str, str], address: str) -> Checked:
     """What a supplier of one of these variants says of an account, within `SECONDS`. Never raises.
 
-    `account` as suppliers are told it, `address` whose question it is. The same question is asked once in a while only;
-    new ones are limited, and beyond the limits nobody is asked.
+    `account` as suppliers are told it, the account's own number first; `address` whose question it is. The same question
+    is asked once in a while only. Beyond the limits, and while nobody counts, nothing is told and nobody is asked.
     """
     known_as = digest(json.dumps([sorted(variant_ids), sorted(account.items())]), purpose="account-check")
     try:
+        if not _may_look(address):
+            return _UNKNOWN
         known = cache.get(f"account-check:{known_as}")
         if known is not None:
             return Checked(AccountVerdict(known[0]), known[1])
-        if not _may_ask(known_as, address) or not _places.acquire(blocking=False):
+        if not _may_ask(next(iter(account.values()), "")) or not _places.acquire(blocking=False):
             return _UNKNOWN
         try:
             found = _ask(variant_ids, account)
@@ -116,11 +120,16 @@ def account_check(*, variant_ids: Collection[int], account: Mapping[str, str], a
     return found
 
 
-def _may_ask(known_as: str, address: str) -> bool:
-    keys = {"address": address, "account": known_as, "shop": ""}
+def _may_look(address: str) -> bool:
     return not any(
-        allow(f"account-check-{scope}-{seconds}", keys[scope], limit=limit, seconds=seconds)
-        for scope, limit, seconds in LIMITS
+        allow(f"account-look-{seconds}", address, limit=limit, seconds=seconds, strict=True) for limit, seconds in LOOKS
+    )
+
+
+def _may_ask(number: str) -> bool:
+    return not (
+        allow("account-check", number, limit=NEW_ACCOUNT, seconds=NEW_SECONDS, strict=True)
+        or allow("account-check-shop", "", limit=NEW_SHOP, seconds=NEW_SECONDS, strict=True)
     )
 
 

@@ -75,15 +75,15 @@ def _client() -> Redis:
 counters = Counters()
 
 
-def allow(scope: str, key: str, *, limit: int, seconds: int) -> int:
+def allow(scope: str, key: str, *, limit: int, seconds: int, strict: bool = False) -> int:
     """Count one more of `scope` by `key`: 0 if it is one of the first `limit` in these `seconds`, else seconds to wait.
 
-    Under `up --bench` it counts, but never refuses.
+    With `strict` nobody passes while nobody counts. Under `up --bench` it counts, but never refuses.
     """
     now = time.time()
     window = int(now // seconds)
     counted = counters.count(f"limit:{scope}:{window}:{digest(key, purpose='limit')[:32]}", seconds=seconds + 1)
-    if counted <= limit or settings.BENCH:
+    if (counted or not strict) and counted <= limit or settings.BENCH:
         return 0
     return max(1, math.ceil((window + 1) * seconds - now))
 

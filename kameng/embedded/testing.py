@@ -12,8 +12,7 @@ from types import FrameType
 from kameng.embedded import paths, servers
 from kameng.embedded.console import Refused, clear_errors, say
 
-#: A whole run is shared by one process more than there are processors, because live tests mostly wait; by so many at
-#: most, because each has a database to set up.
+#: A whole run is shared by as many processes as there are processors, up to this: each has a database to set up.
 PROCESSES = 4
 #: Each run that goes on at the same time has a folder, a cluster and a broker of its own.
 RUNS = 4
@@ -32,8 +31,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _everything() -> list[str]:
-    """Spread over processes."""
-    return ["-n", str(min(len(os.sched_getaffinity(0)) + 1, PROCESSES))]
+    """A single processor is left to a single process."""
+    processes = min(len(os.sched_getaffinity(0)), PROCESSES)
+    return ["-n", str(processes)] if processes > 1 else []
 
 
 @contextmanager

@@ -87,6 +87,9 @@
   document.addEventListener("input", (event) => {
     if (event.target.matches("[data-phone]")) groupPhone(event.target);
     if (event.target.closest("[data-buy]")) payBar();
+    // What was said of one account must not stand beside another.
+    const checked = event.target.closest("[data-checked-by]");
+    if (checked) document.getElementById(checked.dataset.checkedBy).textContent = "";
   });
 
   // A phone number reads 138 1234 5678.

@@ -18,6 +18,7 @@ from fulfillment.suppliers.base import AccountCheck, AccountVerdict, Capability
 from fulfillment.suppliers.models import Supplier, SupplierBreaker
 from fulfillment.suppliers.registry import ADAPTERS
 from kameng.core.deadlines import awake, ending
+from kameng.core.throttle import counters
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import on_sale, place
@@ -121,7 +122,7 @@ def test_who_was_silent_for_long_is_left_alone_for_a_while(
 def test_many_accounts_from_one_address_are_told_nothing_and_nobody_is_asked(
     variant: Variant, knowing: type[KnowingSupplier]
 ) -> None:
-    limit = account_checks.LIMITS[0][1]
+    limit = account_checks.LOOKS[0][0]
     found = [ask(variant, uid=str(100_000_000 + number)) for number in range(limit + 3)]
     assert [checked.verdict for checked in found[limit:]] == [AccountVerdict.UNAVAILABLE] * 3
     assert len(knowing.asked) == limit
@@ -131,7 +132,7 @@ def test_many_accounts_from_one_address_are_told_nothing_and_nobody_is_asked(
 def test_beyond_a_limit_an_account_looks_as_if_nobody_could_tell(
     variant: Variant, knowing: type[KnowingSupplier]
 ) -> None:
-    for number in range(account_checks.LIMITS[0][1]):
+    for number in range(account_checks.LOOKS[0][0]):
         ask(variant, uid=str(100_000_000 + number))
     limited = ask(variant, uid="482019399")
     knowing.tells = {
@@ -151,6 +152,23 @@ def test_without_a_cache_nobody_is_asked(
     monkeypatch.setattr(cache, "get", gone)
     assert ask(variant).verdict == AccountVerdict.UNAVAILABLE
     assert knowing.asked == []
+
+
+def test_while_nobody_counts_nobody_is_told(
+    variant: Variant, knowing: type[KnowingSupplier], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(variant)
+    monkeypatch.setattr(counters, "count", lambda key, **how: 0)
+    assert ask(variant).verdict == AccountVerdict.UNAVAILABLE
+    assert ask(variant, uid="482019376").verdict == AccountVerdict.UNAVAILABLE
+    assert len(knowing.asked) == 1
+
+
+def test_one_account_is_not_asked_about_for_ever(variant: Variant, knowing: type[KnowingSupplier]) -> None:
+    for number in range(account_checks.NEW_ACCOUNT + 2):
+        asked = {"uid": UID, "server": f"s{number}"}
+        account_check(variant_ids=[variant.pk], account=asked, address=f"198.51.100.{number}")
+    assert len(knowing.asked) == account_checks.NEW_ACCOUNT
 
 
 def test_a_crowd_does_not_wait_for_a_supplier_that_is_asked_by_others(
