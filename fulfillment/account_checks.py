@@ -93,7 +93,7 @@ def is_checkable(variant_ids: Collection[int]) -> bool:
 def account_check(*, variant_ids: Collection[int], account: Mapping[str, str], address: str) -> Checked:
     """What a supplier of one of these variants says of an account, within `SECONDS`. Never raises.
 
-    `account` as suppliers are told it, the account's own number first; `address` whose question it is. The same question
+    `account` as suppliers are told it, its own number first; `address` whose question it is. The same question
     is asked once in a while only. Beyond the limits, and while nobody counts, nothing is told and nobody is asked.
     """
     known_as = digest(json.dumps([sorted(variant_ids), sorted(account.items())]), purpose="account-check")

@@ -83,7 +83,7 @@ def allow(scope: str, key: str, *, limit: int, seconds: int, strict: bool = Fals
     now = time.time()
     window = int(now // seconds)
     counted = counters.count(f"limit:{scope}:{window}:{digest(key, purpose='limit')[:32]}", seconds=seconds + 1)
-    if (counted or not strict) and counted <= limit or settings.BENCH:
+    if ((counted or not strict) and counted <= limit) or settings.BENCH:
         return 0
     return max(1, math.ceil((window + 1) * seconds - now))
 
