@@ -26,6 +26,7 @@ from fulfillment.suppliers.base import Attempt
 from fulfillment.suppliers.breaker import FAILURES, supplier_probe
 from fulfillment.suppliers.costs import availability_refresh
 from fulfillment.suppliers.models import Supplier, SupplierBreaker
+from kameng.core.deadlines import awake
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import on_sale
@@ -83,7 +84,7 @@ def test_a_worker_that_sends_after_it_was_held_up_buys_twice(
     ScriptedSupplier.on_query("first", REFUSED)
     ScriptedSupplier.on_submit("second", TOPPED_UP)
     order = paid(shop, on_sale())
-    alone_with, attempt_of, awake = calls.alone_with, calls.attempt_of, calls.awake
+    alone_with, attempt_of = calls.alone_with, calls.attempt_of
 
     def late(*given: Any) -> Attempt:
         monkeypatch.setattr(calls, "awake", lambda: awake() + services.ABANDONED_SECONDS + 1)
