@@ -42,6 +42,8 @@ from resellers.models import Reseller
 
 NUMBER_LENGTH = 16
 MAX_LINES = 20
+#: So long after the first click a second one of the same browser may come.
+DOUBLE_CLICK_SECONDS = 15
 _PHONE = re.compile(r"1[3-9]\d{9}", re.ASCII)
 
 Status = Order.Status
@@ -290,6 +292,17 @@ def order_check(*, order_id: int) -> Order:
         order.save(update_fields=["checked_at"])
         event_write(order, "order.checked", actor="shopper")
     return order
+
+
+def order_hand_over(*, order_id: int, device_digest: str) -> None:
+    """A double click of a browser without a cookie: the first reply is never read, so its device is nobody's.
+
+    Only right after the order was placed: whoever knows its contact and its account by then has sent the same form.
+    """
+    moment = Now() - timedelta(seconds=DOUBLE_CLICK_SECONDS)
+    Order.objects.filter(pk=order_id, status=Order.Status.PENDING, created_at__gt=moment).update(
+        device_digest=device_digest
+    )
 
 
 @transaction.atomic

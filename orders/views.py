@@ -29,7 +29,7 @@ from orders import access
 from orders.exceptions import OrderInvalid, SkuUnknown, TooManyUnpaid
 from orders.faces import checked_rows, line_face, masked_contact, recent_faces
 from orders.models import Order
-from orders.services import Buyer, LineRequest, order_check, order_place, request_digest
+from orders.services import Buyer, LineRequest, order_check, order_hand_over, order_place, request_digest
 
 #: Looking up: so many tries in so many seconds, from one address and for one order.
 LOOKUPS, LOOKUP_SECONDS = 10, 300
@@ -101,6 +101,8 @@ def checkout(request: HttpRequest) -> HttpResponse:
         )
     except Problem as refused:
         return product_page(request, product, answers, status=refused.status, messages=(str(refused),))
+    if not device and order.device_digest != buyer.device_digest:
+        order_hand_over(order_id=order.pk, device_digest=buyer.device_digest)
     response = redirect(_confirm_url(order, form.get(f"quoted_{sku}", "")))
     response.status_code = 303
     return response if device else access.device_remember(response, request, fresh)

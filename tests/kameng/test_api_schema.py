@@ -18,6 +18,7 @@ from tests.program import Program, staying
 CONTRACT = {
     ("get", "/api/v1/products/"),
     ("get", "/api/v1/products/{slug}/"),
+    ("post", "/api/v1/products/{slug}/account-check/"),
     ("post", "/api/v1/orders/"),
     ("get", "/api/v1/orders/{number}/"),
     ("post", "/api/v1/orders/{number}/payments/"),
