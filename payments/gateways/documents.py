@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import parse_qsl
 
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 
@@ -22,6 +23,20 @@ def read_object(document: bytes | str) -> dict[str, object]:
 def write_object(document: dict[str, object]) -> bytes:
     """Compact JSON in UTF-8: these are the bytes to sign and the bytes to send."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def form_fields(body: bytes, *, most: int) -> dict[str, str]:
+    """Decode a form or a query of at most so many fields. Raises `ValueError`, also for repeated fields."""
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=most
+        )
+    except ValueError:
+        raise ValueError("not a form in UTF-8") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field is repeated")
+    return fields
 
 
 def text_of(document: Mapping[str, object], name: str) -> str:

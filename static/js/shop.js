@@ -58,7 +58,7 @@
 
   function payBar() {
     const form = first("[data-buy]");
-    const chosen = form && form.querySelector("[name=sku]:checked");
+    const chosen = form?.querySelector("[name=sku]:checked");
     if (!chosen) return;
     const quantity = form.querySelector("[data-quantity]");
     const most = Number(chosen.dataset.max) || 1;
@@ -84,12 +84,10 @@
     });
   }
 
-  document.addEventListener("input", (event) => {
-    if (event.target.matches("[data-phone]")) groupPhone(event.target);
-    if (event.target.closest("[data-buy]")) payBar();
-    // What was said of one account must not stand beside another.
-    const checked = event.target.closest("[data-checked-by]");
-    if (checked) document.getElementById(checked.dataset.checkedBy).textContent = "";
+  document.addEventListener("input", ({ target }) => {
+    if (target.matches("[data-phone]")) groupPhone(target);
+    if (target.closest("[data-buy]")) payBar();
+    if (target.matches("[data-account]")) first("#account-check")?.replaceChildren();
   });
 
   // A phone number reads 138 1234 5678.
@@ -156,6 +154,5 @@
     }
   });
 
-  const wrong = first("[data-focus]");
-  if (wrong) wrong.focus();
+  first("[data-focus]")?.focus();
 })();

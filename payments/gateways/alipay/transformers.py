@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from json import JSONDecoder
-from urllib.parse import parse_qsl
 
 from kameng.core.money import from_fen, parse_yuan, to_fen
 from payments.gateways.base import GatewayStatus, PaymentResult, RefundResult, RefundStatus
-from payments.gateways.documents import CHINA, clip, text_of
+from payments.gateways.documents import CHINA, clip, form_fields, text_of
 
 TRADE_STATUS = {
     "WAIT_BUYER_PAY": GatewayStatus.PENDING,
@@ -109,20 +108,7 @@ def is_unknown(code: object, sub_code: str) -> bool:
 
 def notice_fields(body: bytes) -> dict[str, str]:
     """Decode a notice's form. Raises `ValueError` for repeated or nameless fields, too many, or other encodings."""
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=True,
-            errors="strict",
-            max_num_fields=MAX_NOTICE_FIELDS,
-        )
-    except ValueError:
-        raise ValueError("not a form in UTF-8") from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a field is repeated")
-    return fields
+    return form_fields(body, most=MAX_NOTICE_FIELDS)
 
 
 def notice_texts(fields: Mapping[str, str]) -> list[str]:

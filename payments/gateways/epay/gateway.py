@@ -213,7 +213,7 @@ class EpayGateway:
         try:
             if not (headers.get("content-type") or FORM).lower().startswith(FORM):
                 raise NoticeRefused("not a form")
-            fields = transformers.form_fields(body)
+            fields = transformers.notice_fields(body)
             self._version.verify(fields)
             if text_of(fields, "pid") != self._merchant:
                 raise NoticeRefused("meant for another merchant")

@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from kameng.core.money import from_fen, parse_yuan, to_fen
 from payments.gateways.base import ChargeResult, GatewayStatus, PaymentResult
-from payments.gateways.documents import CHINA, clip, read_object, text_of
+from payments.gateways.documents import CHINA, clip, form_fields, read_object, text_of
 
 NAME_BYTES = 127
 MAX_FIELDS = 60
@@ -58,25 +58,13 @@ def md5_signature(fields: Mapping[str, str], key: str) -> str:
     return hashlib.md5((signed_text(fields) + key).encode("utf-8"), usedforsecurity=False).hexdigest()
 
 
-def form_fields(body: bytes) -> dict[str, str]:
+def notice_fields(body: bytes) -> dict[str, str]:
     """Decode a notice, whether it came as a form or as a query.
 
     Raises `ValueError` for fields that are repeated, nameless, an array (`money[]`), too many or too long; for other
     encodings; and for a value that reads as a field, since the same signature would then stand for two sets of them.
     """
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=True,
-            errors="strict",
-            max_num_fields=MAX_FIELDS,
-        )
-    except ValueError:
-        raise ValueError("not a form in UTF-8") from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a field is repeated")
+    fields = form_fields(body, most=MAX_FIELDS)
     if not all(_NAME.fullmatch(name) for name in fields):
         raise ValueError("a field whose name is no plain word")
     if any(len(value) > MAX_TEXT for value in fields.values()):
