@@ -161,7 +161,7 @@ def stage() -> Iterator[Stage]:
         os.environ.pop(name, None)  # never somebody's own database: the one used here is emptied
     os.environ["KAMENG_VAR"] = str(paths.var() / FOLDER)
     os.environ["PORT"] = str(ports.free())
-    os.environ["SANDBOX_PORT"] = str(ports_in_a_row(SANDBOX_PORTS))
+    os.environ["SANDBOX_PORT"] = str(ports.in_a_row(SANDBOX_PORTS))
     with only_one() as record:
         for book in Path(paths.var() / "sandbox").glob("book.sqlite3*"):
             book.unlink()
@@ -171,14 +171,6 @@ def stage() -> Iterator[Stage]:
             yield running
         finally:
             running.stop()
-
-
-def ports_in_a_row(count: int) -> int:
-    """The first of `count` free ports that follow each other."""
-    for first in range(ports.REMEMBERED.start, ports.REMEMBERED.stop, count):
-        if all(ports.is_free(port) for port in range(first, first + count)):
-            return first
-    raise Refused(f"no {count} free ports in a row were found")
 
 
 def address(url: str) -> str:

@@ -35,6 +35,15 @@ def free(*, preferred: int | None = None, patience: float = 0) -> int:
     raise Refused("no free port was found between 20000 and 30000")
 
 
+def in_a_row(count: int) -> int:
+    """The first of `count` free ports that follow each other; a random one, for others may be looking too."""
+    firsts = range(REMEMBERED.start, REMEMBERED.stop, count)
+    for first in random.sample(firsts, len(firsts)):
+        if all(is_free(port) for port in range(first, first + count)):
+            return first
+    raise Refused(f"no {count} free ports in a row were found between 20000 and 30000")
+
+
 def demand(port: int, *, variable: str) -> None:
     """Refuse, naming the port and who has it, where `port` cannot be used."""
     refused = _try_to_bind(port)

@@ -49,11 +49,7 @@ class Running:
 @pytest.fixture
 def env(var: Path, outside: dict[str, str]) -> dict[str, str]:
     """A shell in which nothing else uses these ports."""
-    sandbox = next(
-        base
-        for base in range(30_100, 32_000, 10)
-        if all(ports.is_free(port) for port in range(base, base + up.SANDBOX_PORTS))
-    )
+    sandbox = ports.in_a_row(up.SANDBOX_PORTS)
     return {**outside, "KAMENG_VAR": str(var), "PORT": str(ports.free()), "SANDBOX_PORT": str(sandbox)}
 
 
