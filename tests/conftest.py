@@ -1,5 +1,6 @@
 """One database with its shops for the whole run; a transaction, or a cleaned shop of its own, for each test."""
 
+import gc
 import secrets
 from collections.abc import Iterator
 
@@ -29,6 +30,18 @@ from tests.doubles import (
 
 OPERATIONS_HOST = "ops.test"
 pytest_plugins = ["tests.live.fixtures"]
+
+
+# A full collection walks over all modules and thousands of tests, and finds nothing there: they stay to the end.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on only what tests leave is looked through, and not as often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

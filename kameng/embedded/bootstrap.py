@@ -54,6 +54,7 @@ def ensure(command: str) -> None:
     if environment.production(os.environ):
         return
     check_platform()
+    keep_compiled()
     os.environ.setdefault(BEGUN, str(time.time()))
     with clear_errors():
         wanted = needed(command, done=read_stamp(), lock_digest=digest(PINNED_UV, paths.ROOT / "uv.lock"))
@@ -75,6 +76,13 @@ def check_platform() -> None:
         raise Refused(
             f"Kameng runs on Linux (x86_64 or aarch64, glibc 2.28 or newer); this is {here}. Use docker-compose.yml"
         )
+
+
+def keep_compiled() -> None:
+    """Whatever the shell says, this process and those it starts keep what they compile: each of them loads the same
+    thousand modules, and compiling those takes longer than all the rest of a start."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def digest(*files: Path) -> str:

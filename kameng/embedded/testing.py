@@ -12,7 +12,7 @@ from types import FrameType
 from kameng.embedded import paths, servers
 from kameng.embedded.console import Refused, clear_errors, say
 
-#: A whole run is shared by as many processes as there are processors, up to this: each has a database to set up.
+#: A whole run is shared by up to so many processes: each has a database to set up.
 PROCESSES = 4
 #: Each run that goes on at the same time has a folder, a cluster and a broker of its own.
 RUNS = 4
@@ -31,8 +31,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _everything() -> list[str]:
-    """A single processor is left to a single process."""
-    processes = min(len(os.sched_getaffinity(0)), PROCESSES)
+    """One process more than there are processors, for the live tests wait for others most of the time."""
+    processors = len(os.sched_getaffinity(0))
+    processes = min(processors + 1, PROCESSES) if processors > 1 else 1
     return ["-n", str(processes)] if processes > 1 else []
 
 

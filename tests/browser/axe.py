@@ -7,29 +7,53 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-#: All that can differ between two color schemes of one document.
+#: All that is told by looks alone, and so can differ between two color schemes of one document.
 COLORS = ["color-contrast", "link-in-text-block"]
 #: The rules of WCAG 2.2 AA, without the advice beyond it.
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _AXE = Axe()
+#: Of rows (or other siblings) that differ in nothing but words, addresses and names, the first one stays: they look
+#: alike, and looking at the colors of a hundred of them takes axe seconds.
+_ONE_OF_EACH = """() => {
+  const named = /^(id|href|name|value|for|title|action|src|alt|d|content|datetime|(aria-|data-|hx-|x-|:|@).*)$/;
+  const look = element => [element, ...element.querySelectorAll('*')].map(one => one.tagName + [...one.attributes]
+    .map(({name, value}) => named.test(name) && name !== 'aria-current' ? name : name + '=' + value).join()).join('>');
+  const repeated = [];
+  for (const parent of document.querySelectorAll('table, tbody, ul, ol, dl, div, section')) {
+    if (parent.children.length < 5) continue;
+    const seen = new Set();
+    for (const child of parent.children) {
+      const looks = getComputedStyle(child).backgroundColor + look(child);
+      if (seen.has(looks)) repeated.push(child);
+      seen.add(looks);
+    }
+  }
+  repeated.forEach(child => child.remove());
+}"""
 
 
 def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
-    """What stands in somebody's way, in words; in light by these rules or all, colors in dark as well."""
+    """What stands in somebody's way, in words; by these rules or all, colors in light and in dark.
+
+    What repeats is gone from the page afterwards.
+    """
     page.evaluate(_AXE.axe_script)
-    found = []
+    options: dict[str, Any] = {"rules": {color: {"enabled": False} for color in COLORS}}
+    if rules:
+        options["runOnly"] = list(rules)
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    found = _broken(page, "everything", options)
+    page.evaluate(_ONE_OF_EACH)
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        options: dict[str, Any] = {"resultTypes": ["violations"]}
-        if scheme == "dark":
-            options["runOnly"] = COLORS
-        elif rules:
-            options["runOnly"] = list(rules)
-        broken = page.evaluate("options => axe.run(options).then(results => results.violations)", options)
-        found += [
-            f"{scheme} {rule['id']}: {node['target']} {node['failureSummary']}"
-            for rule in broken
-            for node in rule["nodes"]
-        ]
+        found += _broken(page, scheme, {"runOnly": COLORS})
     page.emulate_media(color_scheme="light")
     return found
+
+
+def _broken(page: Page, label: str, options: dict[str, Any]) -> list[str]:
+    options["resultTypes"] = ["violations"]
+    broken = page.evaluate("options => axe.run(options).then(results => results.violations)", options)
+    return [
+        f"{label} {rule['id']}: {node['target']} {node['failureSummary']}" for rule in broken for node in rule["nodes"]
+    ]

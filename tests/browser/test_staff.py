@@ -54,9 +54,9 @@ def test_nothing_stands_in_the_way_of_those_who_work_here(
     wrong = {}
     for path in paths:
         visit.open(path)
-        found = violations(visit.page, WCAG)
-        if visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"):
-            found.append("wider than the screen")
+        is_wide = visit.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        found = ["wider than the screen"] if is_wide else []
+        found += violations(visit.page, WCAG)
         if found:
             wrong[path] = found
     assert wrong == {}
