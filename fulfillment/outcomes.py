@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from fulfillment.calls import CODES
 from fulfillment.models import Fulfillment, SupplierOrder
+from fulfillment.postings import supply_booked
 from fulfillment.selectors import attempt_known, order_id_of_attempt, work_known
 from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind
@@ -168,6 +169,7 @@ def _arrived(
         stock_ids = list(kept)
     is_all = quantity == buy.quantity
     supplier_order_transition(buy, to=BuyStatus.SUCCEEDED if is_all else BuyStatus.PARTIAL, fields=noted)
+    supply_booked(buy, arrived=quantity, is_known=outcome.cost is not None)
     sql.later(_DELIVER, [work.pk, buy.pk, work.delivered_quantity, stock_ids])
     work.delivered_quantity += quantity
     if is_all:

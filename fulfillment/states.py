@@ -4,6 +4,7 @@ from django.db.models.functions import Now
 
 from fulfillment.exceptions import IllegalTransition
 from fulfillment.models import Fulfillment, SupplierOrder
+from fulfillment.postings import delivery_booked
 from orders.models import OrderLine
 from orders.states import line_transition
 
@@ -35,6 +36,8 @@ def fulfillment_transition(fulfillment: Fulfillment, *, to: Fulfillment.Status, 
         fields.append("finished_at")
     fulfillment.save(update_fields=fields)
     line_transition(fulfillment.line, to=_LINE_OF[to], actor=actor)
+    if to == Status.DELIVERED:
+        delivery_booked(fulfillment.line)
 
 
 def supplier_order_transition(buy: SupplierOrder, *, to: SupplierOrder.Status, fields: tuple[str, ...] = ()) -> None:

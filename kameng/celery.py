@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "sweep": {"task": "kameng.sweep", "schedule": 60.0, "options": {"expires": 50}},
     "scores": {"task": "kameng.scores", "schedule": 30.0, "options": {"expires": 25}},
     "upkeep": {"task": "kameng.upkeep", "schedule": 3600.0, "options": {"expires": 3000}},
+    "balances": {"task": "kameng.balances", "schedule": 60.0, "options": {"expires": 50}},
     "suppliers": {"task": "kameng.suppliers", "schedule": 60.0, "options": {"expires": 50}},
 }
 
@@ -62,9 +63,19 @@ def upkeep_task() -> None:
     """What is looked at once an hour."""
     from fulfillment.suppliers.results import results_prune
     from fulfillment.suppliers.scores import dependence_watch
+    from resellers.ledger.settlement import shops_settle
 
     dependence_watch()
     results_prune()
+    shops_settle()
+
+
+@app.task(name="kameng.balances", ignore_result=True)
+def balances_task() -> None:
+    """Sum up what is new in the book."""
+    from resellers.ledger.balances import balances_snapshot
+
+    balances_snapshot()
 
 
 @app.task(name="kameng.suppliers", ignore_result=True)

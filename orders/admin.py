@@ -7,23 +7,27 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin import display
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db import connection
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kameng.admin.bases import ReadOnlyAdmin
-from kameng.admin.panels import Viewer
-from kameng.admin.sites import Nav, StaffSite, shop_site
+from kameng.admin.panels import Panel, Viewer
+from kameng.admin.sites import Nav, StaffSite, operations_site, shop_site
 from kameng.core.ids import ALPHABET, normalize
 from kameng.templatetags.staff import badge, copyable, when, yuan
 from orders.badges import LINE_BADGES, order_badge
 from orders.faces import masked, masked_contact
 from orders.history import history
 from orders.models import Order, OrderLine
+from orders.statements import entries_of, statement_of
+from resellers.selectors import shop_in
 
 #: Shorter than this, a piece of a number or contact fits too many.
 SHORTEST_PIECE = 4
@@ -218,6 +222,33 @@ def order_context(site: StaffSite, order: Order, viewer: Viewer) -> dict[str, An
         "panels": site.panels_of(order, viewer),
         "history": history(order.events.all(), for_operator=viewer.is_operator),
     }
+
+
+@shop_site.panel(Order, position=20)
+def statement_panel(order: Model, viewer: Viewer) -> Panel | None:
+    """The owner's statement. The house shop's owner is the platform, which has the whole book."""
+    shop = shop_in(connection.schema_name)  # type: ignore[attr-defined]
+    if shop is None or shop.is_house or not isinstance(order, Order):
+        return None
+    statement = statement_of(shop, order, now=timezone.now())
+    if statement is None:
+        return None
+    return Panel(gettext_lazy("这单的钱"), "staff/_statement.html", {"statement": statement, "days": shop.settlement_days})
+
+
+@operations_site.panel(Order, position=20)
+def book_panel(order: Model, viewer: Viewer) -> Panel | None:
+    """Every journal about the order, oldest first."""
+    shop = shop_in(connection.schema_name)  # type: ignore[attr-defined]
+    if shop is None or not isinstance(order, Order):
+        return None
+    journals: dict[int, dict[str, Any]] = {}
+    for entry in entries_of(shop, order):
+        known = journals.setdefault(entry.journal_id, {"journal": entry.journal, "entries": []})
+        known["entries"].append(
+            {"account": entry.account.get_name_display(), "debit": max(entry.amount, Decimal(0)), "credit": max(-entry.amount, Decimal(0))}
+        )
+    return Panel(gettext_lazy("账目"), "staff/_book.html", {"journals": list(journals.values())}) if journals else None
 
 
 shop_site.register(Order, OrderAdmin)

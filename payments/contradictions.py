@@ -18,6 +18,7 @@ from orders.states import order_lock
 from payments.gateways.base import Gateway, GatewayError, GatewayStatus, PaymentResult
 from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment
+from payments.postings import payment_unbooked
 from payments.selectors import payment_known
 from payments.services import mismatch, payment_apply, payment_transition
 
@@ -80,6 +81,7 @@ def _disprove(known: Payment) -> bool:
         return False
     payment.reference = ""
     payment_transition(payment, to=Status.FAILED)
+    payment_unbooked(payment, order)
     event_write(
         order,
         DISPROVED,

@@ -25,6 +25,7 @@ from payments.gateways.base import (
 )
 from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment, Refund
+from payments.postings import refund_booked, refund_due
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ def refund_request(
         return known
     if amount <= 0 or payment.status != Payment.Status.CONFIRMED or amount > refundable(payment):
         raise RefundTooLarge
+    line = None
     if line_id is not None:
         line = OrderLine.objects.get(pk=line_id, order=order)
         if line.status not in (OrderLine.Status.FAILED, OrderLine.Status.DELIVERED):
@@ -90,6 +92,7 @@ def refund_request(
         cause=cause,
         payment=payment.number,
     )
+    refund_due(refund, payment, order, line)
     publish("refund.run", refund_id=refund.pk)
     return refund
 
@@ -249,6 +252,7 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
     if result.status == RefundStatus.SUCCEEDED:
         refund.finished_at = Now()
         refund_transition(refund, to=Status.SUCCEEDED, fields=("reference", "code", "finished_at"))
+        refund_booked(refund, refund.payment, order)
         event_write(order, "refund.succeeded", actor=actor, refund=refund.number, amount=str(refund.amount))
         if refund.line_id:
             _line_refunded(refund.line_id, actor)

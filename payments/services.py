@@ -41,6 +41,7 @@ from payments.gateways.base import (
 from payments.merchants.models import GatewayAccount
 from payments.merchants.services import account_known, accounts_for_shop, gateway_of
 from payments.models import Payment
+from payments.postings import payment_booked
 from payments.selectors import order_id_of, payment_known, payments_of
 
 logger = logging.getLogger(__name__)
@@ -233,6 +234,7 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str, order_i
     # An order whose payment was disproved after it was paid has not been paid for yet.
     payment.is_surplus = not is_wanted and confirmed_total(attempts) >= order.total
     payment_transition(payment, to=Status.CONFIRMED)
+    payment_booked(payment, order)
     event_write(
         order,
         "payment.confirmed",

@@ -1,7 +1,7 @@
 """Shops: who owns one, where it answers and how it looks."""
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -41,6 +41,10 @@ class Reseller(TenantMixin):
     announcement = models.CharField(_("公告"), max_length=200, blank=True)
     announcement_en = models.CharField(_("英文公告"), max_length=300, blank=True)
     support = models.CharField(_("客服方式"), max_length=120, blank=True)
+    settlement_days = models.PositiveSmallIntegerField(
+        _("结算天数"), default=7, validators=[MaxValueValidator(90)],
+        help_text=_("交付满这么多天，店主赚的钱转为可提现"),
+    )  # fmt: skip
     categories = ArrayField(
         models.SlugField(max_length=40), verbose_name=_("经营类目"), default=list, blank=True,
         help_text=_("留空表示经营全部类目"),

@@ -7,6 +7,8 @@ from django.db.models.functions import Now
 
 from fulfillment.suppliers.models import DuplicateSupply
 from kameng.core import sql
+from kameng.core.ids import shop_id_of
+from resellers.ledger.posting import Kind, Move, Name, post
 
 Status = DuplicateSupply.Status
 
@@ -41,6 +43,9 @@ def duplicate_book(
             "quantity": quantity, "codes": codes, "cost": cost, "note": note[:200],
         },
     )  # fmt: skip
+    if booked:
+        moves = [Move(Name.DUPLICATES, cost, supplier_id), Move(Name.SUPPLIER, -cost, supplier_id)]
+        post(f"duplicate:{reference}", Kind.DUPLICATE, moves, shop_id=shop_id_of(reference))
     return bool(booked)
 
 
@@ -51,4 +56,9 @@ def duplicate_close(*, duplicate_id: int, claimed: bool, note: str, actor: str) 
     changed = DuplicateSupply.objects.filter(pk=duplicate_id, status=Status.OPEN).update(
         status=status, note=note[:200], actor=actor, closed_at=Now()
     )
+    if changed:
+        known = DuplicateSupply.objects.get(pk=duplicate_id)
+        borne = Move(Name.SUPPLIER, known.cost, known.supplier_id) if claimed else Move(Name.COST, known.cost)
+        moves = [borne, Move(Name.DUPLICATES, -known.cost, known.supplier_id)]
+        post(f"claim:{known.reference}", Kind.CLAIM, moves, shop_id=shop_id_of(known.reference))
     return changed > 0

@@ -13,6 +13,9 @@ from catalog.listings.selectors import own_goods
 from kameng.admin.sites import shop_site
 from kameng.manage.figures import Figures, attention, figures
 from orders.badges import order_badge
+from resellers.ledger.balances import balance
+from resellers.ledger.posting import Name
+from resellers.models import Reseller
 
 #: The drawing's own units; it scales to the page.
 WIDTH, HEIGHT, GROUND, GAP = 700, 190, 160, 10
@@ -65,7 +68,8 @@ def home(request: HttpRequest) -> HttpResponse:
     """How the shop does today, and what its owner should look at."""
     now = figures()
     waiting = attention()
-    goods = own_goods(request.shop).variants  # type: ignore[attr-defined]
+    shop: Reseller = request.shop  # type: ignore[attr-defined]
+    goods = own_goods(shop).variants
     context: dict[str, Any] = {
         "title": _("今天"),
         "now": now,
@@ -81,6 +85,14 @@ def home(request: HttpRequest) -> HttpResponse:
         # Of what has no price of the owner's own, nothing is for the owner to do.
         "dear": sum(variant.is_too_dear and variant.own_price is not None for variant in goods),
         "hidden": sum(not variant.is_visible for variant in goods),
-        "is_open": request.shop.is_open,  # type: ignore[attr-defined]
+        "is_open": shop.is_open,
+        # The house shop's is the platform's.
+        "earned": None
+        if shop.is_house
+        else {
+            "pending": balance(Name.PENDING, shop.pk),
+            "available": balance(Name.AVAILABLE, shop.pk),
+            "days": shop.settlement_days,
+        },
     }
     return shop_site.render(request, "staff/shop_home.html", context)

@@ -71,6 +71,7 @@ BOTH_SIDES = [
 SHARED_APPS = [
     "django_tenants",
     "resellers",
+    "resellers.ledger",
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",

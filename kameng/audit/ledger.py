@@ -1,0 +1,115 @@
+"""I1: the book sums to zero, and says the same as what it tells of."""
+
+from kameng.audit.reading import Breaches, found
+from resellers.models import Reseller
+
+_UNBALANCED = """
+SELECT journal.key, journal.size, count(entry.id) AS entries, coalesce(sum(entry.amount), 0) AS total
+  FROM public.ledger_journal AS journal LEFT JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+ GROUP BY journal.id HAVING count(entry.id) <> journal.size OR coalesce(sum(entry.amount), 0) <> 0
+"""
+_TOTAL = "SELECT sum(amount) AS total FROM public.ledger_entry HAVING sum(amount) <> 0"
+_LOOSE = """
+SELECT entry.id FROM public.ledger_entry AS entry
+ WHERE NOT EXISTS (SELECT FROM public.ledger_account AS account WHERE account.id = entry.account_id)
+"""
+_SNAPSHOTS = """
+SELECT account.name, account.owner, known.amount, coalesce(sum(entry.amount), 0) AS entries
+  FROM public.ledger_balance AS known
+  JOIN public.ledger_account AS account ON account.id = known.account_id
+  LEFT JOIN public.ledger_entry AS entry ON entry.account_id = known.account_id AND entry.id <= known.upto
+ GROUP BY account.id, known.account_id HAVING known.amount <> coalesce(sum(entry.amount), 0)
+"""
+#: Triggers of the book that somebody has switched off, or dropped.
+_UNGUARDED = """
+SELECT guard FROM unnest(%s::text[]) AS guard
+ WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = guard AND tgenabled IN ('O', 'A'))
+"""
+GUARDS = [
+    *("ledger_account_stays", "ledger_journal_stays", "ledger_entry_stays"),
+    *("ledger_journal_sums_to_zero", "ledger_entry_belongs"),
+]
+
+
+def book_sums_to_zero() -> Breaches:
+    """Each journal, and all of them; and what was summed up is the sum."""
+    yield from found("journal {key} has {entries} of {size} entries, and they sum to {total}", _UNBALANCED)
+    yield from found("all entries sum to {total}", _TOTAL)
+    yield from found("entry #{id} is on no account", _LOOSE)
+    yield from found("{name}:{owner} was summed up as {amount}, its entries are {entries}", _SNAPSHOTS)
+    yield from found("the book is without its guard {guard}", _UNGUARDED, [GUARDS])
+
+
+#: What an order holds by its own rows: what came in, less what bought something, less what goes back undelivered.
+_OPEN = """
+WITH shown AS (
+    SELECT o.number,
+           coalesce((SELECT sum(amount) FROM payments_payment WHERE order_id = o.id AND status = 'confirmed'), 0)
+         - coalesce((SELECT sum(line.price * (line.quantity - line.short_quantity)) FROM orders_orderline AS line
+                       JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
+                      WHERE line.order_id = o.id AND work.status = 'delivered'), 0)
+         - coalesce((SELECT sum(refund.amount) FROM payments_refund AS refund
+                       JOIN payments_payment AS payment ON payment.id = refund.payment_id
+                      WHERE payment.order_id = o.id AND (refund.line_id IS NULL OR refund.cause ~ '^(line|short):')), 0)
+           AS amount
+      FROM orders_order AS o
+), booked AS (
+    SELECT journal.order_number AS number, -sum(entry.amount) AS amount
+      FROM public.ledger_account AS account
+      JOIN public.ledger_entry AS entry ON entry.account_id = account.id
+      JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
+     WHERE account.name = 'orders' AND account.owner = %(shop)s
+     GROUP BY journal.order_number
+)
+SELECT number, coalesce(shown.amount, 0) AS shown, coalesce(booked.amount, 0) AS booked
+  FROM shown FULL JOIN booked USING (number)
+ WHERE coalesce(shown.amount, 0) <> coalesce(booked.amount, 0)
+"""
+_BOOKED = """
+SELECT coalesce(sum(entry.amount), 0) FROM public.ledger_account AS account
+  JOIN public.ledger_entry AS entry ON entry.account_id = account.id
+  JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
+ WHERE account.name = '{name}' AND journal.shop_id = %(shop)s AND journal.kind {kinds}
+"""
+_SUMS = {
+    "payments that came in": (
+        "SELECT coalesce(sum(amount), 0) FROM payments_payment WHERE status = 'confirmed'",
+        _BOOKED.format(name="clearing", kinds="IN ('payment', 'disproved')"),
+    ),
+    "refunds that went out": (
+        "SELECT -coalesce(sum(amount), 0) FROM payments_refund WHERE status = 'succeeded'",
+        _BOOKED.format(name="clearing", kinds="= 'refund'"),
+    ),
+    "refunds that are owed or went out": (
+        "SELECT -coalesce(sum(amount), 0) FROM payments_refund",
+        _BOOKED.format(name="refunds", kinds="= 'refund_due'"),
+    ),
+}
+
+
+def book_agrees_with_the_shop(shop: Reseller) -> Breaches:
+    """Each order's money, and the sums of what came in and went out."""
+    here = {"shop": shop.pk}
+    yield from found("order {number} holds {shown}, the book says {booked}", _OPEN, here)
+    for what, (shown, booked) in _SUMS.items():
+        query = f"SELECT ({shown}) AS shown, ({booked}) AS booked"
+        yield from found(what + " are {shown}, the book says {booked}", f"SELECT * FROM ({query}) AS sums WHERE shown <> booked", here)
+
+
+_SUPPLY = """
+SELECT buy.reference, buy.status, buy.cost FROM fulfillment_supplierorder AS buy
+ WHERE buy.status IN ('succeeded', 'partial', 'reversed') AND buy.cost > 0
+   AND NOT EXISTS (SELECT FROM public.ledger_journal AS journal WHERE journal.key = 'supply:' || buy.reference)
+"""
+_NO_SUPPLY = """
+SELECT journal.key FROM public.ledger_journal AS journal
+ WHERE journal.shop_id = %(shop)s AND journal.kind = 'supply' AND NOT EXISTS (
+       SELECT FROM fulfillment_supplierorder AS buy
+        WHERE 'supply:' || buy.reference = journal.key AND buy.status IN ('succeeded', 'partial', 'reversed'))
+"""
+
+
+def purchases_are_in_the_book(shop: Reseller) -> Breaches:
+    """Each purchase that arrived is charged for, and nothing else is."""
+    yield from found("attempt {reference} is {status} and cost {cost}, which is not in the book", _SUPPLY)
+    yield from found("{key} is in the book, and nothing arrived", _NO_SUPPLY, {"shop": shop.pk})

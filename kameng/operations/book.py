@@ -1,0 +1,68 @@
+"""The platform's book: what lies on every account at this moment, and what it adds up to."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from fulfillment.suppliers.models import Supplier
+from kameng.admin.sites import Nav, operations_site
+from kameng.operations.lists import GROUP
+from payments.merchants.models import GatewayAccount
+from resellers.ledger.balances import balances
+from resellers.ledger.models import Account
+from resellers.models import Reseller
+
+Name = Account.Name
+#: What it means that something lies there, for who does not keep books.
+MEANINGS = {
+    Name.CLEARING: gettext_lazy("支付渠道里属于平台的钱：收到的减去退掉的"),
+    Name.ORDERS: gettext_lazy("已收款、还没到账也没开始退的订单"),
+    Name.REFUNDS: gettext_lazy("已决定退、渠道还没退成的"),
+    Name.SALES: gettext_lazy("已到账订单的供货价；直营店是全部售价"),
+    Name.COST: gettext_lazy("为已到账的货付给渠道的成本"),
+    Name.SUPPLIER: gettext_lazy("渠道已交货、从预存款里扣或待付的"),
+    Name.INVENTORY: gettext_lazy("自有卡密已用掉的成本"),
+    Name.DUPLICATES: gettext_lazy("多买的货，等着向渠道索回或自行承担"),
+    Name.PENDING: gettext_lazy("店主赚的，还没过结算期"),
+    Name.AVAILABLE: gettext_lazy("店主赚的，可以提现"),
+}
+_OWNERS: Mapping[Account.Name, Callable[[], Mapping[int, str]]] = {
+    Name.CLEARING: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),
+    Name.SUPPLIER: lambda: dict(Supplier.objects.values_list("pk", "name")),
+    Name.DUPLICATES: lambda: dict(Supplier.objects.values_list("pk", "name")),
+}
+
+
+@operations_site.page("book/", name="book", nav=Nav(GROUP, gettext_lazy("账本"), "account_balance", 16))
+@require_safe
+def book(request: HttpRequest) -> HttpResponse:
+    """Every account with its balance; shops and suppliers below the sum of theirs."""
+    known = balances()
+    shops = dict(Reseller.objects.values_list("pk", "name"))
+    groups = []
+    for name in Name:
+        owned = sorted(((owner, amount) for (which, owner), amount in known.items() if which == name), key=_largest)
+        names = _OWNERS.get(name, lambda: shops)() if any(owner for owner, _amount in owned) else {}
+        groups.append(
+            {
+                "name": name.label,
+                "meaning": MEANINGS[name],
+                "is_debit": name in Account.DEBIT,
+                "amount": sum((amount for _owner, amount in owned), Decimal(0)),
+                "owned": [
+                    {"name": names.get(owner, f"#{owner}"), "amount": amount} for owner, amount in owned if owner
+                ],
+            }
+        )
+    debit = sum((group["amount"] for group in groups if group["is_debit"]), Decimal(0))
+    credit = sum((group["amount"] for group in groups if not group["is_debit"]), Decimal(0))
+    context = {"title": _("账本"), "groups": groups, "debit": debit, "credit": credit, "is_empty": not known}
+    return operations_site.render(request, "staff/book.html", context)
+
+
+def _largest(row: tuple[int, Decimal]) -> Decimal:
+    return -abs(row[1])

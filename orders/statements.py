@@ -1,0 +1,62 @@
+"""Where an order's money went, as the book has it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+
+from orders.models import Order
+from resellers.ledger.models import Account, Entry, Journal
+from resellers.ledger.settlement import available_at
+from resellers.models import Reseller
+
+Kind = Journal.Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an order has brought its shop's owner, in yuan. `paid` less `supply` is `earned`; `taken_back` is what later
+    refunds took of that."""
+
+    paid: Decimal
+    supply: Decimal
+    earned: Decimal
+    taken_back: Decimal
+    available_at: datetime | None
+    is_available: bool
+
+    @property
+    def own(self) -> Decimal:
+        """What is left to the owner."""
+        return self.earned - self.taken_back
+
+
+def entries_of(shop: Reseller, order: Order) -> list[Entry]:
+    """All that was booked for an order, oldest first, with journals and accounts."""
+    found = Entry.objects.filter(journal__shop=shop.pk, journal__order_number=order.number)
+    return list(found.select_related("journal", "account").order_by("pk"))
+
+
+def statement_of(shop: Reseller, order: Order, *, now: datetime) -> Statement | None:
+    """The order's statement by the book; None before anything was earned."""
+    entries = entries_of(shop, order)
+    delivered = [entry for entry in entries if entry.journal.kind == Kind.DELIVERY]
+    if not delivered:
+        return None
+    pending = [entry for entry in entries if entry.account.name == Account.Name.PENDING]
+    ripe = available_at(shop, max(entry.journal.posted_at for entry in delivered))
+    paid = _sum(entry for entry in delivered if entry.account.name == Account.Name.ORDERS)
+    earned = -_sum(entry for entry in pending if entry.journal.kind == Kind.DELIVERY)
+    return Statement(
+        paid=paid,
+        supply=paid - earned,
+        earned=earned,
+        taken_back=_sum(entry for entry in pending if entry.journal.kind == Kind.REFUND_DUE),
+        available_at=ripe,
+        is_available=ripe <= now,
+    )
+
+
+def _sum(entries: Iterable[Entry]) -> Decimal:
+    return sum((entry.amount for entry in entries), Decimal(0))

@@ -1,0 +1,112 @@
+"""What moved, between which accounts. Rows are only ever added; the database refuses anything else."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from resellers.models import Reseller
+
+
+class Account(models.Model):
+    """A place where money can be. Opened by the first entry that needs it (`resellers.ledger.posting`)."""
+
+    class Name(models.TextChoices):
+        """What lies there; `owner` says whose, where there are many."""
+
+        CLEARING = "clearing", _("收款账户余额")
+        ORDERS = "orders", _("未完成订单")
+        REFUNDS = "refunds", _("应退款")
+        SALES = "sales", _("供货收入")
+        COST = "cost", _("采购成本")
+        SUPPLIER = "supplier", _("应付供应商")
+        INVENTORY = "inventory", _("自有库存")
+        DUPLICATES = "duplicates", _("重复供货")
+        PENDING = "pending", _("店主待结算")
+        AVAILABLE = "available", _("店主可提现")
+
+    #: Grow by positive entries; all others are what we owe or have earned, and grow by negative ones.
+    DEBIT = frozenset({Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES})
+
+    name = models.CharField(_("科目"), max_length=16, choices=Name)
+    #: A merchant account's, a supplier's or a shop's id; 0 where there is one for the platform.
+    owner = models.BigIntegerField(_("归属"), default=0)
+
+    class Meta:
+        verbose_name = _("科目")
+        verbose_name_plural = _("科目")
+        constraints = [models.UniqueConstraint(fields=["name", "owner"], name="ledger_account_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.owner}"
+
+
+class Journal(models.Model):
+    """One thing that happened to money. Its entries sum to zero when the transaction ends."""
+
+    class Kind(models.TextChoices):
+        """What happened."""
+
+        PAYMENT = "payment", _("收款")
+        DISPROVED = "disproved", _("收款不成立")
+        DELIVERY = "delivery", _("交付")
+        SUPPLY = "supply", _("采购")
+        DUPLICATE = "duplicate", _("重复供货")
+        CLAIM = "claim", _("向渠道索回")
+        REFUND_DUE = "refund_due", _("应退")
+        REFUND = "refund", _("退款")
+        SETTLEMENT = "settlement", _("结算")
+
+    #: What makes it happen once: `payment:<number>`.
+    key = models.CharField(max_length=80, unique=True)
+    kind = models.CharField(_("类型"), max_length=16, choices=Kind)
+    shop = models.ForeignKey(
+        Reseller, models.DO_NOTHING, verbose_name=_("店铺"), null=True, db_constraint=False, related_name="+"
+    )
+    order_number = models.CharField(_("订单号"), max_length=16, blank=True)
+    #: How many entries belong to it, so that none can be added later.
+    size = models.PositiveSmallIntegerField()
+    posted_at = models.DateTimeField(_("记账时间"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("分录")
+        verbose_name_plural = _("分录")
+        constraints = [models.CheckConstraint(condition=Q(size__gte=2), name="ledger_journal_has_two_sides")]
+        indexes = [models.Index(fields=["shop", "order_number"], name="ledger_journal_order")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Entry(models.Model):
+    """So much more (positive: debit) or less (negative: credit) on one account, in yuan."""
+
+    journal = models.ForeignKey(Journal, models.DO_NOTHING, related_name="entries")
+    #: No constraint: rows of busy accounts would be locked by every transaction, and accounts cannot be deleted.
+    account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False, related_name="entries", db_index=False)
+    amount = models.DecimalField(_("金额"), max_digits=18, decimal_places=4)
+
+    class Meta:
+        verbose_name = _("分录行")
+        verbose_name_plural = _("分录行")
+        constraints = [models.CheckConstraint(condition=~Q(amount=0), name="ledger_entry_moves_something")]
+        indexes = [models.Index(fields=["account", "id"], include=["amount"], name="ledger_entry_tail")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id}: {self.amount}"
+
+
+class Balance(models.Model):
+    """The sum of an account's entries up to `upto`, so that reading one adds only the few since then."""
+
+    account = models.OneToOneField(Account, models.DO_NOTHING, primary_key=True, related_name="balance")
+    upto = models.BigIntegerField()
+    amount = models.DecimalField(max_digits=20, decimal_places=4)
+    taken_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("余额")
+        verbose_name_plural = _("余额")
+
+    def __str__(self) -> str:
+        return f"{self.account_id}: {self.amount}"

@@ -1,0 +1,58 @@
+"""What an owner has earned becomes theirs to take, once the time is over in which it is usually asked back."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils import timezone
+
+from kameng.core import sql
+from resellers.ledger.posting import Kind, Move, Name, post
+from resellers.models import Reseller
+
+#: All that an order has brought its owner counts from the day on which the last of it has been delivered for so long:
+#: what was taken back meanwhile is taken from what it had brought.
+_DUE = """
+WITH moves AS (
+    SELECT journal.order_number, journal.kind, journal.posted_at, entry.amount
+      FROM public.ledger_account AS account
+      JOIN public.ledger_entry AS entry ON entry.account_id = account.id
+      JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
+     WHERE account.name = 'pending' AND account.owner = %(shop)s
+), ripe AS (
+    SELECT order_number FROM moves WHERE kind = 'delivery'
+     GROUP BY order_number HAVING max(posted_at) < %(before)s
+)
+SELECT -coalesce(sum(moves.amount), 0) FROM moves
+ WHERE moves.kind = 'settlement' OR moves.order_number IN (SELECT order_number FROM ripe)
+"""
+
+
+def available_at(shop: Reseller, delivered_at: datetime) -> datetime:
+    """From when on what a delivery has earned can be taken."""
+    return delivered_at + timedelta(days=shop.settlement_days)
+
+
+@transaction.atomic
+def shop_settle(*, shop_id: int, day: date) -> Decimal:
+    """Move what has become ripe from pending to available, once for a day; how much that was, in yuan.
+
+    It is negative where more was taken back than became ripe: an owner then owes it, and what they earn next is set
+    against it.
+    """
+    shop = Reseller.objects.select_for_update().get(pk=shop_id)
+    key = f"settlement:{shop.pk}:{day.isoformat()}"
+    if sql.rows_anywhere("SELECT FROM public.ledger_journal WHERE key = %s", [key]):
+        return Decimal(0)
+    midnight = timezone.make_aware(datetime.combine(day, datetime.min.time()))
+    before = midnight - timedelta(days=shop.settlement_days)
+    ((due,),) = sql.rows_anywhere(_DUE, {"shop": shop.pk, "before": before})
+    moves = [Move(Name.PENDING, due, shop.pk), Move(Name.AVAILABLE, -due, shop.pk)]
+    post(key, Kind.SETTLEMENT, moves, shop_id=shop.pk)
+    return Decimal(due)
+
+
+def shops_settle() -> None:
+    """Every sub-site's, for today. Run by beat, in public; twice is harmless."""
+    for shop_id in Reseller.objects.filter(is_house=False).exclude(schema_name="public").values_list("pk", flat=True):
+        shop_settle(shop_id=shop_id, day=timezone.localdate())
