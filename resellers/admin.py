@@ -26,7 +26,15 @@ from kameng.templatetags.staff import badge, when
 from resellers import theme
 from resellers.links import shop_url
 from resellers.models import Domain, Reseller
-from resellers.services import domain_add, domain_prefer, domain_remove, reseller_open, shop_look_save, staff_set
+from resellers.services import (
+    domain_add,
+    domain_prefer,
+    domain_remove,
+    reseller_open,
+    shop_look_save,
+    shop_terms_save,
+    staff_set,
+)
 
 SHOP_GROUP = gettext_lazy("店铺")
 
@@ -163,7 +171,7 @@ class ShopForm(ServiceForm):
 
     class Meta:
         model = Reseller
-        fields = ("slug", "name", "is_open")
+        fields = ("slug", "name", "is_open", "settlement_days")
 
     def clean(self) -> dict[str, Any] | None:
         """A new shop needs somebody who runs it and an address."""
@@ -187,11 +195,11 @@ class ShopAdmin(ServiceAdmin):
     ordering = ("-is_house", "pk")
     inlines = (DomainInline,)
     fieldsets = (
-        (None, {"fields": ("slug", "name", "is_open")}),
+        (None, {"fields": ("slug", "name", "is_open", "settlement_days")}),
         (gettext_lazy("店主"), {"fields": ("owner", "owner_password")}),
     )
     add_fieldsets = (
-        (None, {"fields": ("slug", "name", "host")}),
+        (None, {"fields": ("slug", "name", "host", "settlement_days")}),
         (gettext_lazy("店主"), {"fields": ("owner", "owner_password")}),
     )
 
@@ -213,8 +221,14 @@ class ShopAdmin(ServiceAdmin):
         typed = form.cleaned_data
         if change:
             shop_look_save(shop_id=obj.pk, name=typed["name"], is_open=typed["is_open"])
+            shop_terms_save(shop_id=obj.pk, settlement_days=typed["settlement_days"])
         else:
-            opened = reseller_open(slug=typed["slug"], name=typed["name"], host_names=[typed["host"]])
+            opened = reseller_open(
+                slug=typed["slug"],
+                name=typed["name"],
+                host_names=[typed["host"]],
+                settlement_days=typed["settlement_days"],
+            )
             obj.pk, obj.schema_name = opened.pk, opened.schema_name
         if typed["owner"] and typed["owner_password"]:
             staff_set(schema_name=obj.schema_name, username=typed["owner"], password=typed["owner_password"])

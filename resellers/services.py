@@ -115,6 +115,12 @@ def shop_look_save(*, shop_id: int, **look: object) -> Reseller:
 
 
 @transaction.atomic
+def shop_terms_save(*, shop_id: int, settlement_days: int) -> None:
+    """Change after how many days what an owner earns becomes theirs; for what is settled from now on. Operators only."""
+    Reseller.objects.filter(pk=shop_id).update(settlement_days=settlement_days)
+
+
+@transaction.atomic
 def domain_remove(*, domain_id: int) -> None:
     """Stop answering on a host. Raises `ShopInvalid` for the last one, without which nobody finds the shop."""
     domain = Domain.objects.select_for_update().get(pk=domain_id)

@@ -50,6 +50,7 @@ def test_every_app_with_tables_is_on_a_side() -> None:
     assert homeless == set()
     assert {
         "resellers",
+        "ledger",
         "catalog",
         "suppliers",
         "merchants",

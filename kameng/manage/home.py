@@ -13,7 +13,7 @@ from catalog.listings.selectors import own_goods
 from kameng.admin.sites import shop_site
 from kameng.manage.figures import Figures, attention, figures
 from orders.badges import order_badge
-from resellers.ledger.balances import balance
+from resellers.ledger.balances import balances_of
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
 
@@ -87,12 +87,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "hidden": sum(not variant.is_visible for variant in goods),
         "is_open": shop.is_open,
         # The house shop's is the platform's.
-        "earned": None
-        if shop.is_house
-        else {
-            "pending": balance(Name.PENDING, shop.pk),
-            "available": balance(Name.AVAILABLE, shop.pk),
-            "days": shop.settlement_days,
-        },
+        "earned": None if shop.is_house else balances_of(shop.pk, Name.PENDING, Name.AVAILABLE),
+        "settlement_days": shop.settlement_days,
     }
     return shop_site.render(request, "staff/shop_home.html", context)

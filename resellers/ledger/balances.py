@@ -15,7 +15,7 @@ SELECT account.name, account.owner, coalesce(known.amount, 0) + coalesce(
   FROM public.ledger_account AS account
   LEFT JOIN public.ledger_balance AS known ON known.account_id = account.id
 """
-_ONE = _NOW + " WHERE account.name = %s AND account.owner = %s"
+_SOME = _NOW + " WHERE account.name = ANY(%s::text[]) AND account.owner = %s"
 _ALL = _NOW + " ORDER BY account.name, account.owner"
 
 #: Whoever adds an entry holds the table in a way that this waits for, from before it takes its number until its end:
@@ -40,9 +40,14 @@ ALONE = 0x6C656467
 
 def balance(name: Account.Name, owner: int = 0) -> Decimal:
     """What is on one account, in yuan, as it grows: what we owe is positive on an account of what we owe."""
-    for _name, _owner, amount in sql.rows_anywhere(_ONE, [name, owner]):
-        return _as_it_grows(name, amount)
-    return Decimal(0)
+    return balances_of(owner, name)[name]
+
+
+def balances_of(owner: int, *names: Account.Name) -> Mapping[Account.Name, Decimal]:
+    """The same for several accounts of one owner."""
+    known = sql.rows_anywhere(_SOME, [[str(name) for name in names], owner])
+    found = {Account.Name(name): _as_it_grows(Account.Name(name), amount) for name, _owner, amount in known}
+    return {name: found.get(name, Decimal(0)) for name in names}
 
 
 def balances() -> Mapping[tuple[Account.Name, int], Decimal]:

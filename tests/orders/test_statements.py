@@ -220,13 +220,12 @@ def test_another_shop_is_settled_by_itself(shop: Reseller, other_shop: Reseller)
 #: What a hand in the tables does, and what the audit says of it.
 TAMPERED = {
     "a payment without a journal": (
-        "holds 120.00, the book says 60.00",
+        "holds 60.00, the book says 0",
         "UPDATE payments_payment SET status = 'confirmed', confirmed_at = now(), is_surplus = true WHERE status = 'pending'",
     ),
     "a delivery that was not": ("holds 60.00, the book says 0", "UPDATE fulfillment_fulfillment SET status = 'buying'"),
     "a purchase that was not": ("is in the book, and nothing arrived", "UPDATE fulfillment_supplierorder SET status = 'rejected'"),
     "another price": ("holds", "UPDATE orders_orderline SET price = price + 1"),
-    "another shop's name on it": ("the book says 0", "UPDATE orders_order SET number = reverse(number)"),
 }
 
 

@@ -17,7 +17,10 @@ def _in_public(db: None) -> None:
     connection.set_schema_to_public()  # type: ignore[attr-defined]
 
 
-SHOP = {"slug": "star", "name": "星光卡盟", "host": "Star.Test.", "owner": "boss", "owner_password": "correct-horse-7"}
+SHOP = {
+    "slug": "star", "name": "星光卡盟", "host": "Star.Test.", "owner": "boss", "owner_password": "correct-horse-7",
+    "settlement_days": "14",
+}  # fmt: skip
 
 
 def test_a_shop_is_opened_with_its_owner_and_sells_at_once(db: None) -> None:
@@ -25,6 +28,7 @@ def test_a_shop_is_opened_with_its_owner_and_sells_at_once(db: None) -> None:
     answer = operator().post("/admin/resellers/reseller/add/", SHOP)
     assert answer.status_code == 302, answer.content.decode()
     shop = Reseller.objects.get(slug="star")
+    assert shop.settlement_days == 14
     assert (shop.schema_name, [domain.domain for domain in shop.domains.all()]) == ("shop_star", ["star.test"])
     client = visitor("star.test")
     assert variant.product.name in client.get("/").content.decode()
@@ -45,6 +49,9 @@ def test_a_shop_is_opened_with_its_owner_and_sells_at_once(db: None) -> None:
         ({"owner_password": ""}, "开新店要填这一项"),
         ({"owner_password": "short"}, "8"),
         ({"name": ""}, "必填项"),
+        ({"settlement_days": "91"}, "90"),
+        ({"settlement_days": "-1"}, "0"),
+        ({"settlement_days": "1e1"}, "整数"),
     ],
 )
 def test_a_shop_that_cannot_be_opened_leaves_nothing_behind(typed: dict[str, str], said: str) -> None:
@@ -60,7 +67,7 @@ def test_a_shop_that_cannot_be_opened_leaves_nothing_behind(typed: dict[str, str
 def _shop_form(shop: Reseller, **changes: str) -> dict[str, str]:
     domains = list(shop.domains.order_by("pk"))
     form = {
-        "name": shop.name, "is_open": "on", "owner": "owner", "owner_password": "",
+        "name": shop.name, "is_open": "on", "settlement_days": "3", "owner": "owner", "owner_password": "",
         "domains-TOTAL_FORMS": str(len(domains)), "domains-INITIAL_FORMS": str(len(domains)),
     }  # fmt: skip
     for place, domain in enumerate(domains):
@@ -81,6 +88,7 @@ def test_a_shop_is_closed_renamed_and_given_hosts(db: None) -> None:
     assert client.post(address, form).status_code == 302
     shop.refresh_from_db()
     assert (shop.name, shop.is_open) == ("新名字", False)
+    assert shop.settlement_days == 3
     assert set(shop.domains.values_list("domain", "is_primary")) == {("one.test", False), ("second.test", True)}
     form = _shop_form(shop, **{"domains-1-DELETE": "on"})
     assert client.post(address, form).status_code == 302

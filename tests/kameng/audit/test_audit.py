@@ -20,7 +20,7 @@ from tests.factories import GatewayAccountFactory, SupplierFactory, on_sale
 from tests.flows import TOPPED_UP, drain, paid
 from tests.kameng.audit.conftest import Busy
 
-CODES = ["I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I13", "I14", "I15", "I16"]
+CODES = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I13", "I14", "I15", "I16"]
 
 
 def broken(**where: object) -> dict[str, Verdict]:
@@ -107,6 +107,20 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
             "UPDATE orders_orderline SET status = 'failed' WHERE status = 'refunded'",
             "UPDATE fulfillment_fulfillment SET finished_at = now() - interval '1 hour' WHERE status = 'failed'",
         ],
+    ),
+    "money that the book does not know": (
+        "I1", "holds 60.00, the book says 0",
+        [
+            "UPDATE payments_payment SET status = 'confirmed', confirmed_at = now() "
+            "WHERE order_id IN (SELECT id FROM orders_order WHERE status = 'expired')"
+        ],
+    ),
+    "money that only the book knows": (
+        "I1", "payments that came in are", ["UPDATE payments_payment SET status = 'canceled' WHERE status = 'confirmed'"],
+    ),
+    "supply that the book does not know": (
+        "I1", "which is not in the book",
+        ["UPDATE fulfillment_supplierorder SET status = 'partial', cost = 1 WHERE status = 'rejected'"],
     ),
     "paid order without its money": (
         "I3", "and kept 0", ["UPDATE payments_payment SET status = 'canceled' WHERE status = 'confirmed'"],
@@ -477,9 +491,9 @@ def test_the_command_prints_one_line_for_each_invariant(busy: Busy, tmp_path: Pa
     change("UPDATE orders_order SET status = 'paid' WHERE status = 'fulfilled'")
     lines = said("--logs", str(tmp_path), code=1).splitlines()
     assert len(lines) == len(CODES)
-    assert lines[0].startswith("I2   BROKEN a paid line ends delivered or refunded, never both (")
-    assert "and " in lines[0]
-    assert [line.split()[1] for line in lines] == ["BROKEN", *["ok"] * 9, "BROKEN", "ok", "ok"]
+    assert lines[1].startswith("I2   BROKEN a paid line ends delivered or refunded, never both (")
+    assert "and " in lines[1]
+    assert [line.split()[1] for line in lines] == ["ok", "BROKEN", *["ok"] * 9, "BROKEN", "ok", "ok"]
 
 
 def test_the_command_speaks_json(busy: Busy, tmp_path: Path) -> None:
