@@ -233,7 +233,9 @@ def statement_panel(order: Model, viewer: Viewer) -> Panel | None:
     statement = statement_of(shop, order, now=timezone.now())
     if statement is None:
         return None
-    return Panel(gettext_lazy("这单的钱"), "staff/_statement.html", {"statement": statement, "days": shop.settlement_days})
+    return Panel(
+        gettext_lazy("这单的钱"), "staff/_statement.html", {"statement": statement, "days": shop.settlement_days}
+    )
 
 
 @operations_site.panel(Order, position=20)
@@ -246,7 +248,11 @@ def book_panel(order: Model, viewer: Viewer) -> Panel | None:
     for entry in entries_of(shop, order):
         known = journals.setdefault(entry.journal_id, {"journal": entry.journal, "entries": []})
         known["entries"].append(
-            {"account": entry.account.get_name_display(), "debit": max(entry.amount, Decimal(0)), "credit": max(-entry.amount, Decimal(0))}
+            {
+                "account": entry.account.get_name_display(),
+                "debit": max(entry.amount, Decimal(0)),
+                "credit": max(-entry.amount, Decimal(0)),
+            }
         )
     return Panel(gettext_lazy("账目"), "staff/_book.html", {"journals": list(journals.values())}) if journals else None
 

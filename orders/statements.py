@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-
 from orders.models import Order
 from resellers.ledger.models import Account, Entry, Journal
 from resellers.ledger.settlement import available_at

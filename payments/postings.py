@@ -18,7 +18,7 @@ UNDELIVERED = ("line:", "short:")
 
 
 def payment_booked(payment: Payment, order: Order) -> None:
-    """A gateway has collected. `confirmed_at` still is that of an earlier confirmation which turned out wrong, if any."""
+    """A gateway has collected. `confirmed_at` still is that of an earlier confirmation that was disproved, if any."""
     again = f":{payment.confirmed_at.timestamp():.6f}" if payment.confirmed_at else ""
     _payment(f"payment:{payment.number}{again}", Kind.PAYMENT, payment, order, payment.amount)
 
@@ -47,9 +47,7 @@ def refund_due(refund: Refund, payment: Payment, order: Order, line: OrderLine |
         supply = amount if shop is not None and shop.is_house else quantize(amount * line.supply_price / line.price)
         taken = [Move(Name.SALES, supply), Move(Name.PENDING, amount - supply, shop_id)]
     owed = Move(Name.REFUNDS, -amount, shop_id)
-    post(
-        f"refund_due:{refund.number}", Kind.REFUND_DUE, [*taken, owed], shop_id=shop_id, order_number=order.number
-    )
+    post(f"refund_due:{refund.number}", Kind.REFUND_DUE, [*taken, owed], shop_id=shop_id, order_number=order.number)
 
 
 def refund_booked(refund: Refund, payment: Payment, order: Order) -> None:

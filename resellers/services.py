@@ -116,7 +116,7 @@ def shop_look_save(*, shop_id: int, **look: object) -> Reseller:
 
 @transaction.atomic
 def shop_terms_save(*, shop_id: int, settlement_days: int) -> None:
-    """Change after how many days what an owner earns becomes theirs; for what is settled from now on. Operators only."""
+    """Change after how many days what an owner earns becomes theirs, from the next settlement on. For operators."""
     Reseller.objects.filter(pk=shop_id).update(settlement_days=settlement_days)
 
 

@@ -93,7 +93,11 @@ def book_agrees_with_the_shop(shop: Reseller) -> Breaches:
     yield from found("order {number} holds {shown}, the book says {booked}", _OPEN, here)
     for what, (shown, booked) in _SUMS.items():
         query = f"SELECT ({shown}) AS shown, ({booked}) AS booked"
-        yield from found(what + " are {shown}, the book says {booked}", f"SELECT * FROM ({query}) AS sums WHERE shown <> booked", here)
+        yield from found(
+            what + " are {shown}, the book says {booked}",
+            f"SELECT * FROM ({query}) AS sums WHERE shown <> booked",
+            here,
+        )
 
 
 _SUPPLY = """

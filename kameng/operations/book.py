@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -43,7 +44,7 @@ def book(request: HttpRequest) -> HttpResponse:
     """Every account with its balance; shops and suppliers below the sum of theirs."""
     known = balances()
     shops = dict(Reseller.objects.values_list("pk", "name"))
-    groups = []
+    groups: list[dict[str, Any]] = []
     for name in Name:
         owned = sorted(((owner, amount) for (which, owner), amount in known.items() if which == name), key=_largest)
         names = _OWNERS.get(name, lambda: shops)() if any(owner for owner, _amount in owned) else {}

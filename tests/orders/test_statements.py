@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from fulfillment.outcomes import outcome_apply
 from fulfillment.models import SupplierOrder
+from fulfillment.outcomes import outcome_apply
 from fulfillment.suppliers.base import Outcome, OutcomeKind
 from fulfillment.suppliers.duplicates import duplicate_close
 from fulfillment.suppliers.models import DuplicateSupply, Supplier
@@ -32,6 +32,7 @@ pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
 
 PAID, SUPPLY = Decimal("60.00"), Decimal("57.00")
 EARNED = PAID - SUPPLY
+NOTHING = Decimal(0)
 
 
 def book(shop: Reseller) -> dict[str, Decimal]:
@@ -97,14 +98,18 @@ def test_what_arrived_is_earned_by_the_platform_and_the_owner(shop: Reseller) ->
 def test_the_house_shop_earns_for_the_platform_alone(shop: Reseller) -> None:
     Reseller.objects.filter(pk=shop.pk).update(is_house=True)
     topped_up(shop)
-    assert (balance(Name.SALES), balance(Name.PENDING, shop.pk)) == (PAID, 0)
+    assert (balance(Name.SALES), balance(Name.PENDING, shop.pk)) == (PAID, NOTHING)
 
 
 def test_our_own_codes_are_taken_from_our_own_shelf(shop: Reseller) -> None:
     order = paid(shop, stocked(["CODE-0001"]))
     drain()
     order.refresh_from_db()
-    assert (order.status, balance(Name.ORDERS, shop.pk), balance(Name.PENDING, shop.pk)) == ("fulfilled", 0, EARNED)
+    assert (order.status, balance(Name.ORDERS, shop.pk), balance(Name.PENDING, shop.pk)) == (
+        "fulfilled",
+        NOTHING,
+        EARNED,
+    )
     sound()
 
 
@@ -129,11 +134,13 @@ def test_a_second_payment_is_owed_and_goes_back(shop: Reseller) -> None:
     confirm(two)
     assert balance(Name.ORDERS, shop.pk) == 2 * PAID
     drain()
-    assert (balance(Name.ORDERS, shop.pk), balance(Name.CLEARING, one.account_id)) == (0, PAID)
+    assert (balance(Name.ORDERS, shop.pk), balance(Name.CLEARING, one.account_id)) == (NOTHING, PAID)
     sound()
 
 
-@pytest.mark.parametrize(("back", "supply", "own"), [("60.00", "57.00", "3.00"), ("10.00", "9.50", "0.50"), ("0.01", "0.01", "0")])
+@pytest.mark.parametrize(
+    ("back", "supply", "own"), [("60.00", "57.00", "3.00"), ("10.00", "9.50", "0.50"), ("0.01", "0.01", "0")]
+)
 def test_what_is_given_back_later_is_taken_from_both(shop: Reseller, back: str, supply: str, own: str) -> None:
     order = topped_up(shop)
     give_back(order, Decimal(back))
@@ -169,9 +176,9 @@ def ripen(shop: Reseller, days: int) -> Callable[[], Decimal]:
 def test_what_was_earned_can_be_taken_after_a_week(shop: Reseller) -> None:
     order = topped_up(shop)
     assert ripen(shop, 7)() == 0
-    assert (balance(Name.PENDING, shop.pk), balance(Name.AVAILABLE, shop.pk)) == (EARNED, 0)
+    assert (balance(Name.PENDING, shop.pk), balance(Name.AVAILABLE, shop.pk)) == (EARNED, NOTHING)
     assert [ripen(shop, 8)() for _ in range(3)] == [EARNED, 0, 0]
-    assert (balance(Name.PENDING, shop.pk), balance(Name.AVAILABLE, shop.pk)) == (0, EARNED)
+    assert (balance(Name.PENDING, shop.pk), balance(Name.AVAILABLE, shop.pk)) == (NOTHING, EARNED)
     statement = statement_of(shop, order, now=timezone.now() + timedelta(days=8))
     assert statement is not None
     assert statement.is_available
@@ -183,7 +190,7 @@ def test_what_is_taken_back_after_that_is_owed_and_set_against_what_comes_next(s
     ripen(shop, 8)()
     give_back(first, PAID)
     assert ripen(shop, 9)() == -EARNED
-    assert (balance(Name.PENDING, shop.pk), balance(Name.AVAILABLE, shop.pk)) == (0, 0)
+    assert (balance(Name.PENDING, shop.pk), balance(Name.AVAILABLE, shop.pk)) == (NOTHING, NOTHING)
     topped_up(shop)
     assert ripen(shop, 10)() == EARNED
     assert balance(Name.AVAILABLE, shop.pk) == EARNED
@@ -221,10 +228,13 @@ def test_another_shop_is_settled_by_itself(shop: Reseller, other_shop: Reseller)
 TAMPERED = {
     "a payment without a journal": (
         "holds 60.00, the book says 0",
-        "UPDATE payments_payment SET status = 'confirmed', confirmed_at = now(), is_surplus = true WHERE status = 'pending'",
+        "UPDATE payments_payment SET status = 'confirmed', confirmed_at = now() WHERE status = 'pending'",
     ),
     "a delivery that was not": ("holds 60.00, the book says 0", "UPDATE fulfillment_fulfillment SET status = 'buying'"),
-    "a purchase that was not": ("is in the book, and nothing arrived", "UPDATE fulfillment_supplierorder SET status = 'rejected'"),
+    "a purchase that was not": (
+        "is in the book, and nothing arrived",
+        "UPDATE fulfillment_supplierorder SET status = 'rejected'",
+    ),
     "another price": ("holds", "UPDATE orders_orderline SET price = price + 1"),
 }
 

@@ -116,7 +116,8 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         ],
     ),
     "money that only the book knows": (
-        "I1", "payments that came in are", ["UPDATE payments_payment SET status = 'canceled' WHERE status = 'confirmed'"],
+        "I1", "payments that came in are",
+        ["UPDATE payments_payment SET status = 'canceled' WHERE status = 'confirmed'"],
     ),
     "supply that the book does not know": (
         "I1", "which is not in the book",
