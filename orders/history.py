@@ -38,6 +38,7 @@ _SENTENCES: Mapping[str, tuple[str, Sentence]] = {
     "refund.succeeded": ("ok", gettext_lazy("退款到账 ¥%(amount)s")),
     "refund.failed": ("bad", gettext_lazy("退款没有成功，需要人工处理")),
     "refund.retried": ("info", gettext_lazy("重新提交退款")),
+    "refund.by_hand": ("info", gettext_lazy("人工退款，已核对")),
     "refund.mismatch": ("bad", gettext_lazy("渠道说的退款金额对不上：¥%(theirs)s")),
     "refund.short": ("bad", gettext_lazy("收到的钱不够退，差 ¥%(amount)s")),
     "supplier.rejected": ("warn", gettext_lazy("渠道没有充成，换下一家")),

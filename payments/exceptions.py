@@ -37,5 +37,13 @@ class RefundTooEarly(Problem):
     message = _("这一项还在处理中，有了结果才能退款")
 
 
+class RefundNotStuck(Problem):
+    """Only a refund that waits for a person is ended by one."""
+
+    code = "refund_not_stuck"
+    status = 409
+    message = _("这笔退款不在等人处理，没有记下来")
+
+
 class IllegalTransition(Exception):
     """A bug or a lost race: the state machine does not allow this step."""

@@ -31,6 +31,8 @@ WINDOW_SECONDS = 60
 FAILURES, SHARE = 5, 0.5
 #: The newest calls speak for themselves, or a busy minute that went well would hide the outage that ended it: so many
 #: of them failed, or the last ones all did.
+#: Purchases are also looked at by themselves: a supplier that breaks down over each of them and then answers every
+#: question about it would else look well.
 NEWEST, FAILED_OF_NEWEST = 20, 12
 #: So many purchases in the window, nine tenths of them slower than half of the supplier's deadline for an answer.
 SLOW_CALLS, SLOW_QUANTILE, SLOW_SHARE_OF_DEADLINE = 8, 0.9, Decimal("0.5")
@@ -71,9 +73,13 @@ _JUDGE = """
 SELECT count(*) FILTER (WHERE is_failure) AS failures, count(*) AS calls,
        count(*) FILTER (WHERE flow = 'submit') AS purchases,
        percentile_disc(%(quantile)s) WITHIN GROUP (ORDER BY milliseconds) FILTER (WHERE flow = 'submit') AS slowest,
-       count(*) FILTER (WHERE is_failure AND newest <= %(newest)s) AS lately,
-       count(*) FILTER (WHERE is_failure AND newest <= %(in_a_row)s) AS in_a_row
-  FROM (SELECT *, row_number() OVER (ORDER BY created_at DESC, id DESC) AS newest FROM public.suppliers_suppliercall
+       greatest(count(*) FILTER (WHERE is_failure AND newest <= %(newest)s),
+                count(*) FILTER (WHERE is_failure AND flow = 'submit' AND newest_of_flow <= %(newest)s)) AS lately,
+       greatest(count(*) FILTER (WHERE is_failure AND newest <= %(in_a_row)s),
+                count(*) FILTER (WHERE is_failure AND flow = 'submit' AND newest_of_flow <= %(in_a_row)s)) AS in_a_row
+  FROM (SELECT *, row_number() OVER (ORDER BY created_at DESC, id DESC) AS newest,
+               row_number() OVER (PARTITION BY flow ORDER BY created_at DESC, id DESC) AS newest_of_flow
+          FROM public.suppliers_suppliercall
          WHERE supplier_id = %(supplier)s
    AND created_at > greatest(statement_timestamp() - %(window)s * interval '1 second', (
        SELECT closed_at FROM public.suppliers_supplierbreaker WHERE supplier_id = %(supplier)s))) AS call

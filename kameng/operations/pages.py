@@ -28,12 +28,13 @@ from orders.events import event_write
 from orders.models import Order
 from payments.gateways.base import GatewayError
 from payments.models import Payment, Refund
-from payments.refunds import refund_retry
+from payments.refunds import refund_by_hand, refund_retry
 from payments.services import payment_ask
 from resellers.links import shop_url
 from resellers.models import Reseller
 
 SHORTEST_REASON = 6
+LONGEST_REFERENCE = 64
 
 
 @operations_site.home
@@ -142,12 +143,27 @@ def _refund_again(request: HttpRequest, order: Order, row_id: int) -> str:
     return _("已重新提交退款")
 
 
+def _refund_by_hand(request: HttpRequest, order: Order, row_id: int) -> str:
+    refund = Refund.objects.filter(pk=row_id, payment__order=order).first()
+    if refund is None:
+        raise Http404
+    reference = "".join(request.POST.get("reference", "").split())
+    note = " ".join(request.POST.get("note", "").split())[:150]
+    if not 4 <= len(reference) <= LONGEST_REFERENCE:
+        raise Problem(_("请填退款凭证的单号，4 到 64 个字符"))
+    if len(note) < SHORTEST_REASON:
+        raise Problem(_("请写明依据，至少 %(count)s 个字") % {"count": SHORTEST_REASON})
+    refund_by_hand(refund_id=refund.pk, reference=reference, note=note, actor=actor_of(request))
+    return _("已记为人工退款")
+
+
 #: What an operator may do to an order: each calls a service in the order's own schema and says what came of it.
 _ACTS: dict[str, Callable[[HttpRequest, Order, int], str]] = {
     "payment_ask": _ask,
     "fulfillment_retry": _retry,
     "fulfillment_give_up": _give_up,
     "refund_retry": _refund_again,
+    "refund_by_hand": _refund_by_hand,
 }
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from kameng.audit.services import audit
 from kameng.outbox.models import OutboxEvent
 from orders.models import Order, OrderLine
 from orders.services import Buyer, LineRequest, order_place
-from payments.exceptions import IllegalTransition, RefundTooEarly, RefundTooLarge
+from payments.exceptions import IllegalTransition, RefundNotStuck, RefundTooEarly, RefundTooLarge
 from payments.gateways.base import (
     GatewayRefused,
     GatewayUnavailable,
@@ -21,6 +22,7 @@ from payments.refunds import (
     line_refund,
     refund_apply,
     refund_request,
+    refund_by_hand,
     refund_retry,
     refund_run,
     refund_transition,
@@ -324,6 +326,33 @@ def test_only_a_failed_refund_is_retried(shop: Reseller, status: str) -> None:
     refund_retry(refund_id=refund.pk, actor="ops")
     refund.refresh_from_db()
     assert refund.status == status
+    assert books(refund.payment.order) == before
+
+
+def test_what_a_person_returned_elsewhere_is_written_down_once(shop: Reseller) -> None:
+    ScriptedGateway.failures["refund"] = GatewayRefused("NO_SUCH_CALL")
+    refund = waiting_refund(shop)
+    refund_run(refund_id=refund.pk)
+    done = {"refund_id": refund.pk, "reference": "BANK-20261129-7", "note": "渠道后台显示已退款", "actor": "ops"}
+    refund_by_hand(**done)  # type: ignore[arg-type]
+    with pytest.raises(RefundNotStuck):
+        refund_by_hand(**done)  # type: ignore[arg-type]
+    refund.refresh_from_db()
+    assert (refund.status, refund.reference, refund.code) == ("succeeded", "BANK-20261129-7", "by_hand")
+    order = refund.payment.order
+    assert states(order) == ("refunded", "refunded")
+    assert events(order, "refund.by_hand", "refund.succeeded") == ["refund.by_hand", "refund.succeeded"]
+    assert asked_gateway("refund") == 1
+    assert [example for verdict in audit() for example in verdict.examples] == []
+
+
+@pytest.mark.parametrize("status", ["created", "pending", "succeeded"])
+def test_what_the_gateway_is_still_at_is_ended_by_nobody_else(shop: Reseller, status: str) -> None:
+    refund = waiting_refund(shop)
+    Refund.objects.update(status=status)
+    before = books(refund.payment.order)
+    with pytest.raises(RefundNotStuck):
+        refund_by_hand(refund_id=refund.pk, reference="BANK-7", note="渠道后台显示已退款", actor="ops")
     assert books(refund.payment.order) == before
 
 

@@ -122,6 +122,15 @@ def test_most_of_the_newest_calls_are_enough(supplier: Supplier) -> None:
     assert number in range(17, 20)
 
 
+def test_purchases_that_all_break_open_it_however_well_questions_are_answered(supplier: Supplier) -> None:
+    for purchase in range(1, 6):
+        assert state(supplier) == "closed", purchase
+        called(supplier, UNKNOWN)
+        for _ in range(3):
+            call_record(supplier_id=supplier.pk, flow=Flow.QUERY, outcome=FINE, seconds=0.1)
+    assert state(supplier) == "open"
+
+
 def test_seventy_percent_refusals_open_it(supplier: Supplier) -> None:
     refused = Outcome(OutcomeKind.REFUSED, code="out_of_stock")
     for number in range(10):

@@ -168,7 +168,30 @@ def test_a_refund_that_failed_is_tried_again_under_the_same_number(
         assert (refund.status, order.status) == (Refund.Status.SUCCEEDED, Order.Status.REFUNDED)
 
 
-@pytest.mark.parametrize("act", ["payment_ask", "fulfillment_retry", "fulfillment_give_up", "refund_retry"])
+def test_a_refund_made_by_hand_is_written_down_with_what_proves_it(
+    shop: Reseller, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway]
+) -> None:
+    supplier_double.on_submit("first", REFUSED)
+    gateway_double.refund_status = RefundStatus.FAILED
+    order = paid(shop, on_sale(suppliers=("first",)))
+    fulfill(order)
+    drain()
+    refund, client = Refund.objects.get(), operator()
+    for typed, said in (({}, "凭证的单号"), ({"reference": "B" * 65}, "凭证的单号"), ({"reference": "BANK-7"}, "写明依据")):
+        assert said in _act(client, shop, order, "refund_by_hand", refund.pk, **typed)
+    proof = {"reference": "BANK 2026-7", "note": "渠道后台显示已退款"}
+    assert "已记为人工退款" in _act(client, shop, order, "refund_by_hand", refund.pk, **proof)
+    assert "不在等人处理" in _act(client, shop, order, "refund_by_hand", refund.pk, **proof)
+    with _in(shop):
+        refund.refresh_from_db()
+        order.refresh_from_db()
+        assert (refund.status, refund.reference) == (Refund.Status.SUCCEEDED, "BANK2026-7")
+        assert order.status == Order.Status.REFUNDED
+
+
+@pytest.mark.parametrize(
+    "act", ["payment_ask", "fulfillment_retry", "fulfillment_give_up", "refund_retry", "refund_by_hand"]
+)
 @pytest.mark.parametrize("row_id", ["0", "x", "", "-1", "9" * 30, "１"])
 def test_a_step_on_something_that_is_not_the_orders_own_is_not_there(shop: Reseller, act: str, row_id: str) -> None:
     order = place(shop, on_sale())
