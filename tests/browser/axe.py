@@ -12,8 +12,8 @@ COLORS = ["color-contrast", "link-in-text-block"]
 #: The rules of WCAG 2.2 AA, without the advice beyond it.
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _AXE = Axe()
-#: Of rows (or other siblings) that differ in nothing but words, addresses and names, the first one stays: they look
-#: alike, and looking at the colors of a hundred of them takes axe seconds.
+#: Of rows (or other siblings) that differ in nothing but words, addresses and names, the first one stays in sight: they
+#: look alike, and looking at the colors of a hundred of them takes axe seconds.
 _ONE_OF_EACH = """() => {
   const named = /^(id|href|name|value|for|title|action|src|alt|d|content|datetime|(aria-|data-|hx-|x-|:|@).*)$/;
   const look = element => [element, ...element.querySelectorAll('*')].map(one => one.tagName + [...one.attributes]
@@ -28,15 +28,19 @@ _ONE_OF_EACH = """() => {
       seen.add(looks);
     }
   }
-  repeated.forEach(child => child.remove());
+  for (const child of repeated) {
+    child.dataset.axeStyle = child.style.cssText;
+    child.style.setProperty('display', 'none', 'important');
+  }
 }"""
+_ALL_AGAIN = """() => document.querySelectorAll('[data-axe-style]').forEach(child => {
+  child.style.cssText = child.dataset.axeStyle;
+  delete child.dataset.axeStyle;
+})"""
 
 
 def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
-    """What stands in somebody's way, in words; by these rules or all, colors in light and in dark.
-
-    What repeats is gone from the page afterwards.
-    """
+    """What stands in somebody's way, in words; by these rules or all, colors in light and in dark."""
     page.evaluate(_AXE.axe_script)
     options: dict[str, Any] = {"rules": {color: {"enabled": False} for color in COLORS}}
     if rules:
@@ -47,6 +51,7 @@ def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         found += _broken(page, scheme, {"runOnly": COLORS})
+    page.evaluate(_ALL_AGAIN)
     page.emulate_media(color_scheme="light")
     return found
 

@@ -21,8 +21,8 @@ from payments.models import Payment, Refund
 from payments.refunds import (
     line_refund,
     refund_apply,
-    refund_request,
     refund_by_hand,
+    refund_request,
     refund_retry,
     refund_run,
     refund_transition,

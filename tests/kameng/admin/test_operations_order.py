@@ -177,7 +177,11 @@ def test_a_refund_made_by_hand_is_written_down_with_what_proves_it(
     fulfill(order)
     drain()
     refund, client = Refund.objects.get(), operator()
-    for typed, said in (({}, "凭证的单号"), ({"reference": "B" * 65}, "凭证的单号"), ({"reference": "BANK-7"}, "写明依据")):
+    for typed, said in (
+        ({}, "凭证的单号"),
+        ({"reference": "B" * 65}, "凭证的单号"),
+        ({"reference": "BANK-7"}, "写明依据"),
+    ):
         assert said in _act(client, shop, order, "refund_by_hand", refund.pk, **typed)
     proof = {"reference": "BANK 2026-7", "note": "渠道后台显示已退款"}
     assert "已记为人工退款" in _act(client, shop, order, "refund_by_hand", refund.pk, **proof)
