@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.utils import timezone
+from django_tenants.utils import get_public_schema_name
 
 from kameng.core import sql
 from resellers.ledger.posting import Kind, Move, Name, post
@@ -29,8 +30,13 @@ SELECT -coalesce(sum(moves.amount), 0) FROM moves
 
 
 def available_at(shop: Reseller, delivered_at: datetime) -> datetime:
-    """From when on what a delivery has earned can be taken."""
-    return delivered_at + timedelta(days=shop.settlement_days)
+    """From when on what a delivery has earned can be taken: the first midnight at which it is old enough."""
+    ripe = delivered_at + timedelta(days=shop.settlement_days)
+    return _midnight(timezone.localdate(ripe) + timedelta(days=1))
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, datetime.min.time()))
 
 
 @transaction.atomic
@@ -44,8 +50,7 @@ def shop_settle(*, shop_id: int, day: date) -> Decimal:
     key = f"settlement:{shop.pk}:{day.isoformat()}"
     if sql.rows_anywhere("SELECT FROM public.ledger_journal WHERE key = %s", [key]):
         return Decimal(0)
-    midnight = timezone.make_aware(datetime.combine(day, datetime.min.time()))
-    before = midnight - timedelta(days=shop.settlement_days)
+    before = _midnight(day) - timedelta(days=shop.settlement_days)
     ((due,),) = sql.rows_anywhere(_DUE, {"shop": shop.pk, "before": before})
     moves = [Move(Name.PENDING, due, shop.pk), Move(Name.AVAILABLE, -due, shop.pk)]
     post(key, Kind.SETTLEMENT, moves, shop_id=shop.pk)
@@ -54,5 +59,6 @@ def shop_settle(*, shop_id: int, day: date) -> Decimal:
 
 def shops_settle() -> None:
     """Every sub-site's, for today. Run by beat, in public; twice is harmless."""
-    for shop_id in Reseller.objects.filter(is_house=False).exclude(schema_name="public").values_list("pk", flat=True):
+    sub_sites = Reseller.objects.filter(is_house=False).exclude(schema_name=get_public_schema_name())
+    for shop_id in sub_sites.values_list("pk", flat=True):
         shop_settle(shop_id=shop_id, day=timezone.localdate())

@@ -13,17 +13,19 @@ COLORS = ["color-contrast", "link-in-text-block"]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _AXE = Axe()
 #: Of rows (or other siblings) that differ in nothing but words, addresses and names, the first one stays in sight: they
-#: look alike, and looking at the colors of a hundred of them takes axe seconds.
+#: look alike, and looking at the colors of a hundred of them takes axe seconds. What stylesheets go by is no name.
 _ONE_OF_EACH = """() => {
-  const named = /^(id|href|name|value|for|title|action|src|alt|d|content|datetime|(aria-|data-|hx-|x-|:|@).*)$/;
+  const named = new RegExp('^(id|href|name|value|for|title|action|src|alt|d|content|datetime' +
+    '|aria-(label|labelledby|describedby|controls)|data-(?!step|theme|look|label|soon).*|(hx-|x-|:|@).*)$');
   const look = element => [element, ...element.querySelectorAll('*')].map(one => one.tagName + [...one.attributes]
-    .map(({name, value}) => named.test(name) && name !== 'aria-current' ? name : name + '=' + value).join()).join('>');
+    .map(({name, value}) => named.test(name) ? name : name + '=' + value).join()).join('>');
   const repeated = [];
   for (const parent of document.querySelectorAll('table, tbody, ul, ol, dl, div, section')) {
     if (parent.children.length < 5) continue;
     const seen = new Set();
     for (const child of parent.children) {
-      const looks = getComputedStyle(child).backgroundColor + look(child);
+      const {color, backgroundColor} = getComputedStyle(child);
+      const looks = color + backgroundColor + look(child);
       if (seen.has(looks)) repeated.push(child);
       seen.add(looks);
     }

@@ -1,7 +1,6 @@
 """Where an order's money is, from the payment to the owner's purse, by the book alone."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -35,7 +34,7 @@ EARNED = PAID - SUPPLY
 NOTHING = Decimal(0)
 
 
-def book(shop: Reseller) -> dict[str, Decimal]:
+def book() -> dict[str, Decimal]:
     """What lies where, without accounts on which nothing is."""
     return {str(name): amount for (name, _owner), amount in balances().items() if amount}
 
@@ -69,7 +68,7 @@ def give_back(order: Order, amount: Decimal) -> Refund:
 
 def test_what_was_paid_is_owed_to_the_shopper(shop: Reseller) -> None:
     order = paid(shop, on_sale())
-    assert book(shop) == {"clearing": PAID, "orders": PAID}
+    assert book() == {"clearing": PAID, "orders": PAID}
     assert statement_of(shop, order, now=timezone.now()) is None
     sound()
 
@@ -78,13 +77,13 @@ def test_a_notice_heard_five_times_is_booked_once(shop: Reseller) -> None:
     payment = open_payment(shop, place(shop, on_sale()))
     for _ in range(5):
         confirm(payment)
-    assert book(shop) == {"clearing": PAID, "orders": PAID}
+    assert book() == {"clearing": PAID, "orders": PAID}
 
 
 def test_what_arrived_is_earned_by_the_platform_and_the_owner(shop: Reseller) -> None:
     order = topped_up(shop)
     first = Supplier.objects.get(code="first").pk
-    assert book(shop) == {
+    assert book() == {
         "clearing": PAID, "sales": SUPPLY, "pending": EARNED, "cost": Decimal(55), "supplier": Decimal(55)
     }  # fmt: skip
     assert (balance(Name.PENDING, shop.pk), balance(Name.SUPPLIER, first)) == (EARNED, Decimal(55))
@@ -119,10 +118,10 @@ def test_what_nobody_delivers_is_owed_until_the_gateway_has_sent_it(shop: Resell
     order = paid(shop, on_sale())
     fulfill(order)
     line_refund(line_id=order.lines.get().pk)
-    assert book(shop) == {"clearing": PAID, "refunds": PAID}
+    assert book() == {"clearing": PAID, "refunds": PAID}
     sound()
     drain()
-    assert book(shop) == {}
+    assert book() == {}
     sound()
 
 
@@ -168,16 +167,22 @@ def test_what_comes_too_late_is_a_loss_until_somebody_bears_it(shop: Reseller) -
     assert balance(Name.DUPLICATES, refused.supplier_id) == balance(Name.SUPPLIER, refused.supplier_id) == 0
 
 
-def ripen(shop: Reseller, days: int) -> Callable[[], Decimal]:
-    """Settle as on the day that is so many days from now."""
-    return lambda: shop_settle(shop_id=shop.pk, day=timezone.localdate() + timedelta(days=days))
+def ripen(shop: Reseller, days: int) -> Decimal:
+    """Settle as on the day that is so many days from now; what became available."""
+    return shop_settle(shop_id=shop.pk, day=timezone.localdate() + timedelta(days=days))
 
 
 def test_what_was_earned_can_be_taken_after_a_week(shop: Reseller) -> None:
     order = topped_up(shop)
-    assert ripen(shop, 7)() == 0
+    assert ripen(shop, 7) == 0
     assert (balance(Name.PENDING, shop.pk), balance(Name.AVAILABLE, shop.pk)) == (EARNED, NOTHING)
-    assert [ripen(shop, 8)() for _ in range(3)] == [EARNED, 0, 0]
+    statement = statement_of(shop, order, now=timezone.now() + timedelta(days=7))
+    assert statement is not None
+    assert not statement.is_available
+    assert statement.available_at == timezone.make_aware(
+        datetime.combine(timezone.localdate() + timedelta(days=8), datetime.min.time())
+    )
+    assert [ripen(shop, 8) for _ in range(3)] == [EARNED, 0, 0]
     assert (balance(Name.PENDING, shop.pk), balance(Name.AVAILABLE, shop.pk)) == (NOTHING, EARNED)
     statement = statement_of(shop, order, now=timezone.now() + timedelta(days=8))
     assert statement is not None
@@ -187,12 +192,12 @@ def test_what_was_earned_can_be_taken_after_a_week(shop: Reseller) -> None:
 
 def test_what_is_taken_back_after_that_is_owed_and_set_against_what_comes_next(shop: Reseller) -> None:
     first = topped_up(shop)
-    ripen(shop, 8)()
+    ripen(shop, 8)
     give_back(first, PAID)
-    assert ripen(shop, 9)() == -EARNED
+    assert ripen(shop, 9) == -EARNED
     assert (balance(Name.PENDING, shop.pk), balance(Name.AVAILABLE, shop.pk)) == (NOTHING, NOTHING)
     topped_up(shop)
-    assert ripen(shop, 10)() == EARNED
+    assert ripen(shop, 10) == EARNED
     assert balance(Name.AVAILABLE, shop.pk) == EARNED
 
 
@@ -213,9 +218,9 @@ def test_what_is_taken_back_before_that_is_not_taken_from_what_is_ripe(shop: Res
     ripe, fresh = topped_up(shop), topped_up(shop)
     aged(ripe, 8)
     give_back(fresh, Decimal("20.00"))
-    assert ripen(shop, 0)() == EARNED
+    assert ripen(shop, 0) == EARNED
     assert (balance(Name.PENDING, shop.pk), balance(Name.AVAILABLE, shop.pk)) == (Decimal("2.00"), EARNED)
-    assert ripen(shop, 8)() == Decimal("2.00")
+    assert ripen(shop, 8) == Decimal("2.00")
 
 
 def test_another_shop_is_settled_by_itself(shop: Reseller, other_shop: Reseller) -> None:

@@ -146,15 +146,20 @@ def test_what_is_not_in_a_persons_hands_cannot_be_given_up(
     assert asked_gateway("refund") == 0
 
 
-def test_a_refund_that_failed_is_tried_again_under_the_same_number(
-    shop: Reseller, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway]
-) -> None:
-    supplier_double.on_submit("first", REFUSED)
-    gateway_double.refund_status = RefundStatus.FAILED
+def _refund_failed(shop: Reseller) -> tuple[Order, Refund]:
+    """Nobody delivers, and the gateway does not give the money back."""
+    ScriptedSupplier.on_submit("first", REFUSED)
+    ScriptedGateway.refund_status = RefundStatus.FAILED
     order = paid(shop, on_sale(suppliers=("first",)))
     fulfill(order)
     drain()
-    refund = Refund.objects.get()
+    return order, Refund.objects.get()
+
+
+def test_a_refund_that_failed_is_tried_again_under_the_same_number(
+    shop: Reseller, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway]
+) -> None:
+    order, refund = _refund_failed(shop)
     assert refund.status == Refund.Status.FAILED
     gateway_double.refunds[refund.number] = RefundResult(
         refund=refund.number, status=RefundStatus.SUCCEEDED, amount=refund.amount
@@ -171,12 +176,7 @@ def test_a_refund_that_failed_is_tried_again_under_the_same_number(
 def test_a_refund_made_by_hand_is_written_down_with_what_proves_it(
     shop: Reseller, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway]
 ) -> None:
-    supplier_double.on_submit("first", REFUSED)
-    gateway_double.refund_status = RefundStatus.FAILED
-    order = paid(shop, on_sale(suppliers=("first",)))
-    fulfill(order)
-    drain()
-    refund, client = Refund.objects.get(), operator()
+    (order, refund), client = _refund_failed(shop), operator()
     for typed, said in (
         ({}, "凭证的单号"),
         ({"reference": "B" * 65}, "凭证的单号"),

@@ -31,6 +31,13 @@ def test_another_port_is_found_where_the_remembered_one_is_taken(taken: int) -> 
     assert ports.is_free(found)
 
 
+def test_ports_in_a_row_are_all_free() -> None:
+    first = ports.in_a_row(10)
+
+    assert {first, first + 9} <= set(ports.REMEMBERED)
+    assert all(ports.is_free(port) for port in range(first, first + 10))
+
+
 def test_a_taken_port_is_named_with_who_has_it(taken: int) -> None:
     with pytest.raises(Refused, match=rf"^port {taken} is taken by \S+ \(process \d+\): .* PORT="):
         ports.demand(taken, variable="PORT")
