@@ -100,6 +100,7 @@ class Visit:
         self.page.wait_for_url(f"**/pay/{number}/")
         self.by(f"pay-{gateway}").click()
         self.by("open-app").or_(self.by("qr")).first.wait_for()
+        self.page.wait_for_load_state()  # the scripts behind it run as well
         return self.payment(number)[0]
 
     def payment(self, number: str) -> tuple[str, str, str]:
