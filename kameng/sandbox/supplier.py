@@ -5,7 +5,7 @@ import itertools
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
@@ -17,6 +17,8 @@ from kameng.sandbox.post import Answer, Outgoing
 from kameng.sandbox.web import Drop, Reply, Request
 
 HANG_SECONDS = 65.0
+#: A reply that drips takes longer than anybody waits, one that floods is larger than anybody reads.
+DRIP_MS, FLOOD_BYTES = 60_000, 50_000_000
 #: What goes wrong is drawn for each call, so a call takes this long even where nothing is slow.
 REPLY_MS = 15
 PRICE = Decimal("10.00")
@@ -34,6 +36,8 @@ class Mode(StrEnum):
     DOWN = "down"
     HANG = "hang"
     SLOW = "slow"
+    DRIP = "drip"
+    FLOOD = "flood"
     CHARGE_THEN_500 = "charge_then_500"
     CHARGE_THEN_RESET = "charge_then_reset"
     MALFORMED = "malformed"
@@ -146,6 +150,10 @@ class Supplier:
         call, reply = await self.answer(request, path, turn)
         if turn.mode is Mode.SLOW:
             await asyncio.sleep((behavior.latency_ms or 5000) / 1000)
+        elif turn.mode is Mode.DRIP:
+            return replace(reply, seconds=(behavior.latency_ms or DRIP_MS) / 1000)
+        elif turn.mode is Mode.FLOOD and call in {Call.SUBMIT, Call.QUERY}:
+            return replace(reply, blanks=FLOOD_BYTES)
         elif turn.mode is Mode.CHARGE_THEN_500 and call is Call.SUBMIT:
             return Reply(500, HTML, "text/html; charset=utf-8")
         elif turn.mode is Mode.CHARGE_THEN_RESET and call is Call.SUBMIT:
@@ -165,7 +173,7 @@ class Supplier:
 
     async def think(self, turn: Turn) -> None:
         """The time that an order takes before it is entered."""
-        elsewhere = turn.mode in {Mode.SLOW, Mode.ASYNC}
+        elsewhere = turn.mode in {Mode.SLOW, Mode.DRIP, Mode.ASYNC}
         await asyncio.sleep((REPLY_MS if elsewhere else self.behavior.latency_ms or REPLY_MS) / 1000)
 
     def on_sale(self, sku: str) -> bool:

@@ -19,6 +19,10 @@ log = logging.getLogger("kameng.sandbox")
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 2 * 1024 * 1024
+#: A reply that is too large comes in pieces of this size, each once the one before has left; looked at so often.
+POURED_BYTES, POUR_SECONDS = 64 * 1024, 0.001
+#: A reply that drips comes so often.
+DROP_SECONDS = 0.2
 
 
 class Drop(Exception):
@@ -80,13 +84,16 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """One answer. `cut` sends half of the body that the length promises, then closes."""
+    """One answer. `cut` sends half of the body that the length promises, then closes; `blanks` come before the body,
+    so that JSON stays what it is; `seconds` is how long the body takes, in drops."""
 
     status: int = 200
     body: bytes = b""
     content_type: str = "application/json; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
+    blanks: int = 0
+    seconds: float = 0.0
 
 
 Handler = Callable[[Request], Awaitable[Reply]]
@@ -224,6 +231,9 @@ class _Connection(asyncio.Protocol):
         except Exception:
             log.exception("%s %s", request.method, request.path)
             reply = json_reply({"error": "internal_error", "message": "see the sandbox's log"}, status=500)
+        if reply.blanks or reply.seconds:
+            await self._pour(reply)
+            return
         self._task = None
         if self._transport.is_closing():
             return
@@ -232,14 +242,36 @@ class _Connection(asyncio.Protocol):
         if keep:
             self._advance()
 
+    async def _pour(self, reply: Reply) -> None:
+        """Too much, or too slowly, for as long as the other side listens; the connection ends with it."""
+        chunks = reply.blanks // POURED_BYTES
+        self._transport.write(_head(reply, length=len(reply.body) + chunks * POURED_BYTES, keep=False))
+        for _ in range(chunks):
+            self._transport.write(b" " * POURED_BYTES)
+            while self._transport.get_write_buffer_size() and not self._transport.is_closing():
+                await asyncio.sleep(POUR_SECONDS)
+            if self._transport.is_closing():
+                return
+        drops = max(1, round(reply.seconds / DROP_SECONDS))
+        for number in range(drops):
+            await asyncio.sleep(reply.seconds / drops)
+            if self._transport.is_closing():
+                return
+            self._transport.write(reply.body[len(reply.body) * number // drops : len(reply.body) * (number + 1) // drops])
+        self._transport.close()
+
     def _write(self, reply: Reply, *, keep: bool, head_only: bool = False) -> None:
-        head = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
-        if reply.status != 204:
-            head.append(f"Content-Type: {reply.content_type}")
-            head.append(f"Content-Length: {len(reply.body)}")
-        head += [f"{name}: {value}" for name, value in reply.headers.items()]
-        head.append(f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n")
         body = reply.body[: len(reply.body) // 2] if reply.cut else reply.body
-        self._transport.write("\r\n".join(head).encode() + (b"" if head_only else body))
+        self._transport.write(_head(reply, length=len(reply.body), keep=keep) + (b"" if head_only else body))
         if not keep:
             self._transport.close()
+
+
+def _head(reply: Reply, *, length: int, keep: bool) -> bytes:
+    head = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
+    if reply.status != 204:
+        head.append(f"Content-Type: {reply.content_type}")
+        head.append(f"Content-Length: {length}")
+    head += [f"{name}: {value}" for name, value in reply.headers.items()]
+    head.append(f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n")
+    return "\r\n".join(head).encode()

@@ -230,6 +230,7 @@ def test_a_refusal_charges_nothing(supplier: Supplier, reason: str, code: set[Re
         {"mode": "malformed", "variant": "truncated"},
         {"mode": "malformed", "variant": "empty"},
         {"mode": "slow", "latency_ms": 1300},
+        {"mode": "flood"},
     ],
     ids=lambda how: "-".join(map(str, how.values())),
 )
@@ -244,7 +245,7 @@ def test_a_purchase_without_a_clear_reply_is_found_again_and_charged_once(
     booked = supplier.booked(attempt)
     assert booked is not None
     assert booked["times"] == 1
-    if how["mode"] == "malformed":
+    if how["mode"] in ("malformed", "flood"):
         assert supplier.adapter.query(attempt).kind is OutcomeKind.UNKNOWN
     supplier.behave(mode="ok")
     outcome = supplier.settled(attempt, submitted)
