@@ -33,8 +33,10 @@ SECONDS, SUPPLIERS = 4.5, 2
 ENOUGH_SECONDS = 1.0
 #: A supplier that took so long without an answer is not asked for a while: everybody would wait for nothing.
 SILENT_SECONDS, REST_SECONDS = 1.5, 20
-#: So many in a process ask at once; the others are told at once that nobody knows.
+#: So many in a process ask at once, or wait for who asks the same; the others are told at once that nobody knows.
 AT_ONCE = 4
+#: Whoever asks has the question to themselves for so long, should they die over it; who waits looks so often.
+ASKING_SECONDS, LOOK_SECONDS = 6, 0.05
 #: What an answer is good for, in seconds; a good one for longer, because a refusal may have been put right.
 KEPT_SECONDS = {AccountVerdict.OK: 900, AccountVerdict.UNAVAILABLE: 10}
 KEPT_OTHERWISE = 180
@@ -94,30 +96,65 @@ def account_check(*, variant_ids: Collection[int], account: Mapping[str, str], a
     """What a supplier of one of these variants says of an account, within `SECONDS`. Never raises.
 
     `account` as suppliers are told it, its own number first; `address` whose question it is. The same question
-    is asked once in a while only. Beyond the limits, and while nobody counts, nothing is told and nobody is asked.
+    is asked once in a while only, and by one at a time: who comes meanwhile waits for that answer. Beyond the limits,
+    and while nobody counts, nothing is told and nobody is asked.
     """
     known_as = digest(json.dumps([sorted(variant_ids), sorted(account.items())]), purpose="account-check")
     try:
         if not _may_look(address):
             return _UNKNOWN
-        known = cache.get(f"account-check:{known_as}")
+        known = _known(known_as)
         if known is not None:
-            return Checked(AccountVerdict(known[0]), known[1])
-        if not _may_ask(next(iter(account.values()), "")) or not _places.acquire(blocking=False):
+            return known
+        if not _places.acquire(blocking=False):
             return _UNKNOWN
         try:
-            found = _ask(variant_ids, account)
+            return _asked_by_one(known_as, variant_ids, account)
         finally:
             _places.release()
-        cache.set(
-            f"account-check:{known_as}",
-            (found.verdict.value, found.nickname),
-            timeout=KEPT_SECONDS.get(found.verdict, KEPT_OTHERWISE),
-        )
     except (RedisError, OSError):
         # Without counters anybody could ask about everybody.
         return _UNKNOWN
-    return found
+
+
+def _known(known_as: str) -> Checked | None:
+    known = cache.get(f"account-check:{known_as}")
+    return None if known is None else Checked(AccountVerdict(known[0]), known[1])
+
+
+def _asked_by_one(known_as: str, variant_ids: Collection[int], account: Mapping[str, str]) -> Checked:
+    """Ask, unless somebody in whatever process asks the same at this moment: then their answer is ours."""
+    end, asking = awake() + SECONDS, f"account-check-asking:{known_as}"
+    if not _is_first(asking):
+        return _heard(known_as, asking, end)
+    try:
+        known = _known(known_as)  # who asked before may have ended between our look and our turn
+        if known is not None:
+            return known
+        if not _may_ask(next(iter(account.values()), "")):
+            return _UNKNOWN
+        found = _ask(variant_ids, account, end)
+        kept = KEPT_SECONDS.get(found.verdict, KEPT_OTHERWISE)
+        cache.set(f"account-check:{known_as}", (found.verdict.value, found.nickname), timeout=kept)
+        return found
+    finally:
+        cache.delete(asking)
+
+
+def _is_first(asking: str) -> bool:
+    return bool(cache.add(asking, True, timeout=ASKING_SECONDS))
+
+
+def _heard(known_as: str, asking: str, end: float) -> Checked:
+    """What somebody else is told. Nobody knows where they are told nothing, or in time nothing at all."""
+    is_asking = True
+    while is_asking and awake() < end:
+        time.sleep(LOOK_SECONDS)
+        is_asking = cache.get(asking) is not None  # looked at first: the answer is there before the question ends
+        known = _known(known_as)
+        if known is not None:
+            return known
+    return _UNKNOWN
 
 
 def _may_look(address: str) -> bool:
@@ -133,8 +170,8 @@ def _may_ask(number: str) -> bool:
     )
 
 
-def _ask(variant_ids: Collection[int], account: Mapping[str, str]) -> Checked:
-    end, asked = awake() + SECONDS, 0
+def _ask(variant_ids: Collection[int], account: Mapping[str, str], end: float) -> Checked:
+    asked = 0
     for offer, adapter in _askable(variant_ids):
         rest = f"account-check-rest:{offer.supplier_id}"
         if cache.get(rest):

@@ -39,8 +39,10 @@ STATES = {
     OrderState.FAILED: 3,
     OrderState.CANCELED: 3,
 }
-#: Accounts that end so are answered as the check of a real one would: not there, in another region, used up.
-CHECKS = {"404": (2, ""), "403": (3, ""), "429": (4, "")}
+#: Accounts that end so are answered as the check of a real one would: not there, used up.
+CHECKS = {"404": (2, ""), "429": (4, "")}
+#: Accounts that end so have their role in this region, and in no other.
+AT_HOME, HOME = "403", "sx"
 
 
 class Refused(Exception):
@@ -216,6 +218,8 @@ class GenericSupplier(Supplier):
             raise _refusal(Reason.ACCOUNT)
         if WRONG_ACCOUNT in account:
             return {"result": 2, "nickname": ""}
+        if account.endswith(AT_HOME) and fields.get("region", "") != HOME:
+            return {"result": 3, "nickname": ""}
         result, nickname = CHECKS.get(account[-3:], (1, f"山河玩家{account[-2:]}"))
         return {"result": result, "nickname": nickname}
 

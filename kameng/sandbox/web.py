@@ -257,7 +257,9 @@ class _Connection(asyncio.Protocol):
             await asyncio.sleep(reply.seconds / drops)
             if self._transport.is_closing():
                 return
-            self._transport.write(reply.body[len(reply.body) * number // drops : len(reply.body) * (number + 1) // drops])
+            self._transport.write(
+                reply.body[len(reply.body) * number // drops : len(reply.body) * (number + 1) // drops]
+            )
         self._transport.close()
 
     def _write(self, reply: Reply, *, keep: bool, head_only: bool = False) -> None:

@@ -1,8 +1,10 @@
 """Accounts are checked before paying: as a help, within seconds, and without becoming a directory."""
 
 import re
+import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import pytest
@@ -22,6 +24,7 @@ from kameng.core.throttle import counters
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import on_sale, place
+from tests.races.threads import BRIEFLY, SURELY, Meeting
 
 UID = "482019375"
 FORM = {"account_uid": UID}
@@ -186,6 +189,48 @@ def test_a_crowd_does_not_wait_for_a_supplier_that_is_asked_by_others(
     assert knowing.asked == []
 
 
+def ask_twice_at_once(monkeypatch: pytest.MonkeyPatch, *, patience: float) -> tuple[list[Checked], int]:
+    """Two tabs ask about one account in the same moment: what they are told, and how often the supplier was asked.
+
+    The supplier answers when both have arrived there, or after `patience`.
+    """
+    meeting, asked, uid = Meeting(patience=patience), [], secrets.token_hex(8)
+
+    def answer(variant_ids: Collection[int], account: Mapping[str, str], end: float) -> Checked:
+        asked.append(account)
+        meeting.wait()
+        return Checked(AccountVerdict.OK, "夜**光")
+
+    monkeypatch.setattr(account_checks, "_ask", answer)
+    with ThreadPoolExecutor(2) as pool:
+        told = [
+            pool.submit(account_check, variant_ids=[1], account={"uid": uid}, address=f"198.51.100.{tab}")
+            for tab in range(2)
+        ]
+        return [one.result() for one in told], len(asked)
+
+
+def test_of_two_who_ask_at_once_one_asks_and_both_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask_twice_at_once(monkeypatch, patience=BRIEFLY) == ([Checked(AccountVerdict.OK, "夜**光")] * 2, 1)
+
+
+def test_without_the_turn_both_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_checks, "_is_first", lambda asking: True)
+    assert ask_twice_at_once(monkeypatch, patience=SURELY)[1] == 2
+
+
+@pytest.mark.parametrize("is_asking", [True, None], ids=["silent", "dead"])
+def test_who_waits_for_another_in_vain_is_told_in_time_that_nobody_knows(
+    monkeypatch: pytest.MonkeyPatch, is_asking: bool | None
+) -> None:
+    monkeypatch.setattr(account_checks, "SECONDS", 0.2 if is_asking else 60)
+    monkeypatch.setattr(account_checks, "_is_first", lambda asking: False)
+    monkeypatch.setattr(cache, "get", lambda key: is_asking if "asking" in key else None)
+    monkeypatch.setattr(account_checks, "_ask", lambda *_: pytest.fail("it was asked by two"))
+    checked = account_check(variant_ids=[1], account={"uid": UID}, address="203.0.113.7")
+    assert checked.verdict == AccountVerdict.UNAVAILABLE
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [("夜雨星光", "夜**光"), ("阿明", "阿*"), ("X", "*"), ("", ""), ("\u202e\u200babc\n", "a**c"), ("  ", "")],
@@ -270,6 +315,13 @@ def test_what_was_checked_on_the_product_page_is_not_asked_again(
 ) -> None:
     post(variant)
     confirm_page(shop, variant)
+    assert len(knowing.asked) == 1
+
+
+def test_another_amount_is_no_other_account(shop: Reseller, variant: Variant, knowing: type[KnowingSupplier]) -> None:
+    larger = on_sale(suppliers=("first",), product=variant.product)
+    post(variant)
+    assert "夜**光" in confirm_page(shop, larger)
     assert len(knowing.asked) == 1
 
 

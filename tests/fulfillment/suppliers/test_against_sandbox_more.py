@@ -170,6 +170,24 @@ def test_an_account_is_checked_before_anybody_pays(
 
 
 @shanhe
+@pytest.mark.parametrize(
+    ("region", "verdict"),
+    [
+        ({"zone": "sx"}, AccountVerdict.OK),
+        ({"server": "sx"}, AccountVerdict.OK),
+        ({"zone": "dx"}, AccountVerdict.WRONG_REGION),
+        ({}, AccountVerdict.WRONG_REGION),
+    ],
+)
+def test_an_account_is_checked_in_the_region_that_was_chosen(
+    supplier: Supplier,  # noqa: F811
+    region: dict[str, str],
+    verdict: AccountVerdict,
+) -> None:
+    assert supplier.adapter.check_account(SKU, {"account": "jianxia403", **region}).verdict is verdict
+
+
+@shanhe
 def test_a_check_that_cannot_be_made_says_nothing(supplier: Supplier) -> None:  # noqa: F811
     supplier.behave(mode="down")
     assert supplier.adapter.check_account(SKU, {"uid": "482019375"}).verdict is AccountVerdict.UNAVAILABLE
