@@ -156,9 +156,9 @@ def page_take(*, sync: PriceSync, supplier: Supplier, page: ProductPage) -> Pric
         if not current.products and supplier.offers.exists():
             # Nothing at all is a failure of theirs rather than the end of everything that they sell.
             return _failed(sync, supplier, "the list is empty")
-        gone = _gone(current, supplier)
-        variant_ids |= {change.offer.variant_id for change in gone if change.offer is not None}
-        changes += gone
+        moved = _gone(current, supplier) + _back(current, supplier)
+        variant_ids |= {change.offer.variant_id for change in moved if change.offer is not None}
+        changes += moved
         current.status = Status.DONE
     PriceChange.objects.bulk_create(changes)
     current.changes += len(changes)
@@ -258,10 +258,27 @@ def _gone(sync: PriceSync, supplier: Supplier) -> list[PriceChange]:
     unread = Q(synced_at__lt=sync.started_at) | Q(synced_at=None, updated_at__lt=sync.started_at)
     offers = SupplierOffer.objects.select_for_update(of=("self",)).filter(unread, supplier=supplier, is_listed=True)
     found = [offer for offer in offers.order_by("pk") if adapter.is_listed(offer.supplier_sku)]
-    SupplierOffer.objects.filter(pk__in=[offer.pk for offer in found]).update(is_listed=False)
+    return _listing_moved(sync, found, is_listed=False)
+
+
+def _back(sync: PriceSync, supplier: Supplier) -> list[PriceChange]:
+    """Offers that an earlier reading took off sale although the list never speaks about them: no line of a list could
+    ever bring them back. (Whoever does not want to buy one switches the offer off.)"""
+    adapter = adapter_of(supplier)
+    offers = SupplierOffer.objects.select_for_update(of=("self",)).filter(supplier=supplier, is_listed=False)
+    unread = [offer for offer in offers.order_by("pk") if offer.synced_at is None or offer.synced_at < sync.started_at]
+    found = [offer for offer in unread if not adapter.is_listed(offer.supplier_sku)]
+    return _listing_moved(sync, found, is_listed=True)
+
+
+def _listing_moved(sync: PriceSync, offers: list[SupplierOffer], *, is_listed: bool) -> list[PriceChange]:
+    SupplierOffer.objects.filter(pk__in=[offer.pk for offer in offers]).update(is_listed=is_listed)
+    before, after = _yes(not is_listed), _yes(is_listed)
     return [
-        PriceChange(sync=sync, offer=offer, supplier_sku=offer.supplier_sku, field=Field.LISTED, before="1", after="0")
-        for offer in found
+        PriceChange(
+            sync=sync, offer=offer, supplier_sku=offer.supplier_sku, field=Field.LISTED, before=before, after=after
+        )
+        for offer in offers
     ]
 
 

@@ -458,6 +458,21 @@ def test_what_a_list_never_speaks_about_is_not_gone(shop: Reseller, monkeypatch:
     assert (again(credit).is_listed, again(gone).is_listed) == (True, False)
 
 
+def test_what_an_earlier_reading_took_off_although_no_list_speaks_about_it_comes_back(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supplier = listed()
+    credit, off = offered(supplier, "mobile:50"), offered(supplier, "mobile:100")
+    list_of("listed-1", page(line("A")))
+    read(supplier)
+    assert (again(credit).is_listed, again(credit).variant.is_available) == (False, False)
+    monkeypatch.setattr(ListedSupplier, "is_listed", lambda _self, sku: not sku.startswith("mobile:"))
+    list_of("listed-1", page(line("A"), line("mobile:100", is_available=False)))
+    assert diff(read(supplier)) == [("mobile:50", "listed", "0", "1")]
+    assert (again(credit).is_listed, again(credit).variant.is_available) == (True, True)
+    assert not again(off).is_listed, "the list says that it is not sold"
+
+
 def test_phone_credit_is_never_in_fulus_list(http: HttpClient) -> None:
     adapter = FULU.adapter("https://openapi.test/", http)
     assert [adapter.is_listed(sku) for sku in ("mobile:50", "mobile:x", "10000001")] == [False, True, True]
