@@ -21,6 +21,7 @@ from fulfillment.states import BuyStatus, Status, fulfillment_transition, suppli
 from fulfillment.suppliers.base import Outcome
 from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, offers_ranked, somebody_rests
 from fulfillment.suppliers.limits import Place, held, place_take
+from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.services import availability_refresh
 from kameng.core import sql
 from kameng.core.deadlines import awake
@@ -126,7 +127,7 @@ def _next_step(work: Fulfillment, attempts: list[SupplierOrder]) -> _Step:
     active = next((buy for buy in attempts if buy.status in SupplierOrder.ACTIVE), None)
     if active is None:
         # While a person decides, the supplier may be asked, but nothing is bought.
-        return _Step() if work.status == Status.MANUAL else _intend(work, [buy.supplier_id for buy in attempts])
+        return _Step() if work.status == Status.MANUAL else _intend(work, attempts)
     active.fulfillment = work
     if active.status == BuyStatus.INTENDED:
         age = (timezone.now() - active.created_at).total_seconds()
@@ -138,15 +139,19 @@ def _next_step(work: Fulfillment, attempts: list[SupplierOrder]) -> _Step:
     return _Step(supplier_order=active)
 
 
-def _intend(work: Fulfillment, tried: Sequence[int]) -> _Step:
+def _intend(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> _Step:
     """Commit to one attempt at the best supplier that is left, or say that nobody can deliver.
 
     Our own shelf is in this very database: what it gives, or does not have, is booked in the same transaction. Who is
     asked too much at the moment is passed over; if all that are left are, the work waits a moment. It waits longer for
-    those that are left alone because they are in trouble, as long as the shopper was promised.
+    those that are left alone because they are in trouble or could not be reached, as long as the shopper was promised.
     """
     line, is_busy = work.line, False
-    draw = "" if tried else f"{connection.schema_name}:{work.pk}"  # type: ignore[attr-defined]
+    unreached = _unreached(attempts)
+    tried = {buy.supplier_id for buy in attempts}
+    if unreached and _pause_is_over(work, attempts):
+        tried -= unreached
+    draw = "" if attempts else f"{connection.schema_name}:{work.pk}"  # type: ignore[attr-defined]
     chosen = offers_ranked(variant_id=line.variant_id, highest_cost=line.price, tried=tried, draw=draw)
     for choice in chosen:
         supplier = choice.offer.supplier
@@ -166,30 +171,53 @@ def _intend(work: Fulfillment, tried: Sequence[int]) -> _Step:
             work.save(update_fields=["attempts"])
         intended = awake()  # not after the row's own time
         return _Step(supplier_order=_attempt(work, choice), is_new=True, intended=intended, place=place)
-    wait = CROWDED_SECONDS if is_busy else _patience(work, tried)
+    wait = CROWDED_SECONDS if is_busy else _patience(work, attempts)
     if wait is not None:
-        if len(tried) < work.attempts:
+        if len(attempts) < work.attempts:
             work.save(update_fields=["attempts"])  # our own shelf was asked, and nobody after it
         return _Step(wait=wait)
     _nobody_left(work)
     return _Step()
 
 
-def _patience(work: Fulfillment, tried: Sequence[int]) -> float | None:
-    """Seconds until the work is looked at again, where those who are left only rest: behind a breaker that is open, or
-    half open and tried by another order. None where there is nobody to wait for, or no time left.
+def _unreached(attempts: Sequence[SupplierOrder]) -> set[int]:
+    """Suppliers that said no to nothing: whenever they were asked, they refused the connection, so that it is certain
+    that nothing was bought, and that nothing is known against buying there later."""
+    refused = {buy.supplier_id for buy in attempts if buy.code != Reason.NO_CONNECTION or buy.asked}
+    return {buy.supplier_id for buy in attempts} - refused
+
+
+def _pause_is_over(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> bool:
+    """Whether suppliers that could not be reached may be tried again: a while after the last attempt, and in time."""
+    order = work.line.order
+    since = (order.locked_at - max(buy.created_at for buy in attempts)).total_seconds()
+    return since >= _pause(order) and _patience_left(order) > 0
+
+
+def _patience(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> float | None:
+    """Seconds until the work is looked at again, where those who are left only rest (behind a breaker that is open, or
+    half open and tried by another order) or could not be reached. None where there is nobody to wait for, or no time
+    left.
 
     The wait ends long before the time that the shopper was told, so that what is bought last can still end in it.
     """
-    line = work.line
+    line, unreached = work.line, _unreached(attempts)
+    refused = {buy.supplier_id for buy in attempts} - unreached
     left = _patience_left(line.order)
-    if left <= 0 or not somebody_rests(variant_id=line.variant_id, highest_cost=line.price, tried=tried):
+    if left <= 0 or not somebody_rests(
+        variant_id=line.variant_id, highest_cost=line.price, tried=refused, unreached=unreached
+    ):
         return None
     if work.note != RESTING:
         work.note = RESTING
         work.save(update_fields=["note"])
-    waited = (line.order.locked_at - line.order.paid_at).total_seconds() if line.order.paid_at else 0.0
-    return min(max(waited * RESTING_SHARE, RESTING_SHORTEST), RESTING_LONGEST, left)
+    return min(_pause(line.order), left)
+
+
+def _pause(order: Order) -> float:
+    """Seconds between two looks at an order that waits for a supplier: more, the longer it lasts."""
+    waited = (order.locked_at - order.paid_at).total_seconds() if order.paid_at else 0.0
+    return min(max(waited * RESTING_SHARE, RESTING_SHORTEST), RESTING_LONGEST)
 
 
 def _patience_left(order: Order) -> float:

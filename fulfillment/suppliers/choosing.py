@@ -94,14 +94,16 @@ def offers_order(*, variant_id: int, highest_cost: Decimal) -> list[int]:
     return [offer.pk for offer in offers if not offer.left_out]
 
 
-def somebody_rests(*, variant_id: int, highest_cost: Decimal, tried: Collection[int]) -> bool:
+def somebody_rests(
+    *, variant_id: int, highest_cost: Decimal, tried: Collection[int], unreached: Collection[int] = ()
+) -> bool:
     """Whether one who could deliver is left out for nothing but its breaker: open, or half open and tried by another
-    order at this moment."""
+    order at this moment; or because it is one of the `unreached`, whose breaker has not opened."""
     told = {"variant": variant_id, "highest": highest_cost, "tried": list(tried)}
     offers: list[Any] = sql.instances(SupplierOffer, _RANKED, told)
     return any(
         (offer.left_out == "breaker_open" and offer.is_listed and offer.stock != 0 and _pays(offer, highest_cost))
-        or (not offer.left_out and offer.breaker_state == State.HALF_OPEN)
+        or (not offer.left_out and (offer.breaker_state == State.HALF_OPEN or offer.supplier_id in unreached))
         for offer in offers
     )
 

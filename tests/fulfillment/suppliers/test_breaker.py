@@ -5,20 +5,17 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.conf import LazySettings
 from django.db.models import F
 from django.utils import timezone
 
 from catalog.models import Variant
-from fulfillment.services import RESTING, RESTING_LONGEST, RESTING_SHORTEST
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind
 from fulfillment.suppliers.breaker import PAUSES, QUESTION_SECONDS, SUCCESSES, call_judge, probe_take, supplier_probe
 from fulfillment.suppliers.costs import availability_refresh
-from fulfillment.suppliers.models import Supplier, SupplierBreaker, SupplierCall, SupplierIncident, SupplierOffer
+from fulfillment.suppliers.models import Supplier, SupplierBreaker, SupplierCall, SupplierIncident
 from fulfillment.suppliers.results import Flow, call_record, is_failure
 from kameng.alerts.models import Alert
 from orders.models import Order
-from payments.models import Refund
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import SupplierFactory, on_sale
@@ -30,11 +27,8 @@ from tests.flows import (
     attempts,
     drain,
     fulfill,
-    in_a_moment,
     outbox,
     paid,
-    states,
-    work_of,
 )
 
 pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
@@ -293,100 +287,6 @@ def test_what_nobody_else_sells_leaves_sale_and_comes_back(shop: Reseller) -> No
     supplier_probe(supplier_id=first.pk)
     variant.refresh_from_db()
     assert variant.is_available
-
-
-# --- an order whose suppliers all rest ------------------------------------------------------------------------------
-
-
-def resting(shop: Reseller, *suppliers: str) -> Order:
-    """A paid order for what these sell, all of them behind open breakers since a moment ago."""
-    order = paid(shop, on_sale(suppliers=suppliers))
-    for code in suppliers:
-        called(Supplier.objects.get(code=code), DEAD, times=5)
-    return order
-
-
-def paid_ago(order: Order, seconds: float) -> None:
-    Order.objects.filter(pk=order.pk).update(paid_at=timezone.now() - timedelta(seconds=seconds))
-
-
-def test_an_order_waits_for_suppliers_that_are_left_alone_and_is_delivered_when_one_is_back(shop: Reseller) -> None:
-    order = resting(shop, "first", "second")
-    assert fulfill(order) == RESTING_SHORTEST
-    assert (states(order), Refund.objects.count(), work_of(order).note) == (("paid", "queued"), 0, RESTING)
-    first = Supplier.objects.get(code="first")
-    ScriptedSupplier.on_submit("first", TOPPED_UP)
-    due(first)
-    supplier_probe(supplier_id=first.pk)
-    assert fulfill(order) is None
-    assert states(order) == ("fulfilled", "delivered")
-    assert attempts(order) == [("first", "succeeded")]
-
-
-def test_it_waits_while_another_order_tries_the_one_that_is_half_open(shop: Reseller) -> None:
-    order = resting(shop, "first")
-    first = Supplier.objects.get(code="first")
-    due(first)
-    supplier_probe(supplier_id=first.pk)
-    assert probe_take(supplier_id=first.pk)
-    assert fulfill(order) == RESTING_SHORTEST
-    assert attempts(order) == []
-
-
-def test_it_waits_less_often_the_longer_it_lasts(shop: Reseller) -> None:
-    order = resting(shop, "first")
-    paid_ago(order, 100)
-    assert fulfill(order) == pytest.approx(10, abs=1)
-    paid_ago(order, 800)
-    assert fulfill(order) == RESTING_LONGEST
-
-
-@pytest.mark.parametrize(("patience", "promise"), [(900, 3600), (100_000, 1800)])
-def test_it_is_refunded_when_patience_ends_long_before_the_time_that_was_told(
-    shop: Reseller, settings: LazySettings, patience: int, promise: int
-) -> None:
-    settings.OUTAGE_PATIENCE_SECONDS, settings.UNKNOWN_LIMIT_SECONDS = patience, promise
-    order = resting(shop, "first")
-    paid_ago(order, 890)
-    wait = fulfill(order)
-    assert wait is not None
-    assert wait <= 10
-    paid_ago(order, 901)
-    assert fulfill(order) is None
-    drain()
-    assert states(order) == ("refunded", "refunded")
-
-
-@pytest.mark.parametrize("why", [{"is_listed": False}, {"stock": 0}, {"cost": None}, {"cost": Decimal("60.01")}])
-def test_nobody_is_waited_for_who_could_not_deliver_in_any_case(shop: Reseller, why: dict[str, object]) -> None:
-    order = resting(shop, "first")
-    SupplierOffer.objects.update(**why)
-    assert fulfill(order) is None
-    assert states(order) == ("paid", "failed")
-
-
-def test_who_refused_this_order_is_not_waited_for(shop: Reseller) -> None:
-    variant = on_sale(suppliers=("first",))
-    order = paid(shop, variant)
-    called(Supplier.objects.get(code="first"), DEAD, times=4)
-    ScriptedSupplier.on_submit("first", Outcome(OutcomeKind.REFUSED, code="out_of_stock"))
-    assert fulfill(order) is None
-    assert state(Supplier.objects.get(code="first")) == "open"
-    assert states(order) == ("paid", "failed")
-
-
-def test_what_is_bought_after_a_wait_is_a_persons_before_the_time_that_was_told_is_over(shop: Reseller) -> None:
-    order = paid(shop, on_sale())
-    paid_ago(order, 3500)
-    ScriptedSupplier.on_submit("first", UNKNOWN)
-    ScriptedSupplier.on_query("first", UNKNOWN)
-    fulfill(order)
-    with in_a_moment(290):
-        fulfill(order)
-        assert states(order) == ("paid", "verifying")
-    with in_a_moment(310):
-        fulfill(order)
-    assert states(order) == ("paid", "manual")
 
 
 def test_a_healthy_call_costs_one_statement(
