@@ -7,18 +7,17 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import psycopg2
-
 from bench import load
+from bench.books import ATTEMPTS, WORKS, ask, audit_both, charged, everywhere
 from bench.buyer import Purchase, purchase
 from bench.figures import Report, Table, at_most, percentile
 from bench.load import Broken
-from bench.stage import Stage, address, read_json
+from bench.stage import Stage, read_json
 from kameng.embedded.console import report
 
 ORDERS, SHOPS, BUYERS = 1000, 20, 16
@@ -97,9 +96,7 @@ def run(stage: Stage, *, orders: int = ORDERS, shops: int = SHOPS) -> Report:
         _judge(found, outages[-1])
     found.tables.append(Table(f"{DEAD} dies in the middle; {len(hosts)} shops, {BUYERS} buyers", COLUMNS,
                               [outage.row() for outage in outages]))  # fmt: skip
-    audit = _audit(stage)
-    if audit:
-        found.broken.append(audit)
+    found.broken += audit_both(stage)
     return found
 
 
@@ -152,26 +149,6 @@ def _bought(stage: Stage, host: str, done: Purchase) -> load.User:
     yield from purchase(stage.port, SKU, done, reveal=False, host_name=host, account=ACCOUNT, patience=PATIENCE_SECONDS)
 
 
-_WORKS = """
-SELECT placed.number, payment.confirmed_at, coalesce(refund.finished_at, work.finished_at),
-       (SELECT count(*) FROM {schema}.fulfillment_supplierorder AS buy
-         WHERE buy.fulfillment_id = work.id AND buy.status = 'succeeded')
-  FROM {schema}.fulfillment_fulfillment AS work
-  JOIN {schema}.orders_orderline AS line ON line.id = work.line_id
-  JOIN {schema}.orders_order AS placed ON placed.id = line.order_id
-  JOIN {schema}.payments_payment AS payment ON payment.order_id = placed.id AND payment.status = 'confirmed'
-  LEFT JOIN {schema}.payments_refund AS refund ON refund.line_id = line.id
- WHERE placed.number = ANY(%s)
-"""
-_ATTEMPTS = """
-SELECT buy.reference, supplier.code, buy.status, buy.created_at, buy.choice ->> 'by' = 'probe', placed.number
-  FROM {schema}.fulfillment_supplierorder AS buy
-  JOIN {schema}.fulfillment_fulfillment AS work ON work.id = buy.fulfillment_id
-  JOIN {schema}.orders_orderline AS line ON line.id = work.line_id
-  JOIN {schema}.orders_order AS placed ON placed.id = line.order_id
-  JOIN public.suppliers_supplier AS supplier ON supplier.id = buy.supplier_id
- WHERE placed.number = ANY(%s) ORDER BY buy.created_at, buy.id
-"""
 _BREAKER = """
 SELECT breaker.state, breaker.opened_at
   FROM public.suppliers_supplierbreaker AS breaker
@@ -181,36 +158,28 @@ SELECT breaker.state, breaker.opened_at
 
 
 def _now(stage: Stage) -> Any:
-    return _ask(stage, "SELECT statement_timestamp()")[0][0]
+    return ask(stage, "SELECT statement_timestamp()")[0][0]
 
 
 def _read(stage: Stage, outage: Outage, fault_at: Any, healed_at: Any) -> None:
     """What the books say of the orders: ours, and each supplier's own."""
     numbers = [one.number for one in outage.purchases if one.number]
-    works = _everywhere(stage, _WORKS, numbers)
-    attempts = _everywhere(stage, _ATTEMPTS, numbers)
+    works = everywhere(stage, WORKS, numbers)
+    attempts = everywhere(stage, ATTEMPTS, numbers)
     ends = [end for _, _, end, _ in works if end is not None]
     outage.last_end = max(0.0, (max(ends) - fault_at).total_seconds()) if ends else float("nan")
     outage.delivered_twice = sum(successes > 1 for *_, successes in works)
     for _, paid_at, end, _ in works:
         if end is not None:
             (outage.before if paid_at <= fault_at else outage.after).append((end - paid_at).total_seconds())
-    for _, opened_at in _ask(stage, _BREAKER, [DEAD]):
+    for _, opened_at in ask(stage, _BREAKER, [DEAD]):
         outage.opened = (opened_at - fault_at).total_seconds()
         aware = opened_at + timedelta(seconds=UNAWARE_SECONDS)
         later = [(code, is_trial) for _, code, _, at, is_trial, _ in attempts if aware < at < healed_at]
         outage.bought = len(later)
         outage.trials, outage.went_there = later.count((DEAD, True)), later.count((DEAD, False))
-    used = {reference for reference, _, status, *_ in attempts if status == "succeeded"}
-    order_of = {reference: number for reference, *_, number in attempts}
-    charged: Counter[str] = Counter()
-    for supplier in stage.ask_sandbox("GET", "suppliers/"):
-        for row in stage.ask_sandbox("GET", f"suppliers/{supplier['code']}/book"):
-            if row["reference"] in order_of:
-                charged[order_of[row["reference"]]] += row["times"]
-                if row["state"] == "succeeded" and row["reference"] not in used:
-                    outage.delivered_twice += 1
-    outage.charged_twice = sum(times > 1 for times in charged.values())
+    outage.charged_twice, unused = charged(stage, attempts)
+    outage.delivered_twice += unused
 
 
 def _recover(stage: Stage, hosts: Sequence[str], healed_at: Any) -> float:
@@ -219,8 +188,8 @@ def _recover(stage: Stage, hosts: Sequence[str], healed_at: Any) -> float:
     while (waited := (_now(stage) - healed_at).total_seconds()) < RECOVERY_SECONDS + 10:
         done = Purchase()
         load.run([stage.port, stage.sandbox_port], [_bought(stage, hosts[0], done)])
-        attempts = _everywhere(stage, _ATTEMPTS, [done.number])
-        states = [state for state, _ in _ask(stage, _BREAKER, [DEAD])]
+        attempts = everywhere(stage, ATTEMPTS, [done.number])
+        states = [state for state, _ in ask(stage, _BREAKER, [DEAD])]
         if attempts and attempts[-1][1] == DEAD and states in ([], ["closed"]):
             return float(waited)
         time.sleep(0.5)
@@ -230,36 +199,8 @@ def _recover(stage: Stage, hosts: Sequence[str], healed_at: Any) -> float:
 def _clean_slate(stage: Stage) -> None:
     """Each way is an experiment of its own: what the one before it did to the ranking is forgotten."""
     for table in ("supplierbreaker", "supplierincident", "suppliercall", "supplierresult"):
-        _ask(stage, f"DELETE FROM public.suppliers_{table}")
-    _ask(stage, "UPDATE public.suppliers_supplieroffer SET score = NULL, score_parts = '{}'")
-
-
-def _audit(stage: Stage) -> str:
-    try:
-        stage.run_program(["manage.py", "audit", "--sandbox", f"http://127.0.0.1:{stage.sandbox_port}"])
-    except Exception as broken:
-        return f"audit: {broken}"
-    return ""
-
-
-def _ask(stage: Stage, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(address(stage.database_url))
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            return list(cursor.fetchall()) if cursor.description else []
-    finally:
-        connection.close()
-
-
-def _everywhere(stage: Stage, statement: str, numbers: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [row for schema in _schemas(stage) for row in _ask(stage, statement.format(schema=schema), [list(numbers)])]
-
-
-def _schemas(stage: Stage) -> Iterator[str]:
-    for (schema,) in _ask(stage, "SELECT schema_name FROM resellers_reseller WHERE schema_name <> 'public'"):
-        yield schema
+        ask(stage, f"DELETE FROM public.suppliers_{table}")
+    ask(stage, "UPDATE public.suppliers_supplieroffer SET score = NULL, score_parts = '{}'")
 
 
 def main(shops: int) -> None:

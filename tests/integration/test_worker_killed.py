@@ -1,8 +1,8 @@
-"""A worker that is killed in the middle of a purchase."""
+"""Workers killed in the middle of purchases, one every three seconds; `manage.py bench kills` does it at length."""
 
 import pytest
 
-from tests.integration.conftest import Accident
+from tests.integration.conftest import KILLS, Accident
 from tests.live.platform import Platform
 
 pytestmark = pytest.mark.integration
@@ -11,7 +11,8 @@ pytestmark = pytest.mark.integration
 LEASE_SECONDS = 60 + 25
 
 
-def test_what_a_killed_worker_had_in_hand_was_bought_once_and_arrives(platform: Platform, accident: Accident) -> None:
+def test_what_killed_workers_had_in_hand_was_bought_once_and_arrives(platform: Platform, accident: Accident) -> None:
+    assert (accident.kills, accident.hits) == (KILLS, KILLS)
     for bought in accident.purchases:
         bought.delivered_by(1, limit=LEASE_SECONDS)
         assert bought.charged == (1, 0)

@@ -2,7 +2,7 @@
 
 | scenario | where |
 |---|---|
-| killed while a supplier that has charged thinks about its answer | `test_worker_killed.py` |
+| killed, several in a row, while a supplier that has charged thinks about its answer | `test_worker_killed.py` |
 | killed with the supplier's answer in hand, before it is booked | here |
 | killed after the purchase was committed to, before a byte was sent | here |
 | stopped for longer than its lease, then woken | here |
