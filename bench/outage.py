@@ -112,7 +112,7 @@ def _judge(found: Report, outage: Outage) -> None:
 
 def _outage(stage: Stage, way: str, told: Mapping[str, Any], hosts: Sequence[str], *, orders: int) -> Outage:
     outage = Outage(way)
-    _clean_slate(stage)
+    clean_slate(stage)
     begun = time.monotonic()
     fault_at: list[Any] = []
     open_orders: list[Purchase] = []
@@ -196,7 +196,7 @@ def _recover(stage: Stage, hosts: Sequence[str], healed_at: Any) -> float:
     return float("nan")
 
 
-def _clean_slate(stage: Stage) -> None:
+def clean_slate(stage: Stage) -> None:
     """Each way is an experiment of its own: what the one before it did to the ranking is forgotten."""
     for table in ("supplierbreaker", "supplierincident", "suppliercall", "supplierresult"):
         ask(stage, f"DELETE FROM public.suppliers_{table}")
