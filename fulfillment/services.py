@@ -20,7 +20,7 @@ from fulfillment.selectors import attempts_of, order_id_of_work, work_known, wor
 from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
 from fulfillment.suppliers.base import Outcome
 from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, offers_ranked, somebody_rests
-from fulfillment.suppliers.limits import Place, held, place_take
+from fulfillment.suppliers.limits import Place, asking, held, place_take
 from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.services import availability_refresh
 from kameng.core import sql
@@ -94,14 +94,26 @@ def _carry_on(fulfillment_id: int, step: _Step) -> float | None:
     while True:
         if step.supplier_order is None:
             return step.wait
-        with held(step.place), alone_with(step.supplier_order) as alone:
-            if not alone:
-                return BUSY_SECONDS
-            outcome = call_supplier(step.supplier_order, is_new=step.is_new, intended=step.intended)
-            wait = _booked(step.supplier_order.pk, outcome)
+        with held(step.place):
+            if step.is_new:
+                wait = _called(step.supplier_order, is_new=True, intended=step.intended)
+            else:
+                wait = _asked(step.supplier_order)
         if wait is None or wait > 0:
             return wait
         step = _look(fulfillment_id)
+
+
+def _asked(buy: SupplierOrder) -> float | None:
+    with asking(buy.supplier_id) as may_ask:
+        return _called(buy, is_new=False) if may_ask else CROWDED_SECONDS
+
+
+def _called(buy: SupplierOrder, *, is_new: bool, intended: float | None = None) -> float | None:
+    with alone_with(buy) as alone:
+        if not alone:
+            return BUSY_SECONDS
+        return _booked(buy.pk, call_supplier(buy, is_new=is_new, intended=intended))
 
 
 def _booked(supplier_order_id: int, outcome: Outcome) -> float | None:

@@ -27,6 +27,8 @@ SELECT place FROM generate_series(%(first)s::integer, %(last)s::integer) AS plac
 _GIVE_BACK = "SELECT pg_advisory_unlock(%s, %s)"
 
 _under_way: Counter[int] = Counter()
+#: Questions about purchases, which need no place, and may take as long to be answered.
+_questions: Counter[int] = Counter()
 #: Re-entrant: a place may be dropped, and so collected, anywhere.
 _counting = RLock()
 
@@ -108,3 +110,17 @@ def held(place: Place | None) -> Iterator[None]:
     finally:
         if place is not None:
             place.give_back()
+
+
+@contextmanager
+def asking(supplier_id: int) -> Iterator[bool]:
+    """Whether this worker may ask the supplier one more question now: whoever waits for the answers of one that is slow
+    leaves a thread to everybody else."""
+    with _counting:
+        is_free = _questions[supplier_id] < max(1, settings.SUPPLIER_THREADS - 1)
+        _questions[supplier_id] += is_free
+    try:
+        yield is_free
+    finally:
+        with _counting:
+            _questions[supplier_id] -= is_free

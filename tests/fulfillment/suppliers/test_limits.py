@@ -7,12 +7,12 @@ from django.conf import LazySettings
 from django.core.cache import cache
 
 from fulfillment.suppliers import limits
-from fulfillment.suppliers.limits import held, place_take
+from fulfillment.suppliers.limits import asking, held, place_take
 from fulfillment.suppliers.models import Supplier
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import SupplierFactory, on_sale, stocked
-from tests.flows import TOPPED_UP, attempts, codes, fulfill, paid, states, work_of
+from tests.flows import ACCEPTED, TOPPED_UP, attempts, codes, fulfill, paid, states, work_of
 from tests.races.threads import Meeting, at_once
 
 pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
@@ -119,3 +119,20 @@ def test_all_workers_together_keep_the_limit(live_shop: Reseller, settings: Lazy
             return place is not None
 
     assert at_once(live_shop, *[take] * 6).count(True) == 2
+
+
+def test_questions_about_purchases_leave_a_thread_to_everybody_else(shop: Reseller, settings: LazySettings) -> None:
+    cache.clear()
+    settings.SUPPLIER_THREADS = 3
+    variant = on_sale(suppliers=("first",))
+    first, order = Supplier.objects.get(code="first"), paid(shop, variant)
+    ScriptedSupplier.on_submit("first", ACCEPTED)
+    ScriptedSupplier.on_query("first", TOPPED_UP)
+    fulfill(order)
+    with asking(first.pk) as is_one, asking(first.pk) as is_two, asking(first.pk + 1) as is_another:
+        assert (is_one, is_two, is_another) == (True, True, True)
+        assert fulfill(order) == 0.5
+        assert attempts(order) == [("first", "accepted")]
+    fulfill(order)
+    assert attempts(order) == [("first", "succeeded")]
+    assert not +limits._questions
