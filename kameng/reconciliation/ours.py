@@ -103,7 +103,8 @@ UPDATE ours SET ledger = (
         OR (journal.key ~>=~ ('payment:' || ours.number || ':') AND journal.key ~<~ ('payment:' || ours.number || ';'))
         OR (journal.key ~>=~ ('disproved:' || ours.number || ':')
             AND journal.key ~<~ ('disproved:' || ours.number || ';')))
- WHERE kind = 'payment' AND coalesce(ledger, 0) <> CASE WHEN is_done THEN amount ELSE 0 END
+ WHERE kind = 'payment' AND number IN (
+    SELECT split_part(key, ':', 2) FROM public.ledger_journal WHERE key ~>=~ 'disproved:' AND key ~<~ 'disproved;')
 """
 
 
