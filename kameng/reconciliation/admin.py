@@ -42,7 +42,7 @@ from kameng.reconciliation.services import (
     supplier_reconcile,
 )
 from kameng.reconciliation.supplier_bills import BillUnreadable, lines_of
-from kameng.reconciliation.words import STEPS
+from kameng.reconciliation.words import STEPS, state_words
 from resellers.models import Reseller
 
 GROUP = gettext_lazy("业务")
@@ -160,6 +160,8 @@ def one_break(request: HttpRequest, break_id: int) -> HttpResponse:
         "meaning": meaning,
         "step": step,
         "shop": shop,
+        "our_state": state_words(found.our_state),
+        "their_state": state_words(found.their_state),
         "is_supply": found.side == Side.SUPPLIER,
         "is_open": found.status == Break.Status.OPEN,
         "events": [

@@ -26,7 +26,7 @@ class BillForm(StaffForm):
     file = forms.FileField(
         label=gettext_lazy("账单文件"),
         help_text=gettext_lazy(
-            "CSV，UTF-8，第一行是列名：reference,supplier_reference,time,sku,quantity,amount,currency,state；"
+            "CSV，UTF-8，第一行是列名：reference, supplier_reference, time, sku, quantity, amount, currency, state；"
             "state 填 done 或 failed，最大 50 MB"
         ),
     )

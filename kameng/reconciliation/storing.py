@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
 from kameng.reconciliation.models import Row, Statement
@@ -39,6 +39,8 @@ class _Feed(io.RawIOBase):
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
         self._rest = b""
+        #: What went wrong while lines were made: the database only hears that reading failed.
+        self.failure: Exception | None = None
 
     def readable(self) -> bool:
         return True
@@ -46,7 +48,11 @@ class _Feed(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         parts, have = [self._rest], len(self._rest)
         while have < size or size < 0:
-            line = next(self._lines, None)
+            try:
+                line = next(self._lines, None)
+            except Exception as failed:
+                self.failure = failed
+                raise
             if line is None:
                 break
             parts.append(line.encode("utf-8"))
@@ -69,14 +75,23 @@ def statement_store(*, statement: Statement, lines: Iterator[Line], uploaded_by:
     with transaction.atomic():
         Statement.objects.select_for_update().get(pk=statement.pk)
         Row.objects.filter(statement=statement)._raw_delete(using="default")  # type: ignore[attr-defined]
-        with connection.cursor() as cursor:
-            _copy(cursor)(_COPY, _Feed(told()))
+        feed = _Feed(told())
+        try:
+            with connection.cursor() as cursor:
+                _copy(cursor)(_COPY, feed)
+        except DatabaseError as failed:
+            if feed.failure is not None:
+                raise feed.failure from failed
+            raise
         Statement.objects.filter(pk=statement.pk).update(fetched_at=Now(), rows=counted, uploaded_by=uploaded_by)
     return counted
 
 
 def _copy(cursor: Any) -> Callable[[str, io.RawIOBase], None]:
-    copy: Callable[[str, io.RawIOBase], None] = cursor.cursor.copy_expert
+    def copy(statement: str, feed: io.RawIOBase) -> None:
+        with connection.wrap_database_errors:
+            cursor.cursor.copy_expert(statement, feed)
+
     return copy
 
 

@@ -33,7 +33,7 @@ STEPS: Mapping[Break.Kind, tuple[Promise, Promise]] = {
     ),
     Kind.REFUND_NOT_THEIRS: (
         _("我们记了已退款，渠道账单里没有。"),
-        _("人工退款（状态为 by_hand）核对转账凭证后结案；其余的到渠道后台查这笔退款，没退成就重新退。"),
+        _("人工退款的，核对转账凭证后结案；其余的到渠道后台查这笔退款，没退成就重新退。"),
     ),
     Kind.REFUND_AMOUNT: (
         _("同一笔退款，两边金额不同。"),
@@ -100,3 +100,28 @@ STEPS: Mapping[Break.Kind, tuple[Promise, Promise]] = {
         _("先运行 audit 看 I1，再查这张采购单的分录；更正要用冲销分录，不能改原分录。"),
     ),
 }
+
+#: How a thing stood, by the word that one of the books has for it.
+_STATES: Mapping[str, Promise] = {
+    "created": _("已创建"),
+    "pending": _("处理中"),
+    "confirmed": _("已收款"),
+    "canceled": _("已关闭"),
+    "failed": _("未成功"),
+    "succeeded": _("成功"),
+    "by_hand": _("人工退款"),
+    "intended": _("准备提交"),
+    "accepted": _("对方已受理"),
+    "unknown": _("结果未知"),
+    "partial": _("部分成功"),
+    "rejected": _("未成"),
+    "reversed": _("被撤销"),
+    "done": _("已完成"),
+    "open": _("处理中"),
+    "ledger": _("账本"),
+}
+
+
+def state_words(state: str) -> str:
+    """A state in the reader's language; what is not one of ours as it is."""
+    return str(_STATES.get(state, state))
