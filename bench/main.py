@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
-from bench import backlog, codes, machine, orders, outage, pages, shops
+from bench import backlog, codes, machine, orders, outage, pages, reconcile, shops
 from bench.figures import Report, as_json, judged_table, table_text, verdict
 from bench.load import Broken
 from bench.stage import Stage, stage
 from kameng.embedded import environment, paths
 from kameng.embedded.console import Refused, clear_errors, say
 
-WORKLOADS = ("pages", "orders", "codes", "shops", "outage", "backlog")
+WORKLOADS = ("pages", "orders", "codes", "shops", "outage", "backlog", "reconcile")
 #: What runs where nothing is named: the outage takes a quarter of an hour by itself.
 USUAL = ("pages", "orders", "codes", "shops")
 #: Those that are compared with a bare Django project beside the demo.
@@ -78,6 +78,8 @@ def _run(name: str, running: Stage, options: argparse.Namespace) -> Report:
                 report = codes.run(running)
             case "backlog":
                 report = backlog.run(running, orders=options.orders or backlog.ORDERS)
+            case "reconcile":
+                report = reconcile.run(running, orders=options.orders or reconcile.ROWS)
             case "outage":
                 report = outage.run(running, orders=options.orders or outage.ORDERS, shops=options.shops)
             case _:
