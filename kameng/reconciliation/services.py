@@ -16,12 +16,12 @@ from kameng.core.problems import Problem
 from kameng.outbox.services import publish
 from kameng.reconciliation.comparing import neighbors, open_breaks, statement_compare
 from kameng.reconciliation.models import Break, BreakEvent, Row, Side, Statement
+from kameng.reconciliation.ours import CHINA
 from kameng.reconciliation.parties import Party, gateway_parties
 from kameng.reconciliation.storing import Line, statement_store
 from payments.gateways.base import BillBroken, Billing, BillNotReady, BillRow, GatewayError
 from payments.merchants.models import GatewayAccount
 from payments.merchants.services import gateway_of
-from kameng.reconciliation.ours import CHINA
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 READY = time(10, 30)
 #: Gateways keep bills for three months; so do we.
 KEPT_DAYS = 100
+#: For how many days a bill that is not there is asked for by itself.
+TRIED_DAYS = 4
 SHORTEST_REASON = 6
 LONGEST_TEXT = 500
 TOPIC = "reconciliation.run"
@@ -134,18 +136,18 @@ def _address(statement: Statement) -> str:
 
 
 def day_run(*, day: str) -> None:
-    """Reconcile every merchant account for a day: the handler of the outbox. Raises `Busy`, and is then run again."""
+    """Reconcile every merchant account for a day: the handler of the outbox.
+
+    What somebody else has in hand is left to them: a row whose lease ran out meanwhile is the same work once more.
+    """
     wanted = date.fromisoformat(day)
-    busy = ""
     for party in list(gateway_parties()):
         try:
             gateway_reconcile(party=party, day=wanted)
-        except Busy as held:
-            busy = str(held)
+        except Busy:
+            logger.info("%s is being reconciled by somebody else", party.code)
     for statement in _worth_another_look(wanted):
         compare(statement)
-    if busy:
-        raise Busy(busy)
 
 
 def _worth_another_look(day: date) -> list[Statement]:
@@ -163,20 +165,30 @@ def day_publish(*, day: date) -> None:
 
 
 def reconciliation_due(*, now: datetime | None = None) -> bool:
-    """Once an hour, by beat: yesterday, from half past ten on and until all its bills are here; what is old is dropped."""
+    """Once an hour, by beat: yesterday, from half past ten on and until all its bills are here, and days before it whose
+    bills were not; what is old is dropped. Whether there was anything to do."""
     here = timezone.localtime(now)
-    yesterday = here.date() - timedelta(days=1)
     _prune(here.date())
     if here.time() < READY:
         return False
-    done = Statement.objects.filter(day=yesterday, side=Side.GATEWAY, status=Statement.Status.DONE)
-    # A bill that was fetched before its day was over does not count.
-    end = datetime.combine(here.date(), time(0), CHINA)
-    finished = set(done.filter(fetched_at__gte=end).values_list("owner_id", flat=True))
-    if all(party.owner_id in finished for party in gateway_parties()):
-        return False
-    day_publish(day=yesterday)
-    return True
+    days = [here.date() - timedelta(days=back) for back in range(1, TRIED_DAYS + 1)]
+    wanted = [day for day in days if not _is_finished(day) and (day == days[0] or _was_tried(day))]
+    for day in wanted:
+        day_publish(day=day)
+    return bool(wanted)
+
+
+def _is_finished(day: date) -> bool:
+    """Every account's bill of the day is here; one that was fetched before the day was over does not count."""
+    end = datetime.combine(day + timedelta(days=1), time(0), CHINA)
+    done = Statement.objects.filter(
+        day=day, side=Side.GATEWAY, status=Statement.Status.DONE, fetched_at__gte=end
+    ).values_list("owner_id", flat=True)
+    return {party.owner_id for party in gateway_parties()} <= set(done)
+
+
+def _was_tried(day: date) -> bool:
+    return Statement.objects.filter(day=day, side=Side.GATEWAY).exists()
 
 
 def _prune(today: date) -> None:

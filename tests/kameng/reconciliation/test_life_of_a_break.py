@@ -134,6 +134,10 @@ def test_yesterday_is_reconciled_each_day_until_its_bills_are_here(shop: Reselle
     assert reconciliation_due(now=morning + timedelta(hours=11))
     Statement.objects.update(fetched_at=morning + timedelta(hours=11))
     assert not reconciliation_due(now=morning + timedelta(hours=12))
+    # A day without trades has no bill; that is believed a day later, for which it has to be asked again.
+    day_run(day=(today - timedelta(days=1)).isoformat())
+    assert reconciliation_due(now=morning + timedelta(hours=12))
+    assert outbox("reconciliation.run")[-1] == {"day": (today - timedelta(days=1)).isoformat()}
 
 
 def test_the_command_says_what_is_open_and_by_its_end(shop: Reseller, tmp_path: Any) -> None:
