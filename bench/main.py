@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
-from bench import backlog, codes, kills, machine, orders, outage, pages, shops, slow
+from bench import backlog, codes, kills, machine, orders, outage, pages, reconcile, shops, slow
 from bench.figures import Report, as_json, judged_table, table_text, verdict
 from bench.load import Broken
 from bench.stage import Stage, stage
 from kameng.embedded import environment, paths
 from kameng.embedded.console import Refused, clear_errors, say
 
-WORKLOADS = ("pages", "orders", "codes", "shops", "outage", "backlog", "kills", "slow")
+WORKLOADS = ("pages", "orders", "codes", "shops", "outage", "backlog", "kills", "slow", "reconcile")
 #: What runs where nothing is named: the outage takes a quarter of an hour by itself.
 USUAL = ("pages", "orders", "codes", "shops")
 #: Those that are compared with a bare Django project beside the demo.
@@ -84,6 +84,8 @@ def _run(name: str, running: Stage, options: argparse.Namespace) -> Report:
                 report = kills.run(running, orders=options.orders or kills.ORDERS, shops=options.shops)
             case "slow":
                 report = slow.run(running)
+            case "reconcile":
+                report = reconcile.run(running, orders=options.orders or reconcile.ROWS)
             case "outage":
                 report = outage.run(running, orders=options.orders or outage.ORDERS, shops=options.shops)
             case _:

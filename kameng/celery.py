@@ -63,11 +63,13 @@ def upkeep_task() -> None:
     """What is looked at once an hour."""
     from fulfillment.suppliers.results import results_prune
     from fulfillment.suppliers.scores import dependence_watch
+    from kameng.reconciliation.services import reconciliation_due
     from resellers.ledger.settlement import shops_settle
 
     dependence_watch()
     results_prune()
     shops_settle()
+    reconciliation_due()
 
 
 @app.task(name="kameng.balances", ignore_result=True)

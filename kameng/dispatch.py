@@ -11,6 +11,7 @@ from fulfillment.suppliers.balances import supplier_balance
 from fulfillment.suppliers.breaker import supplier_probe
 from fulfillment.suppliers.price_lists import supplier_sync
 from kameng.outbox.services import Claim
+from kameng.reconciliation.services import day_run
 from orders.services import order_expire
 from payments.contradictions import payment_contradicted
 from payments.refunds import line_refund, refund_run, surplus_refund
@@ -51,6 +52,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "category.refresh": [category_refresh],
     "supplier.sync": [supplier_sync],
     "supplier.balance": [supplier_balance],
+    "reconciliation.run": [day_run],
 }
 
 

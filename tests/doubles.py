@@ -2,7 +2,8 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -18,6 +19,8 @@ from fulfillment.suppliers.base import (
 )
 from kameng.core.http import HttpClient
 from payments.gateways.base import (
+    BillNotReady,
+    BillRow,
     Channel,
     ChargeRequest,
     ChargeResult,
@@ -183,6 +186,8 @@ class ScriptedGateway:
     refunds: ClassVar[dict[str, RefundResult]] = {}
     failures: ClassVar[dict[str, Exception]] = {}
     refund_status: ClassVar[RefundStatus] = RefundStatus.SUCCEEDED
+    #: Bills by day; a day that is not in it has none yet. An exception among the rows is raised when they are read.
+    bills: ClassVar[dict[date, list[BillRow | Exception]]] = {}
 
     merchant = "merchant-1"
     app = "app-1"
@@ -195,6 +200,7 @@ class ScriptedGateway:
         """Forget what other tests told."""
         cls.calls, cls.paid, cls.refunds, cls.failures = [], {}, {}, {}
         cls.refund_status = RefundStatus.SUCCEEDED
+        cls.bills = {}
 
     @classmethod
     def pay(cls, payment: str, amount: Decimal, /, **changes: Any) -> PaymentResult:
@@ -211,6 +217,20 @@ class ScriptedGateway:
         }
         cls.paid[payment] = PaymentResult(**values)
         return cls.paid[payment]
+
+    def bill(self, day: date) -> Iterator[BillRow]:
+        """What a test wrote for the day."""
+        self._called("bill", day)
+        if day not in self.bills:
+            raise BillNotReady(f"{day}")
+        return self._rows(self.bills[day])
+
+    @staticmethod
+    def _rows(rows: list[BillRow | Exception]) -> Iterator[BillRow]:
+        for row in rows:
+            if isinstance(row, Exception):
+                raise row
+            yield row
 
     def _called(self, verb: str, subject: Any) -> None:
         self.calls.append((verb, subject))

@@ -26,6 +26,14 @@ class Words:
 
 #: Kind: what happened, and what to do.
 _KINDS: Mapping[str, tuple[Promise, Promise]] = {
+    "reconciliation.breaks": (
+        gettext_lazy("对账有差异"),
+        gettext_lazy("打开对账，逐条指派和处理；没有一笔会自动调账。"),
+    ),
+    "reconciliation.no_bill": (
+        gettext_lazy("取不到支付渠道的账单"),
+        gettext_lazy("没出的会每小时再取；读不了的看说明，必要时到渠道后台下载核对。"),
+    ),
     "supplier.breaker_open": (
         gettext_lazy("供应商熔断，暂时不向它采购"),
         gettext_lazy("到时会自动放一单试探，成了就恢复。一直不恢复就联系对方。"),

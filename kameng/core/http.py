@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import BinaryIO
 
 import httpcore
 import httpx
@@ -137,6 +138,34 @@ class HttpClient:
             trust_env=False,
         )
         self.close = weakref.finalize(self, self._client.close)
+
+    def download(
+        self, url: str, to: BinaryIO, *, most: int, total: float, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Write a file that is larger than any reply as it comes, up to `most` bytes; the reply is without its body.
+
+        Nothing is unpacked, whatever the other side calls it. Raises `NothingSent` or `NoAnswer`, then the file is worth
+        nothing.
+        """
+        try:
+            with (
+                taking(Turn(ends_at=ending(total), send_by=None)),
+                self._client.stream("GET", url, headers=headers) as response,
+            ):
+                promised = response.headers.get("content-length", "")
+                size = 0
+                for chunk in response.iter_raw():
+                    size += len(chunk)
+                    if size > most:
+                        raise NoAnswer(f"file larger than {most} bytes")
+                    to.write(chunk)
+                if promised.isdecimal() and int(promised) != size:
+                    raise NoAnswer(f"{size} bytes of a file of {promised}")
+                return Reply(response.status_code, response.headers, b"")
+        except _NOT_SENT as error:
+            raise NothingSent(f"{type(error).__name__}: {error}") from error
+        except _NO_ANSWER as error:
+            raise NoAnswer(f"{type(error).__name__}: {error}") from error
 
     def request(
         self,

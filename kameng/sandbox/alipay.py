@@ -10,14 +10,14 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from kameng.sandbox import alipay_messages as messages
-from kameng.sandbox import crypto
+from kameng.sandbox import bills, crypto
 from kameng.sandbox.book import Book, Refund, RefundState, Trade, TradeState, china_time, yuan
 from kameng.sandbox.gateway import Gateway, RefundOutcome, fen
 from kameng.sandbox.keys import Alipay
@@ -69,7 +69,9 @@ class AlipayGateway(Gateway):
             "alipay.trade.close": self._close,
             "alipay.trade.refund": self._refund,
             "alipay.trade.fastpay.refund.query": self._refund_query,
+            "alipay.data.dataservice.bill.downloadurl.query": self._bill,
         }
+        self.links = bills.Links()
 
     # --- the gateway -------------------------------------------------------------------------------------------------
 
@@ -247,6 +249,29 @@ class AlipayGateway(Gateway):
             "total_amount": yuan(trade.amount),
             "trade_no": trade.reference,
         }
+
+    # --- bills -------------------------------------------------------------------------------------------------------
+
+    def _bill(self, content: Mapping[str, Any], params: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            day = date.fromisoformat(_text(content, "bill_date"))
+        except ValueError as error:
+            raise BusinessProblem("isv.invalid-parameter", "bill_date无效") from error
+        if _text(content, "bill_type") != "trade":
+            raise BusinessProblem("isv.invalid-parameter", "bill_type无效")
+        found = list(bills.trades_of(self.book, self.code, day))
+        if not found:
+            raise BusinessProblem("isp.bill_not_exist", "账单不存在")
+        file = bills.alipay_zip(found, seller_id=self.keys.seller_id, day=day)
+        token = self.links.add(file, seconds=bills.LINK_SECONDS[self.code])
+        return {"bill_download_url": f"{self.address}/alipay/bill?fileId={token}"}
+
+    def download(self, request: Request) -> Reply:
+        """A bill that was asked for; whoever has its address may have it."""
+        file = self.links.get(request.fields().get("fileId", ""))
+        if file is None:
+            return Reply(404, b"", "text/plain")
+        return Reply(200, file, "application/zip")
 
     # --- trades ------------------------------------------------------------------------------------------------------
 

@@ -6,10 +6,12 @@ JSON in and out; a mistake is answered with 4xx `{"error","message"}` and change
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from kameng.sandbox import bills
 from kameng.sandbox.book import Book, rfc3339, yuan
 from kameng.sandbox.gateway import CannotPay, Gateway, NoticeSerial, RefundOutcome, Trouble, fen
 from kameng.sandbox.keys import ENTRANCES
@@ -70,6 +72,8 @@ class Control:
                 return json_reply(self._supplier_entry(self.suppliers[code]))
             case "GET", str(), "book":
                 return json_reply(self.suppliers[code].entries(everything=everything))
+            case "GET", str(), "bill":
+                return self._supplier_bill(request, code)
             case "POST", str(), "":
                 await self._steer_supplier(self.suppliers[code], request.json())
                 return json_reply(self._supplier_entry(self.suppliers[code]))
@@ -82,6 +86,16 @@ class Control:
                 self._stock(self.suppliers[code], request.json())
                 return json_reply({"ok": True, "stock": self.suppliers[code].stock})
         return _problem(405, "method_not_allowed", f"{request.method} {request.path} does not exist")
+
+    def _supplier_bill(self, request: Request, code: str) -> Reply:
+        """What the supplier would send its customer as a file, for one day."""
+        try:
+            day = date.fromisoformat(request.fields().get("day", ""))
+        except ValueError as error:
+            raise BadRequest("day must be a date, such as 2026-11-09") from error
+        orders = (order for order in self.book.orders.values() if order.supplier == code)
+        text = bills.supplier_csv(orders, day=day, currency=self.suppliers[code].currency)
+        return Reply(200, text, "text/csv; charset=utf-8")
 
     def _stock(self, supplier: Supplier, body: Mapping[str, Any]) -> None:
         """How many are left of each; null for what never runs out."""

@@ -71,6 +71,7 @@ class DtOneSupplier(Supplier):
     """One customer's account at the platform."""
 
     protocol = "dtone"
+    currency = "USD"
     delivery_ms = 200
 
     async def answer(self, request: Request, path: str, turn: Turn) -> tuple[Call, Reply]:

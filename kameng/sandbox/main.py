@@ -99,6 +99,8 @@ class Sandbox:
         path = request.path
         if path == "/alipay/gateway.do":
             return await self.alipay.handle(request)
+        if path == "/alipay/bill":
+            return self.alipay.download(request)
         if path.startswith(("/wechatpay/v3/", "/v3/")):
             return await self.wechatpay.handle(request)
         if path.startswith("/epay/"):

@@ -71,6 +71,7 @@ class ReloadlySupplier(Supplier):
     """One account."""
 
     protocol = "reloadly"
+    currency = "USD"
     delivery_ms = 120
 
     def reset(self, *, seed: int = 1) -> None:

@@ -99,6 +99,8 @@ class Supplier:
     """One supplier over the book. Subclasses speak the protocol."""
 
     protocol: ClassVar[str]
+    #: What its book counts in.
+    currency: ClassVar[str] = "CNY"
     delivery_ms: ClassVar[int]
 
     def __init__(self, code: str, secrets: Mapping[str, str], book: Book, notifier: Notifier, shop: str) -> None:

@@ -12,11 +12,12 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-from kameng.sandbox import crypto
+from kameng.sandbox import bills, crypto
 from kameng.sandbox import wechatpay_messages as messages
 from kameng.sandbox.book import Book, Refund, RefundState, Trade, TradeState, china_time, rfc3339
 from kameng.sandbox.gateway import Gateway, NoticeSerial, RefundOutcome
@@ -29,6 +30,7 @@ TIMESTAMP_SECONDS = 300
 H5_SECONDS = 300
 CHANNELS = {"native": "NATIVE", "h5": "MWEB", "jsapi": "JSAPI"}
 AUTHORIZATION = re.compile(r'(mchid|nonce_str|signature|timestamp|serial_no)="([^"]*)"')
+DOWNLOAD = "/v3/billdownload/file"
 OPENID = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
 
 
@@ -50,7 +52,9 @@ class WechatPayGateway(Gateway):
             ("POST", re.compile(r"/v3/refund/domestic/refunds"), self._refund),
             ("GET", re.compile(rf"/v3/refund/domestic/refunds/{number}"), self._refund_query),
             ("GET", re.compile(r"/v3/certificates"), self._certificates),
+            ("GET", re.compile(r"/v3/bill/tradebill"), self._bill),
         ]
+        self.links = bills.Links()
 
     # --- the protocol ------------------------------------------------------------------------------------------------
 
@@ -59,6 +63,8 @@ class WechatPayGateway(Gateway):
         serial = ""
         try:
             self._authorize(request)
+            if request.route.endswith(DOWNLOAD):
+                return self._download(request)
             serial = self._reply_serial(request)
             content = self._serve(request)
             status, body = (204, b"") if content is None else (200, messages.compact(content))
@@ -225,6 +231,31 @@ class WechatPayGateway(Gateway):
         if trade is None:
             raise Problem(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
         return messages.refund_object(trade, trade.refunds[number])
+
+    # --- bills -------------------------------------------------------------------------------------------------------
+
+    def _bill(self, *, query: Mapping[str, list[str]]) -> dict[str, Any]:
+        try:
+            day = date.fromisoformat(query.get("bill_date", [""])[0])
+        except ValueError as error:
+            raise Problem(400, "PARAM_ERROR", "bill_date格式错误", field="/bill_date") from error
+        if query.get("bill_type", ["ALL"]) != ["ALL"] or query.get("tar_type", ["GZIP"]) != ["GZIP"]:
+            raise Problem(400, "PARAM_ERROR", "沙箱只有ALL账单", field="/bill_type")
+        found = list(bills.trades_of(self.book, self.code, day))
+        if not found:
+            raise Problem(400, "NO_STATEMENT_EXIST", "请求的账单文件不存在")
+        text = bills.wechat_csv(found, appid=self.keys.appid, mchid=self.keys.mchid)
+        file, told = bills.wechat_file(text, packed="tar_type" in query)
+        token = self.links.add(file, seconds=bills.LINK_SECONDS[self.code])
+        url = f"{self.address}{DOWNLOAD}?token={token}"
+        return {"download_url": url, "hash_type": "SHA1", "hash_value": told}
+
+    def _download(self, request: Request) -> Reply:
+        """A bill that was asked for. The request is signed as every other, the file is not."""
+        file = self.links.get(request.fields().get("token", ""))
+        if file is None:
+            raise Problem(404, "RESOURCE_NOT_EXISTS", "账单下载地址已失效")
+        return Reply(200, file, "application/octet-stream")
 
     # --- certificates, payment, notices ------------------------------------------------------------------------------
 

@@ -78,6 +78,7 @@ SHARED_APPS = [
     "kameng.outbox",
     "kameng.inbox",
     "kameng.alerts",
+    "kameng.reconciliation",
     *BOTH_SIDES,
 ]
 TENANT_APPS = ["catalog.listings", "orders", "payments", "fulfillment", *BOTH_SIDES]

@@ -6,12 +6,12 @@ configuration and an `HttpClient`, and keeps nothing between calls. Amounts are 
 provider uses inside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from kameng.core.http import HttpClient
 
@@ -126,6 +126,40 @@ class NoticeReply:
     body: bytes
 
 
+class BillKind(StrEnum):
+    """What a row of a bill tells of."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+
+
+class BillState(StrEnum):
+    """How a row of a bill stood when the bill was written; what is `OPEN` there may have ended since."""
+
+    DONE = "done"
+    OPEN = "open"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class BillRow:
+    """One row of a gateway's bill, in yuan; `amount` is positive for both kinds.
+
+    `number` is ours: the payment's, or the refund's (`payment` is the one it belongs to). `fee` is what the gateway kept
+    (negative: gave back), None where the bill does not say.
+    """
+
+    kind: BillKind
+    number: str
+    payment: str
+    reference: str
+    amount: Decimal
+    at: datetime
+    fee: Decimal | None = None
+    currency: str = "CNY"
+    state: BillState = BillState.DONE
+
+
 class GatewayError(Exception):
     """The gateway did not do what was asked."""
 
@@ -148,6 +182,14 @@ class GatewayRefused(GatewayError):
     def __init__(self, code: str, message: str = "") -> None:
         super().__init__(f"{code}: {message}" if message else code)
         self.code = code
+
+
+class BillNotReady(GatewayError):
+    """The gateway has not written the bill of that day yet, or does not say whether it has: ask again later."""
+
+
+class BillBroken(GatewayError):
+    """The bill is cut off, was changed on its way, is larger than any bill, or cannot be read: none of it counts."""
 
 
 class NoticeRefused(GatewayError):
@@ -212,3 +254,16 @@ class Gateway(Protocol):
 
     def notice_reply(self, *, accepted: bool) -> NoticeReply:
         """The answer that makes the gateway stop (or go on) repeating itself."""
+
+
+@runtime_checkable
+class Billing(Protocol):
+    """What a gateway can do besides, if it writes bills: an adapter without this method has none."""
+
+    def bill(self, day: date) -> Iterator[BillRow]:
+        """All that was paid and returned on a day of China's calendar, whole or not at all.
+
+        The bill is fetched and checked before the first row is given out, and read as a stream; what its totals show to
+        be missing is found with the last row. Raises `BillNotReady`, `BillBroken` (also while rows are read), and what
+        every call may raise.
+        """

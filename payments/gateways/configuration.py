@@ -64,5 +64,19 @@ def read_base_url(config: Mapping[str, object], name: str = "base_url") -> str:
     return url
 
 
+def is_safe_url(url: str, *, like: str) -> bool:
+    """Whether an address that the other side names may be called: https, or this machine where we are told of it."""
+    try:
+        parts, ours = urlsplit(url), urlsplit(like)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if not host or parts.username is not None:
+        return False
+    if _is_loopback(host):
+        return parts.scheme in {"http", "https"} and _is_loopback(ours.hostname or "")
+    return parts.scheme == "https"
+
+
 def _is_loopback(host: str) -> bool:
     return host in {"localhost", "127.0.0.1", "::1"} or host.endswith(".localhost")

@@ -5,15 +5,20 @@ refused calls) is believed only where being wrong costs nothing: for a charge it
 that reads or returns money it means unknown. Certificate mode (`app_cert_sn`) is not spoken.
 """
 
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from typing import ClassVar
 from urllib.parse import urlencode
 
 from kameng.core.http import HttpClient, NoAnswer, NothingSent
 from payments.gateways import signing
-from payments.gateways.alipay import transformers
+from payments.gateways.alipay import bill, transformers
 from payments.gateways.base import (
+    BillBroken,
+    BillNotReady,
+    BillRow,
     Channel,
     ChargeRequest,
     ChargeResult,
@@ -31,7 +36,8 @@ from payments.gateways.base import (
     RefundResult,
     RefundStatus,
 )
-from payments.gateways.configuration import read_base_url, read_private_key, read_public_key, read_text
+from payments.gateways.bills import DOWNLOAD_SECONDS, MOST_PACKED, is_believed_absent
+from payments.gateways.configuration import is_safe_url, read_base_url, read_private_key, read_public_key, read_text
 from payments.gateways.documents import china_time, clip, from_timestamp, read_object, text_of, write_object
 
 CHARSET = "utf-8"
@@ -205,6 +211,34 @@ class AlipayGateway:
     def notice_reply(self, *, accepted: bool) -> NoticeReply:
         """The seven bytes `success`, or anything else to be told again."""
         return NoticeReply(200, "text/plain", b"success") if accepted else NoticeReply(400, "text/plain", b"fail")
+
+    def bill(self, day: date) -> Iterator[BillRow]:
+        """The trades of a day. The address is good for 30 seconds and needs no signature; the file has none either."""
+        now = from_timestamp(self._clock())
+        method = "alipay.data.dataservice.bill.downloadurl.query"
+        content: dict[str, object] = {"bill_type": "trade", "bill_date": day.isoformat()}
+        try:
+            document = self._call(method, content, unsigned=GatewayUnknown)
+        except GatewayRefused as refused:
+            if refused.code not in transformers.BILL_NOT_EXIST:
+                raise
+            if is_believed_absent(day, now):
+                return iter(())
+            raise BillNotReady(f"{method}: {refused.code}") from refused
+        try:
+            url = text_of(document, "bill_download_url")
+        except ValueError as error:
+            raise GatewayUnknown(f"{method}: {error}") from error
+        if not is_safe_url(url, like=self._url):
+            raise BillBroken("the address of the bill is not https")
+        file = tempfile.TemporaryFile()
+        try:
+            reply = self._http.download(url, file, most=MOST_PACKED, total=DOWNLOAD_SECONDS)
+            if reply.status != 200:
+                raise GatewayUnknown(f"{method}: the download answered HTTP {reply.status}")
+            return bill.rows(bill.details(file), merchant=self._merchant)
+        except (NothingSent, NoAnswer) as error:
+            raise GatewayUnavailable(f"{method}: {error}") from error
 
     def _notice(self, fields: Mapping[str, str]) -> Notice:
         event_id = fields["notify_id"]

@@ -27,6 +27,8 @@ NOT_WAITING_FOR_PAYMENT = frozenset(
     {"ACQ.TRADE_STATUS_ERROR", "ACQ.REASON_TRADE_STATUS_INVALID", "ACQ.REASON_ILLEGAL_STATUS"}
 )
 
+#: No bill of that day: nothing was paid, or it is not written yet.
+BILL_NOT_EXIST = frozenset({"isp.bill_not_exist", "isv.bill_not_exist", "BILL_NOT_EXIST"})
 CODE_SUCCESS = "10000"
 CODE_UNKNOWN = "20000"
 CODE_CALL_LIMITED = "40005"
@@ -103,6 +105,8 @@ def reply_node(body: bytes, method: str) -> ReplyNode:
 
 def is_unknown(code: object, sub_code: str) -> bool:
     """Whether an error leaves open what happened: Alipay's own systems failed, not our request."""
+    if sub_code in BILL_NOT_EXIST:
+        return False
     return code == CODE_UNKNOWN or sub_code.startswith(("aop.", "isp.")) or "SYSTEM_ERROR" in sub_code
 
 

@@ -7,9 +7,11 @@ attribute to us, load shedding) means "ask again later" for a charge and unknown
 """
 
 import secrets
+import tempfile
 import time
-from collections.abc import Callable, Mapping
-from typing import ClassVar
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from typing import BinaryIO, ClassVar
 from urllib.parse import quote, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -19,6 +21,9 @@ from kameng.core.http import HttpClient, NoAnswer, NothingSent
 from kameng.core.money import to_fen
 from payments.gateways import signing
 from payments.gateways.base import (
+    BillBroken,
+    BillNotReady,
+    BillRow,
     Channel,
     ChargeRequest,
     ChargeResult,
@@ -36,6 +41,7 @@ from payments.gateways.base import (
     RefundResult,
     RefundStatus,
 )
+from payments.gateways.bills import DOWNLOAD_SECONDS, MOST_PACKED, is_believed_absent, unpacked
 from payments.gateways.configuration import (
     read_base_url,
     read_optional_text,
@@ -43,8 +49,8 @@ from payments.gateways.configuration import (
     read_public_key,
     read_text,
 )
-from payments.gateways.documents import china_time, clip, read_object, text_of, write_object
-from payments.gateways.wechatpay import transformers
+from payments.gateways.documents import china_time, clip, from_timestamp, read_object, text_of, write_object
+from payments.gateways.wechatpay import bill, transformers
 
 SIGNATURE_TYPE = "WECHATPAY2-SHA256-RSA2048"
 PROBE_PREFIX = "WECHATPAY/SIGNTEST/"
@@ -209,6 +215,46 @@ class WechatpayGateway:
         if accepted:
             return NoticeReply(204, "application/json", b"")
         return NoticeReply(400, "application/json", write_object({"code": "FAIL", "message": "refused"}))
+
+    def bill(self, day: date) -> Iterator[BillRow]:
+        """All trades and refunds of a day. The file is not signed, but its hash is in the signed reply."""
+        now = from_timestamp(self._clock())
+        path = f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type=ALL&tar_type=GZIP"
+        try:
+            document = self._call("GET", path)
+        except GatewayRefused as refused:
+            if refused.code == transformers.BILL_IN_THE_MAKING:
+                raise BillNotReady(refused.code) from refused
+            if refused.code not in transformers.BILL_NOT_EXIST:
+                raise
+            if is_believed_absent(day, now):
+                return iter(())
+            raise BillNotReady(refused.code) from refused
+        try:
+            url, algorithm, told = (text_of(document, name) for name in ("download_url", "hash_type", "hash_value"))
+        except ValueError as error:
+            raise GatewayUnknown(f"{path}: {error}") from error
+        if algorithm != "SHA1":
+            raise BillBroken(f"a hash of an unknown kind: {algorithm[:16]!r}")
+        file = tempfile.TemporaryFile()
+        self._fetch(url, file)
+        if unpacked(file).digest("sha1") != told.lower():
+            raise BillBroken("the file is not what its hash says")
+        return bill.rows(unpacked(file), merchant=self._merchant)
+
+    def _fetch(self, url: str, to: BinaryIO) -> None:
+        """A file, asked for with our signature, which is nobody else's to see."""
+        parts = urlsplit(url)
+        if f"{parts.scheme}://{parts.netloc}" != self._origin:
+            raise BillBroken("the address of the bill is another host's")
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        headers = {"Authorization": self._authorization("GET", target, b""), "Accept": "application/json"}
+        try:
+            reply = self._http.download(url, to, most=MOST_PACKED, total=DOWNLOAD_SECONDS, headers=headers)
+        except (NothingSent, NoAnswer) as error:
+            raise GatewayUnavailable(f"{parts.path}: {error}") from error
+        if reply.status != 200:
+            raise GatewayUnknown(f"{parts.path}: HTTP {reply.status}")
 
     def _call(
         self,

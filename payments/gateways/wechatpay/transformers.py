@@ -34,6 +34,9 @@ REFUND_STATE = {
     # The shopper's card is gone: the money waits for the merchant to send it another way.
     "ABNORMAL": RefundStatus.FAILED,
 }
+BILL_IN_THE_MAKING = "STATEMENT_CREATING"
+#: No bill of that day: nothing was paid, or it is not written yet.
+BILL_NOT_EXIST = frozenset({"NO_STATEMENT_EXIST"})
 ORDER_NOT_EXIST = frozenset({"ORDER_NOT_EXIST", "ORDERNOTEXIST"})
 REFUND_NOT_EXIST = frozenset({"RESOURCE_NOT_EXISTS"})
 

@@ -20,6 +20,9 @@ import pytest
 
 from kameng.core.http import HttpClient
 from payments.gateways.base import (
+    Billing,
+    BillKind,
+    BillNotReady,
     Channel,
     ChargeRequest,
     Gateway,
@@ -34,6 +37,7 @@ from payments.gateways.base import (
     RefundResult,
     RefundStatus,
 )
+from payments.gateways.documents import CHINA
 from payments.gateways.registry import gateway_class
 from tests.payments.gateways.platforms import new_key, private_pem
 
@@ -439,3 +443,18 @@ def test_a_request_that_the_gateway_cannot_verify_is_not_a_refusal(
         wrong.gateway.query("KM000000")
     with pytest.raises(GatewayUnknown):
         wrong.gateway.refund(wrong.refund_request(wrong.charge_request()))
+
+
+def test_the_bill_of_today_tells_of_what_was_paid_and_returned(world: World) -> None:
+    assert isinstance(world.gateway, Billing)
+    paid = world.paid()
+    refund = world.refund_request(paid, "20.00")
+    world.gateway.refund(refund)
+    world.refund_ends(refund)
+    today = datetime.now(UTC).astimezone(CHINA).date()
+    rows = {row.number: row for row in world.gateway.bill(today)}
+    assert (rows[paid.payment].kind, rows[paid.payment].amount) == (BillKind.PAYMENT, paid.amount)
+    assert (rows[refund.refund].kind, rows[refund.refund].amount) == (BillKind.REFUND, refund.amount)
+    assert rows[refund.refund].payment == paid.payment
+    with pytest.raises(BillNotReady):
+        world.gateway.bill(today + timedelta(days=1))

@@ -1,0 +1,1 @@
+"""Our books held against those of gateways and suppliers: bills, what does not agree, and who looks after it."""
