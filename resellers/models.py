@@ -56,7 +56,8 @@ class Reseller(TenantMixin):
     )  # fmt: skip
     withdrawal_fee_percent = models.DecimalField(
         _("提现费率"), max_digits=5, decimal_places=2, null=True, blank=True,
-        validators=[MinValueValidator(0), MaxValueValidator(50)], help_text=_("百分之几，加在每笔手续费上；留空按平台的"),
+        validators=[MinValueValidator(0), MaxValueValidator(50)],
+        help_text=_("百分之几，加在每笔手续费上；留空按平台的"),
     )  # fmt: skip
     categories = ArrayField(
         models.SlugField(max_length=40), verbose_name=_("经营类目"), default=list, blank=True,

@@ -18,9 +18,9 @@ from kameng.core.throttle import TooMany, allow
 RECOVERY_CODES = 10
 #: 50 random bits, in two groups.
 RECOVERY_LENGTH = 10
-#: Wrong codes for one account: in five minutes, and in a day, after which nobody gets further by guessing. Counted
-#: strictly: while nobody can count, no code is taken.
-TRIES, TRY_SECONDS, TRIES_A_DAY, DAY = 5, 300, 50, 86_400
+#: Codes and passwords tried for one account, right ones too: in five minutes, and in a day, after which nobody gets
+#: further by guessing. Counted strictly: while nobody can count, no code is taken.
+TRIES, TRY_SECONDS, TRIES_A_DAY, DAY = 10, 300, 50, 86_400
 
 #: A code counts only if it is of a later step than the last one: of two who come with the same, one is late.
 _USE = "UPDATE accounts_secondfactor SET last_step = %(step)s WHERE user_id = %(user)s AND last_step < %(step)s"

@@ -56,7 +56,9 @@ def _drawn(address: str) -> SafeString:
     """The code to scan, inside the page: it is nowhere else to be fetched."""
     drawn = segno.make(address, error="m", micro=False)
     title = _("给验证器应用扫的二维码")
-    return mark_safe(drawn.svg_inline(border=4, light="#fff", title=title, lineclass=None, svgclass="k-scan", omitsize=True))
+    return mark_safe(
+        drawn.svg_inline(border=4, light="#fff", title=title, lineclass=None, svgclass="k-scan", omitsize=True)
+    )
 
 
 def _scan(site: StaffSite, request: HttpRequest, key: str) -> dict[str, Any]:

@@ -74,6 +74,10 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("支付平台说同一笔交易付了两张单"),
         gettext_lazy("登录支付平台后台核对这笔交易属于哪一单；另一单没有入账，钱已收到就要退回。"),
     ),
+    "payee.changed": (
+        gettext_lazy("店主换了收款账户"),
+        gettext_lazy("24 小时后才能往新账户提现，店主可以撤销。有疑问就用原来的联系方式找店主核实，别用新留的。"),
+    ),
     "cost.above_supply": (
         gettext_lazy("成本高过供货价，已下架"),
         gettext_lazy("调供货价，或换更便宜的渠道。"),
@@ -139,6 +143,7 @@ _LABELS: Mapping[str, Promise] = {
     "count": gettext_lazy("数量"),
     "quantity": gettext_lazy("数量"),
     "codes": gettext_lazy("卡密数"),
+    "by": gettext_lazy("谁"),
 }
 
 

@@ -15,7 +15,7 @@ from resellers.withdrawals.models import Payee, PayoutBatch, Withdrawal
 AT_MOST = 1000
 #: As their templates have them: these are read by machines there, and are Chinese whoever exports.
 _ALIPAY = ("序号（必填）", "收款方支付宝账号（必填）", "收款方姓名（必填）", "金额（必填，单位：元）", "备注（选填）")
-_BANK = ("序号（必填）", "收款方姓名（必填）", "收款方银行账号（必填）", "开户行（必填）", "金额（必填，单位：元）", "备注（选填）")
+_BANK = ("序号（必填）", "收款方姓名（必填）", "收款方银行账号（必填）", "开户行（必填）", *_ALIPAY[3:])
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
