@@ -266,8 +266,6 @@ WITHDRAWAL_FEE = Decimal(env.str("WITHDRAWAL_FEE", default="0"))
 WITHDRAWAL_FEE_PERCENT = Decimal(env.str("WITHDRAWAL_FEE_PERCENT", default="0"))
 #: From this sum on, in yuan, a second operator must approve too.
 WITHDRAWAL_SECOND_APPROVAL = Decimal(env.str("WITHDRAWAL_SECOND_APPROVAL", default="5000"))
-#: So long nothing can be taken out to an account that has taken another one's place.
-PAYEE_COOL_OFF_HOURS = env.int("PAYEE_COOL_OFF_HOURS", default=24)
 
 LOGGING = {
     "version": 1,

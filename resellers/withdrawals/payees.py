@@ -3,7 +3,6 @@
 import re
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -14,6 +13,8 @@ from kameng.core.problems import Problem
 from resellers.models import Reseller
 from resellers.withdrawals.models import Payee
 
+#: So long nothing can be taken out to an account that has taken another one's place. The pages say 24 hours.
+COOL_OFF = timedelta(hours=24)
 _PHONE = re.compile(r"1[3-9][0-9]{9}", re.ASCII)
 _MAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", re.ASCII)
 _CARD = re.compile(r"[0-9]{10,24}", re.ASCII)
@@ -93,7 +94,7 @@ def payee_save(*, shop_id: int, kind: str, name: str, account: str, bank: str = 
     payee = Payee(shop_id=shop_id, kind=kind, hint=masked(told), created_by=actor)
     payee.details = told
     if known is not None:
-        payee.usable_at = timezone.now() + timedelta(hours=settings.PAYEE_COOL_OFF_HOURS)
+        payee.usable_at = timezone.now() + COOL_OFF
     payee.save()
     if known is not None:
         alert_raise(
