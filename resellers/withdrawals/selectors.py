@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from resellers.ledger.balances import balances_of
 from resellers.ledger.posting import Name
-from resellers.models import Reseller
 from resellers.withdrawals.models import Payee, Withdrawal
 from resellers.withdrawals.payees import payee_of
 
@@ -73,9 +72,3 @@ def review_of(asked: Withdrawal) -> Review:
         is_first_payee=not before.filter(paid, payee_id=asked.payee_id).exists(),
         is_old_payee=current is not None and current.pk != asked.payee_id,
     )
-
-
-def shop_or_none(slug: str) -> Reseller | None:
-    """A shop by its code."""
-    found: Reseller | None = Reseller.objects.filter(slug=slug).first()
-    return found
