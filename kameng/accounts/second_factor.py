@@ -54,7 +54,7 @@ class SecondFactorRefused(Problem):
 
 def second_factor_of(user_id: int | None) -> SecondFactor | None:
     """The factor that protects an account of the current schema; None where nothing does."""
-    return SecondFactor.objects.filter(user_id=user_id, confirmed_at__isnull=False).first()
+    return SecondFactor.objects.filter(user_id=user_id or 0, confirmed_at__isnull=False).first()
 
 
 def _limit(user_id: int) -> None:

@@ -82,7 +82,7 @@ def _page(site: StaffSite, request: HttpRequest, status: int = 200, **more: Any)
 
 
 def _noted(request: HttpRequest, what: str) -> None:
-    user = User.objects.get(pk=request.user.pk)
+    user = User.objects.get(pk=request.user.pk or 0)
     write_down(request, user, CHANGE, what)
 
 
@@ -111,7 +111,7 @@ def _confirm(site: StaffSite, request: HttpRequest) -> HttpResponse:
         else:
             _noted(request, _("启用了两步验证"))
             return _page(site, request, codes=codes)
-    waiting = SecondFactor.objects.filter(user_id=request.user.pk, confirmed_at__isnull=True).first()
+    waiting = SecondFactor.objects.filter(user_id=request.user.pk or 0, confirmed_at__isnull=True).first()
     scan = _scan(site, request, waiting.key) if waiting else {}
     return _page(site, request, status=422, first=form, **scan)
 
