@@ -29,7 +29,9 @@ def key() -> str:
 def old(settings: Any, shop: Reseller) -> str:
     """A key, and things sealed with it."""
     settings.ENCRYPTION_KEYS = [key()]
-    GatewayAccountFactory(code="till", config={"app_private_key": "pem"})
+    till = GatewayAccountFactory.create(code="till", config={"app_private_key": "pem"})
+    till.next_config = {"app_private_key": "newer"}
+    till.save()
     supplier = SupplierFactory.create(code="far")
     supplier.config = {"api_secret": "theirs"}
     supplier.save()
@@ -46,7 +48,7 @@ def opened() -> tuple[dict[str, object], dict[str, str], list[str], dict[str, st
         Supplier.objects.get(code="far").config,
         [code_open(code) for code in StockCode.objects.order_by("pk")],
         Payee.objects.get().details,
-        len(SecondFactor.objects.get().key),
+        len(SecondFactor.objects.get().key) + len(str(GatewayAccount.objects.get().next_config["app_private_key"])),
     )
 
 
@@ -57,6 +59,7 @@ def sealed() -> list[str]:
         *StockCode.objects.order_by("pk").values_list("sealed", flat=True),
         Payee.objects.get().sealed,
         SecondFactor.objects.get().sealed_key,
+        GatewayAccount.objects.get().next_sealed,
     ]
 
 
@@ -74,10 +77,11 @@ def test_what_the_old_key_sealed_opens_with_the_new_one_alone(
         "codes: 3 resealed",
         "payees: 1 resealed",
         "second factors: 1 resealed",
+        "merchant accounts' next keys: 1 resealed",
     ]
     settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
     payee = {"name": "张三", "account": "13812345678"}
-    assert opened() == before == ({"app_private_key": "pem"}, {"api_secret": "theirs"}, CODES, payee, 32)
+    assert opened() == before == ({"app_private_key": "pem"}, {"api_secret": "theirs"}, CODES, payee, 32 + 5)
     assert all(text.startswith(f"{newest_key_id()}.") for text in sealed())
 
 

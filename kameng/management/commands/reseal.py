@@ -32,6 +32,7 @@ class Command(BaseCommand):
             ("codes", _codes()),
             ("payees", _resealed(Payee, "sealed", "details")),
             ("second factors", _second_factors()),
+            ("merchant accounts' next keys", _resealed(GatewayAccount, "next_sealed", "next_config")),
         ):
             outcomes = list(resealed)
             lost += (unreadable := outcomes.count(False))
@@ -57,7 +58,8 @@ def _configs(model: type[GatewayAccount] | type[Supplier]) -> Iterator[bool]:
 
 def _resealed(model: type[models.Model], column: str, clear: str) -> Iterator[bool]:
     """The same of rows that are sealed in `column` and read and written in clear as `clear`."""
-    rows: models.QuerySet[Any] = model._default_manager.exclude(**{f"{column}__startswith": f"{newest_key_id()}."})
+    rows: models.QuerySet[Any] = model._default_manager.exclude(**{column: ""})
+    rows = rows.exclude(**{f"{column}__startswith": f"{newest_key_id()}."})
     for row in rows:
         before = getattr(row, column)
         try:
