@@ -697,14 +697,15 @@ INSERT INTO kameng_shop_template.django_migrations VALUES
 	(33, 'ledger', '0003_withdrawals', '2026-01-01 00:00:00+00'),
 	(34, 'listings', '0001_initial', '2026-01-01 00:00:00+00'),
 	(35, 'merchants', '0001_initial', '2026-01-01 00:00:00+00'),
-	(36, 'orders', '0002_line_short', '2026-01-01 00:00:00+00'),
-	(37, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
-	(38, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
-	(39, 'resellers', '0003_withdrawals', '2026-01-01 00:00:00+00'),
-	(40, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
-	(41, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
-	(42, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
-	(43, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
+	(36, 'merchants', '0002_second_factor', '2026-01-01 00:00:00+00'),
+	(37, 'orders', '0002_line_short', '2026-01-01 00:00:00+00'),
+	(38, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
+	(39, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
+	(40, 'resellers', '0003_withdrawals', '2026-01-01 00:00:00+00'),
+	(41, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
+	(42, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
+	(43, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
+	(44, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_user_permissions_id_seq', 1, false);
@@ -713,7 +714,7 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 204, true);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 51, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 43, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 44, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);
