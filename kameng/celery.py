@@ -44,9 +44,11 @@ def outbox_run_task(event_id: int) -> None:
 
 @app.task(name="kameng.sweep", ignore_result=True)
 def sweep_task() -> None:
-    """Put back what is on no list."""
+    """Put back what is on no list, and let merchant keys count whose time has come."""
     from kameng.sweep import sweep
+    from payments.merchants.services import gateway_accounts_change_due
 
+    gateway_accounts_change_due()
     sweep()
 
 

@@ -37,6 +37,7 @@ from resellers.services import (
 )
 
 SHOP_GROUP = gettext_lazy("店铺")
+WITHDRAWAL_TERMS = ("withdrawal_minimum", "withdrawal_fee", "withdrawal_fee_percent")
 
 
 class LookForm(StaffForm):
@@ -171,7 +172,7 @@ class ShopForm(ServiceForm):
 
     class Meta:
         model = Reseller
-        fields = ("slug", "name", "is_open", "settlement_days")
+        fields = ("slug", "name", "is_open", "settlement_days", *WITHDRAWAL_TERMS)
 
     def clean(self) -> dict[str, Any] | None:
         """A new shop needs somebody who runs it and an address."""
@@ -196,6 +197,7 @@ class ShopAdmin(ServiceAdmin):
     inlines = (DomainInline,)
     fieldsets = (
         (None, {"fields": ("slug", "name", "is_open", "settlement_days")}),
+        (gettext_lazy("提现"), {"fields": WITHDRAWAL_TERMS}),
         (gettext_lazy("店主"), {"fields": ("owner", "owner_password")}),
     )
     add_fieldsets = (
@@ -221,7 +223,8 @@ class ShopAdmin(ServiceAdmin):
         typed = form.cleaned_data
         if change:
             shop_look_save(shop_id=obj.pk, name=typed["name"], is_open=typed["is_open"])
-            shop_terms_save(shop_id=obj.pk, settlement_days=typed["settlement_days"])
+            terms = {name: typed[name] for name in ("settlement_days", *WITHDRAWAL_TERMS)}
+            shop_terms_save(shop_id=obj.pk, **terms)
         else:
             opened = reseller_open(
                 slug=typed["slug"],

@@ -1,7 +1,7 @@
 """Shops: who owns one, where it answers and how it looks."""
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -44,6 +44,20 @@ class Reseller(TenantMixin):
     settlement_days = models.PositiveSmallIntegerField(
         _("结算天数"), default=7, validators=[MaxValueValidator(90)],
         help_text=_("交付满这么多天，店主赚的钱转为可提现"),
+    )  # fmt: skip
+    #: This shop's own terms of taking money out; empty where the platform's hold (`settings.WITHDRAWAL_…`).
+    withdrawal_minimum = models.DecimalField(
+        _("最低提现"), max_digits=10, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)],
+        help_text=_("元，留空按平台的"),
+    )  # fmt: skip
+    withdrawal_fee = models.DecimalField(
+        _("每笔提现手续费"), max_digits=10, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)],
+        help_text=_("元，留空按平台的"),
+    )  # fmt: skip
+    withdrawal_fee_percent = models.DecimalField(
+        _("提现费率"), max_digits=5, decimal_places=2, null=True, blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(50)],
+        help_text=_("百分之几，加在每笔手续费上；留空按平台的"),
     )  # fmt: skip
     categories = ArrayField(
         models.SlugField(max_length=40), verbose_name=_("经营类目"), default=list, blank=True,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
@@ -115,9 +116,22 @@ def shop_look_save(*, shop_id: int, **look: object) -> Reseller:
 
 
 @transaction.atomic
-def shop_terms_save(*, shop_id: int, settlement_days: int) -> None:
-    """Change after how many days what an owner earns becomes theirs, from the next settlement on. For operators."""
-    Reseller.objects.filter(pk=shop_id).update(settlement_days=settlement_days)
+def shop_terms_save(
+    *,
+    shop_id: int,
+    settlement_days: int,
+    withdrawal_minimum: Decimal | None = None,
+    withdrawal_fee: Decimal | None = None,
+    withdrawal_fee_percent: Decimal | None = None,
+) -> None:
+    """Change after how many days what an owner earns becomes theirs, from the next settlement on, and the terms of
+    taking it out, in yuan and percent; the platform's hold where none is given. For operators."""
+    Reseller.objects.filter(pk=shop_id).update(
+        settlement_days=settlement_days,
+        withdrawal_minimum=withdrawal_minimum,
+        withdrawal_fee=withdrawal_fee,
+        withdrawal_fee_percent=withdrawal_fee_percent,
+    )
 
 
 @transaction.atomic

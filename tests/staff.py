@@ -1,5 +1,6 @@
 """The people behind the shops, and others who would like to be: each signed in at one host, as far as they can be."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.services import fulfillment_run
 from kameng.accounts.models import User
+from kameng.accounts.second_factor import second_factor_begin, second_factor_confirm
+from kameng.accounts.totp import code_at, step_of
 from kameng.admin.sites import StaffSite
 from orders.models import Order
 from resellers.models import Reseller
@@ -49,6 +52,20 @@ def member_of(shop: Reseller) -> Client:
     return _signed_in(shop.schema_name, f"{shop.slug}.test", user)
 
 
+def with_second_factor(schema_name: str, username: str) -> str:
+    """Set one up for somebody who is there already; its key."""
+    with schema_context(schema_name):
+        user = User.objects.get(username=username)
+        key = second_factor_begin(user_id=user.pk, password=PASSWORD)
+        second_factor_confirm(user_id=user.pk, code=code_of(key, ahead=-1))
+    return key
+
+
+def code_of(key: str, *, ahead: int = 0) -> str:
+    """What the app shows now, or some steps later."""
+    return code_at(key, step_of(time.time()) + ahead)
+
+
 def _signed_in(schema_name: str, host: str, user: User) -> Client:
     client = visitor(host)
     with schema_context(schema_name):
@@ -77,6 +94,10 @@ _SAMPLES: dict[str, list[object]] = {
     "after_sales_answer": [1],
     "duplicate_close": [1],
     "price_sync": [1],
+    "withdrawal_cancel": [1],
+    "withdrawal": [1],
+    "withdrawal_act": [1],
+    "payout_file": [1],
 }
 
 

@@ -13,12 +13,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from kameng.accounts import second_factor_admin
 from kameng.accounts.models import User
 from kameng.accounts.services import staff_add, staff_change
 from kameng.admin.bases import ReadOnlyAdmin, ServiceAdmin
 from kameng.admin.forms import ServiceForm
 from kameng.admin.sites import Nav, operations_site, shop_site
 from kameng.templatetags.staff import badge, when
+
+__all__ = ["LogEntryAdmin", "StaffAccountAdmin", "second_factor_admin"]
 
 GROUP = gettext_lazy("设置")
 

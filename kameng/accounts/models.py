@@ -1,7 +1,47 @@
 """People who sign in: platform staff in public, an owner's staff and members in a shop's schema."""
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core import encryption
 
 
 class User(AbstractUser):
     """An account of exactly one schema; the same name in another schema is somebody else."""
+
+
+class SecondFactor(models.Model):
+    """What somebody has besides their password: an app that makes codes, and codes on paper for when it is gone."""
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="second_factor")
+    sealed_key = models.TextField(editable=False)
+    #: Empty until one right code has shown that the app has the key; until then it protects nothing.
+    confirmed_at = models.DateTimeField(_("启用时间"), null=True, blank=True)
+    #: The step of the last code that was taken: neither it nor an earlier one is taken again.
+    last_step = models.BigIntegerField(default=0)
+    #: Fingerprints of the recovery codes that are left.
+    recovery = ArrayField(models.CharField(max_length=64), default=list)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("两步验证")
+        verbose_name_plural = _("两步验证")
+
+    def __str__(self) -> str:
+        return f"#{self.user_id}"
+
+    @property
+    def _context(self) -> str:
+        return f"second-factor:{connection.schema_name}:{self.user_id}"  # type: ignore[attr-defined]
+
+    @property
+    def key(self) -> str:
+        """The shared key, in base 32. Only in the schema that the row belongs to."""
+        return encryption.unseal(self.sealed_key, context=self._context)
+
+    @key.setter
+    def key(self, value: str) -> None:
+        self.sealed_key = encryption.seal(value, context=self._context)

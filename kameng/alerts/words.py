@@ -82,6 +82,14 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("支付平台说同一笔交易付了两张单"),
         gettext_lazy("登录支付平台后台核对这笔交易属于哪一单；另一单没有入账，钱已收到就要退回。"),
     ),
+    "merchant.keys_changing": (
+        gettext_lazy("有人换收款账户的密钥"),
+        gettext_lazy("24 小时后才生效，在这之前钱还按旧密钥收。不是你们自己换的，马上撤销，并换掉那个人的登录密码。"),
+    ),
+    "payee.changed": (
+        gettext_lazy("店主换了收款账户"),
+        gettext_lazy("24 小时后才能往新账户提现，店主可以撤销。有疑问就用原来的联系方式找店主核实，别用新留的。"),
+    ),
     "cost.above_supply": (
         gettext_lazy("成本高过供货价，已下架"),
         gettext_lazy("调供货价，或换更便宜的渠道。"),
@@ -147,6 +155,9 @@ _LABELS: Mapping[str, Promise] = {
     "count": gettext_lazy("数量"),
     "quantity": gettext_lazy("数量"),
     "codes": gettext_lazy("卡密数"),
+    "by": gettext_lazy("谁"),
+    "account": gettext_lazy("收款账户"),
+    "keys": gettext_lazy("换的键"),
 }
 
 

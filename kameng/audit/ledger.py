@@ -117,3 +117,41 @@ def purchases_are_in_the_book(shop: Reseller) -> Breaches:
     """Each purchase that arrived is charged for, and nothing else is."""
     yield from found("attempt {reference} is {status} and cost {cost}, which is not in the book", _SUPPLY)
     yield from found("{key} is in the book, and nothing arrived", _NO_SUPPLY, {"shop": shop.pk})
+
+
+#: What each withdrawal moved by its own row, and by the book: in yuan, as the accounts grow.
+_WITHDRAWN = """
+WITH rows AS (
+    SELECT number, shop_id, amount, fee, status IN ('requested', 'approved') AS is_open, status = 'paid' AS is_paid
+      FROM public.withdrawals_withdrawal
+), shown AS (
+    SELECT number, 'available' AS name, shop_id AS owner, -amount AS amount FROM rows WHERE is_open OR is_paid
+    UNION ALL SELECT number, 'withdrawals', shop_id, amount FROM rows WHERE is_open
+    UNION ALL SELECT number, 'payouts', shop_id, amount - fee FROM rows WHERE is_paid
+    UNION ALL SELECT number, 'withdrawal_fees', 0, fee FROM rows WHERE is_paid AND fee > 0
+), booked AS (
+    SELECT split_part(journal.key, ':', 2) AS number, account.name, account.owner, -sum(entry.amount) AS amount
+      FROM public.ledger_journal AS journal
+      JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+      JOIN public.ledger_account AS account ON account.id = entry.account_id
+     WHERE journal.kind IN ('withdrawal', 'payout', 'withdrawal_back')
+     GROUP BY 1, 2, 3 HAVING sum(entry.amount) <> 0
+)
+SELECT number, name, owner, coalesce(shown.amount, 0) AS shown, coalesce(booked.amount, 0) AS booked
+  FROM shown FULL JOIN booked USING (number, name, owner)
+ WHERE coalesce(shown.amount, 0) <> coalesce(booked.amount, 0)
+"""
+#: An account of withdrawals on which somebody else has written.
+_STRANGE = """
+SELECT journal.key, account.name FROM public.ledger_account AS account
+  JOIN public.ledger_entry AS entry ON entry.account_id = account.id
+  JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
+ WHERE account.name IN ('withdrawals', 'payouts', 'withdrawal_fees')
+   AND journal.kind NOT IN ('withdrawal', 'payout', 'withdrawal_back')
+"""
+
+
+def withdrawals_are_in_the_book() -> Breaches:
+    """Each of them moved what its state says, and nothing else did."""
+    yield from found("withdrawal {number} makes {shown} on {name}:{owner}, the book says {booked}", _WITHDRAWN)
+    yield from found("{key} is on {name}, which is for withdrawals", _STRANGE)

@@ -116,8 +116,9 @@ def attention(*, limit: int = 5) -> Attention:
     """What a shopper may ask the owner about."""
     stuck: QuerySet[OrderLine] = OrderLine.objects.filter(status__in=(_LineStatus.VERIFYING, _LineStatus.MANUAL))
     found = Order.objects.filter(status=Order.Status.PAID, pk__in=stuck.values("order_id"))
+    first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
     return Attention(
-        orders=list(found.prefetch_related("lines").order_by("paid_at")[:limit]),
-        count=found.count(),
+        orders=first,
+        count=found.count() if len(first) == limit else len(first),
         refunds_failed=Refund.objects.filter(status=Refund.Status.FAILED).count(),
     )

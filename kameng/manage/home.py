@@ -16,6 +16,7 @@ from orders.badges import order_badge
 from resellers.ledger.balances import balances_of
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
+from resellers.withdrawals.selectors import payee_pending
 
 #: The drawing's own units; it scales to the page.
 WIDTH, HEIGHT, GROUND, GAP = 700, 190, 160, 10
@@ -89,5 +90,6 @@ def home(request: HttpRequest) -> HttpResponse:
         # The house shop's is the platform's.
         "earned": None if shop.is_house else balances_of(shop.pk, Name.PENDING, Name.AVAILABLE),
         "settlement_days": shop.settlement_days,
+        "payee_pending": payee_pending(shop.pk),
     }
     return shop_site.render(request, "staff/shop_home.html", context)

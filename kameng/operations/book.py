@@ -30,6 +30,9 @@ MEANINGS = {
     Name.DUPLICATES: gettext_lazy("多买的货，等着向渠道索回或自行承担"),
     Name.PENDING: gettext_lazy("店主赚的，还没过结算期"),
     Name.AVAILABLE: gettext_lazy("店主赚的，可以提现"),
+    Name.WITHDRAWALS: gettext_lazy("店主申请提现、还没打出去的"),
+    Name.PAYOUTS: gettext_lazy("已经从平台账户打给店主的"),
+    Name.WITHDRAWAL_FEES: gettext_lazy("提现时从店主那里收的手续费"),
 }
 _OWNERS: Mapping[Account.Name, Callable[[], Mapping[int, str]]] = {
     Name.CLEARING: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),

@@ -2,6 +2,7 @@
 
 import base64
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import django_stubs_ext
@@ -72,6 +73,7 @@ SHARED_APPS = [
     "django_tenants",
     "resellers",
     "resellers.ledger",
+    "resellers.withdrawals",
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",
@@ -257,6 +259,14 @@ SUPPLIER_BALANCE_MINUTES = env.int("SUPPLIER_BALANCE_MINUTES", default=5)
 SUPPLIER_EXPLORATION_PERCENT = env.int("SUPPLIER_EXPLORATION_PERCENT", default=5)
 #: How many threads of one worker may wait for the same supplier: a part of them, so that others are still served.
 SUPPLIER_THREADS = env.int("SUPPLIER_THREADS", default=4)
+
+#: What an owner may take out at once, in yuan, and what that costs: a fixed sum and a share, together. A shop may have
+#: terms of its own.
+WITHDRAWAL_MINIMUM = Decimal(env.str("WITHDRAWAL_MINIMUM", default="50"))
+WITHDRAWAL_FEE = Decimal(env.str("WITHDRAWAL_FEE", default="0"))
+WITHDRAWAL_FEE_PERCENT = Decimal(env.str("WITHDRAWAL_FEE_PERCENT", default="0"))
+#: From this sum on, in yuan, a second operator must approve too.
+WITHDRAWAL_SECOND_APPROVAL = Decimal(env.str("WITHDRAWAL_SECOND_APPROVAL", default="5000"))
 
 LOGGING = {
     "version": 1,

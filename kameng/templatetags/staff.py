@@ -69,6 +69,12 @@ def copyable(text: str, value: str = "") -> SafeString:
 
 
 @register.filter
+def person(actor: str) -> str:
+    """Who acted, by the name that they sign in with."""
+    return actor.removeprefix("staff:")
+
+
+@register.filter
 def when(moment: datetime | None) -> SafeString | str:
     """A moment in the site's time: the clock alone for today's, with the date for others; exact on hovering."""
     if moment is None:

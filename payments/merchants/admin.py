@@ -10,18 +10,25 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_tenants.utils import get_public_schema_name
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
-from kameng.admin.bases import ServiceAdmin
+from kameng.accounts.confirming import second_factor_require
+from kameng.admin.bases import ServiceAdmin, actor_of
 from kameng.admin.forms import SealedConfigField, ServiceForm
 from kameng.admin.sites import Nav, operations_site
 from kameng.core.encryption import Unreadable
 from kameng.core.problems import Problem
-from kameng.templatetags.staff import badge, when
+from kameng.templatetags.staff import badge, person, when
 from payments.gateways.base import GatewayMisconfigured
 from payments.gateways.registry import GATEWAYS
 from payments.merchants.models import GatewayAccount
-from payments.merchants.services import gateway_account_enable, gateway_account_save
+from payments.merchants.services import (
+    gateway_account_change,
+    gateway_account_change_cancel,
+    gateway_account_enable,
+    gateway_account_place,
+    gateway_account_save,
+)
 from resellers.models import Reseller
 
 
@@ -42,6 +49,19 @@ class GatewayAccountForm(ServiceForm):
         label=gettext_lazy("仅供店铺"), required=False, choices=_shop_choices, widget=UnfoldAdminSelectWidget()
     )
     config = SealedConfigField(label=gettext_lazy("密钥和参数"))
+    take_back = forms.BooleanField(
+        label=gettext_lazy("撤销等着生效的新密钥"),
+        required=False,
+        widget=UnfoldBooleanWidget(),
+        help_text=gettext_lazy("换密钥 24 小时后才生效，在这之前用旧的"),
+    )
+    second_factor = forms.CharField(
+        label=gettext_lazy("两步验证码"),
+        required=False,
+        max_length=24,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "one-time-code"}),
+        help_text=gettext_lazy("手机上的 6 位数字，或一个备用码；5 分钟内填过就不用再填"),
+    )
 
     class Meta:
         model = GatewayAccount
@@ -61,7 +81,7 @@ class GatewayAccountAdmin(ServiceAdmin):
         (
             gettext_lazy("密钥和参数"),
             {
-                "fields": ("stored", "config"),
+                "fields": ("stored", "config", "waiting", "take_back"),
                 "description": gettext_lazy(
                     "粘贴 JSON，例如支付宝：app_id、seller_id、app_private_key、alipay_public_key、base_url；"
                     "易支付：base_url、pid、version（1 或 2）、types、can_refund，"
@@ -70,30 +90,47 @@ class GatewayAccountAdmin(ServiceAdmin):
                 ),
             },
         ),
+        (gettext_lazy("确认"), {"fields": ("second_factor",)}),
     )
-    readonly_fields = ("stored",)
+    readonly_fields = ("stored", "waiting")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """A code is part of the address that notices come to, and what is sealed is bound to it."""
-        return ("stored", "code", "gateway") if obj is not None else ("stored",)
+        return ("stored", "waiting", "code", "gateway") if obj is not None else ("stored", "waiting")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """By the services, over what is stored."""
+        """By the services, over what is stored. All but taking a change back needs a second factor: which account
+        comes first, and for whom, leads money elsewhere just as a key does."""
         typed = form.cleaned_data
-        stored = GatewayAccount.objects.get(pk=obj.pk).config if change else {}
+        if change and typed["take_back"]:
+            gateway_account_change_cancel(account_id=obj.pk)
+        if set(form.changed_data) <= {"take_back", "second_factor"}:
+            return
         try:
-            saved = gateway_account_save(
-                code=obj.code,
-                gateway=obj.gateway if change else typed["gateway"],
-                config={**stored, **typed["config"]},
-                name=typed["name"],
-                schema_name=typed["schema_name"],
-                position=typed["position"],
-            )
+            second_factor_require(request, typed["second_factor"])
+        except Problem as refused:
+            raise Problem(str(refused), fields={"second_factor": str(refused)}) from refused
+        try:
+            if change:
+                gateway_account_change(account_id=obj.pk, config=typed["config"], actor=actor_of(request))
+                gateway_account_place(
+                    account_id=obj.pk,
+                    name=typed["name"],
+                    schema_name=typed["schema_name"],
+                    position=typed["position"],
+                )
+            else:
+                obj.pk = gateway_account_save(
+                    code=obj.code,
+                    gateway=typed["gateway"],
+                    config=typed["config"],
+                    name=typed["name"],
+                    schema_name=typed["schema_name"],
+                    position=typed["position"],
+                ).pk
         except GatewayMisconfigured as error:
             raise Problem(fields={"config": _("配置不完整或读不懂：%(error)s") % {"error": error}}) from error
-        gateway_account_enable(account_id=saved.pk, is_active=typed["is_active"])
-        obj.pk = saved.pk
+        gateway_account_enable(account_id=obj.pk, is_active=typed["is_active"])
 
     @display(description=gettext_lazy("账户"))
     def name_cell(self, account: GatewayAccount) -> SafeString:
@@ -119,6 +156,13 @@ class GatewayAccountAdmin(ServiceAdmin):
         except Unreadable:
             return badge("bad", _("打不开：加密密钥不对"))
         return format_html('<span class="k-mono k-wrap">{}</span>', "、".join(names))
+
+    @display(description=gettext_lazy("等着生效的新密钥"))
+    def waiting(self, account: GatewayAccount) -> SafeString | str:
+        """From when on new keys count, and who typed them; never what they hold."""
+        if account.next_at is None:
+            return "–"
+        return format_html("{} · {}", when(account.next_at), person(account.next_by))
 
     @display(description=gettext_lazy("状态"), ordering="is_active")
     def state(self, account: GatewayAccount) -> SafeString:

@@ -19,6 +19,10 @@ class GatewayAccount(models.Model):
     sealed_config = models.TextField(editable=False)
     position = models.PositiveIntegerField(_("排序"), default=0)
     is_active = models.BooleanField(_("启用"), default=True)
+    #: Keys that wait to take the place of those above, from when on they count, and who typed them.
+    next_sealed = models.TextField(editable=False, blank=True, default="")
+    next_at = models.DateTimeField(_("新密钥生效"), null=True, blank=True, editable=False)
+    next_by = models.CharField(max_length=80, blank=True, default="", editable=False)
     updated_at = models.DateTimeField(_("更新时间"), auto_now=True)
 
     class Meta:
@@ -38,3 +42,13 @@ class GatewayAccount(models.Model):
     @config.setter
     def config(self, value: dict[str, object]) -> None:
         self.sealed_config = encryption.seal(json.dumps(value), context=f"gateway:{self.code}")
+
+    @property
+    def next_config(self) -> dict[str, object]:
+        """The configuration that waits, in clear. Only where there is one."""
+        plain: dict[str, object] = json.loads(encryption.unseal(self.next_sealed, context=f"gateway:{self.code}"))
+        return plain
+
+    @next_config.setter
+    def next_config(self, value: dict[str, object]) -> None:
+        self.next_sealed = encryption.seal(json.dumps(value), context=f"gateway:{self.code}")

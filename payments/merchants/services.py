@@ -1,12 +1,16 @@
 """Merchant accounts: configure one, and the adapter that speaks for it."""
 
+import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from threading import Lock
 
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
+from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
 from kameng.core.remembered import Remembered
@@ -14,6 +18,10 @@ from payments.gateways.base import Gateway, GatewayMisconfigured
 from payments.gateways.registry import gateway_class
 from payments.merchants.models import GatewayAccount
 
+logger = logging.getLogger(__name__)
+
+#: So long the stored keys go on counting, and somebody may notice. The pages say 24 hours.
+COOL_OFF = timedelta(hours=24)
 _http = HttpClient()
 _gateways: dict[int, tuple[object, Gateway]] = {}
 _lock = Lock()
@@ -69,7 +77,7 @@ def _accounts_for(schema_name: str) -> list[GatewayAccount]:
 def gateway_account_save(
     *, code: str, gateway: str, config: Mapping[str, object], name: str = "", schema_name: str = "", position: int = 0
 ) -> GatewayAccount:
-    """Create or update a merchant account after checking that an adapter can read its keys.
+    """Create or update a merchant account, at once, after checking that an adapter can read its keys.
 
     Raises `GatewayMisconfigured`, also for a gateway nobody speaks.
     """
@@ -82,10 +90,75 @@ def gateway_account_save(
     account.gateway, account.schema_name, account.position = gateway, schema_name, position
     account.name = name or account.name or code
     account.config = dict(config)
+    if account.next_at is not None:
+        _no_next(account)
     account.full_clean(exclude=["sealed_config"])
     account.save()
     forget()
     return account
+
+
+@transaction.atomic
+def gateway_account_change(*, account_id: int, config: Mapping[str, object], actor: str) -> GatewayAccount:
+    """Let these keys take the place of the stored ones of the same names, after `COOL_OFF`, and tell operators.
+
+    Until then the stored ones count, and `gateway_account_change_cancel` takes the change back. What changes nothing is
+    no change; a later change takes an earlier one's place and waits anew. Raises `GatewayMisconfigured`.
+    """
+    account = GatewayAccount.objects.select_for_update().get(pk=account_id)
+    stored = account.config
+    wanted = {**stored, **config}
+    if wanted == stored or (account.next_sealed and wanted == account.next_config):
+        return account
+    gateway_class(account.gateway)(wanted, _http)
+    account.next_config = wanted
+    account.next_at, account.next_by = timezone.now() + COOL_OFF, actor
+    account.save(update_fields=["next_sealed", "next_at", "next_by"])
+    alert_raise(
+        "merchant.keys_changing", subject=account.code, level=Level.URGENT,
+        url=f"/admin/merchants/gatewayaccount/{account.pk}/change/", account=account.name, by=actor,
+        keys=", ".join(sorted(config)),
+    )  # fmt: skip
+    return account
+
+
+@transaction.atomic
+def gateway_account_change_cancel(*, account_id: int) -> bool:
+    """Take keys back that do not count yet. False where there are none."""
+    account = GatewayAccount.objects.select_for_update().get(pk=account_id)
+    if account.next_at is None:
+        return False
+    _no_next(account)
+    account.save(update_fields=["next_sealed", "next_at", "next_by"])
+    return True
+
+
+def _no_next(account: GatewayAccount) -> None:
+    account.next_sealed, account.next_at, account.next_by = "", None, ""
+    alert_end("merchant.keys_changing", subject=account.code)
+
+
+@transaction.atomic
+def gateway_accounts_change_due() -> int:
+    """Let keys count whose time has come; of how many accounts. Run by beat, in public; twice is harmless."""
+    due = list(GatewayAccount.objects.select_for_update().filter(next_at__lte=timezone.now()).order_by("pk"))
+    for account in due:
+        account.sealed_config = account.next_sealed
+        _no_next(account)
+        account.save()
+        logger.warning("merchant account %s: its new keys count from now on", account.code)
+    if due:
+        forget()
+    return len(due)
+
+
+@transaction.atomic
+def gateway_account_place(*, account_id: int, name: str, schema_name: str, position: int) -> None:
+    """Say what an account is called, which shop alone collects through it (empty: all), and which one comes first."""
+    GatewayAccount.objects.filter(pk=account_id).update(
+        name=name, schema_name=schema_name, position=position, updated_at=Now()
+    )
+    forget()
 
 
 @transaction.atomic

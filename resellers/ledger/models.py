@@ -24,6 +24,9 @@ class Account(models.Model):
         DUPLICATES = "duplicates", _("重复供货")
         PENDING = "pending", _("店主待结算")
         AVAILABLE = "available", _("店主可提现")
+        WITHDRAWALS = "withdrawals", _("提现中")
+        PAYOUTS = "payouts", _("已打给店主")
+        WITHDRAWAL_FEES = "withdrawal_fees", _("提现手续费收入")
 
     #: Grow by positive entries; all others are what we owe or have earned, and grow by negative ones.
     DEBIT = frozenset({Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES})
@@ -56,6 +59,9 @@ class Journal(models.Model):
         REFUND_DUE = "refund_due", _("应退")
         REFUND = "refund", _("退款")
         SETTLEMENT = "settlement", _("结算")
+        WITHDRAWAL = "withdrawal", _("申请提现")
+        PAYOUT = "payout", _("提现打款")
+        WITHDRAWAL_BACK = "withdrawal_back", _("提现退回")
 
     #: What makes it happen once: `payment:<number>`.
     key = models.CharField(max_length=80, unique=True)

@@ -9,10 +9,14 @@ from django.core.management import CommandError, call_command
 
 from fulfillment.suppliers.models import StockCode, Supplier
 from fulfillment.suppliers.stock_room import code_open
+from kameng.accounts.models import SecondFactor
 from kameng.core.encryption import Unreadable, newest_key_id
 from payments.merchants.models import GatewayAccount
 from resellers.models import Reseller
+from resellers.withdrawals.models import Payee
 from tests.factories import GatewayAccountFactory, SupplierFactory, stocked
+from tests.resellers.withdrawals.test_services import pay_to
+from tests.staff import owner_of, with_second_factor
 
 CODES = ["CARD-1", "CARD-2", "CARD-3"]
 
@@ -25,19 +29,26 @@ def key() -> str:
 def old(settings: Any, shop: Reseller) -> str:
     """A key, and things sealed with it."""
     settings.ENCRYPTION_KEYS = [key()]
-    GatewayAccountFactory(code="till", config={"app_private_key": "pem"})
+    till = GatewayAccountFactory.create(code="till", config={"app_private_key": "pem"})
+    till.next_config = {"app_private_key": "newer"}
+    till.save()
     supplier = SupplierFactory.create(code="far")
     supplier.config = {"api_secret": "theirs"}
     supplier.save()
     stocked(CODES)
+    pay_to(shop)
+    owner_of(shop)
+    with_second_factor(shop.schema_name, "owner")
     return str(settings.ENCRYPTION_KEYS[0])
 
 
-def opened() -> tuple[dict[str, object], dict[str, str], list[str]]:
+def opened() -> tuple[dict[str, object], dict[str, str], list[str], dict[str, str], int]:
     return (
         GatewayAccount.objects.get(code="till").config,
         Supplier.objects.get(code="far").config,
         [code_open(code) for code in StockCode.objects.order_by("pk")],
+        Payee.objects.get().details,
+        len(SecondFactor.objects.get().key) + len(str(GatewayAccount.objects.get().next_config["app_private_key"])),
     )
 
 
@@ -46,6 +57,9 @@ def sealed() -> list[str]:
         GatewayAccount.objects.get(code="till").sealed_config,
         Supplier.objects.get(code="far").sealed_config,
         *StockCode.objects.order_by("pk").values_list("sealed", flat=True),
+        Payee.objects.get().sealed,
+        SecondFactor.objects.get().sealed_key,
+        GatewayAccount.objects.get().next_sealed,
     ]
 
 
@@ -61,9 +75,13 @@ def test_what_the_old_key_sealed_opens_with_the_new_one_alone(
         "merchant accounts: 1 resealed",
         "suppliers: 1 resealed",
         "codes: 3 resealed",
+        "payees: 1 resealed",
+        "second factors: 1 resealed",
+        "merchant accounts' next keys: 1 resealed",
     ]
     settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
-    assert opened() == before == ({"app_private_key": "pem"}, {"api_secret": "theirs"}, CODES)
+    payee = {"name": "张三", "account": "13812345678"}
+    assert opened() == before == ({"app_private_key": "pem"}, {"api_secret": "theirs"}, CODES, payee, 32 + 5)
     assert all(text.startswith(f"{newest_key_id()}.") for text in sealed())
 
 

@@ -5,11 +5,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models
+from django_tenants.utils import schema_context
 
 from fulfillment.suppliers.models import StockCode, Supplier
 from fulfillment.suppliers.stock_room import code_open, code_seal
+from kameng.accounts.models import SecondFactor
 from kameng.core.encryption import Unreadable, newest_key_id
 from payments.merchants.models import GatewayAccount
+from resellers.models import Reseller
+from resellers.withdrawals.models import Payee
 
 BATCH = 500
 
@@ -17,7 +21,7 @@ BATCH = 500
 class Command(BaseCommand):
     """The only place that knows every sealed column."""
 
-    help = "Reseals merchant accounts, suppliers and codes with the newest key. May be stopped and run again."
+    help = "Reseals keys, codes, payees and second factors with the newest key. May be stopped and run again."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One line for each kind; exits with 1 if anything could not be opened, without touching that."""
@@ -26,6 +30,9 @@ class Command(BaseCommand):
             ("merchant accounts", _configs(GatewayAccount)),
             ("suppliers", _configs(Supplier)),
             ("codes", _codes()),
+            ("payees", _resealed(Payee, "sealed", "details")),
+            ("second factors", _second_factors()),
+            ("merchant accounts' next keys", _resealed(GatewayAccount, "next_sealed", "next_config")),
         ):
             outcomes = list(resealed)
             lost += (unreadable := outcomes.count(False))
@@ -47,6 +54,28 @@ def _configs(model: type[GatewayAccount] | type[Supplier]) -> Iterator[bool]:
             continue
         model._default_manager.filter(pk=row.pk, sealed_config=before).update(sealed_config=row.sealed_config)
         yield True
+
+
+def _resealed(model: type[models.Model], column: str, clear: str) -> Iterator[bool]:
+    """The same of rows that are sealed in `column` and read and written in clear as `clear`."""
+    rows: models.QuerySet[Any] = model._default_manager.exclude(**{column: ""})
+    rows = rows.exclude(**{f"{column}__startswith": f"{newest_key_id()}."})
+    for row in rows:
+        before = getattr(row, column)
+        try:
+            setattr(row, clear, getattr(row, clear))
+        except Unreadable:
+            yield False
+            continue
+        model._default_manager.filter(**{"pk": row.pk, column: before}).update(**{column: getattr(row, column)})
+        yield True
+
+
+def _second_factors() -> Iterator[bool]:
+    """Those of operators, and of each shop's staff."""
+    for schema_name in Reseller.objects.values_list("schema_name", flat=True):
+        with schema_context(schema_name):
+            yield from _resealed(SecondFactor, "sealed_key", "key")
 
 
 def _codes() -> Iterator[bool]:

@@ -1,10 +1,13 @@
 """Suppliers, offers, our own codes and merchant accounts: secrets are written and never shown."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -15,7 +18,9 @@ from django.utils import timezone
 from catalog.models import Revision, Variant
 from fulfillment.suppliers.models import StockCode, Supplier, SupplierOffer
 from fulfillment.suppliers.stock_room import code_open
+from kameng.alerts.models import Alert
 from payments.merchants.models import GatewayAccount
+from payments.merchants.services import gateway_account_change, gateway_accounts_change_due
 from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import (
     GatewayAccountFactory,
@@ -24,7 +29,7 @@ from tests.factories import (
     on_sale,
     stocked,
 )
-from tests.staff import operator, rows_form
+from tests.staff import code_of, operator, rows_form, with_second_factor
 
 
 @pytest.fixture(autouse=True)
@@ -257,11 +262,40 @@ def test_an_account_keeps_its_keys_to_itself(gateway_double: type[ScriptedGatewa
     for secret in ("2021000", "very-secret-1"):
         assert secret not in shown
     form = {"name": "主账户", "schema_name": "shop_one", "position": "3", "config": '{"app_private_key": "newer-2"}'}
-    answer = client.post(address, form, follow=True)
+    assert "先启用两步验证" in client.post(address, form).content.decode()
+    key = with_second_factor("public", "operator")
+    connection.set_schema_to_public()  # type: ignore[attr-defined]
+    assert "验证码不对" in client.post(address, form | {"second_factor": "123"}).content.decode()
+    account.refresh_from_db()
+    assert (account.name, account.next_at) == ("main", None)
+    answer = client.post(address, form | {"second_factor": code_of(key)}, follow=True)
     assert "newer-2" not in answer.content.decode()
     account.refresh_from_db()
-    assert account.config == {"app_id": "2021000", "app_private_key": "newer-2"}
+    assert account.config == {"app_id": "2021000", "app_private_key": "very-secret-1"}
+    assert account.next_config == {"app_id": "2021000", "app_private_key": "newer-2"}
+    assert Alert.objects.get(kind="merchant.keys_changing").closed_at is None
     assert (account.name, account.schema_name, account.position, account.is_active) == ("主账户", "shop_one", 3, False)
+
+
+def test_new_keys_count_a_day_later_unless_somebody_takes_them_back(gateway_double: type[ScriptedGateway]) -> None:
+    account = GatewayAccountFactory.create(code="main", config={"app_private_key": "old"})
+    change = partial(gateway_account_change, account_id=account.pk, actor="staff:operator")
+    change(config={"app_private_key": "old"})
+    assert not Alert.objects.exists()
+    change(config={"app_private_key": "mallory"})
+    address = f"/admin/merchants/gatewayaccount/{account.pk}/change/"
+    taken_back = {"name": account.name, "schema_name": "", "position": "0", "is_active": "on", "take_back": "on"}
+    assert operator().post(address, taken_back).status_code == 302
+    with time_machine.travel(timezone.now() + timedelta(days=2)):
+        assert gateway_accounts_change_due() == 0
+    change(config={"app_private_key": "new"})
+    for late, counted, kept in ((timedelta(hours=23), 0, "old"), (timedelta(hours=25), 1, "new")):
+        with time_machine.travel(timezone.now() + late):
+            assert gateway_accounts_change_due() == counted
+        account.refresh_from_db()
+        assert account.config == {"app_private_key": kept}
+    assert not Alert.objects.filter(closed_at=None).exists()
+    assert account.next_sealed == ""
 
 
 def test_keys_that_a_gateway_cannot_read_are_refused_without_being_quoted(db: None) -> None:
@@ -270,7 +304,10 @@ def test_keys_that_a_gateway_cannot_read_are_refused_without_being_quoted(db: No
         "config": json.dumps({"app_id": "1", "seller_id": "2", "app_private_key": "very-secret-1",
                               "alipay_public_key": "nonsense", "base_url": "https://openapi.alipay.com/gateway.do"}),
     }  # fmt: skip
-    answer = operator().post("/admin/merchants/gatewayaccount/add/", form)
+    client = operator()
+    key = with_second_factor("public", "operator")
+    connection.set_schema_to_public()  # type: ignore[attr-defined]
+    answer = client.post("/admin/merchants/gatewayaccount/add/", form | {"second_factor": code_of(key)})
     assert "配置不完整或读不懂" in answer.content.decode()
     assert "very-secret-1" not in answer.content.decode()
     assert not GatewayAccount.objects.exists()
