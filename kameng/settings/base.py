@@ -72,6 +72,7 @@ SHARED_APPS = [
     "django_tenants",
     "resellers",
     "resellers.ledger",
+    "compliance",
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",
