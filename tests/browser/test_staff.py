@@ -28,7 +28,7 @@ OPERATORS_PAGES = (
     "/admin/suppliers/supplier/", "/admin/suppliers/supplieroffer/", "/admin/merchants/gatewayaccount/",
     "/admin/inbox/inboxevent/", "/admin/outbox/outboxevent/", "/admin/alerts/", "/admin/unclear/", "/admin/ranking/",
     "/admin/ranking/?variant=hok-300", "/admin/prices/", "/admin/rates/", "/admin/after-sales/", "/admin/duplicates/",
-    "/admin/book/",
+    "/admin/book/", "/admin/licences/", "/admin/licence-requirements/",
 )  # fmt: skip
 
 
