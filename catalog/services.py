@@ -63,9 +63,13 @@ def product_save(*, product: Product) -> Product:
         raise CatalogInvalid(fields={"account_fields": _("直充商品至少要问一项必填的账号")})
     if product.kind != Product.Kind.CODE and product.pk and product.variants.filter(max_quantity__gt=1).exists():
         raise CatalogInvalid(fields={"kind": _("有面额一单可以买多件，先把它们的每单上限改成 1")})
+    before = Product.objects.filter(pk=product.pk).values_list("category_id", "brand_id").first()
     product.save()
     _write_search_texts(Product.objects.filter(pk=product.pk))
     Revision.bump()
+    if before is not None and before != (product.category_id, product.brand_id):
+        # Another category may require licences that the suppliers do not have.
+        publish("category.refresh", category_id=product.category_id)
     return product
 
 

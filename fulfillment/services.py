@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from catalog.models import Variant
+from catalog.models import Category, Variant
 from fulfillment.calls import after_lost, alone_with, call_supplier, session_lost
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.outcomes import outcome_apply, outcome_book, with_line
@@ -21,6 +21,7 @@ from fulfillment.states import BuyStatus, Status, fulfillment_transition, suppli
 from fulfillment.suppliers.base import Outcome
 from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, offers_ranked, somebody_rests
 from fulfillment.suppliers.limits import Place, asking, held, place_take
+from fulfillment.suppliers.models import Supplier
 from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.services import availability_refresh
 from kameng.core import sql
@@ -287,6 +288,17 @@ def _shop_id() -> int:
 def category_refresh(*, category_id: int) -> None:
     """A category's markup changed: see what it makes of costs above supply prices."""
     availability_refresh(category_id=category_id)
+
+
+def licences_changed(*, suppliers: list[str]) -> None:
+    """Licences of suppliers (by code) began, ended or were changed: see what that leaves on sale."""
+    availability_refresh(supplier_ids=list(Supplier.objects.filter(code__in=suppliers).values_list("pk", flat=True)))
+
+
+def requirements_changed(*, category: str) -> None:
+    """A category (by slug) requires other licences than before: see what that leaves on sale."""
+    for category_id in Category.objects.filter(slug=category).values_list("pk", flat=True):
+        availability_refresh(category_id=category_id)
 
 
 def variant_refresh(*, variant_sku: str) -> None:

@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
 
-from fulfillment.services import category_refresh, fulfillment_run, order_fulfill, variant_refresh
+from fulfillment.services import (
+    category_refresh,
+    fulfillment_run,
+    licences_changed,
+    order_fulfill,
+    requirements_changed,
+    variant_refresh,
+)
 from fulfillment.suppliers.balances import supplier_balance
 from fulfillment.suppliers.breaker import supplier_probe
 from fulfillment.suppliers.price_lists import supplier_sync
@@ -50,6 +57,8 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "supplier.probe": [supplier_probe],
     "variant.refresh": [variant_refresh],
     "category.refresh": [category_refresh],
+    "licences.changed": [licences_changed],
+    "requirements.changed": [requirements_changed],
     "supplier.sync": [supplier_sync],
     "supplier.balance": [supplier_balance],
     "reconciliation.run": [day_run],

@@ -11,6 +11,7 @@ from django.conf import settings
 from fulfillment.suppliers.base import Capability, SupplierMisconfigured
 from fulfillment.suppliers.breaker import State, probe_take
 from fulfillment.suppliers.connections import adapter_of, supplier_known
+from fulfillment.suppliers.licensed import licensed
 from fulfillment.suppliers.models import Supplier, SupplierOffer
 from kameng.core import sql
 
@@ -36,6 +37,7 @@ SELECT {sql.columns(SupplierOffer, of="offer")}, coalesce(breaker.state, 'closed
             WHEN NOT supplier.is_active THEN 'supplier_inactive'
             WHEN supplier.eliminated_at IS NOT NULL THEN 'eliminated'
             WHEN rule.is_excluded THEN 'excluded'
+            WHEN NOT {licensed(variant_id="offer.variant_id", supplier_code="supplier.code")} THEN 'unlicensed'
             WHEN breaker.state = 'open' THEN 'breaker_open'
             WHEN NOT offer.is_listed THEN 'unlisted'
             WHEN offer.stock = 0 THEN 'out_of_stock'
@@ -65,8 +67,8 @@ def offers_ranked(
 ) -> Iterator[Chosen]:
     """Whom to ask for a variant, one after the other: pinned, then by score.
 
-    Left out are unknown cost, loss, who was tried for this line before, who has none, is excluded, eliminated, paused
-    or behind an open breaker. `highest_cost` in yuan for one piece: what the shopper paid for it. A half-open supplier
+    Left out are unknown cost, loss, who was tried for this line before, who has none, is excluded, eliminated, paused,
+    without a required licence or behind an open breaker. `highest_cost` in yuan for one piece: what the shopper paid for it. A half-open supplier
     comes first for the one order that may try it. Of the orders, told apart by `draw`, a small share begins with
     another than the first, so that it is known how the others do.
     """

@@ -15,6 +15,7 @@ from django.db import transaction
 from catalog.models import Revision
 from fulfillment.suppliers.base import Capability, SupplierMisconfigured
 from fulfillment.suppliers.connections import adapter_of
+from fulfillment.suppliers.licensed import licensed
 from fulfillment.suppliers.models import Supplier
 from kameng.alerts.models import Alert
 from kameng.alerts.services import alerts_end, alerts_raise
@@ -31,12 +32,13 @@ ABOVE_SUPPLY, SUPPLY_RAISED = "cost.above_supply", "cost.supply_raised"
 GROWN_OLD, TYPED_COST_TOLD_AT = "cost.typed_long_ago", 2 / 3
 
 #: Which offers can be bought at all, over `offer` and `supplier`.
-BUYABLE = """
+BUYABLE = f"""
        offer.is_active AND offer.cost IS NOT NULL AND offer.is_listed AND coalesce(offer.stock, 1) > 0
    AND supplier.is_active AND supplier.eliminated_at IS NULL
    AND (supplier.adapter <> 'stock' OR EXISTS (
         SELECT FROM public.suppliers_stockcode AS code
          WHERE code.variant_id = offer.variant_id AND code.supplier_id = supplier.id AND code.reference = ''))
+   AND {licensed(variant_id="offer.variant_id", supplier_code="supplier.code")}
 """
 
 _LOCK = "SELECT id FROM public.catalog_variant WHERE {which} ORDER BY id FOR UPDATE"

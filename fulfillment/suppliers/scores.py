@@ -8,8 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models.expressions import RawSQL
 
 from catalog.models import Category
+from fulfillment.suppliers.licensed import licensed
 from fulfillment.suppliers.models import RankingWeights, Supplier, SupplierOffer
 from fulfillment.suppliers.ranking import ENOUGH_ATTEMPTS, Figures, Score, Weights, score
 from kameng.alerts.services import alert_end, alert_raise
@@ -59,6 +61,8 @@ SELECT supplier_id, avg(extract(epoch FROM coalesce(answered_at, statement_times
  WHERE answered_at IS NULL OR answered_at > statement_timestamp() - %(days)s * interval '1 day'
  GROUP BY supplier_id
 """
+#: Over the tables as the ORM calls them.
+_LICENSED = licensed(variant_id="suppliers_supplieroffer.variant_id", supplier_code="suppliers_supplier.code")
 _STORE = """
 UPDATE public.suppliers_supplieroffer AS offer
    SET score = fresh.score, score_parts = fresh.parts::jsonb, scored_at = statement_timestamp()
@@ -85,7 +89,11 @@ def scores_refresh() -> int:
             return 0
         known = _known()
         weights = weights_by_category()
-        offers = list(SupplierOffer.objects.filter(is_active=True).select_related("supplier", "variant__product"))
+        offers = list(
+            SupplierOffer.objects.filter(is_active=True)
+            .select_related("supplier", "variant__product")
+            .annotate(is_licensed=RawSQL(_LICENSED, []))
+        )
         cheapest = _cheapest(offers)
         fresh = [(offer.pk, _score_of(offer, known, weights, cheapest.get(offer.variant_id))) for offer in offers]
         return sql.execute_anywhere(
@@ -99,7 +107,7 @@ def scores_refresh() -> int:
 
 
 def _score_of(
-    offer: SupplierOffer, known: _Known, weights: dict[int | None, Weights], cheapest: Decimal | None
+    offer: Any, known: _Known, weights: dict[int | None, Weights], cheapest: Decimal | None
 ) -> Score:
     supplier, category_id = offer.supplier, offer.variant.product.category_id
     figures = known.by_variant.get((supplier.pk, offer.variant_id))
@@ -116,6 +124,7 @@ def _score_of(
         cost=offer.cost,
         cheapest=cheapest,
         standing=supplier.standing,
+        is_licensed=offer.is_licensed,
     )
     return score(figures, weights.get(category_id) or weights[None], scope=scope)
 

@@ -17,6 +17,7 @@ _PASSED_OVER: Mapping[str, Promise] = {
     "supplier_inactive": gettext_lazy("供应商暂停"),
     "eliminated": gettext_lazy("自动停用"),
     "excluded": gettext_lazy("人工排除"),
+    "unlicensed": gettext_lazy("缺少有效证照"),
     "unlisted": gettext_lazy("对方下架了"),
     "out_of_stock": gettext_lazy("对方没货"),
     "unknown_cost": gettext_lazy("成本不明"),

@@ -74,6 +74,7 @@ SHARED_APPS = [
     "resellers",
     "resellers.ledger",
     "resellers.withdrawals",
+    "compliance",
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",

@@ -24,6 +24,7 @@ from fulfillment.suppliers.admin.score import LABELS, parts_shown
 from fulfillment.suppliers.admin.strip import strip
 from fulfillment.suppliers.choosing import offers_order
 from fulfillment.suppliers.health import Health, health_of
+from fulfillment.suppliers.licensed import lacking_of
 from fulfillment.suppliers.models import RankingRule, RankingWeights, Supplier, SupplierBreaker, SupplierOffer
 from fulfillment.suppliers.ranking_rules import (
     PARTS,
@@ -82,7 +83,9 @@ class RuleForm(StaffForm):
     reason = forms.CharField(label=gettext_lazy("理由"), max_length=200)
 
 
-def _why_out(offer: SupplierOffer, excluded: Mapping[int, RankingRule], breaker: SupplierBreaker | None) -> list[str]:
+def _why_out(
+    offer: SupplierOffer, excluded: Mapping[int, RankingRule], breaker: SupplierBreaker | None, lacks: Sequence[str]
+) -> list[str]:
     """Everything that keeps a purchase away from an offer now, in words; empty where nothing does."""
     supplier = offer.supplier
     rule = excluded.get(supplier.pk)
@@ -92,6 +95,7 @@ def _why_out(offer: SupplierOffer, excluded: Mapping[int, RankingRule], breaker:
         (not supplier.is_active, _("供应商暂停")),
         (not offer.is_active, _("报价停用")),
         (rule is not None, _("人工排除：%(reason)s") % {"reason": rule.reason if rule else ""}),
+        (bool(lacks), _("缺少有效证照：%(kinds)s") % {"kinds": "、".join(lacks)}),
         (is_open, _("熔断：%(reason)s") % {"reason": _(breaker.reason) if breaker and breaker.reason else ""}),
         (offer.cost is None, _("成本不明")),
         (
@@ -110,7 +114,12 @@ def _asked_in_order(variant: Variant, price: Decimal) -> list[int]:
 
 
 def _row(
-    offer: SupplierOffer, place: int | None, rules: Sequence[RankingRule], health: Health, variant: Variant | None
+    offer: SupplierOffer,
+    place: int | None,
+    rules: Sequence[RankingRule],
+    health: Health,
+    variant: Variant | None,
+    lacks: Sequence[str],
 ) -> dict[str, Any]:
     """One supplier as the page shows it; `place` is None for one that is not asked."""
     breaker = getattr(offer.supplier, "breaker", None)
@@ -121,7 +130,7 @@ def _row(
         "place": place,
         "score": parts_shown(offer.score_parts),
         "total": "–" if offer.score is None else f"{offer.score:.1f}",
-        "out": _why_out(offer, excluded, breaker) if place is None else [],
+        "out": _why_out(offer, excluded, breaker, lacks) if place is None else [],
         "breaker": breaker,
         "pin": next((rule for rule in own if rule.kind == RankingRule.Kind.PIN), None),
         "strip": strip(health),
@@ -172,14 +181,18 @@ def _variant_rows(variant: Variant, price: Decimal, rules: Sequence[RankingRule]
     """Every supplier that offers a variant: those that would be asked in their order, then the others."""
     offers = list(
         SupplierOffer.objects.filter(variant=variant)
-        .select_related("supplier__breaker", "variant")
+        .select_related("supplier__breaker", "variant__product__category", "variant__product__brand")
         .order_by("rank", "pk")
     )
     order = _asked_in_order(variant, price)
     health = health_of([offer.supplier for offer in offers], with_alerts=False)
+    lacks = lacking_of(offers)
     places = {pk: place for place, pk in enumerate(order, start=1)}
     offers.sort(key=lambda offer: (places.get(offer.pk, len(offers) + 1), -(offer.score or 0.0)))
-    return [_row(offer, places.get(offer.pk), rules, health[offer.supplier_id], variant) for offer in offers]
+    return [
+        _row(offer, places.get(offer.pk), rules, health[offer.supplier_id], variant, lacks.get(offer.pk, []))
+        for offer in offers
+    ]
 
 
 def _category_rows(category: Category) -> list[dict[str, Any]]:

@@ -71,7 +71,7 @@ def _after_sales(figures: Mapping[str, Any]) -> str:
 def _standing(figures: Mapping[str, Any]) -> str:
     known = {str(value): str(label) for value, label in Supplier.Standing.choices}
     standing = known.get(str(figures.get("standing", "")), "–")
-    return standing if figures.get("licensed", True) else _("%(standing)s，证照过期") % {"standing": standing}
+    return standing if figures.get("licensed", True) else _("%(standing)s，证照不全或过期") % {"standing": standing}
 
 
 _WORDS = {"success": _success, "speed": _speed, "cost": _cost, "after_sales": _after_sales, "standing": _standing}

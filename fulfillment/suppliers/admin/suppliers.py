@@ -21,6 +21,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
+from compliance.selectors import papers_of
+from compliance.validity import State, state_of
 from fulfillment.suppliers.admin.group import GROUP
 from fulfillment.suppliers.admin.strip import breaker_cell, strip
 from fulfillment.suppliers.base import SupplierMisconfigured
@@ -105,8 +107,10 @@ class SupplierList(ChangeList):
         super().get_results(request)
         suppliers = list(self.result_list)
         health = health_of(suppliers)
+        papers = papers_of([supplier.code for supplier in suppliers])
         for supplier in suppliers:
             supplier.health = health[supplier.pk]
+            supplier.papers = papers.get(supplier.code, [])
         self.result_list = cast(Any, suppliers)
 
 
@@ -115,7 +119,7 @@ class SupplierAdmin(ServiceAdmin):
 
     form = SupplierForm
     nav = Nav(GROUP, gettext_lazy("供应商"), "local_shipping", 40)
-    list_display = ("name_cell", "state", "day", "rates", "balance_cell", "today", "steps")
+    list_display = ("name_cell", "state", "day", "rates", "balance_cell", "licences", "today", "steps")
     list_before_template = "staff/_suppliers_hint.html"
     list_filter = ("standing", "is_active")
     list_select_related = ("breaker",)
@@ -258,6 +262,24 @@ class SupplierAdmin(ServiceAdmin):
             supplier.currency,
             badge("bad", _("低于提醒线")) if is_low else "",
             format_html_join("", '<span class="k-sub">{}</span>', ((note,) for note in notes)),
+        )
+
+    @display(description=gettext_lazy("证照"))
+    def licences(self, supplier: Any) -> SafeString:
+        """How many there are, and the worst that can be said of one."""
+        today = timezone.localdate()
+        states = [state_of(paper.valid_from, paper.valid_until, on=today) for paper in supplier.papers]
+        worst: SafeString | str = ""
+        if State.EXPIRED in states:
+            worst = badge("bad", _("%(count)s 份过期") % {"count": states.count(State.EXPIRED)})
+        elif State.EXPIRING in states:
+            worst = badge("warn", _("%(count)s 份快到期") % {"count": states.count(State.EXPIRING)})
+        return format_html(
+            '<span class="k-cell k-taps"><a class="k-link" href="{}?supplier={}">{}</a>{}</span>',
+            reverse("operations:licences"),
+            supplier.code,
+            _("%(count)s 份") % {"count": len(states)} if states else _("没有证照"),
+            worst,
         )
 
     @display(description=gettext_lazy("今天"))

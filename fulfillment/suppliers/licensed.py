@@ -1,0 +1,59 @@
+"""Whether a supplier has the licences that a category requires on the day: asked within the statement that chooses.
+
+It is computed and not stored: the end of a licence counts from midnight on and a renewal at once, whoever was told
+meanwhile. What pages read is told by `licences_changed` and `requirements_changed` of `fulfillment.services`.
+"""
+
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.utils import timezone
+
+from compliance.models import Kind
+from compliance.selectors import papers_of, required_kinds
+from compliance.validity import lacking
+from fulfillment.suppliers.models import SupplierOffer
+
+
+def licensed(*, variant_id: str, supplier_code: str) -> str:
+    """A condition of SQL over two columns: nothing that the variant's category requires is lacking today."""
+    return f"""NOT EXISTS (
+       SELECT FROM public.catalog_variant AS sold
+         JOIN public.catalog_product AS sold_product ON sold_product.id = sold.product_id
+         JOIN public.catalog_category AS sold_category ON sold_category.id = sold_product.category_id
+         JOIN public.compliance_requirement AS required ON required.category = sold_category.slug
+         LEFT JOIN public.catalog_brand AS sold_brand ON sold_brand.id = sold_product.brand_id
+        WHERE sold.id = {variant_id}
+          AND NOT EXISTS (
+              SELECT FROM public.compliance_licence AS paper
+               WHERE paper.holder_kind = 'supplier' AND paper.holder = {supplier_code} AND paper.kind = required.kind
+                 AND paper.replaced_by_id IS NULL AND paper.revoked_at IS NULL
+                 AND (statement_timestamp() AT TIME ZONE '{settings.TIME_ZONE}')::date
+                     BETWEEN paper.valid_from AND coalesce(paper.valid_until, 'infinity'::date)
+                 AND (paper.categories = '{{}}' OR sold_category.slug = ANY(paper.categories))
+                 AND (paper.brands = '{{}}' OR sold_brand.slug = ANY(paper.brands))))"""
+
+
+def lacking_of(offers: Sequence[SupplierOffer]) -> dict[int, list[str]]:
+    """What keeps offers of one variant from being bought today, as the names of the kinds, by the offer's id.
+
+    Two queries at most; the offers come with their suppliers, variant, product, category and brand.
+    """
+    required = required_kinds()
+    if not offers or not required:
+        return {}
+    papers = papers_of([offer.supplier.code for offer in offers])
+    today = timezone.localdate()
+    found = {}
+    for offer in offers:
+        product = offer.variant.product
+        kinds = lacking(
+            required.get(product.category.slug, ()),
+            papers.get(offer.supplier.code, []),
+            category=product.category.slug,
+            brand=product.brand.slug if product.brand else "",
+            on=today,
+        )
+        if kinds:
+            found[offer.pk] = [str(Kind(kind).label) for kind in kinds]
+    return found
