@@ -25,7 +25,7 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
         Invariant(
             "I1",
             "every journal sums to zero and agrees with its shop",
-            [ledger.book_agrees_with_the_shop, ledger.purchases_are_in_the_book],
+            [ledger.book_agrees_with_the_shop, ledger.fees_are_in_the_book, ledger.purchases_are_in_the_book],
             [ledger.book_sums_to_zero],
         ),
         Invariant("I2", "a paid line ends delivered or refunded, never both", [lines.delivered_or_refunded]),

@@ -1,6 +1,7 @@
 """Merchant accounts: configure one, and the adapter that speaks for it."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from threading import Lock
 
 from django.db import connection, transaction
@@ -67,11 +68,21 @@ def _accounts_for(schema_name: str) -> list[GatewayAccount]:
 
 @transaction.atomic
 def gateway_account_save(
-    *, code: str, gateway: str, config: Mapping[str, object], name: str = "", schema_name: str = "", position: int = 0
+    *,
+    code: str,
+    gateway: str,
+    config: Mapping[str, object],
+    name: str = "",
+    schema_name: str = "",
+    position: int = 0,
+    fee_percent: Decimal | None = None,
+    fee_bearer: str | None = None,
 ) -> GatewayAccount:
     """Create or update a merchant account after checking that an adapter can read its keys.
 
-    Raises `GatewayMisconfigured`, also for a gateway nobody speaks.
+    `fee_percent` and `fee_bearer` hold for what is paid from now on; None leaves them as they are. Raises
+    `GatewayMisconfigured`, also for a gateway nobody speaks, and `django.core.exceptions.ValidationError` for a fee
+    that is none.
     """
     try:
         adapter = gateway_class(gateway)
@@ -81,6 +92,8 @@ def gateway_account_save(
     account = GatewayAccount.objects.filter(code=code).first() or GatewayAccount(code=code)
     account.gateway, account.schema_name, account.position = gateway, schema_name, position
     account.name = name or account.name or code
+    account.fee_percent = account.fee_percent if fee_percent is None else fee_percent
+    account.fee_bearer = fee_bearer or account.fee_bearer
     account.config = dict(config)
     account.full_clean(exclude=["sealed_config"])
     account.save()

@@ -22,11 +22,12 @@ class Account(models.Model):
         SUPPLIER = "supplier", _("应付供应商")
         INVENTORY = "inventory", _("自有库存")
         DUPLICATES = "duplicates", _("重复供货")
+        FEES = "fees", _("支付手续费")
         PENDING = "pending", _("店主待结算")
         AVAILABLE = "available", _("店主可提现")
 
     #: Grow by positive entries; all others are what we owe or have earned, and grow by negative ones.
-    DEBIT = frozenset({Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES})
+    DEBIT = frozenset({Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES, Name.FEES})
 
     name = models.CharField(_("科目"), max_length=16, choices=Name)
     #: A merchant account's, a supplier's or a shop's id; 0 where there is one for the platform.
@@ -55,6 +56,7 @@ class Journal(models.Model):
         CLAIM = "claim", _("向渠道索回")
         REFUND_DUE = "refund_due", _("应退")
         REFUND = "refund", _("退款")
+        FEE_WAIVED = "fee_waived", _("手续费改由平台承担")
         SETTLEMENT = "settlement", _("结算")
 
     #: What makes it happen once: `payment:<number>`.
