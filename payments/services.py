@@ -27,6 +27,7 @@ from orders.selectors import order_status, order_title
 from orders.services import settle
 from orders.states import order_lock
 from payments.exceptions import GatewayDown, IllegalTransition, MethodUnavailable
+from payments.fees import fee_now
 from payments.gateways.base import (
     Channel,
     ChargeRequest,
@@ -39,7 +40,6 @@ from payments.gateways.base import (
     PaymentResult,
 )
 from payments.merchants.models import GatewayAccount
-from payments.fees import fee_now
 from payments.merchants.services import account_known, accounts_for_shop, gateway_of
 from payments.models import Payment
 from payments.postings import payment_booked
@@ -100,7 +100,8 @@ def payment_transition(payment: Payment, *, to: Payment.Status) -> None:
         raise IllegalTransition(f"payment {payment.number}: {origin} → {to}")
     step = {
         "payment": payment.pk, "origin": origin, "to": to, "reference": payment.reference,
-        "is_surplus": payment.is_surplus, "fee": payment.fee, "fee_bearer": payment.fee_bearer, "confirms": to == Status.CONFIRMED,
+        "is_surplus": payment.is_surplus, "fee": payment.fee, "fee_bearer": payment.fee_bearer,
+        "confirms": to == Status.CONFIRMED,
     }  # fmt: skip
     if sql.execute(_STEP, step) != 1:
         raise IllegalTransition(f"payment {payment.number} is not {origin} any more")

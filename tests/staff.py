@@ -77,6 +77,7 @@ _SAMPLES: dict[str, list[object]] = {
     "after_sales_answer": [1],
     "duplicate_close": [1],
     "price_sync": [1],
+    "statement_file": ["csv"],
 }
 
 

@@ -74,6 +74,10 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("支付平台说同一笔交易付了两张单"),
         gettext_lazy("登录支付平台后台核对这笔交易属于哪一单；另一单没有入账，钱已收到就要退回。"),
     ),
+    "ledger.statement": (
+        gettext_lazy("店主的月账单和账本对不上"),
+        gettext_lazy("账单没有出给店主。运行 manage.py audit 找出差在哪笔，用一笔冲正补上，不要改已有的分录。"),
+    ),
     "cost.above_supply": (
         gettext_lazy("成本高过供货价，已下架"),
         gettext_lazy("调供货价，或换更便宜的渠道。"),

@@ -88,8 +88,8 @@ _SUMS = {
 }
 
 
-#: Each order's fees by its own rows: what each payment and refund says that it cost, and who bears it. Of what goes back
-#: undelivered, the platform does.
+#: Each order's fees by its own rows: what each payment and refund says that it cost, and who bears it. Of what goes
+#: back undelivered, the platform does.
 _FEES = """
 WITH paid AS (
     SELECT payment.order_id, payment.fee_bearer AS bearer, payment.fee AS amount

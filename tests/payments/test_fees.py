@@ -91,9 +91,7 @@ def give_back(order: Order, amount: str, cause: str) -> None:
 
 
 @pytest.fixture
-def here(
-    shop: Reseller, gateway_double: type[ScriptedGateway], supplier_double: type[ScriptedSupplier]
-) -> Reseller:
+def here(shop: Reseller, gateway_double: type[ScriptedGateway], supplier_double: type[ScriptedSupplier]) -> Reseller:
     return shop
 
 
@@ -181,7 +179,7 @@ def test_of_a_refund_by_hand_no_fee_is_known_to_have_come_back(here: Reseller) -
     refund_apply(refund_id=refund.pk, result=no, actor="notice")
     refund_by_hand(refund_id=refund.pk, reference="B1", note="网银转账", actor="ops")
     refund.refresh_from_db()
-    assert (refund.status, refund.fee, refund.fee_returned) == ("succeeded", FEE, 0)
+    assert (refund.status, refund.fee, refund.fee_returned) == ("succeeded", FEE, Decimal(0))
     assert book()["fees"] == FEE
     sound()
 
