@@ -31,6 +31,7 @@ from fulfillment.suppliers.services import availability_refresh, supplier_save
 from fulfillment.suppliers.stock_room import stock_load
 from kameng.core.http import HttpClient, HttpFailure
 from kameng.sandbox import keys
+from payments.merchants.models import FeeBearer, GatewayAccount
 from payments.merchants.services import gateway_account_save
 from resellers import demo as shop_data
 from resellers.models import Reseller
@@ -69,6 +70,12 @@ LICENCE_ENDS_SOON, LICENCE_ENDS_DAYS = ("lantian", Kind.OPERATOR_AGENCY), 21
 STOCKED_PRODUCTS = 6
 STOCKED_CODES = 50
 BENCH_CODES = 20_000
+#: Name, and fee as such gateways ask for; an installation of 易支付 takes several times as much.
+GATEWAYS: dict[str, tuple[str, str, FeeBearer]] = {
+    "alipay": ("支付宝（沙箱）", "0.6", FeeBearer.PLATFORM),
+    "wechatpay": ("微信支付（沙箱）", "0.6", FeeBearer.PLATFORM),
+    "epay": ("易支付（沙箱）", "2.5", FeeBearer.OWNER),
+}
 
 
 _LOOK = (
@@ -294,10 +301,12 @@ def _demo_code() -> str:
 
 
 def _gateways(folder: Path) -> None:
-    names = {"alipay": "支付宝（沙箱）", "wechatpay": "微信支付（沙箱）", "epay": "易支付（沙箱）"}
-    for position, (gateway, name) in enumerate(names.items()):
+    for position, (gateway, (name, fee_percent, fee_bearer)) in enumerate(GATEWAYS.items()):
         config = json.loads((folder / f"{gateway}.json").read_text())
-        gateway_account_save(code=gateway, gateway=gateway, config=config, name=name, position=position)
+        # An operator may have changed the terms meanwhile.
+        is_known = GatewayAccount.objects.filter(code=gateway).exists()
+        terms: dict[str, Any] = {} if is_known else {"fee_percent": Decimal(fee_percent), "fee_bearer": fee_bearer}
+        gateway_account_save(code=gateway, gateway=gateway, config=config, name=name, position=position, **terms)
 
 
 def _shop(wanted: shop_data.DemoShop) -> Reseller:

@@ -11,16 +11,20 @@ from resellers.ledger.settlement import available_at
 from resellers.models import Reseller
 
 Kind = Journal.Kind
+#: What moves a payment's fee, and gives it back. On an owner's account, that is what they bear of it.
+FEE_KINDS = (Kind.PAYMENT, Kind.DISPROVED, Kind.REFUND, Kind.FEE_WAIVED)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """What an order has brought its shop's owner, in yuan. `paid` less `supply` is `earned`; `taken_back` is what later
-    refunds took of that."""
+    refunds took of that. Of what the gateway keeps, the owner bears `fee`, and the platform `platform_fee`."""
 
     paid: Decimal
     supply: Decimal
     earned: Decimal
+    fee: Decimal
+    platform_fee: Decimal
     taken_back: Decimal
     available_at: datetime | None
     is_available: bool
@@ -28,7 +32,7 @@ class Statement:
     @property
     def own(self) -> Decimal:
         """What is left to the owner."""
-        return self.earned - self.taken_back
+        return self.earned - self.fee - self.taken_back
 
 
 def entries_of(shop: Reseller, order: Order) -> list[Entry]:
@@ -51,6 +55,8 @@ def statement_of(shop: Reseller, order: Order, *, now: datetime) -> Statement | 
         paid=paid,
         supply=paid - earned,
         earned=earned,
+        fee=_sum(entry for entry in pending if entry.journal.kind in FEE_KINDS),
+        platform_fee=_sum(entry for entry in entries if entry.account.name == Account.Name.FEES),
         taken_back=_sum(entry for entry in pending if entry.journal.kind == Kind.REFUND_DUE),
         available_at=ripe,
         is_available=ripe <= now,

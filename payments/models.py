@@ -1,12 +1,13 @@
 """A shop's money coming in and going back: one attempt, one row."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from kameng.core.fields import public_key
 from orders.models import Order, OrderLine
+from payments.merchants.models import FeeBearer
 
 
 class Payment(models.Model):
@@ -43,6 +44,11 @@ class Payment(models.Model):
     url = models.TextField(blank=True, editable=False)
     #: Money that the order did not need: it was covered already. It goes back by itself.
     is_surplus = models.BooleanField(_("多付"), default=False)
+    #: What the gateway keeps of it, and who bears that: by the account's terms when the payment was booked.
+    fee = models.DecimalField(_("手续费"), max_digits=12, decimal_places=2, default=0, db_default=0)
+    fee_bearer = models.CharField(
+        _("手续费由谁承担"), max_length=8, choices=FeeBearer, default=FeeBearer.PLATFORM, db_default=FeeBearer.PLATFORM
+    )
     asked_at = models.DateTimeField(_("上次查询"), null=True, blank=True)
     created_at = models.DateTimeField(_("创建时间"), db_default=Now())
     expires_at = models.DateTimeField(_("付款截止"))
@@ -54,6 +60,7 @@ class Payment(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
+            models.CheckConstraint(condition=Q(fee__gte=0, fee__lt=F("amount")), name="payment_fee_is_a_part"),
             models.UniqueConstraint(
                 fields=["account", "reference"], condition=~Q(reference=""), name="payment_reference_unique_per_account"
             ),
@@ -89,6 +96,9 @@ class Refund(models.Model):
     )
     number = models.CharField(_("退款单号"), max_length=32, unique=True)
     amount = models.DecimalField(_("金额"), max_digits=12, decimal_places=2)
+    #: So much of the payment's fee falls on it, and so much of that the gateway has given back.
+    fee = models.DecimalField(_("手续费"), max_digits=12, decimal_places=2, default=0, db_default=0)
+    fee_returned = models.DecimalField(_("退回的手续费"), max_digits=12, decimal_places=2, default=0, db_default=0)
     reason = models.CharField(_("原因"), max_length=80)
     #: Why this refund exists, once: `line:7`, `surplus`. A second request for the same cause finds the first.
     cause = models.CharField(max_length=40, editable=False)
@@ -105,6 +115,10 @@ class Refund(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(fee__gte=0, fee__lte=F("amount"), fee_returned__gte=0, fee_returned__lte=F("fee")),
+                name="refund_fee_is_a_part",
+            ),
             models.UniqueConstraint(fields=["payment", "cause"], name="refund_once_per_cause"),
         ]
 

@@ -15,6 +15,7 @@ from orders.events import event_write
 from orders.models import Order, OrderLine
 from orders.states import line_transition, order_lock, order_recount, order_transition
 from payments.exceptions import IllegalTransition, RefundNotStuck, RefundTooEarly, RefundTooLarge
+from payments.fees import fee_share
 from payments.gateways.base import (
     GatewayRefused,
     GatewayUnavailable,
@@ -23,6 +24,7 @@ from payments.gateways.base import (
     RefundResult,
     RefundStatus,
 )
+from payments.gateways.registry import gateway_class
 from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment, Refund
 from payments.postings import refund_booked, refund_due
@@ -35,6 +37,8 @@ PAUSES = ((5, 1), (60, 5), (600, 30), (86_400, 300))
 SURPLUS = "surplus"
 #: The code of a refund that may have gone through where sending it again could return the money twice.
 UNCLEAR = "unclear"
+#: The code of one that a person has returned.
+BY_HAND = "by_hand"
 
 Status = Refund.Status
 
@@ -74,11 +78,13 @@ def refund_request(
             raise RefundTooLarge
     elif not payment.is_surplus:
         raise RefundTooEarly
+    returned = payment.amount - refundable(payment)
     refund = Refund.objects.create(
         payment=payment,
         line_id=line_id,
         number=_number(payment),
         amount=amount,
+        fee=fee_share(payment, before=returned, amount=amount),
         cause=cause,
         reason=reason,
         actor=actor,
@@ -251,7 +257,8 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
     refund.code = result.code[:64]
     if result.status == RefundStatus.SUCCEEDED:
         refund.finished_at = Now()
-        refund_transition(refund, to=Status.SUCCEEDED, fields=("reference", "code", "finished_at"))
+        refund.fee_returned = _fee_returned(refund)
+        refund_transition(refund, to=Status.SUCCEEDED, fields=("reference", "code", "finished_at", "fee_returned"))
         refund_booked(refund, refund.payment, order)
         event_write(order, "refund.succeeded", actor=actor, refund=refund.number, amount=str(refund.amount))
         if refund.line_id:
@@ -263,6 +270,13 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
         logger.error("refund %s failed at the gateway: %s", refund.number, refund.code)
     elif result.status == RefundStatus.PENDING and refund.status == Status.CREATED:
         refund_transition(refund, to=Status.PENDING, fields=("reference", "code"))
+
+
+def _fee_returned(refund: Refund) -> Decimal:
+    """What came back of the fee. Of what a person has returned, nobody knows that any did: it may have gone another
+    way."""
+    gateway = gateway_class(account_known(refund.payment.account_id).gateway)
+    return refund.fee if gateway.refund_returns_fee and refund.code != BY_HAND else Decimal(0)
 
 
 def _mismatched(refund: Refund, order: Order, theirs: Decimal, actor: str) -> None:
@@ -310,7 +324,7 @@ def refund_by_hand(*, refund_id: int, reference: str, note: str, actor: str) -> 
     if Refund.objects.select_for_update().get(pk=refund_id).status != Status.FAILED:
         raise RefundNotStuck
     event_write(order, "refund.by_hand", actor=actor, refund=refund.number, reference=reference, note=note)
-    done = RefundResult(refund=refund.number, status=RefundStatus.SUCCEEDED, reference=reference, code="by_hand")
+    done = RefundResult(refund=refund.number, status=RefundStatus.SUCCEEDED, reference=reference, code=BY_HAND)
     refund_apply(refund_id=refund_id, result=done, actor=actor)
 
 

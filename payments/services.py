@@ -27,6 +27,7 @@ from orders.selectors import order_status, order_title
 from orders.services import settle
 from orders.states import order_lock
 from payments.exceptions import GatewayDown, IllegalTransition, MethodUnavailable
+from payments.fees import fee_now
 from payments.gateways.base import (
     Channel,
     ChargeRequest,
@@ -82,7 +83,8 @@ class Applied:
 #: Only from the state that the caller saw. What a confirmation brings is written with it, and with nothing else.
 _STEP = """
 UPDATE payments_payment
-   SET status = %(to)s, reference = %(reference)s, is_surplus = %(is_surplus)s,
+   SET status = %(to)s, reference = %(reference)s, is_surplus = %(is_surplus)s, fee = %(fee)s,
+       fee_bearer = %(fee_bearer)s,
        confirmed_at = CASE WHEN %(confirms)s THEN statement_timestamp() ELSE confirmed_at END
  WHERE id = %(payment)s AND status = %(origin)s
 """
@@ -91,14 +93,15 @@ UPDATE payments_payment
 def payment_transition(payment: Payment, *, to: Payment.Status) -> None:
     """The only door for a payment's status; the row must be locked. Raises `IllegalTransition`.
 
-    `reference` and `is_surplus` are written as the payment has them.
+    `reference`, `is_surplus`, `fee` and `fee_bearer` are written as the payment has them.
     """
     origin = Status(payment.status)
     if to not in Payment.TRANSITIONS.get(origin, set()):
         raise IllegalTransition(f"payment {payment.number}: {origin} → {to}")
     step = {
         "payment": payment.pk, "origin": origin, "to": to, "reference": payment.reference,
-        "is_surplus": payment.is_surplus, "confirms": to == Status.CONFIRMED,
+        "is_surplus": payment.is_surplus, "fee": payment.fee, "fee_bearer": payment.fee_bearer,
+        "confirms": to == Status.CONFIRMED,
     }  # fmt: skip
     if sql.execute(_STEP, step) != 1:
         raise IllegalTransition(f"payment {payment.number} is not {origin} any more")
@@ -233,6 +236,7 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str, order_i
     is_wanted = order.status in (Order.Status.PENDING, Order.Status.EXPIRED, Order.Status.CANCELED)
     # An order whose payment was disproved after it was paid has not been paid for yet.
     payment.is_surplus = not is_wanted and confirmed_total(attempts) >= order.total
+    payment.fee, payment.fee_bearer = fee_now(payment)
     payment_transition(payment, to=Status.CONFIRMED)
     payment_booked(payment, order)
     event_write(

@@ -180,6 +180,7 @@ class ScriptedGateway:
     notice_verbs: ClassVar[frozenset[str]] = frozenset({"POST"})
     notice_is_proof: ClassVar[bool] = True
     refund_repeats: ClassVar[bool] = True
+    refund_returns_fee: ClassVar[bool] = True
     wallets: ClassVar[frozenset[str]] = frozenset({"scripted"})
     calls: ClassVar[list[tuple[str, Any]]] = []
     paid: ClassVar[dict[str, PaymentResult]] = {}

@@ -98,6 +98,7 @@ _SAMPLES: dict[str, list[object]] = {
     "withdrawal": [1],
     "withdrawal_act": [1],
     "payout_file": [1],
+    "statement_file": ["csv"],
 }
 
 

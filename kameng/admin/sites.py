@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
@@ -25,6 +26,8 @@ from kameng.admin.panels import Panel, PanelMaker, Viewer
 
 Text = str | Promise
 View = Callable[..., HttpResponse]
+#: A page of our own may also be a file.
+PageView = Callable[..., HttpResponseBase]
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Page:
 
     path: str
     name: str
-    view: View
+    view: PageView
     nav: Nav | None
 
 
@@ -75,15 +78,15 @@ class StaffSite(UnfoldAdminSite):
         """Staff of the schema that the request is in, if that is one of this site's."""
         return self.is_here() and bool(super().has_permission(request))
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: PageView, cacheable: bool = False) -> PageView:
         """Compressed, since the theme says a lot about every cell; form tokens are masked anew for each answer."""
-        guarded: View = super().admin_view(view, cacheable)
+        guarded: PageView = super().admin_view(view, cacheable)
         return gzip_page(guarded)
 
-    def page(self, address: str, *, name: str, nav: Nav | None = None) -> Callable[[View], View]:
+    def page(self, address: str, *, name: str, nav: Nav | None = None) -> Callable[[PageView], PageView]:
         """Register a view for this site's people only, at an address below the site's own."""
 
-        def register(view: View) -> View:
+        def register(view: PageView) -> PageView:
             self.pages.append(Page(address, name, view, nav))
             return view
 

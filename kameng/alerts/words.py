@@ -90,6 +90,10 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("店主换了收款账户"),
         gettext_lazy("24 小时后才能往新账户提现，店主可以撤销。有疑问就用原来的联系方式找店主核实，别用新留的。"),
     ),
+    "ledger.statement": (
+        gettext_lazy("店主的月账单和账本对不上"),
+        gettext_lazy("账单没有出给店主。运行 manage.py audit 找出差在哪笔，用一笔冲正补上，不要改已有的分录。"),
+    ),
     "cost.above_supply": (
         gettext_lazy("成本高过供货价，已下架"),
         gettext_lazy("调供货价，或换更便宜的渠道。"),

@@ -71,13 +71,14 @@ SELECT coalesce(sum(entry.amount), 0) FROM public.ledger_account AS account
   JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
  WHERE account.name = '{name}' AND journal.shop_id = %(shop)s AND journal.kind {kinds}
 """
+#: What came in and went out is what reached the merchant accounts: less fees, and less those that came back.
 _SUMS = {
     "payments that came in": (
-        "SELECT coalesce(sum(amount), 0) FROM payments_payment WHERE status = 'confirmed'",
+        "SELECT coalesce(sum(amount - fee), 0) FROM payments_payment WHERE status = 'confirmed'",
         _BOOKED.format(name="clearing", kinds="IN ('payment', 'disproved')"),
     ),
     "refunds that went out": (
-        "SELECT -coalesce(sum(amount), 0) FROM payments_refund WHERE status = 'succeeded'",
+        "SELECT -coalesce(sum(amount - fee_returned), 0) FROM payments_refund WHERE status = 'succeeded'",
         _BOOKED.format(name="clearing", kinds="= 'refund'"),
     ),
     "refunds that are owed or went out": (
@@ -85,6 +86,50 @@ _SUMS = {
         _BOOKED.format(name="refunds", kinds="= 'refund_due'"),
     ),
 }
+
+
+#: Each order's fees by its own rows: what each payment and refund says that it cost, and who bears it. Of what goes
+#: back undelivered, the platform does.
+_FEES = """
+WITH paid AS (
+    SELECT payment.order_id, payment.fee_bearer AS bearer, payment.fee AS amount
+      FROM payments_payment AS payment WHERE payment.status = 'confirmed'
+    UNION ALL
+    SELECT payment.order_id, moved.bearer, moved.amount
+      FROM payments_refund AS refund
+      JOIN payments_payment AS payment ON payment.id = refund.payment_id
+     CROSS JOIN LATERAL (
+           SELECT refund.line_id IS NULL OR refund.cause ~ '^(line|short):' AS is_undelivered) AS how
+     CROSS JOIN LATERAL (VALUES
+           (payment.fee_bearer, CASE WHEN how.is_undelivered THEN -refund.fee ELSE 0 END),
+           ('platform', CASE WHEN how.is_undelivered THEN refund.fee ELSE 0 END),
+           (CASE WHEN how.is_undelivered THEN 'platform' ELSE payment.fee_bearer END, -refund.fee_returned)
+         ) AS moved (bearer, amount)
+), shown AS (
+    SELECT o.number, paid.bearer, sum(paid.amount) AS amount
+      FROM paid JOIN orders_order AS o ON o.id = paid.order_id
+     GROUP BY o.number, paid.bearer
+), booked AS (
+    SELECT journal.order_number AS number, who.bearer, sum(entry.amount) AS amount
+      FROM public.ledger_journal AS journal
+      JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+      JOIN public.ledger_account AS account ON account.id = entry.account_id
+     CROSS JOIN LATERAL (
+           SELECT CASE account.name WHEN 'fees' THEN 'platform' ELSE 'owner' END AS bearer) AS who
+     WHERE journal.shop_id = %(shop)s AND (account.name = 'fees' OR account.name = 'pending'
+           AND account.owner = %(shop)s AND journal.kind IN ('payment', 'disproved', 'refund', 'fee_waived'))
+     GROUP BY journal.order_number, who.bearer
+)
+SELECT number, bearer, coalesce(shown.amount, 0) AS shown, coalesce(booked.amount, 0) AS booked
+  FROM shown FULL JOIN booked USING (number, bearer)
+ WHERE coalesce(shown.amount, 0) <> coalesce(booked.amount, 0)
+"""
+
+
+def fees_are_in_the_book(shop: Reseller) -> Breaches:
+    """What gateways keep is booked as the payments and refunds say, for who bears it."""
+    sentence = "order {number} costs the {bearer} {shown} in fees, the book says {booked}"
+    yield from found(sentence, _FEES, {"shop": shop.pk})
 
 
 def book_agrees_with_the_shop(shop: Reseller) -> Breaches:

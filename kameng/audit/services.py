@@ -1,16 +1,15 @@
 """Hold every promise against the database, all of it seen at one moment."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from django.db import connection, transaction
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from kameng.audit import costs, goods, ledger, lines, money, outside, records, secrets
 from kameng.audit.reading import Invariant, Verdict, shops
+from kameng.core.snapshot import one_moment
 from resellers.models import Reseller
 
 EXAMPLES = 5
@@ -25,7 +24,7 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
         Invariant(
             "I1",
             "every journal sums to zero and agrees with its shop",
-            [ledger.book_agrees_with_the_shop, ledger.purchases_are_in_the_book],
+            [ledger.book_agrees_with_the_shop, ledger.fees_are_in_the_book, ledger.purchases_are_in_the_book],
             [ledger.book_sums_to_zero, ledger.withdrawals_are_in_the_book],
         ),
         Invariant("I2", "a paid line ends delivered or refunded, never both", [lines.delivered_or_refunded]),
@@ -61,25 +60,13 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
     ]
 
 
-@contextmanager
-def _one_moment() -> Iterator[None]:
-    """One snapshot for everything, so that what happens meanwhile is seen whole or not at all."""
-    if connection.in_atomic_block:
-        yield
-        return
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        yield
-
-
 def audit(*, logs: Path | None = None, sandbox: str = "") -> list[Verdict]:
     """A verdict for each invariant.
 
     `logs` is a folder to look through, `sandbox` the base URL of the other side's books. Raises `OSError` if those
     cannot be read.
     """
-    with schema_context(get_public_schema_name()), _one_moment():
+    with schema_context(get_public_schema_name()), one_moment():
         everywhere = shops()
         return [verdict_of(invariant, everywhere) for invariant in invariants(logs=logs, sandbox=sandbox)]
 

@@ -28,6 +28,7 @@ MEANINGS = {
     Name.SUPPLIER: gettext_lazy("渠道已交货、从预存款里扣或待付的"),
     Name.INVENTORY: gettext_lazy("自有卡密已用掉的成本"),
     Name.DUPLICATES: gettext_lazy("多买的货，等着向渠道索回或自行承担"),
+    Name.FEES: gettext_lazy("支付渠道收的、由平台承担的手续费；退款时渠道退回的已减去"),
     Name.PENDING: gettext_lazy("店主赚的，还没过结算期"),
     Name.AVAILABLE: gettext_lazy("店主赚的，可以提现"),
     Name.WITHDRAWALS: gettext_lazy("店主申请提现、还没打出去的"),
@@ -36,6 +37,7 @@ MEANINGS = {
 }
 _OWNERS: Mapping[Account.Name, Callable[[], Mapping[int, str]]] = {
     Name.CLEARING: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),
+    Name.FEES: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),
     Name.SUPPLIER: lambda: dict(Supplier.objects.values_list("pk", "name")),
     Name.DUPLICATES: lambda: dict(Supplier.objects.values_list("pk", "name")),
 }

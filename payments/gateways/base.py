@@ -206,6 +206,8 @@ class Gateway(Protocol):
     required_config: ClassVar[frozenset[str]]
     #: How notices are sent: `POST`, or `GET` with everything in the query.
     notice_verbs: ClassVar[frozenset[str]]
+    #: Whether it gives its fee back with what is refunded, in proportion; where not, it keeps the fee.
+    refund_returns_fee: ClassVar[bool]
 
     def __init__(self, config: Mapping[str, object], http: HttpClient) -> None:
         """Read and check the configuration. Raises `GatewayMisconfigured`; an empty key is never accepted."""

@@ -65,7 +65,7 @@ class GatewayAccountForm(ServiceForm):
 
     class Meta:
         model = GatewayAccount
-        fields = ("code", "name", "schema_name", "position", "is_active")
+        fields = ("code", "name", "schema_name", "position", "is_active", "fee_percent", "fee_bearer")
 
 
 class GatewayAccountAdmin(ServiceAdmin):
@@ -73,11 +73,12 @@ class GatewayAccountAdmin(ServiceAdmin):
 
     form = GatewayAccountForm
     nav = Nav(gettext_lazy("平台"), gettext_lazy("收款账户"), "account_balance", 24)
-    list_display = ("name_cell", "gateway", "shop", "stored", "state", "changed")
+    list_display = ("name_cell", "gateway", "shop", "fee", "stored", "state", "changed")
     search_fields = ("code", "name")
     ordering = ("position", "pk")
     fieldsets = (
         (None, {"fields": (("code", "gateway"), ("name", "schema_name"), ("position", "is_active"))}),
+        (gettext_lazy("手续费"), {"fields": (("fee_percent", "fee_bearer"),)}),
         (
             gettext_lazy("密钥和参数"),
             {
@@ -118,6 +119,8 @@ class GatewayAccountAdmin(ServiceAdmin):
                     name=typed["name"],
                     schema_name=typed["schema_name"],
                     position=typed["position"],
+                    fee_percent=typed["fee_percent"],
+                    fee_bearer=typed["fee_bearer"],
                 )
             else:
                 obj.pk = gateway_account_save(
@@ -127,6 +130,8 @@ class GatewayAccountAdmin(ServiceAdmin):
                     name=typed["name"],
                     schema_name=typed["schema_name"],
                     position=typed["position"],
+                    fee_percent=typed["fee_percent"],
+                    fee_bearer=typed["fee_bearer"],
                 ).pk
         except GatewayMisconfigured as error:
             raise Problem(fields={"config": _("配置不完整或读不懂：%(error)s") % {"error": error}}) from error
@@ -145,6 +150,15 @@ class GatewayAccountAdmin(ServiceAdmin):
     def shop(self, account: GatewayAccount) -> str:
         """One shop or all."""
         return account.schema_name.removeprefix("shop_") or _("所有店铺")
+
+    @display(description=gettext_lazy("手续费"), ordering="fee_percent")
+    def fee(self, account: GatewayAccount) -> SafeString:
+        """What the gateway keeps of a payment, and who bears it."""
+        return format_html(
+            '<span class="k-cell"><span class="k-num">{}%</span><span class="k-sub">{}</span></span>',
+            f"{account.fee_percent.normalize():f}",
+            account.get_fee_bearer_display(),
+        )
 
     @display(description=gettext_lazy("已存的键"))
     def stored(self, account: GatewayAccount) -> SafeString | str:

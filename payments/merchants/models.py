@@ -1,11 +1,25 @@
 """Merchant accounts at payment gateways: the platform's, each for all shops or for one."""
 
 import json
+from decimal import Decimal
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from kameng.core import encryption
+from kameng.core.money import quantize
+
+#: In percent. What a gateway takes is far below; more than that is a slip of the keyboard.
+HIGHEST_FEE = Decimal("9.999")
+
+
+class FeeBearer(models.TextChoices):
+    """Who bears what a gateway keeps of a payment."""
+
+    PLATFORM = "platform", _("平台承担")
+    OWNER = "owner", _("店主承担")
 
 
 class GatewayAccount(models.Model):
@@ -17,6 +31,15 @@ class GatewayAccount(models.Model):
     #: Empty: every shop collects through this account.
     schema_name = models.CharField(_("仅供店铺"), max_length=63, blank=True)
     sealed_config = models.TextField(editable=False)
+    fee_percent = models.DecimalField(
+        _("费率（%）"), max_digits=4, decimal_places=3, default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(HIGHEST_FEE)],
+        help_text=_("每笔实收的百分之几，最多三位小数，四舍五入到分；改了只影响之后的收款"),
+    )  # fmt: skip
+    fee_bearer = models.CharField(
+        _("手续费由谁承担"), max_length=8, choices=FeeBearer, default=FeeBearer.PLATFORM,
+        help_text=_("由店主承担的，从店主赚的里扣；没到账就退款的那部分由平台承担。直营店都是平台承担"),
+    )  # fmt: skip
     position = models.PositiveIntegerField(_("排序"), default=0)
     is_active = models.BooleanField(_("启用"), default=True)
     #: Keys that wait to take the place of those above, from when on they count, and who typed them.
@@ -29,9 +52,18 @@ class GatewayAccount(models.Model):
         verbose_name = _("收款账户")
         verbose_name_plural = _("收款账户")
         ordering = ["position", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(fee_percent__gte=0, fee_percent__lt=10), name="gateway_account_fee_below_a_tenth"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def fee_of(self, amount: Decimal) -> Decimal:
+        """What the gateway keeps of a payment over so many yuan, half up to the fen, as gateways round."""
+        return quantize(amount * self.fee_percent / 100)
 
     @property
     def config(self) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from threading import Lock
 
 from django.db import connection, transaction
@@ -75,11 +76,21 @@ def _accounts_for(schema_name: str) -> list[GatewayAccount]:
 
 @transaction.atomic
 def gateway_account_save(
-    *, code: str, gateway: str, config: Mapping[str, object], name: str = "", schema_name: str = "", position: int = 0
+    *,
+    code: str,
+    gateway: str,
+    config: Mapping[str, object],
+    name: str = "",
+    schema_name: str = "",
+    position: int = 0,
+    fee_percent: Decimal | None = None,
+    fee_bearer: str | None = None,
 ) -> GatewayAccount:
     """Create or update a merchant account, at once, after checking that an adapter can read its keys.
 
-    Raises `GatewayMisconfigured`, also for a gateway nobody speaks.
+    `fee_percent` and `fee_bearer` hold for what is paid from now on; None leaves them as they are. Raises
+    `GatewayMisconfigured`, also for a gateway nobody speaks, and `django.core.exceptions.ValidationError` for a fee
+    that is none.
     """
     try:
         adapter = gateway_class(gateway)
@@ -89,6 +100,8 @@ def gateway_account_save(
     account = GatewayAccount.objects.filter(code=code).first() or GatewayAccount(code=code)
     account.gateway, account.schema_name, account.position = gateway, schema_name, position
     account.name = name or account.name or code
+    account.fee_percent = account.fee_percent if fee_percent is None else fee_percent
+    account.fee_bearer = fee_bearer or account.fee_bearer
     account.config = dict(config)
     if account.next_at is not None:
         _no_next(account)
@@ -153,11 +166,19 @@ def gateway_accounts_change_due() -> int:
 
 
 @transaction.atomic
-def gateway_account_place(*, account_id: int, name: str, schema_name: str, position: int) -> None:
-    """Say what an account is called, which shop alone collects through it (empty: all), and which one comes first."""
-    GatewayAccount.objects.filter(pk=account_id).update(
-        name=name, schema_name=schema_name, position=position, updated_at=Now()
-    )
+def gateway_account_place(
+    *, account_id: int, name: str, schema_name: str, position: int, fee_percent: Decimal, fee_bearer: str
+) -> None:
+    """Say what an account is called, which shop alone collects through it (empty: all), which one comes first, and what
+    the gateway keeps of what is paid from now on.
+
+    Raises `django.core.exceptions.ValidationError` for a fee that is none.
+    """
+    account = GatewayAccount.objects.select_for_update().get(pk=account_id)
+    account.name, account.schema_name, account.position = name, schema_name, position
+    account.fee_percent, account.fee_bearer = fee_percent, fee_bearer
+    account.full_clean(exclude=["sealed_config"])
+    account.save()
     forget()
 
 

@@ -22,6 +22,7 @@ class Account(models.Model):
         SUPPLIER = "supplier", _("应付供应商")
         INVENTORY = "inventory", _("自有库存")
         DUPLICATES = "duplicates", _("重复供货")
+        FEES = "fees", _("支付手续费")
         PENDING = "pending", _("店主待结算")
         AVAILABLE = "available", _("店主可提现")
         WITHDRAWALS = "withdrawals", _("提现中")
@@ -29,7 +30,7 @@ class Account(models.Model):
         WITHDRAWAL_FEES = "withdrawal_fees", _("提现手续费收入")
 
     #: Grow by positive entries; all others are what we owe or have earned, and grow by negative ones.
-    DEBIT = frozenset({Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES})
+    DEBIT = frozenset({Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES, Name.FEES})
 
     name = models.CharField(_("科目"), max_length=16, choices=Name)
     #: A merchant account's, a supplier's or a shop's id; 0 where there is one for the platform.
@@ -58,6 +59,7 @@ class Journal(models.Model):
         CLAIM = "claim", _("向渠道索回")
         REFUND_DUE = "refund_due", _("应退")
         REFUND = "refund", _("退款")
+        FEE_WAIVED = "fee_waived", _("手续费改由平台承担")
         SETTLEMENT = "settlement", _("结算")
         WITHDRAWAL = "withdrawal", _("申请提现")
         PAYOUT = "payout", _("提现打款")

@@ -55,6 +55,7 @@ class AlipayGateway:
     notice_verbs: ClassVar[frozenset[str]] = frozenset({"POST"})
     notice_is_proof: ClassVar[bool] = True
     refund_repeats: ClassVar[bool] = True
+    refund_returns_fee: ClassVar[bool] = True
     wallets: ClassVar[frozenset[str]] = frozenset({"alipay"})
     channels: ClassVar[frozenset[Channel]] = frozenset({Channel.QR, Channel.H5, Channel.PAGE})
     required_config: ClassVar[frozenset[str]] = frozenset(

@@ -44,6 +44,8 @@ class EpayGateway:
     code: ClassVar[str] = "epay"
     required_config: ClassVar[frozenset[str]] = frozenset({"base_url", "pid", "version", "types"})
     notice_verbs: ClassVar[frozenset[str]] = frozenset({"GET", "POST"})
+    #: The protocol says nothing of fees; installations keep them.
+    refund_returns_fee: ClassVar[bool] = False
     app: ClassVar[str] = ""
 
     def __init__(

@@ -65,6 +65,7 @@ class WechatpayGateway:
     notice_verbs: ClassVar[frozenset[str]] = frozenset({"POST"})
     notice_is_proof: ClassVar[bool] = True
     refund_repeats: ClassVar[bool] = True
+    refund_returns_fee: ClassVar[bool] = True
     wallets: ClassVar[frozenset[str]] = frozenset({"wechatpay"})
     channels: ClassVar[frozenset[Channel]] = frozenset({Channel.QR, Channel.H5})
     required_config: ClassVar[frozenset[str]] = frozenset(

@@ -261,7 +261,8 @@ def test_an_account_keeps_its_keys_to_itself(gateway_double: type[ScriptedGatewa
     assert "app_id、app_private_key" in shown
     for secret in ("2021000", "very-secret-1"):
         assert secret not in shown
-    form = {"name": "主账户", "schema_name": "shop_one", "position": "3", "config": '{"app_private_key": "newer-2"}'}
+    form = {"name": "主账户", "schema_name": "shop_one", "position": "3", "config": '{"app_private_key": "newer-2"}',
+            "fee_percent": "0.38", "fee_bearer": "owner"}  # fmt: skip
     assert "先启用两步验证" in client.post(address, form).content.decode()
     key = with_second_factor("public", "operator")
     connection.set_schema_to_public()  # type: ignore[attr-defined]
@@ -275,6 +276,11 @@ def test_an_account_keeps_its_keys_to_itself(gateway_double: type[ScriptedGatewa
     assert account.next_config == {"app_id": "2021000", "app_private_key": "newer-2"}
     assert Alert.objects.get(kind="merchant.keys_changing").closed_at is None
     assert (account.name, account.schema_name, account.position, account.is_active) == ("主账户", "shop_one", 3, False)
+    assert (account.fee_percent, account.fee_bearer) == (Decimal("0.380"), "owner")
+    for wrong in ("-1", "10", "0.6666", "six"):
+        assert client.post(address, {**form, "fee_percent": wrong}).status_code == 200, "drawn again, not saved"
+    account.refresh_from_db()
+    assert account.fee_percent == Decimal("0.380")
 
 
 def test_new_keys_count_a_day_later_unless_somebody_takes_them_back(gateway_double: type[ScriptedGateway]) -> None:
@@ -301,6 +307,7 @@ def test_new_keys_count_a_day_later_unless_somebody_takes_them_back(gateway_doub
 def test_keys_that_a_gateway_cannot_read_are_refused_without_being_quoted(db: None) -> None:
     form = {
         "code": "main", "gateway": "alipay", "name": "支付宝", "schema_name": "", "position": "0", "is_active": "on",
+        "fee_percent": "0", "fee_bearer": "platform",
         "config": json.dumps({"app_id": "1", "seller_id": "2", "app_private_key": "very-secret-1",
                               "alipay_public_key": "nonsense", "base_url": "https://openapi.alipay.com/gateway.do"}),
     }  # fmt: skip

@@ -1,0 +1,149 @@
+"""The owner's monthly statement: to look at, to print, and as a file for spreadsheets."""
+
+from collections.abc import Callable, Iterable, Iterator
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from kameng.admin.sites import Nav, shop_site
+from kameng.alerts.services import Level, alert_raise
+from kameng.core.sheets import Row, write_csv, write_xlsx
+from kameng.core.snapshot import one_moment
+from orders.monthly import Course, DoesNotFoot, Month, MonthlyRow, Totals, courses, months_of, rows_of, totals_of
+from resellers.ledger.posting import Name
+from resellers.models import Reseller
+
+#: Rows on one page, which is also one print-out; whoever has more takes the file.
+PER_PAGE = 200
+
+Tables = Iterable[tuple[str, Iterable[Row]]]
+#: How a statement is written, and as what it is sent.
+_FORMATS: dict[str, tuple[Callable[[IO[bytes], Tables], None], str]] = {
+    "csv": (write_csv, "text/csv; charset=utf-8"),
+    "xlsx": (write_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+}
+
+
+def _month(request: HttpRequest, shop: Reseller) -> tuple[Month, list[Month]]:
+    """The month that is asked for, by default this one, and all that there are."""
+    months = months_of(shop, now=timezone.now())
+    text = request.GET.get("month", "")
+    try:
+        month = Month.read(text) if text else months[0]
+    except ValueError as error:
+        raise Http404(_("没有这个月的账单")) from error
+    if month not in months:
+        raise Http404(_("没有这个月的账单"))
+    return month, months
+
+
+@shop_site.page("statement/", name="statement", nav=Nav(gettext_lazy("生意"), gettext_lazy("月账单"), "payments", 14))
+@require_safe
+def statement(request: HttpRequest) -> HttpResponse:
+    """A month: the balances before and after, and every order that moved them."""
+    shop: Reseller = request.shop  # type: ignore[attr-defined]
+    month, months = _month(request, shop)
+    context: dict[str, Any] = {"title": _("月账单"), "month": month, "months": months, "shop": shop}
+    if shop.is_house:
+        return shop_site.render(request, "staff/statement.html", context)
+    try:
+        with one_moment():
+            totals = totals_of(shop, month)
+            found = courses(shop, month, now=timezone.now())
+            found[0].foot(totals.own)
+            page = Paginator(range(totals.orders), PER_PAGE).get_page(request.GET.get("page"))
+            rows = list(rows_of(shop, month, first=max(page.start_index() - 1, 0), count=PER_PAGE))
+    except DoesNotFoot as refused:
+        _alarm(shop, month, refused)
+        return shop_site.render(request, "staff/statement.html", {**context, "refused": refused}, status=refused.status)
+    context |= {
+        "totals": totals,
+        "courses": [_shown(course, totals) for course in found],
+        "rows": rows,
+        "page_obj": page,
+        "is_over": month.next.start <= timezone.now(),
+        "printed_at": timezone.now(),
+    }
+    return shop_site.render(request, "staff/statement.html", context)
+
+
+@shop_site.page("statement/<str:form>/", name="statement_file")
+@require_safe
+def statement_file(request: HttpRequest, form: str) -> HttpResponseBase:
+    """The whole month as a file. It is made before the first byte is sent, so that what does not foot is not sent."""
+    shop: Reseller = request.shop  # type: ignore[attr-defined]
+    if form not in _FORMATS or shop.is_house:
+        raise Http404
+    month, _months = _month(request, shop)
+    write, content_type = _FORMATS[form]
+    file = TemporaryFile()  # noqa: SIM115 -- the response closes it, once it is sent
+    try:
+        with one_moment():
+            write(file, tables_of(shop, month))
+    except DoesNotFoot as refused:
+        file.close()
+        _alarm(shop, month, refused)
+        context = {"title": _("月账单"), "month": month, "months": [month], "shop": shop, "refused": refused}
+        return shop_site.render(request, "staff/statement.html", context, status=refused.status)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename=f"{shop.slug}-{month}.{form}", content_type=content_type)
+
+
+def tables_of(shop: Reseller, month: Month) -> Tables:
+    """The orders, and after them the balances. Raises `DoesNotFoot`, while they are read, where those do not follow."""
+    totals = Totals()
+    yield _("订单"), _order_rows(shop, month, totals)
+    found = courses(shop, month, now=timezone.now())
+    found[0].foot(totals.own)
+    yield _("汇总"), _summary_rows(month, found, totals)
+
+
+def _order_rows(shop: Reseller, month: Month, totals: Totals) -> Iterator[Row]:
+    yield (
+        _("订单号"), _("商品"), _("付款时间"), _("优惠"), _("顾客付"), _("供货价"), _("手续费（店主承担）"),
+        _("退款扣回"), _("我赚"), _("手续费（平台承担）"), _("可提现时间"),
+    )  # fmt: skip
+    for row in rows_of(shop, month):
+        totals.add(row)
+        yield _cells(row)
+    yield (
+        _("合计"), "", None, totals.discount, totals.paid, totals.supply, totals.fee, totals.taken_back, totals.own,
+        totals.platform_fee, None,
+    )  # fmt: skip
+
+
+def _cells(row: MonthlyRow) -> Row:
+    return (
+        row.grouped_number, row.product, row.paid_at, row.discount, row.paid, row.supply, row.fee, row.taken_back,
+        row.own, row.platform_fee, row.available_at,
+    )  # fmt: skip
+
+
+def _summary_rows(month: Month, found: Iterable[Course], totals: Totals) -> Iterator[Row]:
+    yield _("科目"), _("月份 %(month)s") % {"month": month}, _("金额")
+    for course in found:
+        shown = _shown(course, totals)
+        for label, amount in [(_("期初"), course.opening), *shown["moves"], (_("期末"), course.closing)]:
+            yield str(shown["label"]), str(label), amount
+
+
+def _shown(course: Course, totals: Totals) -> dict[str, Any]:
+    """A balance's course in the words and order of the page."""
+    moves = [(str(kind.label), amount) for kind, amount in course.moves.items() if amount]
+    if course.name == Name.PENDING:
+        moves.insert(0, (_("本月订单"), totals.own))
+    return {"label": course.name.label, "opening": course.opening, "moves": moves, "closing": course.closing}
+
+
+def _alarm(shop: Reseller, month: Month, refused: DoesNotFoot) -> None:
+    alert_raise("ledger.statement", subject=f"{shop.slug} {month}", level=Level.URGENT, shop=shop.slug, **refused.extra)

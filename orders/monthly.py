@@ -1,0 +1,289 @@
+"""A shop owner's month by the book: what each order brought and cost, and how the balances went from there to there.
+
+What an order brought in a month is what was booked in it: an order that is delivered in one month and given back in
+the next one is in both.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core import sql
+from kameng.core.ids import grouped
+from kameng.core.problems import Problem
+from orders.statements import FEE_KINDS
+from resellers.ledger.balances import balances_of
+from resellers.ledger.models import Account, Journal
+from resellers.ledger.settlement import available_at
+from resellers.models import Reseller
+
+Name = Account.Name
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
+ZERO = Decimal(0)
+ACCOUNTS = (Name.PENDING, Name.AVAILABLE)
+#: How many rows are fetched at once.
+BATCH = 2_000
+
+
+class DoesNotFoot(Problem):
+    """The rows of a statement do not lead from the balance before to the balance after."""
+
+    code = "statement_does_not_foot"
+    status = 500
+    message = _("这个月的明细和账本余额对不上，所以没有出账单；平台已收到提醒，会尽快核对")
+
+
+class Month(NamedTuple):
+    """A month of the site's calendar."""
+
+    year: int
+    month: int
+
+    @classmethod
+    def of(cls, moment: datetime) -> "Month":
+        """In which month a moment is."""
+        day = timezone.localdate(moment)
+        return cls(day.year, day.month)
+
+    @classmethod
+    def read(cls, text: str) -> "Month":
+        """`2026-11`. Raises `ValueError` for anything else."""
+        found = _MONTH.fullmatch(text)
+        if found is None:
+            raise ValueError(f"not a month: {text[:32]!r}")
+        month = cls(int(found[1]), int(found[2]))
+        date(*month, 1)
+        return month
+
+    @property
+    def next(self) -> "Month":
+        """The one after."""
+        return Month(self.year + self.month // 12, self.month % 12 + 1)
+
+    @property
+    def start(self) -> datetime:
+        """Its first moment."""
+        return timezone.make_aware(datetime.combine(date(*self, 1), time.min))
+
+    def __str__(self) -> str:
+        return f"{self.year:04}-{self.month:02}"
+
+
+def months_of(shop: Reseller, *, now: datetime) -> list[Month]:
+    """From the one in which the shop was opened to this one, newest first."""
+    month, last, found = Month.of(shop.created_at), Month.of(now), []
+    while month <= last:
+        found.append(month)
+        month = month.next
+    return found[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyRow:
+    """What was booked for one order in the month, in yuan. `paid` less `supply`, `fee` and `taken_back` is `own`.
+
+    `platform_fee` is what the platform bears of the gateway's. Fees that came back, and what was returned after the
+    order's own month, make numbers negative.
+    """
+
+    number: str
+    order_id: int | None
+    product: str
+    paid_at: datetime | None
+    discount: Decimal
+    paid: Decimal
+    supply: Decimal
+    fee: Decimal
+    platform_fee: Decimal
+    taken_back: Decimal
+    available_at: datetime | None
+
+    @property
+    def grouped_number(self) -> str:
+        """The number as people read it."""
+        return grouped(self.number)
+
+    @property
+    def own(self) -> Decimal:
+        """The owner's share."""
+        return self.paid - self.supply - self.fee - self.taken_back
+
+
+@dataclass(slots=True)
+class Totals:
+    """The sums of a statement's rows, and how many they are."""
+
+    orders: int = 0
+    discount: Decimal = ZERO
+    paid: Decimal = ZERO
+    supply: Decimal = ZERO
+    fee: Decimal = ZERO
+    platform_fee: Decimal = ZERO
+    taken_back: Decimal = ZERO
+    own: Decimal = ZERO
+
+    def add(self, row: MonthlyRow) -> None:
+        """One more."""
+        self.orders += 1
+        self.discount += row.discount
+        self.paid += row.paid
+        self.supply += row.supply
+        self.fee += row.fee
+        self.platform_fee += row.platform_fee
+        self.taken_back += row.taken_back
+        self.own += row.own
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How an account's balance went over the month; `moves` are those that belong to no order, by what they were."""
+
+    name: Account.Name
+    opening: Decimal
+    moves: Mapping[Journal.Kind, Decimal]
+    closing: Decimal
+
+    def foot(self, own: Decimal) -> None:
+        """Raises `DoesNotFoot` where `own`, the orders' sum, does not lead from the opening balance to the closing."""
+        if self.opening + own + sum(self.moves.values(), ZERO) != self.closing:
+            raise DoesNotFoot(extra={"account": str(self.name)})
+
+
+_COURSES = """
+SELECT account.name,
+       -coalesce(sum(entry.amount) FILTER (WHERE journal.posted_at < %(start)s), 0),
+       -coalesce(sum(entry.amount), 0)
+  FROM public.ledger_account AS account
+  JOIN public.ledger_entry AS entry ON entry.account_id = account.id
+  JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
+ WHERE account.name = ANY(%(names)s::text[]) AND account.owner = %(shop)s AND journal.posted_at < %(end)s
+ GROUP BY account.name
+"""
+_OTHER_MOVES = """
+SELECT account.name, journal.kind, -sum(entry.amount)
+  FROM public.ledger_journal AS journal
+  JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+  JOIN public.ledger_account AS account ON account.id = entry.account_id
+ WHERE journal.shop_id = %(shop)s AND journal.order_number = ''
+   AND journal.posted_at >= %(start)s AND journal.posted_at < %(end)s
+   AND account.name = ANY(%(names)s::text[]) AND account.owner = %(shop)s
+ GROUP BY account.name, journal.kind
+ ORDER BY account.name, journal.kind
+"""
+_ORDERS = """
+WITH moves AS (
+    SELECT journal.order_number AS number, journal.kind, account.name AS account, entry.amount
+      FROM public.ledger_journal AS journal
+      JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+      JOIN public.ledger_account AS account ON account.id = entry.account_id
+     WHERE journal.shop_id = %(shop)s AND journal.order_number <> ''
+       AND journal.posted_at >= %(start)s AND journal.posted_at < %(end)s
+       AND (account.name IN ('sales', 'fees') OR account.name IN ('orders', 'pending') AND account.owner = %(shop)s)
+), booked AS (
+    SELECT number,
+           coalesce(sum(amount) FILTER (WHERE account = 'orders' AND kind = 'delivery'), 0) AS paid,
+           -coalesce(sum(amount) FILTER (WHERE account = 'sales' AND kind = 'delivery'), 0) AS supply,
+           coalesce(sum(amount) FILTER (WHERE account = 'pending' AND kind = ANY(%(fee_kinds)s::text[])), 0) AS fee,
+           coalesce(sum(amount) FILTER (WHERE account = 'fees'), 0) AS platform_fee,
+           coalesce(sum(amount) FILTER (WHERE account = 'pending' AND kind = 'refund_due'), 0) AS taken_back
+      FROM moves GROUP BY number
+    HAVING bool_or(account IN ('pending', 'fees') OR kind = 'delivery')
+)
+"""
+_ROWS = """
+SELECT booked.number, ordered.id, first.product, ordered.paid_at, coalesce(first.price - ordered.total, 0),
+       booked.paid, booked.supply, booked.fee, booked.platform_fee, booked.taken_back, last.delivered_at
+  FROM booked
+  LEFT JOIN orders_order AS ordered ON ordered.number = booked.number
+  LEFT JOIN LATERAL (
+       SELECT string_agg(line.product_name || ' ' || line.variant_name
+                         || CASE WHEN line.quantity > 1 THEN ' × ' || line.quantity ELSE '' END,
+                         '、' ORDER BY line.position) AS product,
+              sum(line.price * line.quantity) AS price
+         FROM orders_orderline AS line WHERE line.order_id = ordered.id) AS first ON true
+  LEFT JOIN LATERAL (
+       SELECT max(journal.posted_at) AS delivered_at FROM public.ledger_journal AS journal
+        WHERE journal.shop_id = %(shop)s AND journal.order_number = booked.number AND journal.kind = 'delivery'
+       ) AS last ON true
+ ORDER BY ordered.paid_at, booked.number
+ OFFSET %(first)s LIMIT %(count)s
+"""
+_TOTALS = """
+SELECT count(*), coalesce(sum(priced.price - ordered.total), 0), coalesce(sum(booked.paid), 0),
+       coalesce(sum(booked.supply), 0), coalesce(sum(booked.fee), 0), coalesce(sum(booked.platform_fee), 0),
+       coalesce(sum(booked.taken_back), 0),
+       coalesce(sum(booked.paid - booked.supply - booked.fee - booked.taken_back), 0)
+  FROM booked
+  LEFT JOIN orders_order AS ordered ON ordered.number = booked.number
+  LEFT JOIN LATERAL (
+       SELECT sum(line.price * line.quantity) AS price FROM orders_orderline AS line WHERE line.order_id = ordered.id
+       ) AS priced ON true
+"""
+
+
+def _here(shop: Reseller, month: Month) -> dict[str, Any]:
+    return {
+        "shop": shop.pk,
+        "start": month.start,
+        "end": month.next.start,
+        "names": [str(name) for name in ACCOUNTS],
+        "fee_kinds": [str(kind) for kind in FEE_KINDS],
+    }
+
+
+def courses(shop: Reseller, month: Month, *, now: datetime) -> tuple[Course, Course]:
+    """How what is pending and what is available went. Read in the snapshot of the rows (`kameng.core.snapshot`).
+
+    Raises `DoesNotFoot` where what is available, or the balance of a month that is not over, is not what the book says.
+    """
+    here = _here(shop, month)
+    ends = {name: (opening, closing) for name, opening, closing in sql.rows_anywhere(_COURSES, here)}
+    moves: dict[str, dict[Journal.Kind, Decimal]] = {}
+    for name, kind, amount in sql.rows_anywhere(_OTHER_MOVES, here):
+        moves.setdefault(name, {})[Journal.Kind(kind)] = amount
+    pending, available = (
+        Course(name, opening, moves.get(name, {}), closing)
+        for name in ACCOUNTS
+        for opening, closing in [ends.get(name, (ZERO, ZERO))]
+    )
+    available.foot(ZERO)
+    if month.next.start > now:
+        for name, amount in balances_of(shop.pk, *ACCOUNTS).items():
+            if amount != (pending if name == Name.PENDING else available).closing:
+                raise DoesNotFoot(extra={"account": str(name)})
+    return pending, available
+
+
+def totals_of(shop: Reseller, month: Month) -> Totals:
+    """The sums of all rows, by the database."""
+    ((count, *sums),) = sql.rows(_ORDERS + _TOTALS, _here(shop, month))
+    return Totals(int(count), *sums)
+
+
+def rows_of(shop: Reseller, month: Month, *, first: int = 0, count: int | None = None) -> Iterator[MonthlyRow]:
+    """Row by row, by the time of payment; a few thousand are in memory at once. Within a transaction."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(_ORDERS + _ROWS, {**_here(shop, month), "first": first, "count": count})
+        while batch := cursor.fetchmany(BATCH):
+            for number, order_id, product, paid_at, discount, *amounts, delivered_at in batch:
+                paid, supply, fee, platform_fee, taken_back = amounts
+                yield MonthlyRow(
+                    number=number,
+                    order_id=order_id,
+                    product=product or "",
+                    paid_at=paid_at,
+                    discount=discount,
+                    paid=paid,
+                    supply=supply,
+                    fee=fee,
+                    platform_fee=platform_fee,
+                    taken_back=taken_back,
+                    available_at=delivered_at and available_at(shop, delivered_at),
+                )
