@@ -23,6 +23,9 @@ from resellers.models import Reseller
 #: Rows on one page, which is also one print-out; whoever has more takes the file.
 PER_PAGE = 200
 
+#: The accounts, as their owner calls them.
+_LABELS = {Name.PENDING: gettext_lazy("待结算"), Name.AVAILABLE: gettext_lazy("可提现")}
+
 Tables = Iterable[tuple[str, Iterable[Row]]]
 #: How a statement is written, and as what it is sent.
 _FORMATS: dict[str, tuple[Callable[[IO[bytes], Tables], None], str]] = {
@@ -134,7 +137,7 @@ def _summary_rows(month: Month, found: Iterable[Course], totals: Totals) -> Iter
     for course in found:
         shown = _shown(course, totals)
         for label, amount in [(_("期初"), course.opening), *shown["moves"], (_("期末"), course.closing)]:
-            yield str(shown["label"]), str(label), amount
+            yield shown["label"], label, amount
 
 
 def _shown(course: Course, totals: Totals) -> dict[str, Any]:
@@ -142,7 +145,7 @@ def _shown(course: Course, totals: Totals) -> dict[str, Any]:
     moves = [(str(kind.label), amount) for kind, amount in course.moves.items() if amount]
     if course.name == Name.PENDING:
         moves.insert(0, (_("本月订单"), totals.own))
-    return {"label": course.name.label, "opening": course.opening, "moves": moves, "closing": course.closing}
+    return {"label": str(_LABELS[course.name]), "opening": course.opening, "moves": moves, "closing": course.closing}
 
 
 def _alarm(shop: Reseller, month: Month, refused: DoesNotFoot) -> None:

@@ -155,7 +155,7 @@ class GatewayAccountAdmin(ServiceAdmin):
     def fee(self, account: GatewayAccount) -> SafeString:
         """What the gateway keeps of a payment, and who bears it."""
         return format_html(
-            '<span class="k-cell"><span class="k-num">{}%</span><span class="k-sub">{}</span></span>',
+            '<span class="k-cell"><span class="k-num">{}%</span><span class="k-sub nowrap">{}</span></span>',
             f"{account.fee_percent.normalize():f}",
             account.get_fee_bearer_display(),
         )

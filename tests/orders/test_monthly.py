@@ -150,8 +150,8 @@ def test_a_file_holds_the_month_and_nothing_of_another_shop(
     assert cells[first.grouped_number][3:10] == ["0.00", "0.00", "0.00", "-0.18", "1.50", "-1.32", "0.00"]
     assert cells["合计"][3:10] == ["0.00", "60.00", "57.00", "0.18", "1.50", "1.32", "0.00"]
     assert lines[-4:] == [
-        ["店主待结算", "期末", "0.00"], ["店主可提现", "期初", "0.00"], ["店主可提现", "结算", "3.96"],
-        ["店主可提现", "期末", "3.96"],
+        ["待结算", "期末", "0.00"], ["可提现", "期初", "0.00"], ["可提现", "结算", "3.96"],
+        ["可提现", "期末", "3.96"],
     ]  # fmt: skip
     book = zipfile.ZipFile(io.BytesIO(b"".join(client.get("/manage/statement/xlsx/"))))
     assert book.read("xl/worksheets/sheet1.xml").decode().count("<row ") == 4
