@@ -70,7 +70,11 @@ def test_a_break_has_a_page_where_it_is_worked_on(day: Day, shop: Reseller) -> N
     page = page_of(visit, address)
     for word in ("以渠道实收为准", "¥60.00", "¥61.00", f"/admin/orders/{shop.slug}/{number}/"):
         assert word in page
-    for act in ({"act": "assign", "assignee": "lisi"}, {"act": "note", "text": "在查"}, {"act": "resolve", "reason": "短"}):
+    for act in (
+        {"act": "assign", "assignee": "lisi"},
+        {"act": "note", "text": "在查"},
+        {"act": "resolve", "reason": "短"},
+    ):
         assert visit.post(address, act).status_code == 302
     found.refresh_from_db()
     assert (found.assignee, found.status) == ("lisi", "open")
