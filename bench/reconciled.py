@@ -1,7 +1,7 @@
 """A day of payments and its bill: `python -m bench.reconciled ROWS DAYS_AGO` in the product's environment.
 
-Fills the house shop and the book with payments of one day by a few statements, writes the bill that a gateway would send
-about them with a known number of breaks, then reads and compares it as the product does. Prints what it took.
+Fills the house shop and the book with payments of one day by a few statements, writes the bill that a gateway would
+send about them with a known number of breaks, then reads and compares it as the product does. Prints what it took.
 """
 
 import gzip
@@ -23,14 +23,15 @@ ROUTED = 20
 _FILL = """
 INSERT INTO {schema}.orders_order (number, status, contact, total, language, device_digest, address_digest,
        contact_digest, request_digest, created_at, expires_at, paid_at, finished_at)
-SELECT %(route)s || %(mark)s || lpad(upper(to_hex(n)), 12, '0'), 'fulfilled', '13800000000', 57, 'zh-hans', '', '', '', '',
-       %(noon)s, %(noon)s, %(noon)s, %(noon)s FROM generate_series(1, %(rows)s) AS n;
-INSERT INTO {schema}.payments_payment (order_id, number, account_id, gateway, channel, amount, status, reference, qr, url,
-       is_surplus, created_at, expires_at, confirmed_at)
+SELECT %(route)s || %(mark)s || lpad(upper(to_hex(n)), 12, '0'), 'fulfilled', '13800000000', 57, 'zh-hans', '', '', '',
+       '', %(noon)s, %(noon)s, %(noon)s, %(noon)s FROM generate_series(1, %(rows)s) AS n;
+INSERT INTO {schema}.payments_payment (order_id, number, account_id, gateway, channel, amount, status, reference, qr,
+       url, is_surplus, created_at, expires_at, confirmed_at)
 SELECT id, number || '00000000', %(account)s, 'wechatpay', 'qr', 57, 'confirmed', 'T' || number, '', '', false,
        %(noon)s, %(noon)s, %(noon)s
   FROM {schema}.orders_order WHERE number LIKE %(route)s || %(mark)s || '%%';
-INSERT INTO public.ledger_account (name, owner) VALUES ('clearing', %(account)s), ('orders', %(shop)s) ON CONFLICT DO NOTHING;
+INSERT INTO public.ledger_account (name, owner) VALUES ('clearing', %(account)s), ('orders', %(shop)s)
+    ON CONFLICT DO NOTHING;
 INSERT INTO public.ledger_journal (key, kind, shop_id, order_number, size)
 SELECT 'payment:' || payment.number, 'payment', %(shop)s, left(payment.number, 16), 2
   FROM {schema}.payments_payment AS payment WHERE number LIKE %(route)s || %(mark)s || '%%';

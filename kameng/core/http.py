@@ -144,8 +144,8 @@ class HttpClient:
     ) -> Reply:
         """Write a file that is larger than any reply as it comes, up to `most` bytes; the reply is without its body.
 
-        Nothing is unpacked, whatever the other side calls it. Raises `NothingSent` or `NoAnswer`, then the file is worth
-        nothing.
+        Nothing is unpacked, whatever the other side calls it. Raises `NothingSent` or `NoAnswer`: then the file is
+        worth nothing.
         """
         try:
             with (

@@ -21,7 +21,9 @@ CREATE TEMPORARY TABLE found (
 ) ON COMMIT DROP
 """
 _OF_THIS = "side = %(side)s AND owner_id = %(owner)s"
-_SAME = "known.side = %(side)s AND known.owner_id = %(owner)s AND known.kind = found.kind AND known.number = found.number"
+_SAME = (
+    "known.side = %(side)s AND known.owner_id = %(owner)s AND known.kind = found.kind AND known.number = found.number"
+)
 _DIFFERS = """
 (known.ours, known.theirs, known.our_state, known.their_state)
 IS DISTINCT FROM (round(found.ours, 4), round(found.theirs, 4), found.our_state, found.their_state)
@@ -90,7 +92,10 @@ SELECT json_build_object(
 
 @transaction.atomic
 def statement_compare(*, statement_id: int) -> Statement:
-    """Compare one kept bill; what is found again stays one row, what is gone is closed, and a second run says the same."""
+    """Compare one kept bill; what is found again stays one row, what is gone is closed.
+
+    A second run says the same.
+    """
     statement = Statement.objects.select_for_update().get(pk=statement_id)
     start, end = day_bounds(statement.day)
     known: dict[str, Any] = {
@@ -103,7 +108,9 @@ def statement_compare(*, statement_id: int) -> Statement:
         ours_gather(statement)
         cursor.execute(_FOUND)
         for kind, rule in RULES[Side(statement.side)]:
-            cursor.execute(f"INSERT INTO found SELECT '{kind}', rule.* FROM ({rule}) AS rule ON CONFLICT DO NOTHING", known)
+            cursor.execute(
+                f"INSERT INTO found SELECT '{kind}', rule.* FROM ({rule}) AS rule ON CONFLICT DO NOTHING", known
+            )
         for step in (_GONE, _CHANGED, _SEEN, _NEW):
             cursor.execute(step, known)
         cursor.execute(_TOTALS, known)

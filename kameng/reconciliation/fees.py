@@ -5,6 +5,7 @@ have none, or it is not known for one, bills' fees are summed and shown, and not
 """
 
 from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field
 
 from payments.models import Payment
 
@@ -14,7 +15,7 @@ FIELD = "fee"
 def fee_column() -> str:
     """The SQL for a payment's fee in yuan; a NULL where payments keep none. The payment's table is `payment`."""
     try:
-        column = Payment._meta.get_field(FIELD).column
+        field = Payment._meta.get_field(FIELD)
     except FieldDoesNotExist:
         return "NULL::numeric"
-    return f'payment."{column}"'
+    return f'payment."{field.attname}"' if isinstance(field, Field) else "NULL::numeric"

@@ -16,8 +16,8 @@ class Side(models.TextChoices):
 class Statement(models.Model):
     """One merchant account's, or one supplier's, bill of one day of China's calendar, and how ours compared with it.
 
-    Amounts are yuan (a supplier's: its currency). `in` is what came in by payments, or what a supplier charged; `back`
-    is what went back. `ours` and `ledger` are the same, of what that day's bill tells of and what we think was that day.
+    Amounts are yuan (a supplier's: its currency). `in` is what came in by payments, or what a supplier charged;
+    `back` is what went back. `ours` and `ledger` are the same, of what the bill tells of and of what it should have.
     """
 
     class Status(models.TextChoices):

@@ -25,7 +25,8 @@ _LEDGER = (
 )
 #: Ours of that day that no bill tells of, once every bill is here that could.
 _OURS = (
-    "SELECT o.number, o.reference, o.schema_name, o.order_number, o.amount, NULL::numeric, o.state, '', 'CNY', o.done_at"
+    "SELECT o.number, o.reference, o.schema_name, o.order_number, o.amount, NULL::numeric, o.state, '', 'CNY',"
+    " o.done_at"
     " FROM ours AS o WHERE o.kind = {kind} AND o.is_done AND o.owner_id = %(owner)s AND {alone} AND {told}"
 )
 #: No bill of this account, of whichever day, has a row of it.
@@ -44,7 +45,8 @@ NOT EXISTS (
      WHERE NOT EXISTS (
         SELECT FROM public.reconciliation_statement AS bill
          WHERE bill.side = %(side)s AND bill.owner_id = %(owner)s AND bill.day = needed.day::date
-           AND bill.fetched_at >= least(o.done_at + %(skew)s, (needed.day + interval '1 day') AT TIME ZONE 'Asia/Shanghai')))
+           AND bill.fetched_at >= least(o.done_at + %(skew)s, (needed.day + interval '1 day')
+                                                                   AT TIME ZONE 'Asia/Shanghai')))
 """
 #: More rows of one thing than one, here or in the bill of another day.
 _REPEATED = f"""
@@ -53,7 +55,8 @@ SELECT {_THEIRS}, coalesce(o.schema_name, ''), coalesce(o.order_number, ''), o.a
   FROM theirs AS t LEFT JOIN ours AS o ON o.kind = t.kind AND o.number = t.number
   JOIN LATERAL (
     SELECT count(*) AS times, sum(known.amount) AS amount
-      FROM public.reconciliation_row AS known JOIN public.reconciliation_statement AS bill ON bill.id = known.statement_id
+      FROM public.reconciliation_row AS known JOIN public.reconciliation_statement AS bill
+        ON bill.id = known.statement_id
      WHERE known.number = t.number AND known.kind = t.kind AND known.state = 'done'
        AND bill.side = %(side)s AND bill.owner_id = %(owner)s) AS sums ON sums.times > 1
  WHERE t.number <> '' AND t.state = 'done'

@@ -47,7 +47,9 @@ def breaks_of(wanted: Wanted) -> "QuerySet[Break]":
             found = found.filter(**{name: value})
     if wanted.number:
         found = found.filter(
-            Q(number=wanted.number) | Q(reference=wanted.number) | Q(order_number=wanted.number.replace("-", "").upper())
+            Q(number=wanted.number)
+            | Q(reference=wanted.number)
+            | Q(order_number=wanted.number.replace("-", "").upper())
         )
     if age := next((known for known in AGES if known[0] == wanted.age), None):
         today = timezone.localdate()
@@ -97,4 +99,6 @@ def open_count() -> int:
 
 def colleagues() -> list[str]:
     """Who a break can be given to."""
-    return list(User.objects.filter(is_staff=True, is_active=True).order_by("username").values_list("username", flat=True))
+    return list(
+        User.objects.filter(is_staff=True, is_active=True).order_by("username").values_list("username", flat=True)
+    )

@@ -101,9 +101,7 @@ def _fetch(statement: Statement) -> None:
 
 
 def _line(row: BillRow) -> Line:
-    return Line(
-        row.kind, row.number, row.payment, row.reference, row.amount, row.fee, row.currency, row.state, row.at
-    )
+    return Line(row.kind, row.number, row.payment, row.reference, row.amount, row.fee, row.currency, row.state, row.at)
 
 
 def _without(statement: Statement, status: Statement.Status, message: str) -> Statement:
@@ -165,8 +163,10 @@ def day_publish(*, day: date) -> None:
 
 
 def reconciliation_due(*, now: datetime | None = None) -> bool:
-    """Once an hour, by beat: yesterday, from half past ten on and until all its bills are here, and days before it whose
-    bills were not; what is old is dropped. Whether there was anything to do."""
+    """Once an hour, by beat: yesterday, from half past ten on and until all its bills are here.
+
+    Days before it whose bills were not here are tried again; what is old is dropped. Whether there was anything to do.
+    """
     here = timezone.localtime(now)
     _prune(here.date())
     if here.time() < READY:

@@ -16,6 +16,8 @@ _COLUMNS = ("statement_id", "kind", "number", "payment", "reference", "amount", 
 _COPY = f"COPY public.{Row._meta.db_table} ({', '.join(_COLUMNS)}) FROM STDIN"
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": ""})
 LONGEST = 64
+#: The limit for requests is not for a file of 10⁵ rows.
+_PATIENCE = "SELECT set_config('statement_timeout', '5min', true)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,11 @@ def statement_store(*, statement: Statement, lines: Iterator[Line], uploaded_by:
 
     with transaction.atomic():
         Statement.objects.select_for_update().get(pk=statement.pk)
-        Row.objects.filter(statement=statement)._raw_delete(using="default")  # type: ignore[attr-defined]
+        Row.objects.filter(statement=statement)._raw_delete(using="default")
         feed = _Feed(told())
         try:
             with connection.cursor() as cursor:
+                cursor.execute(_PATIENCE)
                 _copy(cursor)(_COPY, feed)
         except DatabaseError as failed:
             if feed.failure is not None:

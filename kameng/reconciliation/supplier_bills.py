@@ -18,7 +18,7 @@ import io
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from kameng.reconciliation.ours import CHINA
 from kameng.reconciliation.storing import Line
@@ -41,7 +41,7 @@ class BillUnreadable(Exception):
 
 def lines_of(file: BinaryIO) -> Iterator[Line]:
     """Each row, as a stream. Raises `BillUnreadable`, also for a file that is too large or not UTF-8."""
-    text = io.TextIOWrapper(_Counted(file), encoding="utf-8-sig", newline="")
+    text = io.TextIOWrapper(io.BufferedReader(_Counted(file)), encoding="utf-8-sig", newline="")
     number = 1
     try:
         table = csv.DictReader(_short(text), strict=True)
@@ -77,7 +77,7 @@ class _Counted(io.RawIOBase):
         return len(chunk)
 
 
-def _short(text: io.TextIOWrapper) -> Iterator[str]:
+def _short(text: TextIO) -> Iterator[str]:
     while line := text.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
             raise ValueError(f"longer than {LONGEST_LINE} characters")

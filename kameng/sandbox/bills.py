@@ -1,6 +1,7 @@
 """What the gateways say they did on a day: their bills, from their own book, in their own formats.
 
-Sources: opendocs.alipay.com, `alipay.data.dataservice.bill.downloadurl.query` ("业务明细"); pay.weixin.qq.com, "交易账单".
+Sources: opendocs.alipay.com, `alipay.data.dataservice.bill.downloadurl.query` ("业务明细"); pay.weixin.qq.com,
+"交易账单".
 Unlike the real ones, a bill can be had while its day still runs.
 """
 
@@ -24,7 +25,14 @@ LINK_SECONDS = {"alipay": 30, "wechatpay": 300}
 ALIPAY_COLUMNS = (
     *("支付宝交易号", "商户订单号", "业务类型", "商品名称", "创建时间", "完成时间", "门店编号", "门店名称", "操作员"),
     *("终端号", "对方账户", "订单金额（元）", "商家实收（元）", "支付宝红包（元）", "集分宝（元）", "支付宝优惠（元）"),
-    *("商家优惠（元）", "券核销金额（元）", "券名称", "商家红包消费金额（元）", "卡消费金额（元）", "退款批次号/请求号"),
+    *(
+        "商家优惠（元）",
+        "券核销金额（元）",
+        "券名称",
+        "商家红包消费金额（元）",
+        "卡消费金额（元）",
+        "退款批次号/请求号",
+    ),
     *("服务费（元）", "分润（元）", "备注"),
 )
 WECHAT_COLUMNS = (
@@ -89,9 +97,12 @@ def trades_of(book: Book, gateway: str, day: date) -> Iterator[tuple[Trade, Refu
         if is_on(trade.paid_at, day):
             yield trade, None
         for refund in trade.refunds.values():
-            if gateway == "wechatpay" and is_on(refund.created_at, day):
-                yield trade, refund
-            elif gateway != "wechatpay" and refund.state is RefundState.SUCCESS and is_on(refund.finished_at, day):
+            # WeChat Pay writes a refund on the day on which it was asked for, Alipay on the day on which it was made.
+            if gateway == "wechatpay":
+                is_told = is_on(refund.created_at, day)
+            else:
+                is_told = refund.state is RefundState.SUCCESS and is_on(refund.finished_at, day)
+            if is_told:
                 yield trade, refund
 
 
@@ -150,7 +161,8 @@ def wechat_csv(found: Iterable[tuple[Trade, Refund | None]], *, appid: str, mchi
         back = yuan(refund.amount) if refund else "0.00"
         rows.append([
             china_time(refund.created_at if refund else trade.paid_at), appid, mchid, "0", "", trade.reference,
-            trade.payment, trade.openid, trade.channel, "REFUND" if refund else "SUCCESS", "OTHERS", "CNY", whole, "0.00",
+            trade.payment, trade.openid, trade.channel, "REFUND" if refund else "SUCCESS", "OTHERS", "CNY", whole,
+            "0.00",
             refund.reference if refund else "0", refund.number if refund else "0", back, "0.00",
             "ORIGINAL" if refund else "", WECHAT_REFUNDS[refund.state] if refund else "", trade.subject, trade.attach,
             f"{kept:.5f}", "0.60%", whole, back, "",

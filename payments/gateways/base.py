@@ -145,7 +145,7 @@ class BillState(StrEnum):
 class BillRow:
     """One row of a gateway's bill, in yuan; `amount` is positive for both kinds.
 
-    `number` is ours: the payment's, or the refund's (`payment` is the one it belongs to). `fee` is what the gateway kept
+    `number` is ours: the payment's, or the refund's (`payment` is the one it belongs to). `fee` is what was kept of it
     (negative: gave back), None where the bill does not say.
     """
 

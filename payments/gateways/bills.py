@@ -3,6 +3,7 @@
 import csv
 import gzip
 import hashlib
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,12 @@ READY = time(10, 0)
 CHUNK = 65_536
 
 
+def scratch() -> BinaryIO:
+    """Where a bill is put while it is read; it is gone with the last reference to it."""
+    file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - its rows are read after the caller has returned
+    return file
+
+
 def ready_at(day: date) -> datetime:
     """From when on the bill of a day is worth asking for."""
     return datetime.combine(day + timedelta(days=1), READY, CHINA)
@@ -40,7 +47,7 @@ def is_believed_absent(day: date, now: datetime) -> bool:
 
 
 class Bounded:
-    """A stream of bytes of which no more than `most` are read. Raises `BillBroken` for more, or for a broken packing."""
+    """A stream of bytes of which no more than `most` are read. Raises `BillBroken` for more, and for bad packing."""
 
     def __init__(self, source: IO[bytes], most: int) -> None:
         self._source, self._left = source, most
@@ -129,6 +136,8 @@ def amount(text: str) -> Decimal:
 def moment(text: str) -> datetime:
     """`2026-11-09 12:30:00` on China's clock. Raises `BillBroken`."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA)
+        if len(text) != len("2026-11-09 12:30:00") or text[10] != " ":
+            raise ValueError("of another form")
+        return datetime.fromisoformat(text).replace(tzinfo=CHINA)
     except ValueError as error:
         raise BillBroken(f"not a moment: {text[:32]!r}") from error

@@ -64,7 +64,9 @@ def rows(source: Bounded, *, merchant: str) -> Iterator[BillRow]:
             yield row
     if told != counts:
         said = ", ".join(f"{told.get(kind, 'no')} {kind}s" for kind in BillKind)
-        raise BillBroken(f"{counts[BillKind.PAYMENT]} payments and {counts[BillKind.REFUND]} refunds, totals say {said}")
+        raise BillBroken(
+            f"{counts[BillKind.PAYMENT]} payments and {counts[BillKind.REFUND]} refunds, totals say {said}"
+        )
 
 
 def _row(values: list[str], at: list[int], width: int) -> BillRow:

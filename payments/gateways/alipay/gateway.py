@@ -5,7 +5,6 @@ refused calls) is believed only where being wrong costs nothing: for a charge it
 that reads or returns money it means unknown. Certificate mode (`app_cert_sn`) is not spoken.
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -36,7 +35,7 @@ from payments.gateways.base import (
     RefundResult,
     RefundStatus,
 )
-from payments.gateways.bills import DOWNLOAD_SECONDS, MOST_PACKED, is_believed_absent
+from payments.gateways.bills import DOWNLOAD_SECONDS, MOST_PACKED, is_believed_absent, scratch
 from payments.gateways.configuration import is_safe_url, read_base_url, read_private_key, read_public_key, read_text
 from payments.gateways.documents import china_time, clip, from_timestamp, read_object, text_of, write_object
 
@@ -232,7 +231,7 @@ class AlipayGateway:
             raise GatewayUnknown(f"{method}: {error}") from error
         if not is_safe_url(url, like=self._url):
             raise BillBroken("the address of the bill is not https")
-        file = tempfile.TemporaryFile()
+        file = scratch()
         try:
             reply = self._http.download(url, file, most=MOST_PACKED, total=DOWNLOAD_SECONDS)
             if reply.status != 200:

@@ -1,7 +1,7 @@
-"""WeChat Pay's trade bill (`bill_type=ALL`): a table, each value behind a backtick, then a heading and a line of totals.
+"""WeChat Pay's trade bill (`bill_type=ALL`): a table, each value behind a backtick, then its totals.
 
-Source: pay.weixin.qq.com/docs/merchant/apis/bill-download/trade-bill/ ("交易账单"). Amounts are yuan. A refund is a row of
-its own, on the day on which it was accepted, under the order it belongs to.
+Source: pay.weixin.qq.com/docs/merchant/apis/bill-download/trade-bill/ ("交易账单"). Amounts are yuan. A refund is a row
+of its own, on the day on which it was accepted, under the order it belongs to.
 """
 
 from collections.abc import Iterator
@@ -24,13 +24,12 @@ def rows(source: Bounded, *, merchant: str) -> Iterator[BillRow]:
     lines = source.lines("utf-8")
     header = cells(next(lines, "").removeprefix("\ufeff"))
     at = places(header, WANTED)
-    count, paid, returned, fees = 0, Decimal(0), Decimal(0), Decimal(0)
-    for line in lines:
+    paid, returned, fees = Decimal(0), Decimal(0), Decimal(0)
+    for count, line in enumerate(lines):
         if not line.startswith("`"):
             _compare(line, next(lines, ""), (Decimal(count), fees, paid, returned))
             return
         row = _row(line, len(header), at, merchant)
-        count += 1
         fees += row.fee or 0
         if row.kind is BillKind.PAYMENT:
             paid += row.amount

@@ -7,7 +7,6 @@ attribute to us, load shedding) means "ask again later" for a charge and unknown
 """
 
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -41,7 +40,7 @@ from payments.gateways.base import (
     RefundResult,
     RefundStatus,
 )
-from payments.gateways.bills import DOWNLOAD_SECONDS, MOST_PACKED, is_believed_absent, unpacked
+from payments.gateways.bills import DOWNLOAD_SECONDS, MOST_PACKED, is_believed_absent, scratch, unpacked
 from payments.gateways.configuration import (
     read_base_url,
     read_optional_text,
@@ -237,7 +236,7 @@ class WechatpayGateway:
             raise GatewayUnknown(f"{path}: {error}") from error
         if algorithm != "SHA1":
             raise BillBroken(f"a hash of an unknown kind: {algorithm[:16]!r}")
-        file = tempfile.TemporaryFile()
+        file = scratch()
         self._fetch(url, file)
         if unpacked(file).digest("sha1") != told.lower():
             raise BillBroken("the file is not what its hash says")

@@ -57,9 +57,7 @@ class Day:
     def give_back(self, payment: Payment, amount: Decimal) -> Refund:
         """Some of it, all the way."""
         line = payment.order.lines.get()
-        refund_request(
-            payment_id=payment.pk, amount=amount, cause="test", reason="test", actor="test", line_id=line.pk
-        )
+        refund_request(payment_id=payment.pk, amount=amount, cause="test", reason="test", actor="test", line_id=line.pk)
         drain()
         Refund.objects.filter(payment=payment).update(created_at=noon(self.day), finished_at=noon(self.day))
         return Refund.objects.get(payment=payment)

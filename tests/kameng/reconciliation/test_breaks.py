@@ -36,7 +36,8 @@ def test_every_class_is_found_where_it_was_seeded_and_nothing_else(
     Payment.objects.filter(pk=state.pk).update(status="canceled", confirmed_at=None)
     post(
         f"disproved:{state.number}:1", JournalKind.DISPROVED,
-        [Move(Name.CLEARING, -state.amount, state.account_id), Move(Name.ORDERS, state.amount, shop.pk)], shop_id=shop.pk,
+        [Move(Name.CLEARING, -state.amount, state.account_id), Move(Name.ORDERS, state.amount, shop.pk)],
+        shop_id=shop.pk,
     )  # fmt: skip
     other = GatewayAccountFactory()
     Payment.objects.filter(pk=elsewhere.pk).update(account_id=other.pk)

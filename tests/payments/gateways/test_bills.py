@@ -139,11 +139,14 @@ def test_which_gateways_write_bills(alipay: object, wechatpay: object, epay: obj
         pytest.param(lambda text: text[: len(text) * 2 // 3], id="cut in the middle"),
         pytest.param(lambda text: "".join(text.splitlines(keepends=True)[1:]).replace(PAID[1], "", 1), id="headless"),
         pytest.param(lambda text: text.replace("商户订单号", "商家单号", 1), id="a column is called something else"),
-        pytest.param(lambda text: text.replace("2088721234567890", "2088000000000000").replace("1623456789", "1"), id="whose"),
+        pytest.param(
+            lambda text: text.replace("2088721234567890", "2088000000000000").replace("1623456789", "1"), id="whose"
+        ),
         pytest.param(lambda text: text.replace("19.90", "19.9O"), id="no amount"),
         pytest.param(lambda text: text.replace(PAID[0], "x" * 20_000, 1), id="an endless line"),
         pytest.param(
-            lambda text: "".join(line for line in text.splitlines(keepends=True) if PAID[1] not in line), id="a row less"
+            lambda text: "".join(line for line in text.splitlines(keepends=True) if PAID[1] not in line),
+            id="a row less",
         ),
     ],
 )
@@ -164,7 +167,12 @@ def test_a_file_that_is_not_what_was_signed_is_refused(wechat_bill: Wechat) -> N
 
 def test_a_zip_that_is_none_or_holds_something_else_is_refused(alipay_bill: Alipay) -> None:
     whole = zipped(alipay_text())
-    for file in (b"<html>", whole[:-40], zipped("", names=("业务明细(汇总).csv",)), zipped("#", names=("业务明细.csv",) * 1)):
+    for file in (
+        b"<html>",
+        whole[:-40],
+        zipped("", names=("业务明细(汇总).csv",)),
+        zipped("#", names=("业务明细.csv",) * 1),
+    ):
         with pytest.raises(BillBroken):
             alipay_bill.read(file=file)
     many = tuple(f"{number}_业务明细.csv" for number in range(20))
@@ -178,7 +186,7 @@ def test_what_unpacks_to_more_than_any_bill_is_refused(either: Any) -> None:
     """Eight megabytes of one letter pack into eight kilobytes."""
     bomb = "#" + "a" * 4_000 + "\r\n"
     text = bomb * 2_000
-    with pytest.raises(BillBroken, match="more than any bill|another|hash"):
+    with pytest.raises(BillBroken, match="more than any bill"):
         either.read(text, file=zipped(text) if isinstance(either, Alipay) else gzip.compress(text.encode()))
 
 

@@ -19,12 +19,16 @@ from payments.merchants.models import GatewayAccount
 class Command(BaseCommand):
     """Fetches, compares and writes down what does not agree; adjusts nothing. May be run again at any time."""
 
-    help = "Compares bills of gateways and suppliers with our books. Exits with 1 if anything is open, 2 without a bill."
+    help = (
+        "Compares bills of gateways and suppliers with our books. Exits with 1 if anything is open, 2 without a bill."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Which day, whose bill, and where it is."""
         parser.add_argument("--date", type=_day, required=True, help="a day of China's calendar, such as 2026-11-09")
-        parser.add_argument("--account", metavar="CODE", help="one merchant account, or a supplier; all accounts if left out")
+        parser.add_argument(
+            "--account", metavar="CODE", help="one merchant account, or a supplier; all accounts if left out"
+        )
         parser.add_argument("--bill", type=Path, metavar="FILE", help="a supplier's bill as CSV (docs/operations.md)")
         parser.add_argument("--json", action="store_true", help="one JSON document for programs")
 
@@ -32,7 +36,9 @@ class Command(BaseCommand):
         """Say what agrees and what does not."""
         day: date = options["date"]
         try:
-            statements = [self._one(party, day, options["bill"]) for party in _parties(options["account"], options["bill"])]
+            statements = [
+                self._one(party, day, options["bill"]) for party in _parties(options["account"], options["bill"])
+            ]
         except Busy as busy:
             raise CommandError(f"{busy} is being reconciled by somebody else at this moment") from busy
         if options["json"]:
@@ -84,7 +90,10 @@ def _text(one: Statement) -> str:
     sums = f"in {one.theirs_in}/{one.ours_in}/{one.ledger_in}, back {one.theirs_back}/{one.ours_back}/{one.ledger_back}"
     lines = [f"{head}, {told}; theirs/ours/ledger: {sums}{'; ' + one.message if one.message else ''}"]
     for found in _open(one):
-        lines.append(f"  {found.kind} {found.number}: ours {found.ours} {found.our_state}, theirs {found.theirs} {found.their_state}")
+        lines.append(
+            f"  {found.kind} {found.number}: ours {found.ours} {found.our_state},"
+            f" theirs {found.theirs} {found.their_state}"
+        )
     return "\n".join(lines)
 
 
