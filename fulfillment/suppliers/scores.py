@@ -106,9 +106,7 @@ def scores_refresh() -> int:
         )
 
 
-def _score_of(
-    offer: Any, known: _Known, weights: dict[int | None, Weights], cheapest: Decimal | None
-) -> Score:
+def _score_of(offer: Any, known: _Known, weights: dict[int | None, Weights], cheapest: Decimal | None) -> Score:
     supplier, category_id = offer.supplier, offer.variant.product.category_id
     figures = known.by_variant.get((supplier.pk, offer.variant_id))
     scope = "variant"

@@ -183,9 +183,7 @@ def licences(request: HttpRequest) -> HttpResponse:
             if former is not None:
                 saved = licence_replace(licence_id=former.pk, terms=form.terms(), actor=actor_of(request))
             else:
-                saved = licence_add(
-                    supplier=form.cleaned_data["supplier"], terms=form.terms(), actor=actor_of(request)
-                )
+                saved = licence_add(supplier=form.cleaned_data["supplier"], terms=form.terms(), actor=actor_of(request))
         except Problem as refused:
             add_problem(form, refused)
         else:

@@ -13,7 +13,6 @@ from django_tenants.utils import get_public_schema_name
 from psycopg2 import sql
 
 from kameng.core.ids import ROUTE_LENGTH, shop_id_of
-from kameng.reconciliation.fees import fee_column
 from kameng.reconciliation.models import Side, Statement
 from resellers.models import Reseller
 
@@ -41,7 +40,8 @@ _ROUTES = f"SELECT DISTINCT left(number, {ROUTE_LENGTH}) FROM theirs WHERE numbe
 
 _PAYMENTS = """
 SELECT 'payment', payment.number, {schema_name}, placed.number, payment.account_id, payment.reference, payment.amount,
-       {fee}, payment.status, payment.status = 'confirmed', payment.created_at, payment.confirmed_at, NULL::numeric
+       payment.fee, payment.status, payment.status = 'confirmed', payment.created_at, payment.confirmed_at,
+       NULL::numeric
   FROM {schema}.payments_payment AS payment JOIN {schema}.orders_order AS placed ON placed.id = payment.order_id
 """
 _REFUNDS = """
@@ -79,30 +79,34 @@ _KINDS = {
     Side.SUPPLIER: (("supply", "buy", "reference", _SUPPLIES),),
 }
 
-#: What the book says of each, by the keys of its journals.
+#: What the book says of each, by the keys of its journals. Of two entries of one journal on a gateway's account the
+#: larger one is the money, and the other one its fee.
 _LEDGER = """
 UPDATE ours SET ledger = booked.amount FROM (
-    SELECT ours.kind, ours.number, sum(entry.amount * {sign}) AS amount
-      FROM ours JOIN unnest(%(prefixes)s::text[]) AS prefix ON true
-      JOIN public.ledger_journal AS journal ON journal.key = prefix || ':' || ours.number
-      JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
-      JOIN public.ledger_account AS account
-        ON account.id = entry.account_id AND account.name = %(name)s AND account.owner = ours.owner_id
-     WHERE ours.kind = %(kind)s
-     GROUP BY ours.kind, ours.number) AS booked
+    SELECT kind, number, sum(amount * {sign}) AS amount FROM (
+        SELECT DISTINCT ON (journal.id) ours.kind, ours.number, entry.amount
+          FROM ours JOIN unnest(%(prefixes)s::text[]) AS prefix ON true
+          JOIN public.ledger_journal AS journal ON journal.key = prefix || ':' || ours.number
+          JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+          JOIN public.ledger_account AS account
+            ON account.id = entry.account_id AND account.name = %(name)s AND account.owner = ours.owner_id
+         WHERE ours.kind = %(kind)s
+         ORDER BY journal.id, abs(entry.amount) DESC) AS money
+     GROUP BY kind, number) AS booked
  WHERE booked.kind = ours.kind AND booked.number = ours.number
 """
 #: A payment that was disproved, or confirmed anew, has several; the operators are those of the index over beginnings.
 _LEDGER_AGAIN = """
-UPDATE ours SET ledger = (
-    SELECT sum(entry.amount) FROM public.ledger_journal AS journal
+UPDATE ours SET ledger = (SELECT sum(amount) FROM (
+    SELECT DISTINCT ON (journal.id) entry.amount FROM public.ledger_journal AS journal
       JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
       JOIN public.ledger_account AS account
         ON account.id = entry.account_id AND account.name = 'clearing' AND account.owner = ours.owner_id
      WHERE journal.key = 'payment:' || ours.number
         OR (journal.key ~>=~ ('payment:' || ours.number || ':') AND journal.key ~<~ ('payment:' || ours.number || ';'))
         OR (journal.key ~>=~ ('disproved:' || ours.number || ':')
-            AND journal.key ~<~ ('disproved:' || ours.number || ';')))
+            AND journal.key ~<~ ('disproved:' || ours.number || ';'))
+     ORDER BY journal.id, abs(entry.amount) DESC) AS money)
  WHERE kind = 'payment' AND number IN (
     SELECT split_part(key, ':', 2) FROM public.ledger_journal WHERE key ~>=~ 'disproved:' AND key ~<~ 'disproved;')
 """
@@ -156,7 +160,6 @@ def _insert(
         places = {
             "schema": sql.Identifier(shop.schema_name),
             "schema_name": sql.Literal(shop.schema_name),
-            "fee": sql.SQL(fee_column()),
         }
         text = sql.SQL("INSERT INTO ours ") + sql.SQL(source).format(**places)
         if bounds is None:

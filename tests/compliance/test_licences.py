@@ -117,7 +117,7 @@ def test_a_licence_that_somebody_else_has_replaced_is_not_replaced_again(variant
     licence_replace(licence_id=former.pk, terms=terms(ends=400), actor=ACTOR)
     for wrong, field in (({"ends": -200}, "valid_until"), ({"kind": "none"}, "kind"), ({"number": ""}, "number")):
         with pytest.raises(Invalid) as refused:
-            licence_add(supplier="first", terms=terms(**wrong), actor=ACTOR)  # type: ignore[arg-type]
+            licence_add(supplier="first", terms=terms(**wrong), actor=ACTOR)
         assert field in refused.value.fields
     with pytest.raises(Invalid):
         licence_replace(licence_id=former.pk, terms=terms(ends=500), actor=ACTOR)

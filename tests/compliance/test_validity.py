@@ -38,9 +38,9 @@ def test_a_scope_narrows_by_category_and_by_brand(
 
 def test_each_kind_is_asked_for_by_itself() -> None:
     papers = [Paper("brand", TODAY), Paper("telecom", date(2025, 1, 1), date(2026, 3, 9))]
-    where = {"category": "games", "brand": "", "on": TODAY}
-    assert lacking(["telecom", "brand", "business"], papers, **where) == ["telecom", "business"]
-    assert lacking([], [], **where) == []
+    found = lacking(["telecom", "brand", "business"], papers, category="games", brand="", on=TODAY)
+    assert found == ["telecom", "business"]
+    assert lacking([], [], category="games", brand="", on=TODAY) == []
 
 
 @pytest.mark.parametrize(

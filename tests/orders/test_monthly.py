@@ -58,7 +58,7 @@ def test_no_text_is_taken_for_a_formula(text: str, safe: str) -> None:
 
 @pytest.mark.parametrize("text", ["2026-13", "2026-0", "0000-01", "2026-1", "x", "2026-011", "２０２６-01"])
 def test_what_is_no_month_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="month|year"):
+    with pytest.raises(ValueError, match=r"month|year"):
         Month.read(text)
 
 

@@ -21,7 +21,7 @@ from payments.models import Payment, Refund
 from payments.refunds import refund_request
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway, ScriptedSupplier
-from tests.factories import on_sale
+from tests.factories import GatewayAccountFactory, on_sale
 from tests.flows import TOPPED_UP, drain, fulfill, paid
 
 
@@ -72,7 +72,7 @@ class Day:
             reference=f"T{of.number}",
             amount=of.amount,
             at=noon(self.day),
-            fee=Decimal("0.34"),
+            fee=of.fee,
         )
         return replace(row, **changes)
 
@@ -103,6 +103,7 @@ def gateway() -> Party:
 
 
 def a_day(shop: Reseller) -> Day:
+    GatewayAccountFactory(fee_percent=Decimal("0.6"))
     return Day(shop, some_day(), on_sale(suppliers=("first",)))
 
 
