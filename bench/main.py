@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
-from bench import backlog, codes, kills, machine, orders, outage, pages, reconcile, shops, slow
+from bench import backlog, codes, kills, machine, money, orders, outage, pages, reconcile, shops, slow
 from bench.figures import Report, as_json, judged_table, table_text, verdict
 from bench.load import Broken
 from bench.stage import Stage, stage
 from kameng.embedded import environment, paths
 from kameng.embedded.console import Refused, clear_errors, say
 
-WORKLOADS = ("pages", "orders", "codes", "shops", "outage", "backlog", "kills", "slow", "reconcile")
+WORKLOADS = ("pages", "orders", "codes", "shops", "outage", "backlog", "kills", "slow", "reconcile", "money")
 #: What runs where nothing is named: the outage takes a quarter of an hour by itself.
 USUAL = ("pages", "orders", "codes", "shops")
 #: Those that are compared with a bare Django project beside the demo.
@@ -58,6 +58,9 @@ def parser() -> argparse.ArgumentParser:
         "--shops", type=_positive, default=outage.SHOPS, metavar="N", help="shops of the outage and the kills"
     )
     made.add_argument(
+        "--entries", type=_positive, default=money.ENTRIES, metavar="N", help="entries of the book of `money`"
+    )
+    made.add_argument(
         "--sizes",
         type=_positives,
         metavar="1,16,64",
@@ -86,6 +89,8 @@ def _run(name: str, running: Stage, options: argparse.Namespace) -> Report:
                 report = slow.run(running)
             case "reconcile":
                 report = reconcile.run(running, orders=options.orders or reconcile.ROWS)
+            case "money":
+                report = money.run(running, entries=options.entries)
             case "outage":
                 report = outage.run(running, orders=options.orders or outage.ORDERS, shops=options.shops)
             case _:

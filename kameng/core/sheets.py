@@ -21,7 +21,7 @@ from kameng.core.money import quantize
 Cell = str | Decimal | int | datetime | None
 Row = Sequence[Cell]
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _WIDTHS = {datetime: 18, Decimal: 14}
 _TEXT_WIDTH = 24
 #: As many rows as a sheet has (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3).

@@ -11,15 +11,10 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kameng.core.sheets import harmless
 from kameng.reconciliation.models import Break
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 BOM = "\ufeff"
-
-
-def harmless(text: str) -> str:
-    """A text that a spreadsheet shows and does not run."""
-    return f"'{text}" if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
 
 
 def breaks_csv(found: Iterable[Break]) -> Iterator[str]:

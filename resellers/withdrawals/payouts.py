@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from kameng.core.ids import random_id
 from kameng.core.problems import Problem
+from kameng.core.sheets import harmless
 from resellers.withdrawals.models import Payee, PayoutBatch, Withdrawal
 
 #: A file stays short enough for a person to look through.
@@ -16,7 +17,6 @@ AT_MOST = 1000
 #: As their templates have them: these are read by machines there, and are Chinese whoever exports.
 _ALIPAY = ("序号（必填）", "收款方支付宝账号（必填）", "收款方姓名（必填）", "金额（必填，单位：元）", "备注（选填）")
 _BANK = ("序号（必填）", "收款方姓名（必填）", "收款方银行账号（必填）", "开户行（必填）", *_ALIPAY[3:])
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class NothingToPay(Problem):
@@ -58,8 +58,3 @@ def payout_file(batch: PayoutBatch) -> bytes:
         who = (told["name"], told["account"], told["bank"]) if is_bank else (told["account"], told["name"])
         writer.writerow([place, *map(harmless, who), f"{asked.payout:.2f}", f"{asked.number} {batch.number}"])
     return written.getvalue().encode("utf-8-sig")
-
-
-def harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula (https://owasp.org/www-community/attacks/CSV_Injection)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

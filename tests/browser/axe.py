@@ -1,12 +1,11 @@
 """axe (https://github.com/dequelabs/axe-core) on a page as it is, in light and in dark."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 #: All that is told by looks alone, and so can differ between two color schemes of one document.
 COLORS = ["color-contrast", "link-in-text-block"]
 #: The rules of WCAG 2.2 AA, without the advice beyond it.
@@ -34,6 +33,7 @@ _ONE_OF_EACH = """() => {
     child.dataset.axeStyle = child.style.cssText;
     child.style.setProperty('display', 'none', 'important');
   }
+  return repeated.length;
 }"""
 _ALL_AGAIN = """() => document.querySelectorAll('[data-axe-style]').forEach(child => {
   child.style.cssText = child.dataset.axeStyle;
@@ -43,24 +43,28 @@ _ALL_AGAIN = """() => document.querySelectorAll('[data-axe-style]').forEach(chil
 
 def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
     """What stands in somebody's way, in words; by these rules or all, colors in light and in dark."""
+    only: dict[str, Any] = {"runOnly": list(rules)} if rules else {}
     page.evaluate(_AXE.axe_script)
-    options: dict[str, Any] = {"rules": {color: {"enabled": False} for color in COLORS}}
-    if rules:
-        options["runOnly"] = list(rules)
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    found = _broken(page, "everything", options)
-    page.evaluate(_ONE_OF_EACH)
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        found += _broken(page, scheme, {"runOnly": COLORS})
+    found = []
+    if page.evaluate(_ONE_OF_EACH):
+        page.evaluate(_ALL_AGAIN)
+        found += _broken(page, "everything", {"rules": {color: {"enabled": False} for color in COLORS}, **only})
+        page.evaluate(_ONE_OF_EACH)
+        found += _broken(page, "light", {"runOnly": COLORS})
+    else:
+        found += _broken(page, "light", only)
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    found += _broken(page, "dark", {"runOnly": COLORS})
     page.evaluate(_ALL_AGAIN)
     page.emulate_media(color_scheme="light")
     return found
 
 
 def _broken(page: Page, label: str, options: dict[str, Any]) -> list[str]:
-    options["resultTypes"] = ["violations"]
-    broken = page.evaluate("options => axe.run(options).then(results => results.violations)", options)
+    broken = page.evaluate(
+        "options => axe.run(options).then(results => results.violations)", {"resultTypes": ["violations"], **options}
+    )
     return [
         f"{label} {rule['id']}: {node['target']} {node['failureSummary']}" for rule in broken for node in rule["nodes"]
     ]
