@@ -14,7 +14,8 @@ from django_tenants.utils import schema_context
 from kameng.accounts.models import User
 from kameng.alerts.models import Alert
 from kameng.core.problems import Problem
-from kameng.reconciliation.export import breaks_csv, harmless
+from kameng.core.sheets import harmless
+from kameng.reconciliation.export import breaks_csv
 from kameng.reconciliation.models import Break, Row, Statement
 from kameng.reconciliation.ours import CHINA
 from kameng.reconciliation.selectors import Wanted, breaks_of

@@ -11,12 +11,13 @@ from django.utils import timezone
 from kameng.alerts.models import Alert
 from kameng.audit.ledger import withdrawals_are_in_the_book
 from kameng.core.encryption import Unreadable
+from kameng.core.sheets import harmless
 from resellers.ledger.balances import balances
 from resellers.ledger.posting import Kind, Move, Name, post
 from resellers.models import Reseller
 from resellers.withdrawals.models import Payee, PayoutBatch, Withdrawal
 from resellers.withdrawals.payees import PayeeRefused, masked, payee_cancel, payee_of, payee_save, payee_usable
-from resellers.withdrawals.payouts import NothingToPay, harmless, payout_export, payout_file
+from resellers.withdrawals.payouts import NothingToPay, payout_export, payout_file
 from resellers.withdrawals.selectors import review_of
 from resellers.withdrawals.services import (
     NeedsAnother,
