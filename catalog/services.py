@@ -68,7 +68,7 @@ def product_save(*, product: Product) -> Product:
     _write_search_texts(Product.objects.filter(pk=product.pk))
     Revision.bump()
     if before is not None and before != (product.category_id, product.brand_id):
-        # Another category may require licences that the suppliers do not have.
+        # Another category may require licenses that the suppliers do not have.
         publish("category.refresh", category_id=product.category_id)
     return product
 

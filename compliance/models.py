@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Kind(models.TextChoices):
-    """What a licence allows."""
+    """What a license allows."""
 
     BUSINESS = "business", _("营业执照")
     SOFTWARE_COPYRIGHT = "software_copyright", _("软件著作权")
@@ -22,7 +22,7 @@ class Kind(models.TextChoices):
     OPERATOR_AGENCY = "operator_agency", _("运营商代理资格")
 
 
-class Licence(models.Model):
+class License(models.Model):
     """One paper of one holder. Valid from the first to the last day, both included; without a last day, for good.
 
     An empty scope is everything; brands and categories narrow it together. A renewal is a new row, and the one before
@@ -58,11 +58,11 @@ class Licence(models.Model):
         verbose_name = _("证照")
         verbose_name_plural = _("证照")
         ordering = ["holder", "kind", "pk"]
-        indexes = [models.Index(fields=["holder_kind", "holder", "kind"], name="licence_of_holder")]
+        indexes = [models.Index(fields=["holder_kind", "holder", "kind"], name="license_of_holder")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(valid_until__isnull=True) | Q(valid_until__gte=F("valid_from")),
-                name="licence_ends_after_it_begins",
+                name="license_ends_after_it_begins",
             ),
         ]
 
@@ -71,7 +71,7 @@ class Licence(models.Model):
 
 
 class Requirement(models.Model):
-    """What is sold in a category must come from somebody with a licence of this kind."""
+    """What is sold in a category must come from somebody with a license of this kind."""
 
     category = models.CharField(_("类目"), max_length=40)
     kind = models.CharField(_("种类"), max_length=20, choices=Kind)

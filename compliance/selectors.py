@@ -1,4 +1,4 @@
-"""Reading licences and requirements."""
+"""Reading licenses and requirements."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -7,26 +7,26 @@ from datetime import date
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from compliance.models import Licence, Requirement
+from compliance.models import License, Requirement
 from compliance.validity import Paper, State, state_of
 
 
-def licences_in_force() -> "QuerySet[Licence]":
+def licenses_in_force() -> "QuerySet[License]":
     """Those that have been neither replaced nor revoked, whatever their days are."""
-    return Licence.objects.filter(replaced_by=None, revoked_at=None)
+    return License.objects.filter(replaced_by=None, revoked_at=None)
 
 
 def papers_of(suppliers: Collection[str]) -> dict[str, list[Paper]]:
     """The papers of suppliers by code, in one query."""
     found: dict[str, list[Paper]] = defaultdict(list)
-    for licence in licences_in_force().filter(holder_kind=Licence.Holder.SUPPLIER, holder__in=suppliers):
-        found[licence.holder].append(
+    for paper in licenses_in_force().filter(holder_kind=License.Holder.SUPPLIER, holder__in=suppliers):
+        found[paper.holder].append(
             Paper(
-                licence.kind,
-                licence.valid_from,
-                licence.valid_until,
-                frozenset(licence.categories),
-                frozenset(licence.brands),
+                paper.kind,
+                paper.valid_from,
+                paper.valid_until,
+                frozenset(paper.categories),
+                frozenset(paper.brands),
             )
         )
     return found
@@ -40,10 +40,10 @@ def required_kinds() -> dict[str, list[str]]:
     return found
 
 
-def licence_state(licence: Licence, *, on: date | None = None) -> State:
-    """How a licence stands, today if no day is named."""
-    if licence.replaced_by_id is not None:
+def license_state(paper: License, *, on: date | None = None) -> State:
+    """How a license stands, today if no day is named."""
+    if paper.replaced_by_id is not None:
         return State.REPLACED
-    if licence.revoked_at is not None:
+    if paper.revoked_at is not None:
         return State.REVOKED
-    return state_of(licence.valid_from, licence.valid_until, on=on or timezone.localdate())
+    return state_of(paper.valid_from, paper.valid_until, on=on or timezone.localdate())

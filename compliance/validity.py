@@ -1,4 +1,4 @@
-"""Which required licences somebody lacks for one thing on one day. Pure.
+"""Which required licenses somebody lacks for one thing on one day. Pure.
 
 The purchase asks the database the same question (`fulfillment/suppliers/licensed.py`); tests hold both together.
 """
@@ -14,7 +14,7 @@ NOTICES = (30, 7, 1)
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A licence that has been neither replaced nor revoked. Empty scopes are everything; both ends are included."""
+    """A license that has been neither replaced nor revoked. Empty scopes are everything; both ends are included."""
 
     kind: str
     valid_from: date
@@ -33,7 +33,7 @@ class Paper:
 
 
 class State(StrEnum):
-    """How a licence stands on a day."""
+    """How a license stands on a day."""
 
     VALID = "valid"
     EXPIRING = "expiring"
@@ -50,7 +50,7 @@ def lacking(required: Iterable[str], papers: Collection[Paper], *, category: str
 
 
 def state_of(valid_from: date, valid_until: date | None, *, on: date) -> State:
-    """How a licence stands that was neither replaced nor revoked."""
+    """How a license stands that was neither replaced nor revoked."""
     if on < valid_from:
         return State.FUTURE
     if valid_until is None:

@@ -290,13 +290,13 @@ def category_refresh(*, category_id: int) -> None:
     availability_refresh(category_id=category_id)
 
 
-def licences_changed(*, suppliers: list[str]) -> None:
-    """Licences of suppliers (by code) began, ended or were changed: see what that leaves on sale."""
+def licenses_changed(*, suppliers: list[str]) -> None:
+    """Licenses of suppliers (by code) began, ended or were changed: see what that leaves on sale."""
     availability_refresh(supplier_ids=list(Supplier.objects.filter(code__in=suppliers).values_list("pk", flat=True)))
 
 
 def requirements_changed(*, category: str) -> None:
-    """A category (by slug) requires other licences than before: see what that leaves on sale."""
+    """A category (by slug) requires other licenses than before: see what that leaves on sale."""
     for category_id in Category.objects.filter(slug=category).values_list("pk", flat=True):
         availability_refresh(category_id=category_id)
 

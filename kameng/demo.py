@@ -24,8 +24,8 @@ from catalog import demo as catalogue_data
 from catalog.listings.models import PriceRule
 from catalog.models import Brand, Category, Product, Revision, Variant
 from catalog.search import search_text
-from compliance.models import Kind, Licence, Requirement
-from compliance.services import Terms, licence_add, requirements_set
+from compliance.models import Kind, License, Requirement
+from compliance.services import Terms, license_add, requirements_set
 from fulfillment.suppliers.models import StockCode, Supplier, SupplierOffer
 from fulfillment.suppliers.services import availability_refresh, supplier_save
 from fulfillment.suppliers.stock_room import stock_load
@@ -57,15 +57,15 @@ ASKED_LAST = {
     "huayu": (Decimal("0.990"), ("kaspersky", "parallels", "xmind")),
     "shanhe": (Decimal("0.988"), ("fantasy-westward-journey", "jx3")),
 }
-#: What categories require, and the one licence that ends soon, so that an operator sees a warning.
-LICENCES_REQUIRED = {
+#: What categories require, and the one license that ends soon, so that an operator sees a warning.
+LICENSES_REQUIRED = {
     "phone-credit": [Kind.OPERATOR_AGENCY],
     "mobile-data": [Kind.OPERATOR_AGENCY],
     "mobile-games": [Kind.BRAND],
     "pc-games": [Kind.BRAND],
     "software": [Kind.SOFTWARE_COPYRIGHT],
 }
-LICENCE_ENDS_SOON, LICENCE_ENDS_DAYS = ("lantian", Kind.OPERATOR_AGENCY), 21
+LICENSE_ENDS_SOON, LICENSE_ENDS_DAYS = ("lantian", Kind.OPERATOR_AGENCY), 21
 #: Code products whose first variant also lies on our own shelf, before any supplier.
 STOCKED_PRODUCTS = 6
 STOCKED_CODES = 50
@@ -103,7 +103,7 @@ def seed(*, bench: bool) -> list[LogIn]:
     _catalogue()
     _suppliers(sandbox / "suppliers")
     _offers()
-    _licences()
+    _licenses()
     _tell_sandbox()
     _stock(bench=bench)
     availability_refresh()
@@ -224,21 +224,21 @@ def _offers() -> None:
     SupplierOffer.objects.bulk_create(offers, ignore_conflicts=True)
 
 
-def _licences() -> None:
+def _licenses() -> None:
     """What some categories require, and everybody's papers, one of which ends soon. What an operator set meanwhile
     stays: only a platform that has none yet is given any."""
-    if Requirement.objects.exists() or Licence.objects.exists():
+    if Requirement.objects.exists() or License.objects.exists():
         return
     today = timezone.localdate()
     year = date(today.year - 1, 1, 1)
-    soon = today + timedelta(days=LICENCE_ENDS_DAYS)
+    soon = today + timedelta(days=LICENSE_ENDS_DAYS)
     for supplier in Supplier.objects.all():
-        for place, kind in enumerate(sorted({kind for kinds in LICENCES_REQUIRED.values() for kind in kinds})):
-            ends = soon if (supplier.code, kind) == LICENCE_ENDS_SOON else date(today.year + 2, 12, 31)
+        for place, kind in enumerate(sorted({kind for kinds in LICENSES_REQUIRED.values() for kind in kinds})):
+            ends = soon if (supplier.code, kind) == LICENSE_ENDS_SOON else date(today.year + 2, 12, 31)
             number = f"DEMO-{supplier.pk:02d}{place + 1:02d}-{year:%Y}"
             terms = Terms(kind, number, "演示发证机关", year, ends, note="演示数据")
-            licence_add(supplier=supplier.code, terms=terms, actor="system")
-    for category, kinds in LICENCES_REQUIRED.items():
+            license_add(supplier=supplier.code, terms=terms, actor="system")
+    for category, kinds in LICENSES_REQUIRED.items():
         requirements_set(category=category, kinds=kinds, actor="system")
 
 

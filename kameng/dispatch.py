@@ -9,7 +9,7 @@ from django_tenants.utils import get_public_schema_name
 from fulfillment.services import (
     category_refresh,
     fulfillment_run,
-    licences_changed,
+    licenses_changed,
     order_fulfill,
     requirements_changed,
     variant_refresh,
@@ -57,7 +57,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "supplier.probe": [supplier_probe],
     "variant.refresh": [variant_refresh],
     "category.refresh": [category_refresh],
-    "licences.changed": [licences_changed],
+    "licenses.changed": [licenses_changed],
     "requirements.changed": [requirements_changed],
     "supplier.sync": [supplier_sync],
     "supplier.balance": [supplier_balance],

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Licence',
+            name='License',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('holder_kind', models.CharField(choices=[('supplier', '供应商')], default='supplier', max_length=10, verbose_name='持有方类型')),
@@ -49,14 +49,14 @@ class Migration(migrations.Migration):
                 ('warned_days', models.PositiveSmallIntegerField(editable=False, null=True)),
                 ('created_by', models.CharField(max_length=80, verbose_name='录入人')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='录入时间')),
-                ('replaced_by', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='replaces', to='compliance.licence', verbose_name='续期为')),
+                ('replaced_by', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='replaces', to='compliance.license', verbose_name='续期为')),
             ],
             options={
                 'verbose_name': '证照',
                 'verbose_name_plural': '证照',
                 'ordering': ['holder', 'kind', 'pk'],
-                'indexes': [models.Index(fields=['holder_kind', 'holder', 'kind'], name='licence_of_holder')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('valid_until__isnull', True), ('valid_until__gte', models.F('valid_from')), _connector='OR'), name='licence_ends_after_it_begins')],
+                'indexes': [models.Index(fields=['holder_kind', 'holder', 'kind'], name='license_of_holder')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('valid_until__isnull', True), ('valid_until__gte', models.F('valid_from')), _connector='OR'), name='license_ends_after_it_begins')],
             },
         ),
     ]

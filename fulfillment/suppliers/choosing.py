@@ -68,7 +68,7 @@ def offers_ranked(
     """Whom to ask for a variant, one after the other: pinned, then by score.
 
     Left out are unknown cost, loss, who was tried for this line before, who has none, is excluded, eliminated, paused,
-    without a required licence or behind an open breaker. `highest_cost` in yuan for one piece: what the shopper paid
+    without a required license or behind an open breaker. `highest_cost` in yuan for one piece: what the shopper paid
     for it. A half-open supplier comes first for the one order that may try it. Of the orders, told apart by `draw`, a
     small share begins with another than the first, so that it is known how the others do.
     """

@@ -1,7 +1,7 @@
-"""Whether a supplier has the licences that a category requires on the day: asked within the statement that chooses.
+"""Whether a supplier has the licenses that a category requires on the day: asked within the statement that chooses.
 
-It is computed and not stored: the end of a licence counts from midnight on and a renewal at once, whoever was told
-meanwhile. What pages read is told by `licences_changed` and `requirements_changed` of `fulfillment.services`.
+It is computed and not stored: the end of a license counts from midnight on and a renewal at once, whoever was told
+meanwhile. What pages read is told by `licenses_changed` and `requirements_changed` of `fulfillment.services`.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def licensed(*, variant_id: str, supplier_code: str) -> str:
          LEFT JOIN public.catalog_brand AS sold_brand ON sold_brand.id = sold_product.brand_id
         WHERE sold.id = {variant_id}
           AND NOT EXISTS (
-              SELECT FROM public.compliance_licence AS paper
+              SELECT FROM public.compliance_license AS paper
                WHERE paper.holder_kind = 'supplier' AND paper.holder = {supplier_code} AND paper.kind = required.kind
                  AND paper.replaced_by_id IS NULL AND paper.revoked_at IS NULL
                  AND (statement_timestamp() AT TIME ZONE '{settings.TIME_ZONE}')::date

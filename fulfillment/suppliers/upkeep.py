@@ -8,7 +8,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from compliance.services import licences_watch
+from compliance.services import licenses_watch
 from fulfillment.suppliers.base import Capability, SupplierMisconfigured
 from fulfillment.suppliers.connections import adapter_of
 from fulfillment.suppliers.costs import typed_costs_watch
@@ -33,7 +33,7 @@ def suppliers_upkeep() -> int:
 def _upkeep() -> int:
     rates_watch()
     typed_costs_watch()
-    licences_watch()
+    licenses_watch()
     alerts_end_quiet(CALLBACKS_REFUSED, seconds=CALLBACKS_QUIET_SECONDS)
     listed = {
         (topic, payload.get("supplier_id"))

@@ -118,11 +118,11 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("成本上涨，供货价已按加价规则上调"),
         gettext_lazy("看看新的供货价是否合适；各店自己定的价可能要改。"),
     ),
-    "licence.expiring": (
+    "license.expiring": (
         gettext_lazy("供应商的证照快到期"),
         gettext_lazy("向对方要续期的证照，录入后自动接上；过期以后，要求它的类目不再向这家采购。"),
     ),
-    "licence.expired": (
+    "license.expired": (
         gettext_lazy("供应商的证照已过期"),
         gettext_lazy("要求这份证照的类目已不向它采购。录入续期的证照，马上恢复。"),
     ),
@@ -136,7 +136,7 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
 _LABELS: Mapping[str, Promise] = {
     "name": gettext_lazy("供应商"),
     "supplier": gettext_lazy("供应商"),
-    "licence": gettext_lazy("证照编号"),
+    "license": gettext_lazy("证照编号"),
     "valid_until": gettext_lazy("有效期至"),
     "shop": gettext_lazy("店铺"),
     "schema": gettext_lazy("店铺"),

@@ -1,4 +1,4 @@
-"""Days and scopes of licences, without a database."""
+"""Days and scopes of licenses, without a database."""
 
 from datetime import date
 

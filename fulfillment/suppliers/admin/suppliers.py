@@ -119,7 +119,7 @@ class SupplierAdmin(ServiceAdmin):
 
     form = SupplierForm
     nav = Nav(GROUP, gettext_lazy("供应商"), "local_shipping", 40)
-    list_display = ("name_cell", "state", "day", "rates", "balance_cell", "licences", "today", "steps")
+    list_display = ("name_cell", "state", "day", "rates", "balance_cell", "licenses", "today", "steps")
     list_before_template = "staff/_suppliers_hint.html"
     list_filter = ("standing", "is_active")
     list_select_related = ("breaker",)
@@ -265,7 +265,7 @@ class SupplierAdmin(ServiceAdmin):
         )
 
     @display(description=gettext_lazy("证照"))
-    def licences(self, supplier: Any) -> SafeString:
+    def licenses(self, supplier: Any) -> SafeString:
         """How many there are, and the worst that can be said of one."""
         today = timezone.localdate()
         states = [state_of(paper.valid_from, paper.valid_until, on=today) for paper in supplier.papers]
@@ -276,7 +276,7 @@ class SupplierAdmin(ServiceAdmin):
             worst = badge("warn", _("%(count)s 份快到期") % {"count": states.count(State.EXPIRING)})
         return format_html(
             '<span class="k-cell k-taps"><a class="k-link" href="{}?supplier={}">{}</a>{}</span>',
-            reverse("operations:licences"),
+            reverse("operations:licenses"),
             supplier.code,
             _("%(count)s 份") % {"count": len(states)} if states else _("没有证照"),
             worst,

@@ -1,4 +1,4 @@
-"""Operators record licences, renew them, and see what a requirement would take off sale before it does."""
+"""Operators record licenses, renew them, and see what a requirement would take off sale before it does."""
 
 from datetime import timedelta
 
@@ -6,16 +6,16 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
-from compliance.models import Licence, Requirement
+from compliance.models import License, Requirement
 from tests.factories import on_sale
 from tests.staff import operator
 
 pytestmark = pytest.mark.django_db
 
-PAGE, REQUIREMENTS = "/admin/licences/", "/admin/licence-requirements/"
+PAGE, REQUIREMENTS = "/admin/licenses/", "/admin/license-requirements/"
 
 
-def test_a_licence_is_recorded_renewed_and_revoked_and_its_history_stays() -> None:
+def test_a_license_is_recorded_renewed_and_revoked_and_its_history_stays() -> None:
     on_sale(product__category__slug="games", product__category__name="手游")
     client = operator()
     today = timezone.localdate()
@@ -25,20 +25,20 @@ def test_a_licence_is_recorded_renewed_and_revoked_and_its_history_stays() -> No
     }  # fmt: skip
     refused = client.post(PAGE, {**form, "valid_until": str(today - timedelta(days=91))})
     assert (refused.status_code, "到期日不能早于生效日" in refused.content.decode()) == (422, True)
-    assert not Licence.objects.exists()
+    assert not License.objects.exists()
     assert client.post(PAGE, form).status_code == 302
-    licence = Licence.objects.get()
+    paper = License.objects.get()
     shown = client.get(PAGE, {"show": "expiring", "supplier": "first"}).content.decode()
     assert "A-1" in shown
     assert "限于：手游" in shown
     assert "A-1" not in client.get(PAGE, {"show": "expired"}).content.decode()
     assert "1 份快到期" in client.get("/admin/suppliers/supplier/").content.decode()
-    assert 'value="A-1"' in client.get(PAGE, {"renew": licence.pk}).content.decode()
-    renewal = {**form, "former": licence.pk, "number": "A-2", "valid_until": ""}
+    assert 'value="A-1"' in client.get(PAGE, {"renew": paper.pk}).content.decode()
+    renewal = {**form, "former": paper.pk, "number": "A-2", "valid_until": ""}
     assert client.post(PAGE, renewal).status_code == 302
     assert client.post(PAGE, renewal).status_code == 404
-    renewed = Licence.objects.get(number="A-2")
-    assert (renewed.holder, renewed.replaces) == ("first", licence)
+    renewed = License.objects.get(number="A-2")
+    assert (renewed.holder, renewed.replaces) == ("first", paper)
     assert "A-1" in client.get(PAGE, {"show": "history"}).content.decode()
     assert client.post(PAGE, {"former": renewed.pk, "act": "revoke"}).status_code == 302
     renewed.refresh_from_db()

@@ -1,4 +1,4 @@
-"""What licences do to the suppliers' order, to what is on sale, and whom they make the platform tell."""
+"""What licenses do to the suppliers' order, to what is on sale, and whom they make the platform tell."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -8,16 +8,16 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from catalog.models import Brand, Variant
-from compliance.models import Licence
+from compliance.models import License
 from compliance.services import (
     Terms,
-    licence_add,
-    licence_replace,
-    licence_revoke,
-    licences_watch,
+    license_add,
+    license_replace,
+    license_revoke,
+    licenses_watch,
     requirements_set,
 )
-from fulfillment.services import licences_changed, requirements_changed
+from fulfillment.services import licenses_changed, requirements_changed
 from fulfillment.suppliers.choosing import offers_order, somebody_rests
 from fulfillment.suppliers.licensed import lacking_of
 from fulfillment.suppliers.models import SupplierOffer
@@ -84,7 +84,7 @@ def test_the_database_and_the_words_agree_on_who_may_be_asked(
     requirements_set(category="games", kinds=["brand"], actor=ACTOR)
     assert asked(variant) == []
     assert not somebody_rests(variant_id=variant.pk, highest_cost=Decimal(57), tried=[])
-    licence_add(supplier="second", terms=terms(**held), actor=ACTOR)  # type: ignore[arg-type]
+    license_add(supplier="second", terms=terms(**held), actor=ACTOR)  # type: ignore[arg-type]
     assert asked(variant) == (["second"] if counts else [])
     scores_refresh()
     parts = SupplierOffer.objects.get(supplier__code="second").score_parts["parts"]
@@ -97,53 +97,53 @@ def test_what_nobody_may_supply_leaves_sale_and_comes_back_with_the_renewal(vari
     requirements_changed(category="games")
     assert not Variant.objects.get(pk=variant.pk).is_available
     assert Variant.objects.get(pk=other.pk).is_available
-    former = licence_add(supplier="first", terms=terms(ends=-1), actor=ACTOR)
-    licences_changed(suppliers=["first"])
+    former = license_add(supplier="first", terms=terms(ends=-1), actor=ACTOR)
+    licenses_changed(suppliers=["first"])
     assert not Variant.objects.get(pk=variant.pk).is_available
-    renewed = licence_replace(licence_id=former.pk, terms=terms(begins=0, number="A-2"), actor=ACTOR)
-    told = OutboxEvent.objects.filter(topic="licences.changed").latest("pk")
-    licences_changed(**told.payload)
+    renewed = license_replace(license_id=former.pk, terms=terms(begins=0, number="A-2"), actor=ACTOR)
+    told = OutboxEvent.objects.filter(topic="licenses.changed").latest("pk")
+    licenses_changed(**told.payload)
     assert Variant.objects.get(pk=variant.pk).is_available
     former.refresh_from_db()
     assert (former.replaced_by, former.number) == (renewed, "A-1")
-    assert licence_revoke(licence_id=renewed.pk, actor=ACTOR)
-    assert not licence_revoke(licence_id=renewed.pk, actor=ACTOR)
+    assert license_revoke(license_id=renewed.pk, actor=ACTOR)
+    assert not license_revoke(license_id=renewed.pk, actor=ACTOR)
     assert asked(variant) == []
 
 
-def test_a_licence_that_somebody_else_has_replaced_is_not_replaced_again(variant: Variant) -> None:
-    former = licence_add(supplier="first", terms=terms(), actor=ACTOR)
-    assert licence_add(supplier="first", terms=terms(), actor=ACTOR) == former
-    licence_replace(licence_id=former.pk, terms=terms(ends=400), actor=ACTOR)
+def test_a_license_that_somebody_else_has_replaced_is_not_replaced_again(variant: Variant) -> None:
+    former = license_add(supplier="first", terms=terms(), actor=ACTOR)
+    assert license_add(supplier="first", terms=terms(), actor=ACTOR) == former
+    license_replace(license_id=former.pk, terms=terms(ends=400), actor=ACTOR)
     for wrong, field in (({"ends": -200}, "valid_until"), ({"kind": "none"}, "kind"), ({"number": ""}, "number")):
         with pytest.raises(Invalid) as refused:
-            licence_add(supplier="first", terms=terms(**wrong), actor=ACTOR)
+            license_add(supplier="first", terms=terms(**wrong), actor=ACTOR)
         assert field in refused.value.fields
     with pytest.raises(Invalid):
-        licence_replace(licence_id=former.pk, terms=terms(ends=500), actor=ACTOR)
+        license_replace(license_id=former.pk, terms=terms(ends=500), actor=ACTOR)
     with pytest.raises(Invalid):
         requirements_set(category="games", kinds=["brand", "none"], actor=ACTOR)
-    assert Licence.objects.count() == 2
+    assert License.objects.count() == 2
 
 
 def test_each_notice_is_given_once_and_days_nobody_looked_are_made_up_for(variant: Variant) -> None:
     end = date(2026, 6, 30)
     held = Terms("brand", "A-1", "腾讯", date(2026, 1, 1), end)
-    licence = licence_add(supplier="first", terms=held, actor=ACTOR)
-    open_alerts = Alert.objects.filter(kind__startswith="licence.", closed_at=None)
+    paper = license_add(supplier="first", terms=held, actor=ACTOR)
+    open_alerts = Alert.objects.filter(kind__startswith="license.", closed_at=None)
     seen = []
     for days in (40, 30, 29, 7, 5, 1, -1, -2):
-        assert licences_watch(today=end - timedelta(days=days)) == 1
-        assert licences_watch(today=end - timedelta(days=days)) == 0
+        assert licenses_watch(today=end - timedelta(days=days)) == 1
+        assert licenses_watch(today=end - timedelta(days=days)) == 0
         seen.append([(alert.kind, alert.subject.rpartition("#")[2], alert.times) for alert in open_alerts.all()])
         if days == 7:  # a person has dealt with it
             open_alerts.update(closed_at=Now())
-    expiring = "licence.expiring"
+    expiring = "license.expiring"
     assert seen == [
         [], [(expiring, "30", 1)], [(expiring, "30", 1)], [(expiring, "7", 1)], [], [(expiring, "1", 1)],
-        [("licence.expired", "0", 1)], [("licence.expired", "0", 1)],
+        [("license.expired", "0", 1)], [("license.expired", "0", 1)],
     ]  # fmt: skip
-    turned = OutboxEvent.objects.filter(topic="licences.changed").count()
+    turned = OutboxEvent.objects.filter(topic="licenses.changed").count()
     assert turned == 3  # recorded, begun, ended
-    licence_replace(licence_id=licence.pk, terms=terms(), actor=ACTOR)
+    license_replace(license_id=paper.pk, terms=terms(), actor=ACTOR)
     assert not open_alerts.exists()

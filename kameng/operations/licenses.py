@@ -1,4 +1,4 @@
-"""Suppliers' licences and what each category requires: for operators."""
+"""Suppliers' licenses and what each category requires: for operators."""
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from catalog.models import Brand, Category, Variant
-from compliance.models import Kind, Licence
-from compliance.selectors import licence_state, licences_in_force, papers_of, required_kinds
-from compliance.services import Terms, licence_add, licence_replace, licence_revoke, requirements_set
+from compliance.models import Kind, License
+from compliance.selectors import license_state, licenses_in_force, papers_of, required_kinds
+from compliance.services import Terms, license_add, license_replace, license_revoke, requirements_set
 from compliance.validity import NOTICES, State, lacking
 from fulfillment.suppliers.admin.group import GROUP
 from fulfillment.suppliers.models import Supplier, SupplierOffer
@@ -47,8 +47,8 @@ _SHOWN: tuple[tuple[str, Any], ...] = (
 NAMED = 12
 
 
-class LicenceForm(StaffForm):
-    """What a licence says; empty scopes are everything."""
+class LicenseForm(StaffForm):
+    """What a license says; empty scopes are everything."""
 
     supplier = forms.ChoiceField(label=gettext_lazy("供应商"))
     kind = forms.ChoiceField(label=gettext_lazy("种类"), choices=Kind.choices)
@@ -90,7 +90,7 @@ class LicenceForm(StaffForm):
 
 
 class RequirementForm(StaffForm):
-    """Which licences a category requires."""
+    """Which licenses a category requires."""
 
     category = forms.CharField(widget=forms.HiddenInput)
     kinds = forms.MultipleChoiceField(
@@ -101,16 +101,16 @@ class RequirementForm(StaffForm):
     )
 
 
-def _initial(licence: Licence) -> dict[str, Any]:
+def _initial(paper: License) -> dict[str, Any]:
     names = ("kind", "number", "issuer", "valid_from", "valid_until", "categories", "brands", "note")
-    return {"supplier": licence.holder, **{name: getattr(licence, name) for name in names}}
+    return {"supplier": paper.holder, **{name: getattr(paper, name) for name in names}}
 
 
 def _chosen(show: str) -> Any:
     today = timezone.localdate()
     if show == "history":
-        return Licence.objects.exclude(replaced_by=None, revoked_at=None).order_by("-pk")
-    found = licences_in_force()
+        return License.objects.exclude(replaced_by=None, revoked_at=None).order_by("-pk")
+    found = licenses_in_force()
     if show == "expiring":
         found = found.filter(valid_until__gte=today, valid_until__lte=today + timedelta(days=NOTICES[0]))
     if show == "expired":
@@ -118,8 +118,8 @@ def _chosen(show: str) -> Any:
     return found.order_by("valid_until", "pk")
 
 
-def _page(request: HttpRequest, *, form: LicenceForm | None = None, former: Licence | None = None) -> HttpResponse:
-    """The list, with the form beside it: empty, of a licence to renew, or as it was refused."""
+def _page(request: HttpRequest, *, form: LicenseForm | None = None, former: License | None = None) -> HttpResponse:
+    """The list, with the form beside it: empty, of a license to renew, or as it was refused."""
     show = request.GET.get("show", "")
     show = show if show in dict(_SHOWN) else ""
     found, supplier = _chosen(show), request.GET.get("supplier", "")
@@ -130,13 +130,13 @@ def _page(request: HttpRequest, *, form: LicenceForm | None = None, former: Lice
     categories = dict(Category.objects.values_list("slug", "name"))
     brands = dict(Brand.objects.values_list("slug", "name"))
     rows = []
-    for licence in page:
-        tone, word = STATES[licence_state(licence)]
-        scope = [*_names(licence.categories, categories), *_names(licence.brands, brands)]
+    for paper in page:
+        tone, word = STATES[license_state(paper)]
+        scope = [*_names(paper.categories, categories), *_names(paper.brands, brands)]
         rows.append(
             {
-                "licence": licence,
-                "supplier": suppliers.get(licence.holder, licence.holder),
+                "license": paper,
+                "supplier": suppliers.get(paper.holder, paper.holder),
                 "tone": tone,
                 "word": word,
                 "scope": scope,
@@ -151,45 +151,45 @@ def _page(request: HttpRequest, *, form: LicenceForm | None = None, former: Lice
         "supplier": suppliers.get(supplier, supplier),
         "code": supplier,
         "former": former,
-        "form": form or LicenceForm(initial=_initial(former) if former else {"supplier": supplier}),
+        "form": form or LicenseForm(initial=_initial(former) if former else {"supplier": supplier}),
     }
-    return operations_site.render(request, "staff/licences.html", context, status=422 if form else 200)
+    return operations_site.render(request, "staff/licenses.html", context, status=422 if form else 200)
 
 
 def _names(slugs: Iterable[str], known: Mapping[str, str]) -> list[str]:
     return [known.get(slug, slug) for slug in slugs]
 
 
-@operations_site.page("licences/", name="licences", nav=Nav(GROUP, gettext_lazy("供应商证照"), "badge", 42))
+@operations_site.page("licenses/", name="licenses", nav=Nav(GROUP, gettext_lazy("供应商证照"), "badge", 42))
 @require_http_methods(["GET", "HEAD", "POST"])
-def licences(request: HttpRequest) -> HttpResponse:
-    """Every licence, those that end soonest first; a POST adds, renews or revokes one."""
+def licenses(request: HttpRequest) -> HttpResponse:
+    """Every license, those that end soonest first; a POST adds, renews or revokes one."""
     renewed = request.POST.get("former") or request.GET.get("renew") or ""
-    former = licences_in_force().filter(pk=renewed).first() if renewed.isdecimal() else None
+    former = licenses_in_force().filter(pk=renewed).first() if renewed.isdecimal() else None
     if request.method != "POST":
         return _page(request, former=former)
     if renewed and former is None:
         raise Http404
     if former is not None and request.POST.get("act") == "revoke":
-        if licence_revoke(licence_id=former.pk, actor=actor_of(request)):
+        if license_revoke(license_id=former.pk, actor=actor_of(request)):
             write_down(request, former, CHANGE, _("作废了证照"))
-        messages.success(request, _("%(licence)s 已作废") % {"licence": former})
-        return redirect("operations:licences")
-    form = LicenceForm(request.POST)
+        messages.success(request, _("%(license)s 已作废") % {"license": former})
+        return redirect("operations:licenses")
+    form = LicenseForm(request.POST)
     if former is not None:
         form.fields["supplier"].required = False
     if form.is_valid():
         try:
             if former is not None:
-                saved = licence_replace(licence_id=former.pk, terms=form.terms(), actor=actor_of(request))
+                saved = license_replace(license_id=former.pk, terms=form.terms(), actor=actor_of(request))
             else:
-                saved = licence_add(supplier=form.cleaned_data["supplier"], terms=form.terms(), actor=actor_of(request))
+                saved = license_add(supplier=form.cleaned_data["supplier"], terms=form.terms(), actor=actor_of(request))
         except Problem as refused:
             add_problem(form, refused)
         else:
             write_down(request, saved, CHANGE if former else ADDITION, str(saved))
-            messages.success(request, _("%(licence)s 已录入，马上生效") % {"licence": saved})
-            return redirect("operations:licences")
+            messages.success(request, _("%(license)s 已录入，马上生效") % {"license": saved})
+            return redirect("operations:licenses")
     return _page(request, form=form, former=former)
 
 
@@ -214,8 +214,8 @@ def _without_supplier(category: Category, kinds: list[str]) -> list[Variant]:
 
 
 @operations_site.page(
-    "licence-requirements/",
-    name="licence_requirements",
+    "license-requirements/",
+    name="license_requirements",
     nav=Nav(GROUP, gettext_lazy("证照要求"), "checklist", 43),
 )
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -233,7 +233,7 @@ def requirements(request: HttpRequest) -> HttpResponse:
             if requirements_set(category=category.slug, kinds=kinds, actor=actor_of(request)):
                 write_down(request, category, CHANGE, _kinds(kinds) or _("不要求证照"))
             messages.success(request, _("%(name)s 的证照要求已保存") % {"name": category})
-            return redirect("operations:licence_requirements")
+            return redirect("operations:license_requirements")
         preview = {"category": category, "kinds": kinds, "words": _kinds(kinds), "gone": gone[:NAMED],
                    "count": len(gone)}  # fmt: skip
     required = required_kinds()
@@ -249,7 +249,7 @@ def requirements(request: HttpRequest) -> HttpResponse:
         for category in Category.objects.all()
     ]
     context = {"title": _("证照要求"), "rows": rows, "preview": preview}
-    return operations_site.render(request, "staff/licence_requirements.html", context)
+    return operations_site.render(request, "staff/license_requirements.html", context)
 
 
 def _kinds(kinds: Iterable[str]) -> str:
