@@ -94,6 +94,7 @@ _SAMPLES: dict[str, list[object]] = {
     "after_sales_answer": [1],
     "duplicate_close": [1],
     "price_sync": [1],
+    "reconciliation_break": [1],
     "withdrawal_cancel": [1],
     "withdrawal": [1],
     "withdrawal_act": [1],

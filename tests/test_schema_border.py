@@ -52,6 +52,7 @@ def test_every_app_with_tables_is_on_a_side() -> None:
     assert {
         "resellers",
         "ledger",
+        "compliance",
         "catalog",
         "suppliers",
         "merchants",

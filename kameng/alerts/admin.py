@@ -15,7 +15,6 @@ from django.views.decorators.http import require_POST, require_safe
 from kameng.admin.bases import PER_PAGE, actor_of, write_down
 from kameng.admin.sites import Nav, operations_site
 from kameng.alerts.models import Alert
-from kameng.alerts.selectors import alerts_open
 from kameng.alerts.services import alert_close
 from kameng.alerts.words import alert_words
 
@@ -56,7 +55,13 @@ def _way(alert: Alert) -> str:
 @operations_site.page(
     "alerts/",
     name="alerts",
-    nav=Nav(gettext_lazy("业务"), gettext_lazy("提醒"), "priority_high", 8, count=alerts_open),
+    nav=Nav(
+        gettext_lazy("业务"),
+        gettext_lazy("提醒"),
+        "priority_high",
+        8,
+        waiting="public.alerts_alert WHERE closed_at IS NULL",
+    ),
 )
 @require_safe
 def alerts(request: HttpRequest) -> HttpResponse:

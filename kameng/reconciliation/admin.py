@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from kameng.admin.bases import PER_PAGE, actor_of, write_down
 from kameng.admin.sites import Nav, operations_site
@@ -30,7 +30,6 @@ from kameng.reconciliation.selectors import (
     is_running,
     names,
     newest_day,
-    open_count,
     statements_of,
 )
 from kameng.reconciliation.services import (
@@ -53,11 +52,16 @@ BILL_TONES = {Statement.Status.DONE: "ok", Statement.Status.MISSING: "neutral", 
 
 
 @operations_site.page(
-    "reconciliation/", name="reconciliation", nav=Nav(GROUP, gettext_lazy("对账"), "checklist", 17, count=open_count)
+    "reconciliation/",
+    name="reconciliation",
+    nav=Nav(GROUP, gettext_lazy("对账"), "checklist", 17, waiting="public.reconciliation_break WHERE status = 'open'"),
 )
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def reconciliation(request: HttpRequest) -> HttpResponse:
-    """One day's bills with their totals, and breaks of that day, or of all days, that wait for a person."""
+    """One day's bills with their totals, and breaks of that day, or of all days, that wait for a person; sent, have a
+    worker fetch and compare the day again."""
+    if request.method == "POST":
+        return _run(request)
     day = _day(request.GET.get("day", "")) or newest_day()
     wanted = _wanted(request)
     page = Paginator(breaks_of(wanted), PER_PAGE).get_page(request.GET.get("page"))
@@ -97,10 +101,7 @@ def export(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-@operations_site.page("reconciliation/run/", name="reconciliation_run")
-@require_POST
-def run(request: HttpRequest) -> HttpResponse:
-    """Have a worker fetch and compare a day again."""
+def _run(request: HttpRequest) -> HttpResponse:
     day = _day(request.POST.get("day", ""))
     if day is None or day > timezone.localdate():
         messages.error(request, _("请选一个今天或更早的日期"))

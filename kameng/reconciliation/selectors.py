@@ -92,11 +92,6 @@ def is_running(day: date) -> bool:
     return OutboxEvent.objects.filter(topic=TOPIC, payload__day=day.isoformat()).exists()
 
 
-def open_count() -> int:
-    """How many breaks wait for a person."""
-    return Break.objects.filter(status=Break.Status.OPEN).count()
-
-
 def colleagues() -> list[str]:
     """Who a break can be given to."""
     return list(

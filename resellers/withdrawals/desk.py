@@ -22,10 +22,11 @@ from kameng.core.problems import Problem
 from resellers.models import Reseller
 from resellers.withdrawals.models import Payee, PayoutBatch, Withdrawal
 from resellers.withdrawals.payouts import payout_export, payout_file
-from resellers.withdrawals.selectors import TONES, review_of, withdrawals_of, withdrawals_waiting
+from resellers.withdrawals.selectors import TONES, review_of, withdrawals_of
 from resellers.withdrawals.services import withdrawal_approve, withdrawal_pay, withdrawal_reject
 
 GROUP = gettext_lazy("业务")
+WAITING = "public.withdrawals_withdrawal WHERE status = 'requested'"
 Status = Withdrawal.Status
 BATCHES_SHOWN = 10
 
@@ -117,7 +118,7 @@ def _export(request: HttpRequest) -> HttpResponse:
 
 
 @operations_site.page(
-    "withdrawals/", name="withdrawals", nav=Nav(GROUP, gettext_lazy("提现"), "payments", 15, count=withdrawals_waiting)
+    "withdrawals/", name="withdrawals", nav=Nav(GROUP, gettext_lazy("提现"), "payments", 15, waiting=WAITING)
 )
 @require_http_methods(["GET", "HEAD", "POST"])
 def withdrawals(request: HttpRequest) -> HttpResponse:

@@ -21,11 +21,6 @@ TONES = {
 }
 
 
-def withdrawals_waiting() -> int:
-    """How many wait for an operator's word."""
-    return Withdrawal.objects.filter(status=Status.REQUESTED).count()
-
-
 def withdrawals_of(shop_id: int) -> QuerySet[Withdrawal]:
     """A shop's, the newest first."""
     return Withdrawal.objects.filter(shop_id=shop_id).select_related("payee").order_by("-pk")

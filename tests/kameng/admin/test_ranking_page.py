@@ -53,7 +53,8 @@ def test_a_score_is_shown_in_parts_with_what_each_rests_on(variant: Variant) -> 
     shown = operator().get(PAGE, {"variant": "hok-600"}).content.decode()
     for text in (
         "成功率 97.2%（241 次，下限 94.1%）", "一半在 12 秒 内，九成在 41 秒 内", "¥55.00，比最低的贵 10.0%",
-        "答复一般要 1 小时 30 分", "一级代理，证照过期", "36.0 / 45", "按整个类目的结果", "80.0", "现在会先问 first",
+        "答复一般要 1 小时 30 分", "一级代理，证照不全或过期", "36.0 / 45", "按整个类目的结果", "80.0",
+        "现在会先问 first",
     ):  # fmt: skip
         assert text in shown, text
 

@@ -33,10 +33,10 @@ def test_an_empty_page_says_when_bills_come_and_a_day_can_be_run(day: Day) -> No
     visit = operator()
     assert "还没有对过账" in page_of(visit)
     connection.set_schema_to_public()  # type: ignore[attr-defined]
-    sent = visit.post(f"{PAGE}run/", {"day": day.day.isoformat()})
+    sent = visit.post(PAGE, {"day": day.day.isoformat()})
     assert (sent.status_code, outbox("reconciliation.run")) == (302, [{"day": day.day.isoformat()}])
-    visit.post(f"{PAGE}run/", {"day": day.day.isoformat()})
-    visit.post(f"{PAGE}run/", {"day": (day.day + timedelta(days=30)).isoformat()})
+    visit.post(PAGE, {"day": day.day.isoformat()})
+    visit.post(PAGE, {"day": (day.day + timedelta(days=30)).isoformat()})
     assert len(outbox("reconciliation.run")) == 1
     assert "正在对账" in page_of(visit, f"{PAGE}?day={day.day}")
 

@@ -290,7 +290,8 @@ def test_new_keys_count_a_day_later_unless_somebody_takes_them_back(gateway_doub
     assert not Alert.objects.exists()
     change(config={"app_private_key": "mallory"})
     address = f"/admin/merchants/gatewayaccount/{account.pk}/change/"
-    taken_back = {"name": account.name, "schema_name": "", "position": "0", "is_active": "on", "take_back": "on"}
+    taken_back = {"name": account.name, "schema_name": "", "position": "0", "is_active": "on", "take_back": "on",
+                  "fee_percent": "0", "fee_bearer": "platform"}  # fmt: skip
     assert operator().post(address, taken_back).status_code == 302
     with time_machine.travel(timezone.now() + timedelta(days=2)):
         assert gateway_accounts_change_due() == 0
