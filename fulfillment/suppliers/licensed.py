@@ -7,6 +7,7 @@ meanwhile. What pages read is told by `licenses_changed` and `requirements_chang
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from compliance.models import Kind
@@ -32,6 +33,12 @@ def licensed(*, variant_id: str, supplier_code: str) -> str:
                      BETWEEN paper.valid_from AND coalesce(paper.valid_until, 'infinity'::date)
                  AND (paper.categories = '{{}}' OR sold_category.slug = ANY(paper.categories))
                  AND (paper.brands = '{{}}' OR sold_brand.slug = ANY(paper.brands))))"""
+
+
+#: The same for the ORM, over offers with their suppliers.
+IS_LICENSED = RawSQL(
+    licensed(variant_id="suppliers_supplieroffer.variant_id", supplier_code="suppliers_supplier.code"), []
+)
 
 
 def lacking_of(offers: Sequence[SupplierOffer]) -> dict[int, list[str]]:

@@ -8,10 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models.expressions import RawSQL
 
 from catalog.models import Category
-from fulfillment.suppliers.licensed import licensed
+from fulfillment.suppliers.licensed import IS_LICENSED
 from fulfillment.suppliers.models import RankingWeights, Supplier, SupplierOffer
 from fulfillment.suppliers.ranking import ENOUGH_ATTEMPTS, Figures, Score, Weights, score
 from kameng.alerts.services import alert_end, alert_raise
@@ -61,8 +60,6 @@ SELECT supplier_id, avg(extract(epoch FROM coalesce(answered_at, statement_times
  WHERE answered_at IS NULL OR answered_at > statement_timestamp() - %(days)s * interval '1 day'
  GROUP BY supplier_id
 """
-#: Over the tables as the ORM calls them.
-_LICENSED = licensed(variant_id="suppliers_supplieroffer.variant_id", supplier_code="suppliers_supplier.code")
 _STORE = """
 UPDATE public.suppliers_supplieroffer AS offer
    SET score = fresh.score, score_parts = fresh.parts::jsonb, scored_at = statement_timestamp()
@@ -92,7 +89,7 @@ def scores_refresh() -> int:
         offers = list(
             SupplierOffer.objects.filter(is_active=True)
             .select_related("supplier", "variant__product")
-            .annotate(is_licensed=RawSQL(_LICENSED, []))
+            .annotate(is_licensed=IS_LICENSED)
         )
         cheapest = _cheapest(offers)
         fresh = [(offer.pk, _score_of(offer, known, weights, cheapest.get(offer.variant_id))) for offer in offers]

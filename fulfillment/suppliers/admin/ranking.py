@@ -24,7 +24,7 @@ from fulfillment.suppliers.admin.score import LABELS, parts_shown
 from fulfillment.suppliers.admin.strip import strip
 from fulfillment.suppliers.choosing import offers_order
 from fulfillment.suppliers.health import Health, health_of
-from fulfillment.suppliers.licensed import lacking_of
+from fulfillment.suppliers.licensed import IS_LICENSED, lacking_of
 from fulfillment.suppliers.models import RankingRule, RankingWeights, Supplier, SupplierBreaker, SupplierOffer
 from fulfillment.suppliers.ranking_rules import (
     PARTS,
@@ -179,14 +179,15 @@ def _gap(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _variant_rows(variant: Variant, price: Decimal, rules: Sequence[RankingRule]) -> list[dict[str, Any]]:
     """Every supplier that offers a variant: those that would be asked in their order, then the others."""
-    offers = list(
+    offers: list[Any] = list(
         SupplierOffer.objects.filter(variant=variant)
         .select_related("supplier__breaker", "variant__product__category", "variant__product__brand")
+        .annotate(is_licensed=IS_LICENSED)
         .order_by("rank", "pk")
     )
     order = _asked_in_order(variant, price)
     health = health_of([offer.supplier for offer in offers], with_alerts=False)
-    lacks = lacking_of(offers)
+    lacks = lacking_of([offer for offer in offers if not offer.is_licensed])
     places = {pk: place for place, pk in enumerate(order, start=1)}
     offers.sort(key=lambda offer: (places.get(offer.pk, len(offers) + 1), -(offer.score or 0.0)))
     return [
