@@ -46,8 +46,8 @@ def lacking_of(offers: Sequence[SupplierOffer]) -> dict[int, list[str]]:
 
     Two queries at most; the offers come with their suppliers, variant, product, category and brand.
     """
-    required = required_kinds()
-    if not offers or not required:
+    required = required_kinds() if offers else {}
+    if not required:
         return {}
     papers = papers_of([offer.supplier.code for offer in offers])
     today = timezone.localdate()

@@ -41,7 +41,12 @@ SETTINGS = {
     "log_line_prefix": "%m [%p] ",
     "log_timezone": "UTC",
 }
-SETTINGS_FOR_TESTS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+SETTINGS_FOR_TESTS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "300",  # several whole platforms, and races with a session for each thread, at the same time
+}
 
 
 @dataclass(frozen=True)

@@ -48,11 +48,13 @@ def _opened(platform: Platform, supplier: str) -> datetime | None:
 
 
 def _rested(platform: Platform, supplier: str, moment: datetime) -> bool:
-    """Whether its breaker was not closed then: whoever lets three in ten through may earn its place for a while."""
+    """Whether its breaker was not closed then, and had not been half a second before: whoever lets three in ten through
+    may earn its place for a while, and what was committed to in the moment of an opening did not know yet."""
     rows = platform.sql(
         "SELECT count(*) FROM suppliers_supplierincident AS incident"
         " JOIN suppliers_supplier AS supplier ON supplier.id = incident.supplier_id"
-        " WHERE supplier.code = %s AND %s BETWEEN incident.started_at AND coalesce(incident.ended_at, 'infinity')",
+        " WHERE supplier.code = %s AND %s BETWEEN incident.started_at + interval '0.5 s'"
+        " AND coalesce(incident.ended_at, 'infinity')",
         [supplier, moment],
     )
     return bool(rows[0][0])
