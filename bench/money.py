@@ -20,14 +20,12 @@ from typing import Any
 import psycopg2
 
 from bench.figures import Report, Table, at_least, at_most, milliseconds
+from bench.long_book import measured, post_one
 from bench.stage import HOUSE, Stage, address, read_json
 
 NOTICES, ENTRIES = 2_000, 1_000_000
 PROCESSES, THREADS = 4, 4
 SECONDS = 4.0
-#: Shops that a book of this length would have entries of.
-SHOPS = 1_000
-TAIL, READS = 200, 300
 PATIENCE_SECONDS = 300
 GATEWAY, CHANNEL = "alipay", "h5"  # the one that is opened without asking anybody
 
@@ -47,29 +45,6 @@ INSERT INTO raw_money_payment (order_id, status) SELECT id, 'pending' FROM raw_m
 """
 _ENTRIES = "INSERT INTO raw_money_entry (journal_id, account, amount) VALUES (%s, 1, 9.9), (%s, %s, -9.9)"
 _JOURNAL = "INSERT INTO raw_money_journal (key) VALUES (%s) RETURNING id"
-
-#: A long book in one stroke: nobody could post it while somebody waits, and the triggers would look at each row.
-_LONG_BOOK = """
-ALTER TABLE public.ledger_journal DISABLE TRIGGER USER;
-ALTER TABLE public.ledger_entry DISABLE TRIGGER USER;
-INSERT INTO public.ledger_account (name, owner)
-SELECT name, owner FROM unnest(ARRAY['orders', 'pending']) AS name, generate_series(%(first)s, %(last)s) AS owner
-    ON CONFLICT DO NOTHING;
-CREATE TEMPORARY TABLE long_journal ON COMMIT DROP AS
-SELECT nextval(pg_get_serial_sequence('public.ledger_journal', 'id')) AS id, n
-  FROM generate_series(1, %(journals)s) AS n;
-INSERT INTO public.ledger_journal (id, key, kind, shop_id, order_number, size)
-SELECT id, 'bench:' || id, 'delivery', %(first)s + n %% %(shops)s, 'B' || n, 2 FROM long_journal;
-INSERT INTO public.ledger_entry (journal_id, account_id, amount)
-SELECT long_journal.id, account.id, CASE account.name WHEN 'orders' THEN 9.9 ELSE -9.9 END
-  FROM long_journal JOIN public.ledger_account AS account
-    ON account.owner = %(first)s + long_journal.n %% %(shops)s AND account.name IN ('orders', 'pending');
-SET CONSTRAINTS ALL IMMEDIATE;
-ALTER TABLE public.ledger_journal ENABLE TRIGGER USER;
-ALTER TABLE public.ledger_entry ENABLE TRIGGER USER;
-"""
-#: Ids of shops that there are none of.
-_FIRST_SHOP = 1_000_000
 
 Took = list[float]
 #: What everything took, when it began and when it ended.
@@ -152,7 +127,7 @@ def main(notices: int, entries: int) -> None:
     before = _book()
     rounds = _all_at_once(share)
     wrong = _wrong(before, _book(), share * PROCESSES)
-    said = {"rounds": rounds, "wrong": wrong, **_long_book(entries)}
+    said = {"rounds": rounds, "wrong": wrong, **measured(entries)}
     sys.stdout.write(json.dumps(said) + "\n")
 
 
@@ -210,7 +185,7 @@ class _Taker:
             "notices": self._round(self._notice, list(self._bodies)),
             "repeated": self._round(self._notice, list(self._bodies)),
             "raw_notices": self._round(self._raw_notice, list(range(self._first, self._first + self._share))),
-            "postings": self._round(self._posting, until),
+            "postings": self._round(post_one, until),
             "raw_postings": self._round(self._raw_posting, until),
         }
 
@@ -287,16 +262,6 @@ class _Taker:
         reply = notice_receive(account_code=GATEWAY, headers={}, body=body)
         if reply.body != b"success":
             raise SystemExit(f"a notice was answered with {reply.body!r}")
-
-    @staticmethod
-    def _posting(number: str) -> None:
-        from django.db import transaction
-
-        from resellers.ledger.posting import Kind, Move, Name, post
-
-        with transaction.atomic():
-            moves = [Move(Name.ORDERS, Decimal("9.9"), 1), Move(Name.PENDING, Decimal("-9.9"), _FIRST_SHOP)]
-            post(f"bench:{number}", Kind.DELIVERY, moves, shop_id=1, order_number=number)
 
     @staticmethod
     def _raw_notice(order: int) -> None:
@@ -382,35 +347,6 @@ def _wrong(before: tuple[int, int], after: tuple[int, int], notices: int) -> lis
     return (
         [] if found == (notices, notices) else [f"{found} payments and journals of {notices} notices, each sent twice"]
     )
-
-
-def _long_book(entries: int) -> dict[str, Any]:
-    """Fill the book up to so many entries, sum it up, and read balances while a few entries are newer than that."""
-    from django.db import connection, transaction
-
-    from resellers.ledger.balances import balances_of, balances_snapshot
-    from resellers.ledger.models import Account, Entry
-    from resellers.ledger.posting import Name
-
-    missing = entries - Entry.objects.count()
-    if missing > 0:
-        numbers = {"first": _FIRST_SHOP, "last": _FIRST_SHOP + SHOPS - 1, "shops": SHOPS, "journals": -(-missing // 2)}
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_LONG_BOOK, numbers)
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE public.ledger_entry")
-    begun = time.perf_counter()
-    balances_snapshot()
-    snapshot = time.perf_counter() - begun
-    for number in range(TAIL):
-        _Taker._posting(f"tail{number}")
-    reads = []
-    for number in range(READS):
-        begun = time.perf_counter()
-        balances_of(_FIRST_SHOP + number % 2 * (SHOPS // 2), Name.PENDING)
-        reads.append(time.perf_counter() - begun)
-    told = {"entries": Entry.objects.count(), "accounts": Account.objects.count()}
-    return {**told, "snapshot": snapshot, "reads": reads}
 
 
 if __name__ == "__main__":
