@@ -92,8 +92,8 @@ def test_every_class_of_a_suppliers_bill_is_found_and_nothing_else(shop: Reselle
     well, partial, absent, charged, not_charged, amount, open_one, twice, dollars, unbooked = sold
     for buy, status in ((partial, "partial"), (charged, "rejected"), (open_one, "unknown")):
         SupplierOrder.objects.filter(pk=buy.pk).update(status=status)
-    # As it was refused: nothing of it is in the book.
-    SupplierOrder.objects.filter(pk=charged.pk).update(reference=charged.reference[:-1] + "Z")
+    # As it was refused: nothing of it is in the book, which knows no purchase of this number.
+    SupplierOrder.objects.filter(pk=charged.pk).update(reference=f"{charged.reference[:-1]}-")
     SupplierOrder.objects.filter(pk=unbooked.pk).update(cost=unbooked.cost + 1)
     charged.refresh_from_db()
     unbooked.refresh_from_db()
