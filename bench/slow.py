@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from bench import load
@@ -14,14 +15,15 @@ from bench.outage import ACCOUNT, DEAD, SKU, clean_slate
 from bench.stage import Stage, read_json
 from kameng.embedded.console import report
 
-#: Turns of each kind, one after the other, so that whatever else the machine does meets both.
-TURNS, SECONDS = 4, 12.0
+#: Turns of each kind, one after the other; the median turn of each is compared, because whatever else the machine does
+#: for a few seconds falls into one turn of one kind, and would be that kind's whole p95.
+TURNS, SECONDS = 5, 12.0
 #: Orders a second: codes from a supplier that is well, top-ups that begin at the one that is to drip.
 CODES_A_SECOND, TOP_UPS_A_SECOND = 4, 2
 PATIENCE_SECONDS = 240.0
 #: The goal, and what counts as held up.
 GOAL_RATIO, HELD_UP_SECONDS = 1.2, 5.0
-COLUMNS = ("", "codes", "p50 s", "p95 s", "top-ups", "held up", "p95 of top-ups s", "open")
+COLUMNS = ("", "codes", "p50 s", "p95 s", "median turn's p95 s", "top-ups", "held up", "p95 of top-ups s", "open")
 
 
 @dataclass
@@ -29,9 +31,19 @@ class Side:
     """All turns of one kind; seconds from the money to the delivery, by the database's clock."""
 
     name: str
-    codes: list[float] = field(default_factory=list)
+    turns: list[list[float]] = field(default_factory=list)
     top_ups: list[float] = field(default_factory=list)
     open_orders: int = 0
+
+    @property
+    def codes(self) -> list[float]:
+        """All codes of all turns."""
+        return [took for turn in self.turns for took in turn]
+
+    @property
+    def usual_p95(self) -> float:
+        """Of the codes of the median turn; not a number before the first turn."""
+        return median(percentile(turn, 0.95) for turn in self.turns) if self.turns else float("nan")
 
     @property
     def held_up(self) -> int:
@@ -41,8 +53,8 @@ class Side:
     def row(self) -> tuple[str | float, ...]:
         """A line of the table."""
         return (
-            self.name, len(self.codes), percentile(self.codes, 0.5), percentile(self.codes, 0.95), len(self.top_ups),
-            self.held_up, percentile(self.top_ups, 0.95), self.open_orders,
+            self.name, len(self.codes), percentile(self.codes, 0.5), percentile(self.codes, 0.95), self.usual_p95,
+            len(self.top_ups), self.held_up, percentile(self.top_ups, 0.95), self.open_orders,
         )  # fmt: skip
 
 
@@ -60,7 +72,7 @@ def run(stage: Stage, *, turns: int = TURNS) -> Report:
     report(f"{2 * turns} turns", time.monotonic() - begun)
     title = f"{CODES_A_SECOND} codes and {TOP_UPS_A_SECOND} top-ups a second, {turns} turns of {SECONDS:g} s each"
     found.tables.append(Table(title, COLUMNS, [quiet.row(), slow.row()]))
-    ratio = percentile(slow.codes, 0.95) / percentile(quiet.codes, 0.95)
+    ratio = slow.usual_p95 / quiet.usual_p95
     found.judge("p95 of the others, with the slow one against without", ratio, "×", at_most(GOAL_RATIO))
     found.judge("top-ups that the slow one held up", slow.held_up, "", at_least(turns))
     found.judge("neither delivered nor refunded", quiet.open_orders + slow.open_orders, "", at_most(0))
@@ -91,7 +103,7 @@ def _turn(stage: Stage, code: str, side: Side, *, mode: str) -> None:
     crowd = [buyer(at, codes, {"sku": code}) for at in _moments(CODES_A_SECOND)]
     crowd += [buyer(at, top_ups, {"sku": SKU, "account": ACCOUNT}) for at in _moments(TOP_UPS_A_SECOND)]
     load.run([stage.port, stage.sandbox_port], [*crowd, healer()])
-    side.codes += _seconds(stage, codes)
+    side.turns.append(_seconds(stage, codes))
     side.top_ups += _seconds(stage, top_ups)
 
 

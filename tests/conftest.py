@@ -8,6 +8,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
+from hypothesis import settings
 
 from catalog import selectors
 from catalog.listings import pages_kept, shelf
@@ -30,6 +31,8 @@ from tests.doubles import (
 
 OPERATIONS_HOST = "ops.test"
 pytest_plugins = ["tests.live.fixtures"]
+#: `--hypothesis-profile=nightly`: tests that have a short and a long way take the long one.
+settings.register_profile("nightly")
 
 
 # A full collection walks over all modules and thousands of tests, and finds nothing there: they stay to the end.
