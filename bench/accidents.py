@@ -24,7 +24,7 @@ class Killer:
     def strike(self) -> Process:
         """Kill one, and start it again at once; it needs its time to be ready."""
         victim = self._draw.choice(self.workers)
-        assert victim.alive(), f"{victim.name} had died by itself"
+        assert victim.alive(), f"before it was killed, {victim.explain_exit()}"
         victim.kill()
         victim.start()
         self.kills += 1
