@@ -137,7 +137,7 @@ class Life(RuleBasedStateMachine):
         """A supplier rings about something that it sold, once or again."""
         if not BookedSupplier.book:
             return
-        reference = sorted(BookedSupplier.book)[place % len(BookedSupplier.book)]
+        reference = [*BookedSupplier.book][place % len(BookedSupplier.book)]
         buy = SupplierOrder.objects.get(reference=reference)
         code = Supplier.objects.values_list("code", flat=True).get(pk=buy.supplier_id)
         for _ in range(times):
