@@ -1,25 +1,19 @@
 """One database with its shops for the whole run; a transaction, or a cleaned shop of its own, for each test."""
 
 import gc
-import secrets
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
 from hypothesis import settings
 
-from catalog import selectors
-from catalog.listings import pages_kept, shelf
 from catalog.models import Revision
-from fulfillment.suppliers import connections
 from fulfillment.suppliers.registry import ADAPTERS
 from payments.gateways.registry import GATEWAYS
-from payments.merchants import services as merchant_services
-from resellers import hosts
 from resellers.models import Reseller
 from resellers.services import operations_open, reseller_open
+from tests import remembered
 from tests.doubles import (
     GuardedSupplier,
     ListedSupplier,
@@ -59,14 +53,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    """What a process keeps between requests must not outlive a test's rolled-back rows, nor what Redis counted."""
-    cache.key_prefix = secrets.token_hex(4)
-    hosts.forget()
-    shelf.forget()
-    pages_kept.forget()
-    selectors.forget()
-    merchant_services.forget()
-    connections.forget()
+    remembered.forget()
 
 
 @pytest.fixture

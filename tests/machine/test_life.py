@@ -9,7 +9,6 @@ import json
 from decimal import Decimal
 
 import pytest
-from django.core.cache import cache
 from django.db import connection, transaction
 from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
@@ -31,6 +30,7 @@ from payments.models import Payment, Refund
 from payments.notices import notice_receive
 from payments.refunds import refund_by_hand, refund_retry
 from resellers.models import Reseller
+from tests import remembered
 from tests.factories import GatewayAccountFactory, ProductFactory, SupplierFactory, on_sale, open_payment, place
 from tests.machine.world import BookedGateway, BookedSupplier, Killed, Mode, Sale, Till, time_passes
 
@@ -62,7 +62,7 @@ class Life(RuleBasedStateMachine):
         self._undone.__enter__()
         BookedSupplier.reset()
         BookedGateway.reset()
-        cache.key_prefix = f"life-{id(self)}"
+        remembered.forget()
         GatewayAccountFactory(code=ACCOUNT)
         for code in SUPPLIERS:
             SupplierFactory.create(code=code, adapter=BookedSupplier.code)
