@@ -6,15 +6,19 @@ them.
 """
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
+from itertools import count
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, note, settings
+from hypothesis import HealthCheck, currently_in_test_context, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from catalog.models import Variant
+from fulfillment import outcomes
 from fulfillment.callbacks import callback_receive
 from fulfillment.decisions import attempt_confirm, attempt_fail, fulfillment_retry
 from fulfillment.models import Fulfillment, SupplierOrder
@@ -25,6 +29,8 @@ from kameng.core.problems import Problem
 from kameng.dispatch import dispatch
 from kameng.outbox.services import claim, run
 from orders.models import Order
+from payments import refunds
+from payments.gateways.base import RefundRequest
 from payments.gateways.registry import GATEWAYS
 from payments.models import Payment, Refund
 from payments.notices import notice_receive
@@ -46,8 +52,15 @@ SHORT = settings(
 LONG = settings(
     max_examples=200, stateful_step_count=30, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
 )
-#: The longest that anything may wait by rule: an hour for what is unclear, and the pauses in between.
-ROUNDS, ROUND_SECONDS = 40, 320
+#: Seconds between rounds in the end: first some in which what is under way still is, then more than anything may wait
+#: by rule: an hour for what is unclear, and the pauses in between.
+ROUNDS = (2, 3, 5, *([320] * 40))
+
+
+def _note(text: str) -> None:
+    """For whoever reads about a life that went wrong."""
+    if currently_in_test_context():
+        note(text)
 
 
 class Life(RuleBasedStateMachine):
@@ -78,12 +91,12 @@ class Life(RuleBasedStateMachine):
         """The end of the day: everybody is well again, and nothing stays open."""
         try:
             self._everybody_is_well()
-            for _ in range(ROUNDS):
+            for seconds in ROUNDS:
                 self._work(deaths=True)
                 self._people()
                 if self._is_over():
                     break
-                self.wait(ROUND_SECONDS)
+                self.wait(seconds)
             self._judge()
         finally:
             transaction.set_rollback(True)
@@ -97,7 +110,7 @@ class Life(RuleBasedStateMachine):
         try:
             order = place(self.shop, self.goods[good], quantity=quantity, contact=f"138{self.orders:08d}")
         except Problem as refused:
-            note(f"not sold: {refused}")  # every supplier is at rest
+            _note(f"not sold: {refused}")  # every supplier is at rest
             return ""
         return open_payment(self.shop, order).number
 
@@ -109,7 +122,7 @@ class Life(RuleBasedStateMachine):
         try:
             return open_payment(self.shop, payment.order, channel="h5").number
         except Problem as refused:
-            note(f"no second way to pay: {refused}")
+            _note(f"no second way to pay: {refused}")
             return ""
 
     @rule(number=payments, cents=st.sampled_from([0, 0, 0, 0, -1, 1]))
@@ -118,6 +131,15 @@ class Life(RuleBasedStateMachine):
         payment = self._payment(number)
         if payment is not None and number not in BookedGateway.paid:
             BookedGateway.pay(number, payment.amount + Decimal(cents) / 100)
+
+    @rule(target=payments, good=st.sampled_from(["top-up", "codes"]), quantity=st.integers(1, 3))
+    def buy_and_pay_at_once(self, good: str, quantity: int) -> str:
+        """As most people do: without it few lives get as far as a purchase at a supplier."""
+        number = self.buy(good, quantity)
+        self.pay(number, 0)
+        self.tell_of_a_payment(number, times=1, fresh=True, genuine=True)
+        self.is_news = True
+        return number
 
     # --- what others tell ---------------------------------------------------------------------------------------------
 
@@ -195,7 +217,7 @@ class Life(RuleBasedStateMachine):
             try:
                 run(claims[0], dispatch)
             except Killed:
-                note("a worker died")
+                _note("a worker died")
                 if not deaths:
                     return
             finally:
@@ -230,7 +252,8 @@ class Life(RuleBasedStateMachine):
         waiting = Order.objects.filter(status=Order.Status.PENDING).exists()
         collecting = Payment.objects.filter(status__in=["created", "pending"]).exists()
         resting = SupplierBreaker.objects.exclude(state="closed").exists()
-        return not (working or returning or waiting or collecting or (resting and self._work_is_open()))
+        arriving = bool(BookedSupplier.under_way)
+        return not (arriving or working or returning or waiting or collecting or (resting and self._work_is_open()))
 
     def _work_is_open(self) -> bool:
         return Order.objects.filter(status=Order.Status.PAID).exists()
@@ -252,7 +275,7 @@ class Life(RuleBasedStateMachine):
             (line,) = order.lines.all()
             arrived = sum(Fulfillment.objects.filter(line=line).values_list("delivered_quantity", flat=True))
             paid, back = self._money(order)
-            note(f"{order.number}: {order.status}, {arrived} of {line.quantity} arrived, {paid} paid, {back} returned")
+            _note(f"{order.number}: {order.status}, {arrived} of {line.quantity} arrived, {paid} paid, {back} returned")
             assert paid - back == line.price * arrived
             assert not arrived or order.status in (Order.Status.FULFILLED, Order.Status.PARTLY_REFUNDED)
             assert self._supplied(order) == arrived
@@ -287,3 +310,40 @@ def test_whatever_happens_everybody_has_what_is_theirs_in_the_end(shop: Reseller
     machine = type("LifeInThisShop", (Life,), {"shop": shop})
     nightly = settings.get_current_profile_name() == "nightly"
     run_state_machine_as_test(machine, settings=LONG if nightly else SHORT)
+
+
+def _lived(shop: Reseller, *, suppliers: Sequence[Mode], till: Till = Till.WELL) -> None:
+    """A life of one purchase, to its end."""
+    life = type("LifeInThisShop", (Life,), {"shop": shop})()
+    for code, mode in zip(SUPPLIERS, suppliers, strict=True):
+        life.a_supplier_changes(code, mode)
+    life.the_gateway_changes(till)
+    life.buy_and_pay_at_once("top-up", 1)
+    life.work_everything_off()
+    life.the_books_agree()
+    life.teardown()
+
+
+@pytest.mark.usefixtures("world")
+def test_who_believes_at_once_that_there_is_no_such_order_buys_twice_and_is_seen(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _lived(shop, suppliers=(Mode.DELAYED, Mode.WELL))
+    monkeypatch.setattr(outcomes, "_missing", outcomes._rejected)
+    with pytest.raises(AssertionError):
+        _lived(shop, suppliers=(Mode.DELAYED, Mode.WELL))
+
+
+@pytest.mark.usefixtures("world")
+def test_who_returns_money_under_another_number_each_time_is_seen(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _lived(shop, suppliers=(Mode.REFUSES, Mode.REFUSES), till=Till.RETURNED_AND_LOST)
+    numbers = count()
+
+    def renumbered(*, refund: str, **told: Any) -> RefundRequest:
+        return RefundRequest(refund=f"{refund}{next(numbers)}", **told)
+
+    monkeypatch.setattr(refunds, "RefundRequest", renumbered)
+    with pytest.raises(AssertionError):
+        _lived(shop, suppliers=(Mode.REFUSES, Mode.REFUSES), till=Till.RETURNED_AND_LOST)
