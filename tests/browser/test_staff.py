@@ -21,6 +21,7 @@ OWNERS_PAGES = (
     "/manage/", "/manage/orders/order/", "/manage/goods/?q=wzry", "/manage/look/", "/manage/range/",
     "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/accounts/user/",
     "/manage/password_change/", "/manage/withdrawals/", "/manage/second-factor/", "/manage/statement/",
+    "/manage/clients/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",
