@@ -1,5 +1,7 @@
-"""A site that buys from a shop: it signs as the document says, with the primitives alone, and holds every answer against
-the API's description."""
+"""A site that buys from a shop: it signs as the document says, with the primitives alone.
+
+Every answer is held against the API's description.
+"""
 
 import hashlib
 import hmac

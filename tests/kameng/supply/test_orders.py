@@ -19,7 +19,7 @@ from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import code_on_sale, on_sale, stocked
 from tests.flows import ACCEPTED, REFUSED, TOPPED_UP, codes, drain
-from tests.kameng.supply.downstream import Downstream
+from tests.kameng.supply.downstream import Downstream, open_client
 from tests.program import fields, refusal
 
 pytestmark = pytest.mark.usefixtures("supplier_double")
@@ -162,8 +162,6 @@ def test_an_order_above_the_balance_is_none(downstream: Downstream, shop: Resell
 
 
 def test_a_client_sees_its_own_orders_only(downstream: Downstream, shop: Reseller) -> None:
-    from tests.kameng.supply.downstream import open_client
-
     variant = on_sale()
     another = Downstream(open_client(shop, name="别家"))
     downstream.order("A-1", variant.sku, account=ACCOUNT)
