@@ -68,7 +68,7 @@ def client_order_place(*, shop: Reseller, client: Client, key: str, wish: Wish) 
                 shop=shop,
                 lines=[line],
                 contact=client.contact,
-                buyer=Buyer(),
+                buyer=Buyer(pays_at_once=True),
                 idempotency_key=_idempotency_key(client, wish.reference),
             )
             if placed.is_new:

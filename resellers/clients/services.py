@@ -88,7 +88,7 @@ def client_credit(*, client_id: int, amount: Decimal, key: str) -> Client:
     if sql.rows_anywhere(_KNOWN, [name]):
         return client
     if not amount or amount != quantize(amount) or abs(amount) >= MOST:
-        raise _refused(_("金额要大于零，最多两位小数"))
+        raise _refused(_("金额不能为零，最多两位小数"))
     if amount > 0 and not shop.is_house:
         available = balances_of(shop.pk, Name.AVAILABLE)[Name.AVAILABLE]
         if amount > available:

@@ -51,7 +51,6 @@ def test_the_last_money_is_spent_once_and_one_reference_is_one_order(live_shop: 
 
 
 def test_a_balance_is_charged_for_as_long_as_it_reaches(live_shop: Reseller) -> None:
-    """Without the order of one after the other that placing an order brings along."""
     client = open_client(live_shop, balance="100.00")
     charges = [
         lambda number=number: client_charge(

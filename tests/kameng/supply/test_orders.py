@@ -17,7 +17,7 @@ from resellers.ledger.balances import balances_of
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
-from tests.factories import code_on_sale, on_sale, stocked
+from tests.factories import code_on_sale, on_sale, place, stocked
 from tests.flows import ACCEPTED, REFUSED, TOPPED_UP, codes, drain
 from tests.kameng.supply.downstream import Downstream, open_client
 from tests.program import fields, refusal
@@ -159,6 +159,15 @@ def test_an_order_above_the_balance_is_none(downstream: Downstream, shop: Resell
     assert not Order.objects.exists()
     assert accounts(downstream.client) == (Decimal("56.99"), Decimal("56.99"))
     assert balances_of(shop.pk, Name.AVAILABLE)[Name.AVAILABLE] == Decimal("943.01")
+
+
+def test_nobody_stops_a_client_by_leaving_orders_unpaid_under_its_contact(
+    downstream: Downstream, shop: Reseller, settings: Any
+) -> None:
+    settings.UNPAID_ORDERS_PER_CONTACT = 1
+    variant = on_sale()
+    place(shop, variant, contact=downstream.client.contact)
+    assert [downstream.order(f"A-{n}", variant.sku, account=ACCOUNT).status_code for n in range(2)] == [201, 201]
 
 
 def test_a_client_sees_its_own_orders_only(downstream: Downstream, shop: Reseller) -> None:
