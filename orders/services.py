@@ -65,7 +65,7 @@ class Buyer:
     device_digest: str = ""
     address: str = ""
     language: str = "zh-hans"
-    #: Pays in the transaction that places the order, so that its orders are never unpaid, whoever else uses its contact.
+    #: Pays in the transaction that places the order: its orders are never unpaid, whoever else uses its contact.
     pays_at_once: bool = False
 
 

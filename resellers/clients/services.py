@@ -36,7 +36,7 @@ SELECT account.owner FROM public.ledger_journal AS journal
 
 def clients_of(shop_id: int) -> Sequence[Client]:
     """A shop's clients by name."""
-    return Client.objects.filter(shop_id=shop_id).order_by("name")
+    return list(Client.objects.filter(shop_id=shop_id).order_by("name"))
 
 
 def client_of(shop_id: int, client_id: int) -> Client | None:
