@@ -11,8 +11,9 @@ from resellers.clients.exceptions import ClientRefused
 from resellers.clients.models import Client, ClientKey
 
 MAX_KEYS = 2
-#: A request may be this much older or newer than our clock says, in seconds; its nonce is remembered for twice as long.
-WINDOW_SECONDS = 300
+#: A request may be this much older or newer than our clock says, in seconds; its nonce is remembered for twice as long,
+#: and a minute more for clocks that differ.
+WINDOW_SECONDS, CLOCKS_APART = 300, 60
 
 _SEEN = """
 INSERT INTO public.clients_clientnonce (key_id, nonce, seen_at) VALUES (%s, %s, statement_timestamp())
@@ -61,4 +62,4 @@ def nonce_use(*, key_id: int, nonce: str) -> bool:
 
 def nonces_forget() -> int:
     """Drop those whose requests are too old to be sent again. Run by beat; twice is harmless."""
-    return sql.execute_anywhere(_FORGET, [2 * WINDOW_SECONDS])
+    return sql.execute_anywhere(_FORGET, [2 * WINDOW_SECONDS + CLOCKS_APART])
