@@ -33,7 +33,7 @@ def wish(sku: str, reference: str) -> Wish:
 
 
 def test_the_last_money_is_spent_once_and_one_reference_is_one_order(live_shop: Reseller) -> None:
-    client, variant = open_client(live_shop, balance="114.00"), on_sale()
+    client, variant = open_client(live_shop, balance="120.00"), on_sale()
     one = wish(variant.sku, "same")
     same = [lambda: client_order_place(shop=live_shop, client=client, key="k", wish=one) for _ in range(4)]
     placed = at_once(live_shop, *same)
@@ -66,7 +66,7 @@ def test_a_balance_is_charged_for_as_long_as_it_reaches(live_shop: Reseller) -> 
 
 def test_an_order_is_either_taken_back_or_bought(live_shop: Reseller, supplier_double: type[ScriptedSupplier]) -> None:
     ScriptedSupplier.on_submit("first", TOPPED_UP)
-    client, variant = open_client(live_shop, balance="570.00"), on_sale(suppliers=("first",))
+    client, variant = open_client(live_shop, balance="600.00"), on_sale(suppliers=("first",))
     for number in range(6):
         asked = client_order_place(shop=live_shop, client=client, key="k", wish=wish(variant.sku, f"n{number}"))
         canceled, _bought = at_once(
