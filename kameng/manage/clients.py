@@ -112,9 +112,7 @@ def _page(request: HttpRequest, client: Client, *, status: int = 200, **more: An
         "api_url": request.build_absolute_uri("/api/supply/v1/"),
         **more,
     }
-    response = shop_site.render(request, "staff/client.html", context, status=status)
-    response["Cache-Control"] = "no-store"
-    return response
+    return shop_site.render(request, "staff/client.html", context, status=status)
 
 
 def _issue(request: HttpRequest, client: Client) -> HttpResponse:

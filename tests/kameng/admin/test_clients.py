@@ -50,7 +50,8 @@ def test_a_client_is_opened_given_money_and_a_key_that_is_shown_once(shop: Resel
     assert client.balance == Decimal("200.00")
     assert balances_of(shop.pk, Name.AVAILABLE)[Name.AVAILABLE] == Decimal("800.00")
     issued = owner.post(page_of(client), {"act": "issue"})
-    assert (issued.status_code, issued.headers["Cache-Control"]) == (200, "no-store")
+    assert issued.status_code == 200
+    assert "no-store" in issued.headers["Cache-Control"]
     secret = ClientKey.objects.get().secret
     assert secret in issued.content.decode()
     assert owner.post(page_of(client), {"act": "issue"}).status_code == 200
