@@ -1,6 +1,7 @@
 """A client's last yuan, one reference, and a cancellation, by several at once."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -71,8 +72,8 @@ def test_an_order_is_either_taken_back_or_bought(live_shop: Reseller, supplier_d
         asked = client_order_place(shop=live_shop, client=client, key="k", wish=wish(variant.sku, f"n{number}"))
         canceled, _bought = at_once(
             live_shop,
-            lambda asked=asked: client_order_cancel(client_order_id=asked.pk),
-            lambda asked=asked: order_fulfill(order_id=asked.order_id),
+            partial(client_order_cancel, client_order_id=asked.pk),
+            partial(order_fulfill, order_id=asked.order_id),
         )
         asked.refresh_from_db()
         line = asked.order.lines.get()

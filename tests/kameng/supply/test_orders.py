@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fulfillment.suppliers.base import Outcome, OutcomeKind
-from kameng.audit.services import audit
+from kameng.audit.services import invariants, verdict_of
 from kameng.supply.callbacks import client_order_follow
 from kameng.supply.models import ClientCallback, ClientOrder
 from orders.models import Order
@@ -39,8 +39,11 @@ def accounts(client: Client) -> tuple[Decimal, Decimal]:
 
 
 def broken() -> dict[str, tuple[str, ...]]:
-    """What the audit finds."""
-    return {verdict.code: verdict.examples for verdict in audit() if not verdict.ok}
+    """What the audit finds in this shop, about money, goods and steps."""
+    asked = [invariant for invariant in invariants() if invariant.code in {"I1", "I2", "I3", "I4", "I5", "I7", "I14"}]
+    here = list(Reseller.objects.filter(slug="one"))
+    verdicts = [verdict_of(invariant, here) for invariant in asked]
+    return {verdict.code: verdict.examples for verdict in verdicts if not verdict.ok}
 
 
 def test_codes_are_paid_from_the_balance_and_arrive_once(downstream: Downstream) -> None:
