@@ -15,9 +15,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from kameng.embedded import paths
+from kameng.embedded import paths, postgres
 from tests.kameng.sandbox.running import RunningSandbox
-from tests.kameng.supply.downstream import ROOT, sign
+from tests.kameng.supply.signed import ROOT, sign
 from tests.live.platform import HOUSE, Good, Platform
 from tests.live.shopper import Address
 
@@ -42,18 +42,16 @@ _UPSTREAM = (
 said = client(Reseller.objects.get(is_house=True), told["callback_url"])
 """
 )
-#: In the second one: everything from an empty database, with prices as the first one tells them.
+#: In the second one: everything from empty tables, with prices as the first one tells them.
 _DOWNSTREAM = (
     _CLIENT
     + """
-from django.core.management import call_command
 from catalog.models import Category, Product, Revision, Variant
 from fulfillment.suppliers.models import SupplierOffer
 from fulfillment.suppliers.price_lists import price_list_read
 from fulfillment.suppliers.services import availability_refresh, supplier_save
 from resellers.services import operations_open, reseller_open
 
-call_command("migrate_schemas", shared=True, interactive=False, verbosity=0)
 operations_open(host="ops.localhost")
 shop = reseller_open(slug="second", name="乙站", host_names=["localhost"], is_house=True)
 upstream = supplier_save(
@@ -152,6 +150,7 @@ class Second(Platform):
         return self.first.sandbox
 
     def _prepare(self) -> None:
+        self._copy_tables()
         callback_url = f"http://localhost:{self.port}/webhooks/suppliers/upstream/"
         config = run(self.first, _UPSTREAM, {"callback_url": callback_url})
         shopper = self.first.shopper()
@@ -163,6 +162,16 @@ class Second(Platform):
         self.upstream = SupplyClient(self.first, config["key"], config["secret"])
         self.buyer = SupplyClient(self, made["key"], made["secret"])
         self.costs = {sku: Decimal(cost) for sku, cost in made["costs"].items()}
+
+    def _copy_tables(self) -> None:
+        """What the migrations of the platform lead to, as the first one has it, without a row but those that say so."""
+        dump = [str(postgres.find().folder / "pg_dump"), "--no-owner", "--dbname", self.server._replace(
+            path=f"/{self.first.database}"
+        ).geturl()]  # fmt: skip
+        self.sql("DROP SCHEMA public CASCADE")
+        for part in (["--schema-only", "--schema=public"], ["--data-only", "--inserts", "--table=django_migrations"]):
+            said = subprocess.run([*dump, *part], capture_output=True, text=True, check=True).stdout
+            self.sql("\n".join(line for line in said.splitlines() if not line.startswith("\\")))
 
     def audit(self) -> None:
         """The same over its own books alone: what the sandbox charged is the first one's."""

@@ -3,8 +3,6 @@
 Every answer is held against the API's description.
 """
 
-import hashlib
-import hmac
 import json
 import re
 import secrets
@@ -21,16 +19,9 @@ from resellers.clients.keys import client_key_issue
 from resellers.clients.models import Client
 from resellers.clients.services import client_credit, client_open
 from resellers.models import Reseller
+from tests.kameng.supply.signed import ROOT, sign
 from tests.program import JSON, PROBLEM, staying
 from tests.resellers.withdrawals.test_services import earn
-
-ROOT = "/api/supply/v1/"
-
-
-def sign(secret: str, method: str, target: str, stamp: str, nonce: str, body: bytes) -> str:
-    """Five lines."""
-    text = f"{method}\n{target}\n{stamp}\n{nonce}\n{hashlib.sha256(body).hexdigest()}"
-    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def open_client(shop: Reseller, *, name: str = "青山站", balance: str = "0") -> Client:

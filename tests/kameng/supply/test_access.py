@@ -13,7 +13,8 @@ from resellers.clients.keys import client_key_revoke, nonces_forget
 from resellers.clients.models import ClientKey, ClientNonce
 from resellers.models import Reseller
 from tests.factories import on_sale
-from tests.kameng.supply.downstream import Downstream, open_client, sign
+from tests.kameng.supply.downstream import Downstream, open_client
+from tests.kameng.supply.signed import sign
 from tests.program import refusal
 
 
