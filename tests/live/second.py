@@ -171,7 +171,8 @@ class Second(Platform):
         self.sql("DROP SCHEMA public CASCADE")
         for part in (["--schema-only", "--schema=public"], ["--data-only", "--inserts", "--table=django_migrations"]):
             said = subprocess.run([*dump, *part], capture_output=True, text=True, check=True).stdout
-            self.sql("\n".join(line for line in said.splitlines() if not line.startswith("\\")))
+            kept = (line for line in said.splitlines() if not line.startswith("\\"))
+            self.sql("\n".join(kept).replace("%", "%%"))
 
     def audit(self) -> None:
         """The same over its own books alone: what the sandbox charged is the first one's."""
