@@ -67,8 +67,8 @@ def test_a_balance_is_charged_for_as_long_as_it_reaches(live_shop: Reseller) -> 
 
 def test_an_order_is_either_taken_back_or_bought(live_shop: Reseller, supplier_double: type[ScriptedSupplier]) -> None:
     ScriptedSupplier.on_submit("first", TOPPED_UP)
-    client, variant = open_client(live_shop, balance="600.00"), on_sale(suppliers=("first",))
-    for number in range(6):
+    client, variant = open_client(live_shop, balance="180.00"), on_sale(suppliers=("first",))
+    for number in range(3):
         asked = client_order_place(shop=live_shop, client=client, key="k", wish=wish(variant.sku, f"n{number}"))
         canceled, _bought = at_once(
             live_shop,
