@@ -4,6 +4,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
+from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -108,20 +109,25 @@ SELECT placed.number, placed.status, placed.total::text,
 """
 
 
-@lru_cache(maxsize=1)
-def schema() -> dict[str, Any]:
-    """The description of the API, drawn up once by each process."""
-    generator = SchemaGenerator(urlconf="kameng.urls_shop")  # type: ignore[no-untyped-call]
+SHOP, SUPPLY = "api/v1/", "api/supply/v1/"
+
+
+@lru_cache(maxsize=2)
+def schema(below: str = SHOP) -> dict[str, Any]:
+    """The description of what lies below that address of a shop, drawn up once by each process."""
+    patterns = [found for found in get_resolver("kameng.urls_shop").url_patterns if str(found.pattern) == below]
+    generator = SchemaGenerator(patterns=patterns)  # type: ignore[no-untyped-call]
     described: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return described
 
 
 class SchemaView(Endpoint):
-    """The API's description."""
+    """An API's description; `below` says of which."""
 
     schema = None
     cache_control = "public, max-age=300"
+    below = SHOP
 
     def get(self, request: Request) -> Response:
         """OpenAPI 3.1, as JSON."""
-        return Response(schema())
+        return Response(schema(self.below))

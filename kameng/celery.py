@@ -44,11 +44,13 @@ def outbox_run_task(event_id: int) -> None:
 
 @app.task(name="kameng.sweep", ignore_result=True)
 def sweep_task() -> None:
-    """Put back what is on no list, and let merchant keys count whose time has come."""
+    """Put back what is on no list, let merchant keys count whose time has come, and forget requests that are old."""
     from kameng.sweep import sweep
     from payments.merchants.services import gateway_accounts_change_due
+    from resellers.clients.keys import nonces_forget
 
     gateway_accounts_change_due()
+    nonces_forget()
     sweep()
 
 

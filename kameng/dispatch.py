@@ -19,6 +19,7 @@ from fulfillment.suppliers.breaker import supplier_probe
 from fulfillment.suppliers.price_lists import supplier_sync
 from kameng.outbox.services import Claim
 from kameng.reconciliation.services import day_run
+from kameng.supply.callbacks import client_callback_send, client_order_follow, client_order_refunded
 from orders.services import order_expire
 from payments.contradictions import payment_contradicted
 from payments.refunds import line_refund, refund_run, surplus_refund
@@ -53,7 +54,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "fulfillment.wake": [_wake],
     "line.failed": [line_refund],
     "line.short": [line_refund],
-    "refund.run": [refund_run],
+    "refund.run": [refund_run, client_order_refunded],
     "supplier.probe": [supplier_probe],
     "variant.refresh": [variant_refresh],
     "category.refresh": [category_refresh],
@@ -62,6 +63,8 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "supplier.sync": [supplier_sync],
     "supplier.balance": [supplier_balance],
     "reconciliation.run": [day_run],
+    "client_order.follow": [client_order_follow],
+    "client_callback.send": [client_callback_send],
 }
 
 

@@ -8,10 +8,11 @@ from catalog.listings import urls as goods_urls
 from catalog.listings import views as goods
 from fulfillment import urls as fulfillment_urls
 from fulfillment import views as fulfillment
-from kameng.api import OrderView, SchemaView
+from kameng.api import SUPPLY, OrderView, SchemaView
 from kameng.core.endpoint import UnknownAddress
 from kameng.manage.site import shop_site
 from kameng.pages import order as order_pages
+from kameng.supply import urls as supply_urls
 from orders import urls as orders_urls
 from orders import views as orders
 from payments import urls as payments_urls
@@ -28,8 +29,13 @@ api_urlpatterns = [
     *fulfillment_urls.api_urlpatterns,
     path("schema/", SchemaView.as_view(), name="api_schema"),
 ]
+supply_urlpatterns = [
+    *supply_urls.api_urlpatterns,
+    path("schema/", SchemaView.as_view(below=SUPPLY), name="supply_schema"),
+]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include(api_urlpatterns)),
+    path(SUPPLY, include(supply_urlpatterns)),
     re_path(r"^api/", UnknownAddress.as_view()),
     path("webhooks/", include([*payments_urls.webhook_urlpatterns, *fulfillment_urls.webhook_urlpatterns])),
     path("", goods.home, name="home"),

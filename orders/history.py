@@ -61,6 +61,7 @@ _ACTORS: Mapping[str, Sentence] = {
     "callback": gettext_lazy("渠道回调"),
     "staff": gettext_lazy("平台工作人员"),
     "refusal": gettext_lazy("系统"),
+    "client": gettext_lazy("下游客户"),
 }
 
 

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from kameng.core.ids import ROUTE_LENGTH, random_id
+from kameng.core.ids import ROUTE_LENGTH, random_id, shop_id_of
 from kameng.outbox.services import publish
 from orders.events import event_write
 from orders.models import Order, OrderLine
@@ -28,6 +28,8 @@ from payments.gateways.registry import gateway_class
 from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment, Refund
 from payments.postings import refund_booked, refund_due
+from payments.prepaid import PREPAID
+from resellers.clients.services import client_give_back
 
 logger = logging.getLogger(__name__)
 
@@ -187,6 +189,9 @@ def refund_run(*, refund_id: int) -> float | None:
     if refund is None or refund.status in (Status.SUCCEEDED, Status.FAILED):
         return None
     payment = refund.payment
+    if payment.gateway == PREPAID:
+        _to_balance(refund.pk)
+        return None
     account = account_known(payment.account_id)
     gateway = gateway_of(account)
     if not gateway.refund_repeats and not _only_once(refund):
@@ -216,6 +221,27 @@ def refund_run(*, refund_id: int) -> float | None:
         result = RefundResult(refund=refund.number, status=RefundStatus.FAILED, code=UNCLEAR)
     refund_apply(refund_id=refund.pk, result=result, actor="system")
     return None if result.status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED) else _pause(refund)
+
+
+@transaction.atomic
+def _to_balance(refund_id: int) -> None:
+    """What a client paid from its balance goes back there, in the step that says so."""
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    order = order_lock(refund.payment.order_id)
+    refund = Refund.objects.select_related("payment").select_for_update(of=("self",)).get(pk=refund_id)
+    if refund.status in (Status.SUCCEEDED, Status.FAILED):
+        return
+    payment = refund.payment
+    client_give_back(
+        payment=payment.number,
+        refund=refund.number,
+        amount=refund.amount,
+        account_id=payment.account_id,
+        shop_id=shop_id_of(payment.number) or 0,
+        order_number=order.number,
+    )
+    done = RefundResult(refund=refund.number, status=RefundStatus.SUCCEEDED, reference=refund.number)
+    refund_apply(refund_id=refund_id, result=done, actor="system")
 
 
 def _only_once(refund: Refund) -> bool:
@@ -275,6 +301,8 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
 def _fee_returned(refund: Refund) -> Decimal:
     """What came back of the fee. Of what a person has returned, nobody knows that any did: it may have gone another
     way."""
+    if not refund.fee:
+        return Decimal(0)
     gateway = gateway_class(account_known(refund.payment.account_id).gateway)
     return refund.fee if gateway.refund_returns_fee and refund.code != BY_HAND else Decimal(0)
 

@@ -56,7 +56,9 @@ class Method:
 
 def gateway_name(code: str) -> str:
     """A gateway as people call it."""
-    return {"alipay": _("支付宝"), "wechatpay": _("微信支付"), "epay": _("易支付")}.get(code, code)
+    return {"alipay": _("支付宝"), "wechatpay": _("微信支付"), "epay": _("易支付"), "prepaid": _("预存余额")}.get(
+        code, code
+    )
 
 
 def _ways(request: HttpRequest) -> dict[str, Way]:

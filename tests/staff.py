@@ -100,6 +100,7 @@ _SAMPLES: dict[str, list[object]] = {
     "withdrawal_act": [1],
     "payout_file": [1],
     "statement_file": ["csv"],
+    "client": [1],
 }
 
 

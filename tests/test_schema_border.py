@@ -61,9 +61,10 @@ def test_every_app_with_tables_is_on_a_side() -> None:
         "alerts",
         "reconciliation",
         "withdrawals",
+        "clients",
         "django_tenants",
     } == ONLY_SHARED
-    assert {"listings", "orders", "payments", "fulfillment"} == ONLY_TENANT
+    assert {"listings", "orders", "payments", "fulfillment", "supply"} == ONLY_TENANT
 
 
 def test_references_from_a_shop_to_public_have_no_constraint_and_delete_nothing() -> None:
@@ -76,6 +77,7 @@ def test_references_from_a_shop_to_public_have_no_constraint_and_delete_nothing(
     assert {f"{field.model._meta.model_name}.{field.name}" for field in crossing} == {
         "listing.variant", "pricerule.category", "pricerule.product", "pricerule.variant", "orderline.variant",
         "payment.account", "supplierorder.supplier", "supplierorder.offer", "delivery.stock_code",
+        "clientorder.client",
     }  # fmt: skip
     for field in crossing:
         assert field.db_constraint is False, field

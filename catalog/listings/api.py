@@ -133,9 +133,9 @@ class ProductView(Endpoint):
         return Response(
             {
                 "slug": product.slug,
-                "name": _name(product),
+                "name": name_of(product),
                 "kind": product.kind,
-                "account_fields": [_field(field) for field in product.account_fields],
+                "account_fields": [field_entry(field) for field in product.account_fields],
                 "variants": [_variant(variant) for variant in product.variants],
             }
         )
@@ -158,7 +158,8 @@ def _start(found: Sequence[ShelfProduct], cursor: str) -> int:
     return next((place for place, product in enumerate(found, start=1) if product.slug == slug), max(start, 0))
 
 
-def _name(named: ShelfProduct | ShelfVariant) -> str:
+def name_of(named: ShelfProduct | ShelfVariant) -> str:
+    """What it is called, in the reader's language."""
     return (in_english() and named.name_en) or named.name
 
 
@@ -169,14 +170,15 @@ def _label(labeled: Mapping[str, Any]) -> str:
 def _summary(product: ShelfProduct) -> dict[str, str]:
     return {
         "slug": product.slug,
-        "name": _name(product),
+        "name": name_of(product),
         "category": product.category,
         "kind": product.kind,
         "from_price": f"{product.from_price:.2f}",
     }
 
 
-def _field(field: Mapping[str, Any]) -> dict[str, Any]:
+def field_entry(field: Mapping[str, Any]) -> dict[str, Any]:
+    """A question of an account form, as `AccountField` describes it."""
     return {
         "name": field["name"],
         "label": _label(field),
@@ -191,7 +193,7 @@ def _field(field: Mapping[str, Any]) -> dict[str, Any]:
 def _variant(variant: ShelfVariant) -> dict[str, Any]:
     return {
         "sku": variant.sku,
-        "name": _name(variant),
+        "name": name_of(variant),
         "price": f"{variant.price:.2f}",
         "official_price": f"{variant.official_price:.2f}",
         "available": variant.is_available,

@@ -6,6 +6,7 @@ from fulfillment.suppliers.dtone.adapter import DtOneAdapter
 from fulfillment.suppliers.dujiao.adapter import DujiaoAdapter
 from fulfillment.suppliers.fulu.adapter import FuluAdapter
 from fulfillment.suppliers.generic.adapter import GenericAdapter
+from fulfillment.suppliers.kameng.adapter import KamengAdapter
 from fulfillment.suppliers.manual.adapter import ManualAdapter
 from fulfillment.suppliers.reloadly.adapter import ReloadlyAdapter
 from fulfillment.suppliers.stock.adapter import StockAdapter
@@ -21,6 +22,7 @@ ADAPTERS: dict[str, type[SupplierAdapter]] = {
     ManualAdapter.code: ManualAdapter,
     DtOneAdapter.code: DtOneAdapter,
     ReloadlyAdapter.code: ReloadlyAdapter,
+    KamengAdapter.code: KamengAdapter,
 }
 
 

@@ -200,3 +200,69 @@ def withdrawals_are_in_the_book() -> Breaches:
     """Each of them moved what its state says, and nothing else did."""
     yield from found("withdrawal {number} makes {shown} on {name}:{owner}, the book says {booked}", _WITHDRAWN)
     yield from found("{key} is on {name}, which is for withdrawals", _STRANGE)
+
+
+_BALANCES = """
+SELECT client.id, client.name, client.balance, coalesce(-booked.amount, 0) AS booked
+  FROM public.clients_client AS client
+  LEFT JOIN (SELECT account.owner, sum(entry.amount) AS amount
+               FROM public.ledger_account AS account
+               JOIN public.ledger_entry AS entry ON entry.account_id = account.id
+              WHERE account.name = 'prepaid' GROUP BY account.owner) AS booked ON booked.owner = client.id
+ WHERE client.balance <> coalesce(-booked.amount, 0)
+"""
+#: What is paid from a balance only passes through the account that stands for them.
+_LEFT_OVER = """
+SELECT account.code, sum(entry.amount) AS amount
+  FROM public.merchants_gatewayaccount AS account
+  JOIN public.ledger_account AS clearing ON clearing.name = 'clearing' AND clearing.owner = account.id
+  JOIN public.ledger_entry AS entry ON entry.account_id = clearing.id
+ WHERE account.gateway = 'prepaid' GROUP BY account.id HAVING sum(entry.amount) <> 0
+"""
+_NOBODYS = """
+SELECT account.owner FROM public.ledger_account AS account
+ WHERE account.name = 'prepaid' AND NOT EXISTS (
+       SELECT FROM public.clients_client AS client WHERE client.id = account.owner)
+"""
+
+
+def balances_are_in_the_book() -> Breaches:
+    """What each client can spend is what the book says of it, and belongs to a client."""
+    yield from found("client #{id} {name} has {balance}, the book says {booked}", _BALANCES)
+    yield from found("{amount} is left on account {code}, through which balances are spent", _LEFT_OVER)
+    yield from found("the book has a balance of client #{owner}, who does not exist", _NOBODYS)
+
+
+#: What each order of a client moved on balances, by its own payments and refunds.
+_SPENT = """
+WITH shown AS (
+    SELECT payment.number, payment.amount AS amount FROM payments_payment AS payment
+     WHERE payment.gateway = 'prepaid' AND payment.status = 'confirmed'
+    UNION ALL
+    SELECT refund.number, -refund.amount FROM payments_refund AS refund
+      JOIN payments_payment AS payment ON payment.id = refund.payment_id
+     WHERE payment.gateway = 'prepaid' AND refund.status = 'succeeded'
+), booked AS (
+    SELECT split_part(journal.key, ':', 2) AS number, sum(entry.amount) AS amount
+      FROM public.ledger_journal AS journal
+      JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+      JOIN public.ledger_account AS account ON account.id = entry.account_id
+     WHERE journal.shop_id = %(shop)s AND journal.kind IN ('client_paid', 'client_back') AND account.name = 'prepaid'
+     GROUP BY journal.key
+)
+SELECT number, coalesce(shown.amount, 0) AS shown, coalesce(booked.amount, 0) AS booked
+  FROM shown FULL JOIN booked USING (number)
+ WHERE coalesce(shown.amount, 0) <> coalesce(booked.amount, 0)
+"""
+_UNPAID_FOR = """
+SELECT asked.reference, asked.client_id FROM supply_clientorder AS asked
+ WHERE NOT EXISTS (SELECT FROM payments_payment AS payment
+                    WHERE payment.order_id = asked.order_id AND payment.gateway = 'prepaid'
+                      AND payment.status = 'confirmed')
+"""
+
+
+def clients_paid_for_their_orders(shop: Reseller) -> Breaches:
+    """Each payment from a balance, and each refund to one, moved it once; each order of a client has such a payment."""
+    yield from found("{number} moves {shown} on a balance, the book says {booked}", _SPENT, {"shop": shop.pk})
+    yield from found("order {reference} of client #{client_id} was not paid from a balance", _UNPAID_FOR)

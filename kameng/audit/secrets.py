@@ -9,6 +9,7 @@ import binascii
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from fulfillment.suppliers.stock_room import code_digest
 from kameng.audit.reading import Breaches, rows
 from kameng.core.encryption import Unreadable
 from payments.merchants.models import GatewayAccount
+from resellers.clients.models import ClientKey
 from resellers.models import Reseller
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,9 @@ def keys() -> dict[str, str]:
         found |= _of(f"merchant account {account.code}", account)
     for supplier in Supplier.objects.exclude(sealed_config=""):
         found |= _of(f"supplier {supplier.code}", supplier)
+    for key in ClientKey.objects.filter(revoked_at__isnull=True).select_related("client"):
+        with suppress(Unreadable):
+            found |= _needles(f"client {key.client_id}", {"secret": key.secret})
     own = {"SECRET_KEY": settings.SECRET_KEY, "DIGEST_KEY": settings.DIGEST_KEY}
     own |= {f"ENCRYPTION_KEY {place}": key for place, key in enumerate(settings.ENCRYPTION_KEYS)}
     return found | _needles("the platform", own)

@@ -24,8 +24,11 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
         Invariant(
             "I1",
             "every journal sums to zero and agrees with its shop",
-            [ledger.book_agrees_with_the_shop, ledger.fees_are_in_the_book, ledger.purchases_are_in_the_book],
-            [ledger.book_sums_to_zero, ledger.withdrawals_are_in_the_book],
+            [
+                *(ledger.book_agrees_with_the_shop, ledger.fees_are_in_the_book, ledger.purchases_are_in_the_book),
+                ledger.clients_paid_for_their_orders,
+            ],
+            [ledger.book_sums_to_zero, ledger.withdrawals_are_in_the_book, ledger.balances_are_in_the_book],
         ),
         Invariant("I2", "a paid line ends delivered or refunded, never both", [lines.delivered_or_refunded]),
         Invariant("I3", "captured is delivered, refunded or open", [money.captured_is_accounted_for], other_side),

@@ -11,7 +11,7 @@ A name is looked up by the system's resolver, which keeps time-outs of its own (
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -126,8 +126,9 @@ class DeadlineStream(httpcore.NetworkStream):
 class DeadlineBackend(httpcore.NetworkBackend):
     """Connects one address after the other, all of them within the request's time."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowed: Callable[[str], bool] | None = None) -> None:
         self._inner = httpcore.SyncBackend()
+        self._allowed = allowed
 
     def connect_tcp(
         self,
@@ -137,7 +138,10 @@ class DeadlineBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Raises `httpcore.ConnectTimeout` and `httpcore.ConnectError`; `timeout` is for all addresses together."""
+        """Raises `httpcore.ConnectTimeout` and `httpcore.ConnectError`; `timeout` is for all addresses together.
+
+        What is looked at is what is connected to: a name that leads elsewhere a moment later changes nothing.
+        """
         turn = _turn.get()
         until = awake() + timeout if timeout is not None else turn.ends_at
         try:
@@ -146,6 +150,9 @@ class DeadlineBackend(httpcore.NetworkBackend):
             raise httpcore.ConnectError(str(error)) from error
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for *_, address in found:
+            if self._allowed is not None and not self._allowed(str(address[0])):
+                failure = httpcore.ConnectError(f"{host} leads to an address that is not called")
+                continue
             wait = turn.left(until - awake(), httpcore.ConnectTimeout)
             if wait <= 0:
                 break

@@ -156,10 +156,13 @@ def _form(kind: type[Form]) -> Form:
     return kind()
 
 
-def received(request: HttpRequest, kind: type[Form]) -> dict[str, Any]:
-    """The request's body, checked. Raises `NotJson`, `TooLarge`, `Malformed` or `Invalid`."""
+def received(request: HttpRequest, kind: type[Form], *, raw: bytes | None = None) -> dict[str, Any]:
+    """The request's body, checked; `raw` is what was read of it already, and can be read only once.
+
+    Raises `NotJson`, `TooLarge`, `Malformed` or `Invalid`.
+    """
     try:
-        values: dict[str, Any] = _form(kind).run_validation(_json(request))
+        values: dict[str, Any] = _form(kind).run_validation(_json(request, raw))
     except serializers.ValidationError as invalid:
         fields = dict(_flat(invalid.detail))
         alone = fields.pop("", None)
@@ -167,11 +170,11 @@ def received(request: HttpRequest, kind: type[Form]) -> dict[str, Any]:
     return values
 
 
-def _json(request: HttpRequest) -> Any:
+def _json(request: HttpRequest, raw: bytes | None) -> Any:
     if request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/json":
         raise NotJson
     # What lies beyond the limit is not even read: it is the server's to drop.
-    raw = raw_body(request, limit=MAX_BODY_BYTES)
+    raw = raw_body(request, limit=MAX_BODY_BYTES) if raw is None else raw
     try:
         value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_object)
         # Half a surrogate pair, written as an escape, is a string that nothing can store.

@@ -14,7 +14,7 @@ And one for whoever was held up until another may have done the same thing:
 import ssl
 import weakref
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO
@@ -86,12 +86,12 @@ def _trust() -> ssl.SSLContext:
 class _Transport(httpx.BaseTransport):
     """A pool of connections that keep deadlines, which httpx's own transport has no place for."""
 
-    def __init__(self, pool: int) -> None:
+    def __init__(self, pool: int, allowed: Callable[[str], bool] | None) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=_trust(),
             max_connections=pool,
             max_keepalive_connections=pool,
-            network_backend=DeadlineBackend(),
+            network_backend=DeadlineBackend(allowed),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -124,14 +124,23 @@ _NO_ANSWER = (httpx.HTTPError, httpcore.TimeoutException, httpcore.NetworkError,
 class HttpClient:
     """A pool of connections with limits in seconds: `connect`, `read` (silence), `total` (the whole exchange).
 
+    `allowed` says which addresses may be connected to, where somebody else names the host; all of them by default.
     The connections are closed with the last reference to the client: whoever replaces one need not know who still uses
     the one before.
     """
 
-    def __init__(self, *, connect: float = 2, read: float = 8, total: float = 15, pool: int = 32) -> None:
+    def __init__(
+        self,
+        *,
+        connect: float = 2,
+        read: float = 8,
+        total: float = 15,
+        pool: int = 32,
+        allowed: Callable[[str], bool] | None = None,
+    ) -> None:
         self.total = total
         self._client = httpx.Client(
-            transport=_Transport(pool),
+            transport=_Transport(pool, allowed),
             timeout=httpx.Timeout(read, connect=connect, pool=connect),
             headers={"accept-encoding": "identity"},
             follow_redirects=False,

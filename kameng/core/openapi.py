@@ -16,6 +16,8 @@ BODY_REFUSALS: tuple[type[Problem], ...] = (Malformed, TooLarge, NotJson, Invali
 
 #: `auth=` of an operation: whoever has the order's token. The scheme is described in `SPECTACULAR_SETTINGS`.
 BY_ORDER_TOKEN: Any = [{"orderToken": []}]
+#: The same for whoever signs with a client's key.
+BY_CLIENT_SIGNATURE: Any = [{"clientSignature": []}]
 
 
 class ExactForm(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]

@@ -19,10 +19,11 @@ from kameng.embedded.bootstrap import BEGUN, START_SPACE
 from kameng.embedded.console import Refused, clear_errors, report, say
 from kameng.embedded.processes import POLL_SECONDS, Process
 from kameng.embedded.servers import Servers
+from kameng.sandbox import keys
 
 READY_SECONDS = 90
 #: The sandbox takes this many in a row: one for all, and one for each supplier, so that a supplier can be unreachable.
-SANDBOX_PORTS = 10
+SANDBOX_PORTS = 1 + len(keys.SUPPLIERS)
 PROGRAMS_STOP_SECONDS = 2.0
 STOP_SECONDS = 3.5
 LOOK_SECONDS = 0.2

@@ -13,6 +13,7 @@ from fulfillment.suppliers.models import Supplier
 from kameng.admin.sites import Nav, operations_site
 from kameng.operations.lists import GROUP
 from payments.merchants.models import GatewayAccount
+from resellers.clients.models import Client
 from resellers.ledger.balances import balances
 from resellers.ledger.models import Account
 from resellers.models import Reseller
@@ -34,12 +35,15 @@ MEANINGS = {
     Name.WITHDRAWALS: gettext_lazy("店主申请提现、还没打出去的"),
     Name.PAYOUTS: gettext_lazy("已经从平台账户打给店主的"),
     Name.WITHDRAWAL_FEES: gettext_lazy("提现时从店主那里收的手续费"),
+    Name.PREPAID: gettext_lazy("下游客户预存、还没花掉的"),
+    Name.TRANSFERS: gettext_lazy("直营店的下游客户直接转给平台的"),
 }
 _OWNERS: Mapping[Account.Name, Callable[[], Mapping[int, str]]] = {
     Name.CLEARING: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),
     Name.FEES: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),
     Name.SUPPLIER: lambda: dict(Supplier.objects.values_list("pk", "name")),
     Name.DUPLICATES: lambda: dict(Supplier.objects.values_list("pk", "name")),
+    Name.PREPAID: lambda: dict(Client.objects.values_list("pk", "name")),
 }
 
 

@@ -35,6 +35,7 @@ SUPPLIERS = {
     "tongxin": "yrapi",
     "yuanyang": "dtone",
     "haitang": "reloadly",
+    "qingshan": "kameng",
 }
 #: What follows the address of a supplier's own port in `base_url`; most merchants append the paths themselves.
 ENTRANCES = {
@@ -45,6 +46,7 @@ ENTRANCES = {
     "yrapi": "/yrapi.php",
     "dtone": "/v1",
     "reloadly": "",
+    "kameng": "",
 }
 #: What yrapi's numbers mean here, as a merchant enters it.
 YRAPI_STATES = '{"0":"accepted","1":"delivered","2":"failed","3":"partial","-1":"canceled"}'
@@ -222,6 +224,8 @@ def _secrets(protocol: str) -> dict[str, str]:
             return {"api_key": secrets.token_hex(16), "api_secret": secrets.token_hex(16), "calling_code": "86"}
         case "reloadly":
             return {"client_id": secrets.token_urlsafe(24), "client_secret": secrets.token_urlsafe(36)}
+        case "kameng":
+            return {"key": f"ks_{secrets.token_hex(12)}", "secret": secrets.token_urlsafe(32)}
         case "generic":
             return {"mch_id": crypto.digits(8), "secret": secrets.token_hex(16)}
         case "yrapi":

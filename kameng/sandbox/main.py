@@ -27,6 +27,7 @@ from kameng.sandbox.epay import EpayGateway
 from kameng.sandbox.fulu import FuluSupplier
 from kameng.sandbox.gateway import Gateway
 from kameng.sandbox.generic import GenericSupplier
+from kameng.sandbox.kameng import KamengSupplier
 from kameng.sandbox.notices import Notifier
 from kameng.sandbox.reloadly import ReloadlySupplier
 from kameng.sandbox.supplier import Supplier
@@ -42,6 +43,7 @@ PROTOCOLS: Mapping[str, type[Supplier]] = {
     "yrapi": YrapiSupplier,
     "dtone": DtOneSupplier,
     "reloadly": ReloadlySupplier,
+    "kameng": KamengSupplier,
 }
 LOOPBACK_NAMES = {"127.0.0.1", "localhost", "[::1]", ""}
 

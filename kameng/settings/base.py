@@ -74,6 +74,7 @@ SHARED_APPS = [
     "resellers",
     "resellers.ledger",
     "resellers.withdrawals",
+    "resellers.clients",
     "compliance",
     "catalog",
     "fulfillment.suppliers",
@@ -84,7 +85,7 @@ SHARED_APPS = [
     "kameng.reconciliation",
     *BOTH_SIDES,
 ]
-TENANT_APPS = ["catalog.listings", "orders", "payments", "fulfillment", *BOTH_SIDES]
+TENANT_APPS = ["catalog.listings", "orders", "payments", "fulfillment", "kameng.supply", *BOTH_SIDES]
 WITHOUT_TABLES = [
     "kameng",
     "unfold",
@@ -208,7 +209,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SCHEMA_PATH_PREFIX": "/api(/supply)?/v1",
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "orderToken": {
@@ -216,7 +217,13 @@ SPECTACULAR_SETTINGS = {
                 "in": "header",
                 "name": "Authorization",
                 "description": "`Order <token>`, with the token that placing the order returned.",
-            }
+            },
+            "clientSignature": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Kameng-Signature",
+                "description": "HMAC-SHA256 of the request, beside Kameng-Key, Kameng-Timestamp and Kameng-Nonce.",
+            },
         }
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

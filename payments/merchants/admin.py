@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin import display
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -29,6 +30,7 @@ from payments.merchants.services import (
     gateway_account_place,
     gateway_account_save,
 )
+from payments.prepaid import PREPAID
 from resellers.models import Reseller
 
 
@@ -94,6 +96,11 @@ class GatewayAccountAdmin(ServiceAdmin):
         (gettext_lazy("确认"), {"fields": ("second_factor",)}),
     )
     readonly_fields = ("stored", "waiting")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[GatewayAccount]":
+        """Without the one that stands for the balances of clients: it has no gateway and nothing to set."""
+        accounts: QuerySet[GatewayAccount] = super().get_queryset(request).exclude(gateway=PREPAID)
+        return accounts
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """A code is part of the address that notices come to, and what is sealed is bound to it."""

@@ -28,12 +28,14 @@ class Account(models.Model):
         WITHDRAWALS = "withdrawals", _("提现中")
         PAYOUTS = "payouts", _("已打给店主")
         WITHDRAWAL_FEES = "withdrawal_fees", _("提现手续费收入")
+        PREPAID = "prepaid", _("下游客户预存款")
+        TRANSFERS = "transfers", _("线下收款")
 
     #: Grow by positive entries; all others are what we owe or have earned, and grow by negative ones.
-    DEBIT = frozenset({Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES, Name.FEES})
+    DEBIT = frozenset({Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES, Name.FEES, Name.TRANSFERS})
 
     name = models.CharField(_("科目"), max_length=16, choices=Name)
-    #: A merchant account's, a supplier's or a shop's id; 0 where there is one for the platform.
+    #: A merchant account's, a supplier's, a shop's or a client's id; 0 where there is one for the platform.
     owner = models.BigIntegerField(_("归属"), default=0)
 
     class Meta:
@@ -64,6 +66,9 @@ class Journal(models.Model):
         WITHDRAWAL = "withdrawal", _("申请提现")
         PAYOUT = "payout", _("提现打款")
         WITHDRAWAL_BACK = "withdrawal_back", _("提现退回")
+        CLIENT_CREDIT = "client_credit", _("下游客户充值")
+        CLIENT_PAID = "client_paid", _("下游客户用余额付款")
+        CLIENT_BACK = "client_back", _("退回下游客户余额")
 
     #: What makes it happen once: `payment:<number>`.
     key = models.CharField(max_length=80, unique=True)

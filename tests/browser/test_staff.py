@@ -21,6 +21,7 @@ OWNERS_PAGES = (
     "/manage/", "/manage/orders/order/", "/manage/goods/?q=wzry", "/manage/look/", "/manage/range/",
     "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/accounts/user/",
     "/manage/password_change/", "/manage/withdrawals/", "/manage/second-factor/", "/manage/statement/",
+    "/manage/clients/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",
@@ -105,6 +106,18 @@ def test_an_owner_sets_a_price_and_shoppers_see_it(visits: Visits, platform: Pla
     visit.open("/manage/goods/?q=hok-300")
     row.get_by_role("button", name="恢复默认").click()
     expect(row.get_by_role("button", name="恢复默认")).to_have_count(0)
+
+
+def test_an_owner_opens_a_client_on_a_phone(visits: Visits, platform: Platform) -> None:
+    visit = _sign_in(visits, platform, GAMES, device=PHONE)
+    visit.open("/manage/clients/")
+    visit.page.locator("[name=name]").fill("青山站")
+    visit.page.locator("[name=contact]").fill("buyer@qingshan.example")
+    visit.page.locator("main form button.k-main").click()
+    visit.page.wait_for_url(re.compile(r"/manage/clients/\d+/$"))
+    expect(visit.page.locator("body")).to_contain_text("还没有密钥")
+    assert not visit.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    assert violations(visit.page, WCAG) == []
 
 
 def test_a_colour_shows_its_contrast_before_it_is_saved(visits: Visits, platform: Platform) -> None:

@@ -248,7 +248,7 @@ def test_every_handler_takes_what_is_published_for_it() -> None:
         "payment.contradicted", "fulfillment.run",
         "fulfillment.wake", "line.failed", "line.short", "refund.run", "variant.refresh", "category.refresh",
         "supplier.probe", "supplier.sync", "supplier.balance", "payment.noticed",
-        "licenses.changed", "requirements.changed", "reconciliation.run",
+        "licenses.changed", "requirements.changed", "reconciliation.run", "client_order.follow", "client_callback.send",
     }  # fmt: skip
     assert all(HANDLERS.values())
 

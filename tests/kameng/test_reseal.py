@@ -12,9 +12,12 @@ from fulfillment.suppliers.stock_room import code_open
 from kameng.accounts.models import SecondFactor
 from kameng.core.encryption import Unreadable, newest_key_id
 from payments.merchants.models import GatewayAccount
+from resellers.clients.keys import client_key_issue
+from resellers.clients.models import ClientKey
 from resellers.models import Reseller
 from resellers.withdrawals.models import Payee
 from tests.factories import GatewayAccountFactory, SupplierFactory, stocked
+from tests.kameng.supply.downstream import open_client
 from tests.resellers.withdrawals.test_services import pay_to
 from tests.staff import owner_of, with_second_factor
 
@@ -39,6 +42,7 @@ def old(settings: Any, shop: Reseller) -> str:
     pay_to(shop)
     owner_of(shop)
     with_second_factor(shop.schema_name, "owner")
+    client_key_issue(client_id=open_client(shop).pk, actor="staff:owner")
     return str(settings.ENCRYPTION_KEYS[0])
 
 
@@ -48,7 +52,8 @@ def opened() -> tuple[dict[str, object], dict[str, str], list[str], dict[str, st
         Supplier.objects.get(code="far").config,
         [code_open(code) for code in StockCode.objects.order_by("pk")],
         Payee.objects.get().details,
-        len(SecondFactor.objects.get().key) + len(str(GatewayAccount.objects.get().next_config["app_private_key"])),
+        sum(map(len, (SecondFactor.objects.get().key, ClientKey.objects.get().secret)))
+        + len(str(GatewayAccount.objects.get().next_config["app_private_key"])),
     )
 
 
@@ -59,6 +64,7 @@ def sealed() -> list[str]:
         *StockCode.objects.order_by("pk").values_list("sealed", flat=True),
         Payee.objects.get().sealed,
         SecondFactor.objects.get().sealed_key,
+        ClientKey.objects.get().sealed,
         GatewayAccount.objects.get().next_sealed,
     ]
 
@@ -77,11 +83,12 @@ def test_what_the_old_key_sealed_opens_with_the_new_one_alone(
         "codes: 3 resealed",
         "payees: 1 resealed",
         "second factors: 1 resealed",
+        "clients' keys: 1 resealed",
         "merchant accounts' next keys: 1 resealed",
     ]
     settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
     payee = {"name": "张三", "account": "13812345678"}
-    assert opened() == before == ({"app_private_key": "pem"}, {"api_secret": "theirs"}, CODES, payee, 32 + 5)
+    assert opened() == before == ({"app_private_key": "pem"}, {"api_secret": "theirs"}, CODES, payee, 32 + 43 + 5)
     assert all(text.startswith(f"{newest_key_id()}.") for text in sealed())
 
 

@@ -12,6 +12,7 @@ from fulfillment.suppliers.stock_room import code_open, code_seal
 from kameng.accounts.models import SecondFactor
 from kameng.core.encryption import Unreadable, newest_key_id
 from payments.merchants.models import GatewayAccount
+from resellers.clients.models import ClientKey
 from resellers.models import Reseller
 from resellers.withdrawals.models import Payee
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
             ("codes", _codes()),
             ("payees", _resealed(Payee, "sealed", "details")),
             ("second factors", _second_factors()),
+            ("clients' keys", _resealed(ClientKey, "sealed", "secret")),
             ("merchant accounts' next keys", _resealed(GatewayAccount, "next_sealed", "next_config")),
         ):
             outcomes = list(resealed)

@@ -7,6 +7,7 @@ from fulfillment.suppliers.reasons import Reason
 from tests.fulfillment.suppliers.side_acgfaka import ACGFAKA
 from tests.fulfillment.suppliers.side_dtone import DTONE
 from tests.fulfillment.suppliers.side_generic import GENERIC
+from tests.fulfillment.suppliers.side_kameng import KAMENG
 from tests.fulfillment.suppliers.side_reloadly import RELOADLY
 from tests.fulfillment.suppliers.side_yrapi import YRAPI
 from tests.fulfillment.suppliers.sides import DUJIAO, FULU, Side
@@ -20,6 +21,7 @@ SIDES: tuple[Side, ...] = (
     YRAPI,
     DTONE,
     RELOADLY,
+    KAMENG,
 )
 #: Protocols that sell no codes.
 WITHOUT_CODES = {"yrapi"}

@@ -39,6 +39,8 @@ SKU = "10001"
 SKUS = {"reloadly": ("CN:86:10", "10001:25")}
 CURRENCIES = {"reloadly": "USD"}
 WRONG_ACCOUNT = "00000000"
+#: Where canceling twice is canceling once; elsewhere the second time is told that it comes too late.
+CANCELS_AGAIN = frozenset({"kameng"})
 
 
 @dataclass
@@ -157,7 +159,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 #: One for each protocol. `tongxin` charges phones only: where a test buys codes by the way, it buys credit there.
-CODES = ("xinghe", "yunka", "shanhe", "yuanyang", "haitang")
+CODES = ("xinghe", "yunka", "shanhe", "yuanyang", "haitang", "qingshan")
 EVERYBODY = (*CODES, "tongxin")
 codes_only = pytest.mark.parametrize("supplier", CODES, indirect=True)
 
@@ -346,7 +348,7 @@ def test_silence_is_unknown_and_then_no_such_order_or_bought_under_the_same_numb
     supplier.behave(mode="ok")
     outcome = supplier.settled(attempt, submitted)
     booked = supplier.booked(attempt)
-    if not supplier.can(Capability.REPEAT_RETURNS_SAME):
+    if supplier.can(Capability.QUERY_BY_OUR_NUMBER):
         assert outcome.kind is OutcomeKind.NOT_FOUND
         assert booked is None
     else:
@@ -417,7 +419,8 @@ def test_an_order_is_taken_back_in_time_where_that_is_possible(supplier: Supplie
         assert canceled.kind is OutcomeKind.UNKNOWN
         return
     assert canceled.kind is OutcomeKind.FAILED
-    assert supplier.adapter.cancel(known).kind is OutcomeKind.UNKNOWN
+    again = OutcomeKind.FAILED if supplier.protocol in CANCELS_AGAIN else OutcomeKind.UNKNOWN
+    assert supplier.adapter.cancel(known).kind is again
     assert supplier.adapter.query(known).kind is OutcomeKind.FAILED
     assert supplier.adapter.query(attempt).kind is OutcomeKind.FAILED
     booked = supplier.booked(attempt)

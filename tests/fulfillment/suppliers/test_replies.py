@@ -278,5 +278,10 @@ def test_the_registry_knows_each_adapter_by_its_code() -> None:
         adapter_class("nobody")
 
 
+def test_every_adapter_that_calls_somebody_has_another_side_in_the_contract_suite() -> None:
+    ours = {code for code, adapter in ADAPTERS.items() if not adapter.required_config}
+    assert {side.name for side in SIDES} | ours == set(ADAPTERS)
+
+
 def test_a_connection_does_not_print_its_secrets() -> None:
     assert "hush" not in repr(Connection("them", "https://them.example", {"app_secret": "hush"}))

@@ -1,0 +1,1 @@
+"""Another installation of this platform, over its supply API."""
