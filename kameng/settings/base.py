@@ -74,6 +74,7 @@ SHARED_APPS = [
     "resellers",
     "resellers.ledger",
     "resellers.withdrawals",
+    "resellers.deposits",
     "compliance",
     "catalog",
     "fulfillment.suppliers",
@@ -268,6 +269,10 @@ WITHDRAWAL_FEE = Decimal(env.str("WITHDRAWAL_FEE", default="0"))
 WITHDRAWAL_FEE_PERCENT = Decimal(env.str("WITHDRAWAL_FEE_PERCENT", default="0"))
 #: From this sum on, in yuan, a second operator must approve too.
 WITHDRAWAL_SECOND_APPROVAL = Decimal(env.str("WITHDRAWAL_SECOND_APPROVAL", default="5000"))
+
+#: The owner of a shop that collects for itself is warned when its deposit falls below so much, in yuan. A shop may
+#: have a limit of its own.
+DEPOSIT_WARNING = Decimal(env.str("DEPOSIT_WARNING", default="500"))
 
 LOGGING = {
     "version": 1,

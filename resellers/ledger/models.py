@@ -28,9 +28,18 @@ class Account(models.Model):
         WITHDRAWALS = "withdrawals", _("提现中")
         PAYOUTS = "payouts", _("已打给店主")
         WITHDRAWAL_FEES = "withdrawal_fees", _("提现手续费收入")
+        DEPOSIT = "deposit", _("保证金")
+        DEPOSIT_HELD = "deposit_held", _("冻结的保证金")
+        TOP_UPS = "top_ups", _("店主充入的保证金")
+        OWN_CLEARING = "own_clearing", _("店主自收账户余额")
+        TAKINGS = "takings", _("店主自收")
 
     #: Grow by positive entries; all others are what we owe or have earned, and grow by negative ones.
-    DEBIT = frozenset({Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES, Name.FEES})
+    DEBIT = frozenset(
+        {Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES, Name.FEES, Name.TOP_UPS, Name.OWN_CLEARING}
+    )
+    #: What an order's owner has of it directly: what they collected, less what it cost them of their deposit.
+    DIRECT = (Name.TAKINGS, Name.DEPOSIT, Name.DEPOSIT_HELD)
 
     name = models.CharField(_("科目"), max_length=16, choices=Name)
     #: A merchant account's, a supplier's or a shop's id; 0 where there is one for the platform.
@@ -64,6 +73,11 @@ class Journal(models.Model):
         WITHDRAWAL = "withdrawal", _("申请提现")
         PAYOUT = "payout", _("提现打款")
         WITHDRAWAL_BACK = "withdrawal_back", _("提现退回")
+        TOP_UP = "top_up", _("充值保证金")
+        DEPOSIT_IN = "deposit_in", _("可提现转保证金")
+        DEPOSIT_OUT = "deposit_out", _("保证金转可提现")
+        DEPOSIT_HOLD = "deposit_hold", _("冻结保证金")
+        DEPOSIT_FREE = "deposit_free", _("解冻保证金")
 
     #: What makes it happen once: `payment:<number>`.
     key = models.CharField(max_length=80, unique=True)
