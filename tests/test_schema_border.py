@@ -61,6 +61,7 @@ def test_every_app_with_tables_is_on_a_side() -> None:
         "alerts",
         "reconciliation",
         "withdrawals",
+        "deposits",
         "django_tenants",
     } == ONLY_SHARED
     assert {"listings", "orders", "payments", "fulfillment"} == ONLY_TENANT

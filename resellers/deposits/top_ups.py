@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -49,7 +49,11 @@ def top_up_record(*, shop_id: int, amount: Decimal, reference: str, actor: str) 
         if (known.shop_id, known.amount) == (shop_id, amount):
             return known
         raise refused(_("这个凭证号已经登记过，店铺或金额不一样"), "reference")
-    return TopUp.objects.create(shop_id=shop_id, amount=amount, reference=reference, recorded_by=actor)
+    try:
+        with transaction.atomic():
+            return TopUp.objects.create(shop_id=shop_id, amount=amount, reference=reference, recorded_by=actor)
+    except IntegrityError as error:  # for another shop, at this very moment
+        raise refused(_("这个凭证号已经登记过，店铺或金额不一样"), "reference") from error
 
 
 def _locked(top_up_id: int, *, last: TopUp.Status) -> TopUp:

@@ -1,4 +1,7 @@
-"""`manage.py gateway_account CODE --gateway G [--shop SLUG [--owner-collects]] --config FILE`: create or update one."""
+"""`manage.py gateway_account CODE --gateway G [--shop SLUG [--owner-collects]] --config FILE`.
+
+Create or update a merchant account.
+"""
 
 import json
 import sys
