@@ -20,7 +20,8 @@ BUDGET = 250 * 1024
 OWNERS_PAGES = (
     "/manage/", "/manage/orders/order/", "/manage/goods/?q=wzry", "/manage/look/", "/manage/range/",
     "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/accounts/user/",
-    "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/", "/manage/statement/",
+    "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/",
+    "/manage/statement/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",

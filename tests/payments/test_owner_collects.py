@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from kameng.alerts.models import Alert
+from kameng.pages.story import order_story
 from orders.access import order_token
 from orders.models import Order
 from orders.services import order_cancel
@@ -255,6 +256,7 @@ def test_late_money_is_delivered_if_the_deposit_still_reaches_and_else_goes_back
     refund = Refund.objects.get()
     assert (refund.amount, refund.status, refund.reason) == (PAID, "succeeded", "店铺暂时供不了货，自动退回")
     assert states(order) == ("canceled", "waiting")
+    assert order_story(order).status.state == "late_payment"
     assert outbox("order.paid") == []
     assert purse(here) == (Decimal(50), NOTHING)
     assert Alert.objects.filter(kind="deposit.exhausted").exists()
