@@ -176,9 +176,9 @@ def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel:
         raise OrderNotPayable
     attempts = payments_of(order_id)
     missing = order.total - confirmed_total(attempts)
-    wanted = (account.pk, account.owner_collects, channel, missing)
+    wanted = (account.pk, channel, missing)
     for known in attempts:
-        if known.status in OPEN and (known.account_id, known.owner_collects, known.channel, known.amount) == wanted:
+        if known.status in OPEN and (known.account_id, known.channel, known.amount) == wanted:
             if known.url and channel != Channel.PAGE and known.created_at < now - timedelta(seconds=LINK_SECONDS):
                 known.url = ""
             return known

@@ -59,28 +59,34 @@ def holds_are_in_the_book(shop: Reseller) -> Breaches:
 #: that did arrive and whose money is on its way back. Parts of a line are rounded as `payments.postings` does.
 _NEEDED = """
 WITH returned AS (
-    SELECT refund.line_id, refund.status, refund.cause ~ '^(line|short):' AS is_undelivered, refund.amount,
+    SELECT refund.line_id, refund.status = 'succeeded' AS is_back, refund.cause ~ '^(line|short):' AS is_undelivered,
+           refund.amount,
            sum(refund.amount) OVER (
                PARTITION BY refund.line_id, refund.cause ~ '^(line|short):' ORDER BY refund.id) AS upto
-      FROM payments_refund AS refund WHERE refund.line_id IS NOT NULL
-), share AS (
-    SELECT line.id, returned.status = 'succeeded' AS is_back, returned.is_undelivered,
-           round(returned.upto * line.supply_price / line.price, 2)
-           - round((returned.upto - returned.amount) * line.supply_price / line.price, 2) AS supply
+      FROM payments_refund AS refund JOIN payments_payment AS payment ON payment.id = refund.payment_id
+     WHERE refund.line_id IS NOT NULL AND payment.owner_collects
+), moved AS (
+    SELECT line.id,
+           sum((round(returned.upto * line.supply_price / line.price, 2)
+                - round((returned.upto - returned.amount) * line.supply_price / line.price, 2))
+               * CASE WHEN returned.is_back AND returned.is_undelivered THEN -1
+                      WHEN NOT returned.is_back AND NOT returned.is_undelivered THEN 1 ELSE 0 END) AS supply
       FROM returned JOIN orders_orderline AS line ON line.id = returned.line_id
+     GROUP BY line.id
 ), needed AS (
     SELECT line.order_id,
            sum(line.supply_price * CASE WHEN work.status = 'delivered' THEN line.short_quantity ELSE line.quantity END
-               - coalesce((SELECT sum(supply) FROM share
-                            WHERE share.id = line.id AND is_back AND is_undelivered), 0)
-               + coalesce((SELECT sum(supply) FROM share
-                            WHERE share.id = line.id AND NOT is_back AND NOT is_undelivered), 0)) AS amount
-      FROM orders_orderline AS line LEFT JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
+               + coalesce(moved.supply, 0)) AS amount
+      FROM orders_order AS o
+      JOIN orders_orderline AS line ON line.order_id = o.id
+      LEFT JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
+      LEFT JOIN moved ON moved.id = line.id
+     WHERE o.owner_collects
      GROUP BY line.order_id
 )
-SELECT o.number, o.status, o.held, needed.amount AS needed
-  FROM orders_order AS o JOIN needed ON needed.order_id = o.id
- WHERE o.paid_at IS NOT NULL AND o.held <> CASE WHEN o.owner_collects THEN needed.amount ELSE 0 END
+SELECT o.number, o.status, o.held, coalesce(needed.amount, 0) AS needed
+  FROM orders_order AS o LEFT JOIN needed ON needed.order_id = o.id
+ WHERE o.paid_at IS NOT NULL AND o.held <> coalesce(needed.amount, 0)
 """
 _UNPAID = """
 SELECT o.number, o.status, o.held FROM orders_order AS o
