@@ -28,6 +28,7 @@ from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import GatewayAccountFactory, code_on_sale, on_sale, open_payment, place
 from tests.flows import REFUSED, TOPPED_UP, confirm, drain, fulfill, outbox, paid, states
 from tests.fulfillment.test_partial import part
+from tests.kameng.reconciliation.books import Day, breaks, some_day
 from tests.own_collection import FEE, PAID, SUPPLY, audited, book, fund, own_till, purse
 from tests.program import Program, refusal
 
@@ -260,6 +261,14 @@ def test_late_money_is_delivered_if_the_deposit_still_reaches_and_else_goes_back
     assert outbox("order.paid") == []
     assert purse(here) == (Decimal(50), NOTHING)
     assert Alert.objects.filter(kind="deposit.exhausted").exists()
+
+
+def test_the_owners_bill_is_held_against_the_owners_account_in_the_book(here: Reseller) -> None:
+    day = Day(here, some_day(), on_sale(suppliers=("first",)))
+    payment = day.sell()
+    refund = day.give_back(payment, Decimal("1.00"))
+    day.reconcile(day.row(payment), day.row(refund))
+    assert breaks() == set()
 
 
 # --- whose account it is ------------------------------------------------------------------------------------
