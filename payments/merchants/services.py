@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django_tenants.utils import get_public_schema_name
 
 from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core.encryption import Unreadable
@@ -20,7 +21,7 @@ from kameng.core.remembered import Remembered
 from payments.gateways.base import Gateway, GatewayMisconfigured
 from payments.gateways.registry import gateway_class
 from payments.merchants.models import GatewayAccount
-from resellers.selectors import shop_in
+from resellers.models import Reseller
 
 logger = logging.getLogger(__name__)
 
@@ -125,8 +126,8 @@ def _owned(account: GatewayAccount, schema_name: str) -> None:
     """An owner's own account is of one sub-site, and of that one for good. Raises `ValidationError`."""
     if not account.owner_collects:
         return
-    shop = shop_in(schema_name) if schema_name else None
-    if shop is None or shop.is_house:
+    sub_site = Reseller.objects.filter(schema_name=schema_name, is_house=False)
+    if not sub_site.exclude(schema_name=get_public_schema_name()).exists():
         raise ValidationError({"schema_name": _("店主自己的账户只能给一家分站，直营店的就是平台的")})
     if account.pk is not None and account.schema_name != schema_name:
         raise ValidationError({"schema_name": _("店主自己的账户不能换给别的店；另开一个")})
