@@ -104,7 +104,7 @@ def gateway_account_save(
         raise GatewayMisconfigured(f"no such gateway: {gateway}") from error
     adapter(config, _http)
     account = GatewayAccount.objects.filter(code=code).first() or GatewayAccount(code=code)
-    if account.pk is None:
+    if account._state.adding:
         account.owner_collects = bool(owner_collects)
     elif owner_collects not in (None, account.owner_collects):
         raise ValidationError({"owner_collects": _("是谁的账户，开好以后不能改；另开一个")})
@@ -129,7 +129,7 @@ def _owned(account: GatewayAccount, schema_name: str) -> None:
     sub_site = Reseller.objects.filter(schema_name=schema_name, is_house=False)
     if not sub_site.exclude(schema_name=get_public_schema_name()).exists():
         raise ValidationError({"schema_name": _("店主自己的账户只能给一家分站，直营店的就是平台的")})
-    if account.pk is not None and account.schema_name != schema_name:
+    if not account._state.adding and account.schema_name != schema_name:
         raise ValidationError({"schema_name": _("店主自己的账户不能换给别的店；另开一个")})
 
 

@@ -280,13 +280,18 @@ def test_the_owners_bill_is_held_against_the_owners_account_in_the_book(here: Re
 # --- whose account it is ------------------------------------------------------------------------------------
 
 
+def saved(code: str, schema_name: str, *, owner_collects: bool | None) -> GatewayAccount:
+    return gateway_account_save(
+        code=code, gateway="scripted", config={}, schema_name=schema_name, owner_collects=owner_collects
+    )
+
+
 def test_an_owners_account_is_of_one_sub_site_for_good(
     shop: Reseller, other_shop: Reseller, gateway_double: type[ScriptedGateway]
 ) -> None:
-    told = {"gateway": "scripted", "config": {}, "owner_collects": True}
     with pytest.raises(ValidationError):
-        gateway_account_save(code="own", **told)
-    account = gateway_account_save(code="own", schema_name=shop.schema_name, **told)
+        saved("own", "", owner_collects=True)
+    account = saved("own", shop.schema_name, owner_collects=True)
     for schema_name in ("", other_shop.schema_name):
         with pytest.raises(ValidationError):
             gateway_account_place(
@@ -294,14 +299,12 @@ def test_an_owners_account_is_of_one_sub_site_for_good(
                 fee_bearer="owner",
             )  # fmt: skip
     with pytest.raises(ValidationError):
-        gateway_account_save(
-            code="own", gateway="scripted", config={}, schema_name=shop.schema_name, owner_collects=False
-        )
-    gateway_account_save(code="own", gateway="scripted", config={}, schema_name=shop.schema_name, name="new")
+        saved("own", shop.schema_name, owner_collects=False)
+    saved("own", shop.schema_name, owner_collects=None)
     assert GatewayAccount.objects.get().owner_collects
     Reseller.objects.filter(pk=other_shop.pk).update(is_house=True)
     with pytest.raises(ValidationError):
-        gateway_account_save(code="house", schema_name=other_shop.schema_name, **told)
+        saved("house", other_shop.schema_name, owner_collects=True)
 
 
 def test_an_order_is_never_paid_half_to_one_and_half_to_the_other(here: Reseller) -> None:
