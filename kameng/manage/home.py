@@ -1,6 +1,5 @@
 """The first page of a shop's own admin: today, the last fourteen days, and what there is to do."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,7 +13,6 @@ from catalog.listings.selectors import own_goods
 from kameng.admin.sites import shop_site
 from kameng.manage.figures import Figures, attention, figures
 from orders.badges import order_badge
-from payments.merchants.services import accounts_for_shop
 from resellers.deposits.selectors import warning_of
 from resellers.ledger.balances import balances_of
 from resellers.ledger.posting import Name
@@ -66,13 +64,6 @@ def bars(now: Figures) -> list[Bar]:
     return drawn
 
 
-def _deposit_warning(shop: Reseller, earned: Mapping[Name, Decimal] | None) -> str:
-    """Where the owner collects for themselves: `low` or `exhausted`, as the deposit is."""
-    if earned is None or not any(account.owner_collects for account in accounts_for_shop()):
-        return ""
-    return warning_of(shop, earned[Name.DEPOSIT])
-
-
 @shop_site.home
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
@@ -100,7 +91,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "is_open": shop.is_open,
         # The house shop's is the platform's.
         "earned": earned,
-        "deposit_warning": _deposit_warning(shop, earned),
+        "deposit_warning": warning_of(shop, earned[Name.DEPOSIT]) if earned and waiting.owner_collects else "",
         "settlement_days": shop.settlement_days,
         "payee_pending": payee_pending(shop.pk),
     }
