@@ -18,8 +18,8 @@ from fulfillment.models import Fulfillment
 from kameng.outbox.models import OutboxEvent
 from kameng.outbox.services import publish
 from orders.models import Order, OrderLine
+from payments.collecting import OPEN
 from payments.models import Payment, Refund
-from payments.services import OPEN
 from resellers.models import Reseller
 
 logger = logging.getLogger(__name__)

@@ -41,6 +41,10 @@ class Order(models.Model):
     contact = models.CharField(_("联系方式"), max_length=120)
     total = models.DecimalField(_("金额"), max_digits=12, decimal_places=2)
     language = models.CharField(_("语言"), max_length=8, default="zh-hans")
+    #: It was paid to the shop's owner, not to the platform. Settled with the payment that paid for it.
+    owner_collects = models.BooleanField(_("店主自收"), default=False, db_default=False)
+    #: So much of the shop's deposit is held for it, in yuan (`orders.holds`).
+    held = models.DecimalField(_("冻结的保证金"), max_digits=12, decimal_places=2, default=0, db_default=0)
     #: Fingerprints: who may look without proof (`device`), and what limits count (`contact`, `address`).
     device_digest = models.CharField(max_length=64, blank=True, editable=False)
     address_digest = models.CharField(max_length=64, blank=True, editable=False)
@@ -59,7 +63,10 @@ class Order(models.Model):
         verbose_name = _("订单")
         verbose_name_plural = _("订单")
         ordering = ["-pk"]
-        constraints = [models.CheckConstraint(condition=Q(total__gt=0), name="order_total_positive")]
+        constraints = [
+            models.CheckConstraint(condition=Q(total__gt=0), name="order_total_positive"),
+            models.CheckConstraint(condition=Q(held__gte=0), name="order_holds_something_or_nothing"),
+        ]
         indexes = [
             models.Index(fields=["-created_at"], name="order_newest"),
             models.Index(fields=["contact_digest"], condition=Q(status="pending"), name="order_unpaid_contact"),

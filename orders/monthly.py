@@ -5,7 +5,7 @@ the next one is in both.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from kameng.core import sql
 from kameng.core.ids import grouped
 from kameng.core.problems import Problem
-from orders.statements import FEE_KINDS
+from orders.statements import FEE_KINDS, OWNERS
 from resellers.ledger.balances import balances_of
 from resellers.ledger.models import Account, Journal
 from resellers.ledger.settlement import available_at
@@ -28,6 +28,8 @@ Name = Account.Name
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 ZERO = Decimal(0)
 ACCOUNTS = (Name.PENDING, Name.AVAILABLE)
+#: An owner's deposit is one sum to them, held or not.
+DEPOSITS = (Name.DEPOSIT, Name.DEPOSIT_HELD)
 #: How many rows are fetched at once.
 BATCH = 2_000
 
@@ -89,7 +91,8 @@ def months_of(shop: Reseller, *, now: datetime) -> list[Month]:
 class MonthlyRow:
     """What was booked for one order in the month, in yuan. `paid` less `supply`, `fee` and `taken_back` is `own`.
 
-    `platform_fee` is what the platform bears of the gateway's. Fees that came back, and what was returned after the
+    `platform_fee` is what the platform bears of the gateway's. Of `own`, the owner has `direct` already, since they
+    collected; `charged` is what the goods cost their deposit. Fees that came back, and what was returned after the
     order's own month, make numbers negative.
     """
 
@@ -103,6 +106,8 @@ class MonthlyRow:
     fee: Decimal
     platform_fee: Decimal
     taken_back: Decimal
+    direct: Decimal
+    charged: Decimal
     available_at: datetime | None
 
     @property
@@ -127,6 +132,8 @@ class Totals:
     fee: Decimal = ZERO
     platform_fee: Decimal = ZERO
     taken_back: Decimal = ZERO
+    direct: Decimal = ZERO
+    charged: Decimal = ZERO
     own: Decimal = ZERO
 
     def add(self, row: MonthlyRow) -> None:
@@ -138,7 +145,14 @@ class Totals:
         self.fee += row.fee
         self.platform_fee += row.platform_fee
         self.taken_back += row.taken_back
+        self.direct += row.direct
+        self.charged += row.charged
         self.own += row.own
+
+    @property
+    def pending(self) -> Decimal:
+        """What of the orders' own share went through the platform's hands."""
+        return self.own - self.direct
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,21 +199,27 @@ WITH moves AS (
       JOIN public.ledger_account AS account ON account.id = entry.account_id
      WHERE journal.shop_id = %(shop)s AND journal.order_number <> ''
        AND journal.posted_at >= %(start)s AND journal.posted_at < %(end)s
-       AND (account.name IN ('sales', 'fees') OR account.name IN ('orders', 'pending') AND account.owner = %(shop)s)
+       AND (account.name IN ('sales', 'fees')
+            OR (account.name = 'orders' OR account.name = ANY(%(owners)s::text[])) AND account.owner = %(shop)s)
 ), booked AS (
     SELECT number,
            coalesce(sum(amount) FILTER (WHERE account = 'orders' AND kind = 'delivery'), 0) AS paid,
            -coalesce(sum(amount) FILTER (WHERE account = 'sales' AND kind = 'delivery'), 0) AS supply,
-           coalesce(sum(amount) FILTER (WHERE account = 'pending' AND kind = ANY(%(fee_kinds)s::text[])), 0) AS fee,
+           coalesce(sum(amount) FILTER (WHERE account = ANY(%(owners)s::text[])
+                                          AND kind = ANY(%(fee_kinds)s::text[])), 0) AS fee,
            coalesce(sum(amount) FILTER (WHERE account = 'fees'), 0) AS platform_fee,
-           coalesce(sum(amount) FILTER (WHERE account = 'pending' AND kind = 'refund_due'), 0) AS taken_back
+           coalesce(sum(amount) FILTER (WHERE account = ANY(%(owners)s::text[]) AND kind = 'refund_due'), 0)
+               AS taken_back,
+           -coalesce(sum(amount) FILTER (WHERE account = ANY(%(direct)s::text[])), 0) AS direct,
+           coalesce(sum(amount) FILTER (WHERE account IN ('deposit', 'deposit_held')), 0) AS charged
       FROM moves GROUP BY number
-    HAVING bool_or(account IN ('pending', 'fees') OR kind = 'delivery')
+    HAVING bool_or(account IN ('pending', 'takings', 'fees') OR kind = 'delivery')
 )
 """
 _ROWS = """
 SELECT booked.number, ordered.id, first.product, ordered.paid_at, coalesce(first.price - ordered.total, 0),
-       booked.paid, booked.supply, booked.fee, booked.platform_fee, booked.taken_back, last.delivered_at
+       booked.paid, booked.supply, booked.fee, booked.platform_fee, booked.taken_back, booked.direct, booked.charged,
+       CASE WHEN ordered.owner_collects THEN NULL ELSE last.delivered_at END
   FROM booked
   LEFT JOIN orders_order AS ordered ON ordered.number = booked.number
   LEFT JOIN LATERAL (
@@ -218,7 +238,7 @@ SELECT booked.number, ordered.id, first.product, ordered.paid_at, coalesce(first
 _TOTALS = """
 SELECT count(*), coalesce(sum(priced.price - ordered.total), 0), coalesce(sum(booked.paid), 0),
        coalesce(sum(booked.supply), 0), coalesce(sum(booked.fee), 0), coalesce(sum(booked.platform_fee), 0),
-       coalesce(sum(booked.taken_back), 0),
+       coalesce(sum(booked.taken_back), 0), coalesce(sum(booked.direct), 0), coalesce(sum(booked.charged), 0),
        coalesce(sum(booked.paid - booked.supply - booked.fee - booked.taken_back), 0)
   FROM booked
   LEFT JOIN orders_order AS ordered ON ordered.number = booked.number
@@ -233,8 +253,9 @@ def _here(shop: Reseller, month: Month) -> dict[str, Any]:
         "shop": shop.pk,
         "start": month.start,
         "end": month.next.start,
-        "names": [str(name) for name in ACCOUNTS],
         "fee_kinds": [str(kind) for kind in FEE_KINDS],
+        "owners": [str(name) for name in OWNERS],
+        "direct": [str(name) for name in Account.DIRECT],
     }
 
 
@@ -243,22 +264,41 @@ def courses(shop: Reseller, month: Month, *, now: datetime) -> tuple[Course, Cou
 
     Raises `DoesNotFoot` where what is available, or the balance of a month that is not over, is not what the book says.
     """
-    here = _here(shop, month)
-    ends = {name: (opening, closing) for name, opening, closing in sql.rows_anywhere(_COURSES, here)}
-    moves: dict[str, dict[Journal.Kind, Decimal]] = {}
-    for name, kind, amount in sql.rows_anywhere(_OTHER_MOVES, here):
-        moves.setdefault(name, {})[Journal.Kind(kind)] = amount
-    pending, available = (
-        Course(name, opening, moves.get(name, {}), closing)
-        for name in ACCOUNTS
-        for opening, closing in [ends.get(name, (ZERO, ZERO))]
-    )
+    pending, available = _courses(shop, month, ACCOUNTS)
     available.foot(ZERO)
     if month.next.start > now:
         for name, amount in balances_of(shop.pk, *ACCOUNTS).items():
             if amount != (pending if name == Name.PENDING else available).closing:
                 raise DoesNotFoot(extra={"account": str(name)})
     return pending, available
+
+
+def deposit_course(shop: Reseller, month: Month, *, charged: Decimal, now: datetime) -> Course | None:
+    """How the deposit went, held or not, over the month whose orders cost it `charged`; None where there never was one.
+
+    Raises `DoesNotFoot` as `courses` does, and where the orders do not lead from the opening balance to the closing.
+    """
+    free, held = _courses(shop, month, DEPOSITS)
+    kinds = [*free.moves, *(kind for kind in held.moves if kind not in free.moves)]
+    moves = {kind: free.moves.get(kind, ZERO) + held.moves.get(kind, ZERO) for kind in kinds}
+    course = Course(Name.DEPOSIT, free.opening + held.opening, moves, free.closing + held.closing)
+    course.foot(-charged)
+    if month.next.start > now and course.closing != sum(balances_of(shop.pk, *DEPOSITS).values(), ZERO):
+        raise DoesNotFoot(extra={"account": str(Name.DEPOSIT)})
+    return course if course.opening or course.closing or charged or moves else None
+
+
+def _courses(shop: Reseller, month: Month, names: Sequence[Account.Name]) -> list[Course]:
+    here = {**_here(shop, month), "names": [str(name) for name in names]}
+    ends = {name: (opening, closing) for name, opening, closing in sql.rows_anywhere(_COURSES, here)}
+    moves: dict[str, dict[Journal.Kind, Decimal]] = {}
+    for name, kind, amount in sql.rows_anywhere(_OTHER_MOVES, here):
+        moves.setdefault(name, {})[Journal.Kind(kind)] = amount
+    return [
+        Course(name, opening, moves.get(name, {}), closing)
+        for name in names
+        for opening, closing in [ends.get(name, (ZERO, ZERO))]
+    ]
 
 
 def totals_of(shop: Reseller, month: Month) -> Totals:
@@ -273,7 +313,7 @@ def rows_of(shop: Reseller, month: Month, *, first: int = 0, count: int | None =
         cursor.execute(_ORDERS + _ROWS, {**_here(shop, month), "first": first, "count": count})
         while batch := cursor.fetchmany(BATCH):
             for number, order_id, product, paid_at, discount, *amounts, delivered_at in batch:
-                paid, supply, fee, platform_fee, taken_back = amounts
+                paid, supply, fee, platform_fee, taken_back, direct, charged = amounts
                 yield MonthlyRow(
                     number=number,
                     order_id=order_id,
@@ -285,5 +325,7 @@ def rows_of(shop: Reseller, month: Month, *, first: int = 0, count: int | None =
                     fee=fee,
                     platform_fee=platform_fee,
                     taken_back=taken_back,
+                    direct=direct,
+                    charged=charged,
                     available_at=delivered_at and available_at(shop, delivered_at),
                 )

@@ -318,11 +318,12 @@ def order_settle(*, order_id: int, paid: Decimal, actor: str) -> bool:
     return settle(order=order_lock(order_id), paid=paid, actor=actor)
 
 
-def settle(*, order: Order, paid: Decimal, actor: str) -> bool:
-    """The same for an order whose row is locked already."""
+def settle(*, order: Order, paid: Decimal, actor: str, owner_collects: bool = False) -> bool:
+    """The same for an order whose row is locked already; `owner_collects` says that the shop's owner was paid."""
     if order.status not in (Status.PENDING, Status.EXPIRED, Status.CANCELED) or paid < order.total:
         return False
     late = order.status != Status.PENDING
+    order.owner_collects = owner_collects
     order_transition(order, to=Status.PAID, actor=actor, late=late)
     lines_queue(order, actor=actor)
     publish("order.paid", order_id=order.pk)

@@ -13,12 +13,16 @@ from resellers.models import Reseller
 Kind = Journal.Kind
 #: What moves a payment's fee, and gives it back. On an owner's account, that is what they bear of it.
 FEE_KINDS = (Kind.PAYMENT, Kind.DISPROVED, Kind.REFUND, Kind.FEE_WAIVED)
+#: Where what an order brings its owner is: with the platform, or, where they collected, with them, less what the goods
+#: cost them of their deposit. What is held of that or freed stays among these.
+OWNERS = (Account.Name.PENDING, *Account.DIRECT)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """What an order has brought its shop's owner, in yuan. `paid` less `supply` is `earned`; `taken_back` is what later
-    refunds took of that. Of what the gateway keeps, the owner bears `fee`, and the platform `platform_fee`."""
+    refunds took of that. Of what the gateway keeps, the owner bears `fee`, and the platform `platform_fee`. Where it
+    `is_direct`, the owner was paid, and paid for the supply out of their deposit."""
 
     paid: Decimal
     supply: Decimal
@@ -28,6 +32,7 @@ class Statement:
     taken_back: Decimal
     available_at: datetime | None
     is_available: bool
+    is_direct: bool
 
     @property
     def own(self) -> Decimal:
@@ -47,19 +52,20 @@ def statement_of(shop: Reseller, order: Order, *, now: datetime) -> Statement | 
     delivered = [entry for entry in entries if entry.journal.kind == Kind.DELIVERY]
     if not delivered:
         return None
-    pending = [entry for entry in entries if entry.account.name == Account.Name.PENDING]
+    owners = [entry for entry in entries if entry.account.name in OWNERS]
     ripe = available_at(shop, max(entry.journal.posted_at for entry in delivered))
     paid = _sum(entry for entry in delivered if entry.account.name == Account.Name.ORDERS)
-    earned = -_sum(entry for entry in pending if entry.journal.kind == Kind.DELIVERY)
+    earned = -_sum(entry for entry in owners if entry.journal.kind == Kind.DELIVERY)
     return Statement(
         paid=paid,
         supply=paid - earned,
         earned=earned,
-        fee=_sum(entry for entry in pending if entry.journal.kind in FEE_KINDS),
+        fee=_sum(entry for entry in owners if entry.journal.kind in FEE_KINDS),
         platform_fee=_sum(entry for entry in entries if entry.account.name == Account.Name.FEES),
-        taken_back=_sum(entry for entry in pending if entry.journal.kind == Kind.REFUND_DUE),
+        taken_back=_sum(entry for entry in owners if entry.journal.kind == Kind.REFUND_DUE),
         available_at=ripe,
         is_available=ripe <= now,
+        is_direct=order.owner_collects,
     )
 
 

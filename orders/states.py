@@ -38,7 +38,8 @@ _ORDER_STEP = (
 WITH moved AS (
     UPDATE orders_order
        SET status = %(to)s, paid_at = CASE WHEN %(pays)s THEN statement_timestamp() ELSE paid_at END,
-           finished_at = CASE WHEN %(ends)s THEN statement_timestamp() ELSE finished_at END
+           finished_at = CASE WHEN %(ends)s THEN statement_timestamp() ELSE finished_at END,
+           owner_collects = %(owner_collects)s
      WHERE id = %(order)s AND status = %(origin)s
     RETURNING id AS order_id, NULL::bigint AS line_id)
 """
@@ -66,13 +67,17 @@ WITH moved AS (
 
 
 def order_transition(order: Order, *, to: Order.Status, actor: str, **data: Any) -> None:
-    """The only door for an order's status; the row must be locked. Raises `IllegalTransition`."""
+    """The only door for an order's status; the row must be locked. Raises `IllegalTransition`.
+
+    `owner_collects` is written as the order has it.
+    """
     origin = Status(order.status)
     if to not in Order.TRANSITIONS.get(origin, set()):
         raise IllegalTransition(f"order {order.number}: {origin} → {to}")
     step = {
         "order": order.pk, "origin": origin, "to": to, "name": f"order.{to}", "actor": actor, "data": json.dumps(data),
-        "pays": to == Status.PAID, "ends": to in (Status.FULFILLED, Status.REFUNDED, Status.PARTLY_REFUNDED),
+        "owner_collects": order.owner_collects, "pays": to == Status.PAID,
+        "ends": to in (Status.FULFILLED, Status.REFUNDED, Status.PARTLY_REFUNDED),
     }  # fmt: skip
     if sql.execute(_ORDER_STEP, step) != 1:
         raise IllegalTransition(f"order {order.number} is not {origin} any more")

@@ -14,8 +14,11 @@ from resellers.selectors import shop_of_number
 
 
 def fee_now(payment: Payment) -> tuple[Decimal, FeeBearer]:
-    """The fee of a payment that is booked now, in yuan, and who bears it. The house shop's owner is the platform."""
+    """The fee of a payment that is booked now, in yuan, and who bears it. The house shop's owner is the platform; what
+    an owner's own gateway keeps is always theirs to bear."""
     account = account_known(payment.account_id)
+    if payment.owner_collects:
+        return account.fee_of(payment.amount), FeeBearer.OWNER
     shop = shop_of_number(payment.number)
     is_ours = shop is None or shop.is_house
     return account.fee_of(payment.amount), FeeBearer.PLATFORM if is_ours else FeeBearer(account.fee_bearer)

@@ -35,6 +35,8 @@ class Payment(models.Model):
     order = models.ForeignKey(Order, models.PROTECT, verbose_name=_("订单"), related_name="payments")
     number = models.CharField(_("支付单号"), max_length=32, unique=True)
     account = public_key("merchants.GatewayAccount", _("收款账户"))
+    #: The account is the shop owner's own: the money is theirs from the start, and never the platform's.
+    owner_collects = models.BooleanField(_("店主自收"), default=False, db_default=False)
     gateway = models.CharField(_("支付方式"), max_length=20)
     channel = models.CharField(_("渠道"), max_length=8)
     amount = models.DecimalField(_("金额"), max_digits=12, decimal_places=2)

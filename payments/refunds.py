@@ -37,6 +37,8 @@ NUMBER_LENGTH = 24
 #: Pauses between questions, by the refund's age in seconds.
 PAUSES = ((5, 1), (60, 5), (600, 30), (86_400, 300))
 SURPLUS = "surplus"
+#: Why money goes back by itself: the order has it already, or the owner's deposit does not reach for the goods.
+NOT_NEEDED, NOT_SUPPLIED = "重复或多余付款，自动退回", "店铺暂时供不了货，自动退回"
 #: The code of a refund that may have gone through where sending it again could return the money twice.
 UNCLEAR = "unclear"
 #: The code of one that a person has returned.
@@ -178,7 +180,7 @@ def surplus_refund(*, payment_id: int) -> None:
             payment_id=payment.pk,
             amount=refundable(payment),
             cause=SURPLUS,
-            reason="重复或多余付款，自动退回",
+            reason=NOT_SUPPLIED if payment.owner_collects and order.paid_at is None else NOT_NEEDED,
             actor="system",
         )
 

@@ -26,6 +26,7 @@ from orders.models import Order
 from orders.selectors import order_status, order_title
 from orders.services import settle
 from orders.states import order_lock
+from payments.collecting import OPEN, DepositShort, ended, hold_before_payment, is_superfluous, settled
 from payments.exceptions import GatewayDown, IllegalTransition, MethodUnavailable
 from payments.fees import fee_now
 from payments.gateways.base import (
@@ -44,6 +45,7 @@ from payments.merchants.services import account_known, accounts_for_shop, gatewa
 from payments.models import Payment
 from payments.postings import payment_booked
 from payments.selectors import order_id_of, payment_known, payments_of
+from resellers.deposits.services import deposit_short
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +61,6 @@ FOLLOW_PAUSES = ((30, 10), (300, 30), (3600, 60))
 GRACE_SECONDS = 120
 
 Status = Payment.Status
-OPEN = (Status.CREATED, Status.PENDING)
 
 
 class Verdict(StrEnum):
@@ -113,7 +114,8 @@ def payment_start(
 ) -> Payment:
     """Open an attempt to collect what the order still needs, or hand out the open one of the same kind again.
 
-    Raises `MethodUnavailable`, `OrderNotPayable` or `GatewayDown`.
+    At an account of the shop's owner, the price of the goods is held from the deposit first. Raises
+    `MethodUnavailable`, also where that is short, `OrderNotPayable` or `GatewayDown`.
     """
     account = next((known for known in accounts_for_shop() if known.gateway == gateway), None)
     try:
@@ -123,7 +125,11 @@ def payment_start(
         adapter = None
     if account is None or adapter is None or channel not in adapter.channels:
         raise MethodUnavailable
-    payment = _open_attempt(order.pk, account, shop_id, Channel(channel))
+    try:
+        payment = _open_attempt(order.pk, account, shop_id, Channel(channel))
+    except DepositShort:
+        deposit_short(shop_id=shop_id)
+        raise
     if payment.qr or payment.url:
         return payment
     request = ChargeRequest(
@@ -140,7 +146,7 @@ def payment_start(
         charged = adapter.charge(request)
     except GatewayRefused as refused:
         logger.warning("payment %s refused by %s: %s", payment.number, account.code, refused)
-        _give_up(payment.pk)
+        _give_up(payment)
         if not Order.objects.filter(pk=order.pk, status=Order.Status.PENDING).exists():
             raise OrderNotPayable from refused
         raise GatewayDown from refused
@@ -176,10 +182,13 @@ def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel:
             if known.url and channel != Channel.PAGE and known.created_at < now - timedelta(seconds=LINK_SECONDS):
                 known.url = ""
             return known
+    if account.owner_collects:
+        hold_before_payment(order, shop_id=shop_id, missing=missing)
     payment = Payment(
         order=order,
         number=routed_id(shop_id, NUMBER_LENGTH),
         account_id=account.pk,
+        owner_collects=account.owner_collects,
         gateway=account.gateway,
         channel=channel,
         amount=missing,
@@ -191,15 +200,18 @@ def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel:
     return payment
 
 
-def _give_up(payment_id: int) -> None:
+def _give_up(known: Payment) -> None:
     """The gateway would not open the attempt. If it was open before, that may be because it was paid or closed: ask."""
     with transaction.atomic():
-        payment = Payment.objects.select_for_update().get(pk=payment_id)
+        order = order_lock(known.order_id) if known.owner_collects else None
+        payment = Payment.objects.select_for_update().get(pk=known.pk)
         if payment.status == Status.CREATED:
             payment_transition(payment, to=Status.FAILED)
+            if order is not None:
+                ended(payment, order)
     if payment.status == Status.PENDING:
         try:
-            payment_ask(payment_id=payment_id, actor="refusal")
+            payment_ask(payment_id=payment.pk, actor="refusal")
         except GatewayError as error:
             logger.warning("payment %s: %s", payment.number, error)
 
@@ -224,6 +236,7 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str, order_i
     if result.status != GatewayStatus.CONFIRMED:
         if result.status == GatewayStatus.CLOSED and payment.status in OPEN:
             payment_transition(payment, to=Status.CANCELED)
+            ended(payment, order, attempts)
         return Applied(Verdict.NOTHING)
     reason, is_another = mismatch(payment, result)
     if reason:
@@ -233,9 +246,8 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str, order_i
     if payment.status == Status.CONFIRMED:
         return Applied(Verdict.REPEATED)
     payment.reference = result.reference
-    is_wanted = order.status in (Order.Status.PENDING, Order.Status.EXPIRED, Order.Status.CANCELED)
     # An order whose payment was disproved after it was paid has not been paid for yet.
-    payment.is_surplus = not is_wanted and confirmed_total(attempts) >= order.total
+    payment.is_surplus = is_superfluous(payment, order, arrived=confirmed_total(attempts))
     payment.fee, payment.fee_bearer = fee_now(payment)
     payment_transition(payment, to=Status.CONFIRMED)
     payment_booked(payment, order)
@@ -250,7 +262,9 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str, order_i
     if payment.is_surplus:
         publish("payment.surplus", payment_id=payment.pk)
         return Applied(Verdict.SURPLUS)
-    if not settle(order=order, paid=confirmed_total(attempts), actor=actor) and order.status != Order.Status.PENDING:
+    if settle(order=order, paid=confirmed_total(attempts), actor=actor, owner_collects=payment.owner_collects):
+        settled(payment, order)
+    elif order.status != Order.Status.PENDING:
         # A part of the price arrived for an order that is over: nothing will complete it, so it goes back.
         publish("payment.surplus", payment_id=payment.pk)
     return Applied(Verdict.CONFIRMED)
@@ -363,10 +377,11 @@ def _close(payment: Payment, *, certain: bool) -> float | None:
 
 @transaction.atomic
 def _end(payment: Payment, to: Payment.Status) -> None:
-    order_lock(payment.order_id)
+    order = order_lock(payment.order_id)
     fresh = Payment.objects.select_for_update().get(pk=payment.pk)
     if fresh.status in OPEN:
         payment_transition(fresh, to=to)
+        ended(fresh, order)
 
 
 def payments_close(*, order_id: int) -> None:

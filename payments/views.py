@@ -24,11 +24,12 @@ from orders.faces import account_summary, line_face
 from orders.models import Order
 from orders.services import order_cancel
 from orders.views import visible_order
+from payments.collecting import OPEN
 from payments.environment import Environment, Offer, Way, ways_in
 from payments.gateways.base import GatewayMisconfigured
 from payments.merchants.services import accounts_for_shop, gateway_of
 from payments.models import Payment
-from payments.services import OPEN, payment_start, payments_ask_if_due
+from payments.services import payment_start, payments_ask_if_due
 
 
 @dataclass(frozen=True, slots=True)

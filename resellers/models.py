@@ -59,6 +59,11 @@ class Reseller(TenantMixin):
         validators=[MinValueValidator(0), MaxValueValidator(50)],
         help_text=_("百分之几，加在每笔手续费上；留空按平台的"),
     )  # fmt: skip
+    #: Empty where the platform's holds (`settings.DEPOSIT_WARNING`).
+    deposit_warning = models.DecimalField(
+        _("保证金提醒线"), max_digits=12, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)],
+        help_text=_("元，留空按平台的"),
+    )  # fmt: skip
     categories = ArrayField(
         models.SlugField(max_length=40), verbose_name=_("经营类目"), default=list, blank=True,
         help_text=_("留空表示经营全部类目"),

@@ -62,6 +62,7 @@ def test_every_app_with_tables_is_on_a_side() -> None:
         "reconciliation",
         "withdrawals",
         "clients",
+        "deposits",
         "django_tenants",
     } == ONLY_SHARED
     assert {"listings", "orders", "payments", "fulfillment", "supply"} == ONLY_TENANT

@@ -90,6 +90,14 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("店主换了收款账户"),
         gettext_lazy("24 小时后才能往新账户提现，店主可以撤销。有疑问就用原来的联系方式找店主核实，别用新留的。"),
     ),
+    "deposit.low": (
+        gettext_lazy("店主的保证金低于提醒线"),
+        gettext_lazy("店主在店铺后台也看得到。提醒店主充值：用完以后，买家不能付到店主自己的收款账户。"),
+    ),
+    "deposit.exhausted": (
+        gettext_lazy("店主的保证金不够，买家付不了款"),
+        gettext_lazy("联系店主充值。付到平台收款账户的不受影响；迟到的付款会从店主的账户自动退回。"),
+    ),
     "ledger.statement": (
         gettext_lazy("店主的月账单和账本对不上"),
         gettext_lazy("账单没有出给店主。运行 manage.py audit 找出差在哪笔，用一笔冲正补上，不要改已有的分录。"),

@@ -69,27 +69,29 @@ _BOOKED = """
 SELECT coalesce(sum(entry.amount), 0) FROM public.ledger_account AS account
   JOIN public.ledger_entry AS entry ON entry.account_id = account.id
   JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
- WHERE account.name = '{name}' AND journal.shop_id = %(shop)s AND journal.kind {kinds}
+ WHERE account.name IN ({names}) AND journal.shop_id = %(shop)s AND journal.kind {kinds}
 """
+#: The merchant accounts' money: the platform's, and their own of owners who collect.
+_LIES = "'clearing', 'own_clearing'"
 #: What came in and went out is what reached the merchant accounts: less fees, and less those that came back.
 _SUMS = {
     "payments that came in": (
         "SELECT coalesce(sum(amount - fee), 0) FROM payments_payment WHERE status = 'confirmed'",
-        _BOOKED.format(name="clearing", kinds="IN ('payment', 'disproved')"),
+        _BOOKED.format(names=_LIES, kinds="IN ('payment', 'disproved')"),
     ),
     "refunds that went out": (
         "SELECT -coalesce(sum(amount - fee_returned), 0) FROM payments_refund WHERE status = 'succeeded'",
-        _BOOKED.format(name="clearing", kinds="= 'refund'"),
+        _BOOKED.format(names=_LIES, kinds="= 'refund'"),
     ),
     "refunds that are owed or went out": (
         "SELECT -coalesce(sum(amount), 0) FROM payments_refund",
-        _BOOKED.format(name="refunds", kinds="= 'refund_due'"),
+        _BOOKED.format(names="'refunds'", kinds="= 'refund_due'"),
     ),
 }
 
 
 #: Each order's fees by its own rows: what each payment and refund says that it cost, and who bears it. Of what goes
-#: back undelivered, the platform does.
+#: back undelivered, the platform does; but nothing of what an owner's own gateway keeps.
 _FEES = """
 WITH paid AS (
     SELECT payment.order_id, payment.fee_bearer AS bearer, payment.fee AS amount
@@ -99,7 +101,8 @@ WITH paid AS (
       FROM payments_refund AS refund
       JOIN payments_payment AS payment ON payment.id = refund.payment_id
      CROSS JOIN LATERAL (
-           SELECT refund.line_id IS NULL OR refund.cause ~ '^(line|short):' AS is_undelivered) AS how
+           SELECT (refund.line_id IS NULL OR refund.cause ~ '^(line|short):') AND NOT payment.owner_collects
+               AS is_undelivered) AS how
      CROSS JOIN LATERAL (VALUES
            (payment.fee_bearer, CASE WHEN how.is_undelivered THEN -refund.fee ELSE 0 END),
            ('platform', CASE WHEN how.is_undelivered THEN refund.fee ELSE 0 END),
@@ -116,7 +119,7 @@ WITH paid AS (
       JOIN public.ledger_account AS account ON account.id = entry.account_id
      CROSS JOIN LATERAL (
            SELECT CASE account.name WHEN 'fees' THEN 'platform' ELSE 'owner' END AS bearer) AS who
-     WHERE journal.shop_id = %(shop)s AND (account.name = 'fees' OR account.name = 'pending'
+     WHERE journal.shop_id = %(shop)s AND (account.name = 'fees' OR account.name IN ('pending', 'takings')
            AND account.owner = %(shop)s AND journal.kind IN ('payment', 'disproved', 'refund', 'fee_waived'))
      GROUP BY journal.order_number, who.bearer
 )

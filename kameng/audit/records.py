@@ -9,7 +9,7 @@ from fulfillment.models import Fulfillment
 from kameng.audit.reading import Breaches, found
 from kameng.core.ids import ROUTE_LENGTH, routed_id
 from orders.models import Order, OrderLine
-from payments.services import OPEN
+from payments.collecting import OPEN
 from resellers.models import Reseller
 
 DUE_SECONDS = 60

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from kameng.audit import costs, goods, ledger, lines, money, outside, records, secrets
+from kameng.audit import costs, deposits, goods, ledger, lines, money, outside, records, secrets
 from kameng.audit.reading import Invariant, Verdict, shops
 from kameng.core.snapshot import one_moment
 from resellers.models import Reseller
@@ -26,9 +26,13 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
             "every journal sums to zero and agrees with its shop",
             [
                 *(ledger.book_agrees_with_the_shop, ledger.fees_are_in_the_book, ledger.purchases_are_in_the_book),
+                *(deposits.holds_are_in_the_book, deposits.orders_hold_what_they_cost, deposits.one_collects),
                 ledger.clients_paid_for_their_orders,
             ],
-            [ledger.book_sums_to_zero, ledger.withdrawals_are_in_the_book, ledger.balances_are_in_the_book],
+            [
+                *(ledger.book_sums_to_zero, ledger.withdrawals_are_in_the_book, ledger.balances_are_in_the_book),
+                *(deposits.nothing_below_zero, deposits.top_ups_are_in_the_book),
+            ],
         ),
         Invariant("I2", "a paid line ends delivered or refunded, never both", [lines.delivered_or_refunded]),
         Invariant("I3", "captured is delivered, refunded or open", [money.captured_is_accounted_for], other_side),

@@ -6,12 +6,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
 from django.db.models import Count, DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from kameng.core import sql
 from orders.models import Order, OrderLine
-from payments.models import Refund
 
 DAYS = 14
 #: A paid line that is still under way counts against the delivered rate only after this long.
@@ -105,11 +106,22 @@ def _days(today: date) -> list[Day]:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Paid orders that do not simply go on: the platform is on them, and the owner should know."""
+    """Paid orders that do not simply go on: the platform is on them, and the owner should know.
+
+    `owner_collects` says that shoppers may pay into an account of the owner's own, which takes a deposit.
+    """
 
     orders: Sequence[Order]
     count: int
     refunds_failed: int
+    owner_collects: bool
+
+
+_COUNTS = """
+SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
+       EXISTS (SELECT FROM public.merchants_gatewayaccount
+                WHERE schema_name = %s AND owner_collects AND is_active)
+"""
 
 
 def attention(*, limit: int = 5) -> Attention:
@@ -117,8 +129,11 @@ def attention(*, limit: int = 5) -> Attention:
     stuck: QuerySet[OrderLine] = OrderLine.objects.filter(status__in=(_LineStatus.VERIFYING, _LineStatus.MANUAL))
     found = Order.objects.filter(status=Order.Status.PAID, pk__in=stuck.values("order_id"))
     first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
+    schema_name: str = connection.schema_name  # type: ignore[attr-defined]
+    ((refunds_failed, owner_collects),) = sql.rows(_COUNTS, [schema_name])
     return Attention(
         orders=first,
         count=found.count() if len(first) == limit else len(first),
-        refunds_failed=Refund.objects.filter(status=Refund.Status.FAILED).count(),
+        refunds_failed=refunds_failed,
+        owner_collects=owner_collects,
     )

@@ -13,6 +13,7 @@ from catalog.listings.selectors import own_goods
 from kameng.admin.sites import shop_site
 from kameng.manage.figures import Figures, attention, figures
 from orders.badges import order_badge
+from resellers.deposits.selectors import warning_of
 from resellers.ledger.balances import balances_of
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
@@ -71,6 +72,7 @@ def home(request: HttpRequest) -> HttpResponse:
     waiting = attention()
     shop: Reseller = request.shop  # type: ignore[attr-defined]
     goods = own_goods(shop).variants
+    earned = None if shop.is_house else balances_of(shop.pk, Name.PENDING, Name.AVAILABLE, Name.DEPOSIT)
     context: dict[str, Any] = {
         "title": _("今天"),
         "now": now,
@@ -88,7 +90,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "hidden": sum(not variant.is_visible for variant in goods),
         "is_open": shop.is_open,
         # The house shop's is the platform's.
-        "earned": None if shop.is_house else balances_of(shop.pk, Name.PENDING, Name.AVAILABLE),
+        "earned": earned,
+        "deposit_warning": warning_of(shop, earned[Name.DEPOSIT]) if earned and waiting.owner_collects else "",
         "settlement_days": shop.settlement_days,
         "payee_pending": payee_pending(shop.pk),
     }

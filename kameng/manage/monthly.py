@@ -16,7 +16,18 @@ from kameng.admin.sites import Nav, shop_site
 from kameng.alerts.services import Level, alert_raise
 from kameng.core.sheets import Row, write_csv, write_xlsx
 from kameng.core.snapshot import one_moment
-from orders.monthly import Course, DoesNotFoot, Month, MonthlyRow, Totals, courses, months_of, rows_of, totals_of
+from orders.monthly import (
+    Course,
+    DoesNotFoot,
+    Month,
+    MonthlyRow,
+    Totals,
+    courses,
+    deposit_course,
+    months_of,
+    rows_of,
+    totals_of,
+)
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
 
@@ -24,7 +35,11 @@ from resellers.models import Reseller
 PER_PAGE = 200
 
 #: The accounts, as their owner calls them.
-_LABELS = {Name.PENDING: gettext_lazy("待结算"), Name.AVAILABLE: gettext_lazy("可提现")}
+_LABELS = {
+    Name.PENDING: gettext_lazy("待结算"),
+    Name.AVAILABLE: gettext_lazy("可提现"),
+    Name.DEPOSIT: gettext_lazy("保证金（含冻结）"),
+}
 
 Tables = Iterable[tuple[str, Iterable[Row]]]
 #: How a statement is written, and as what it is sent.
@@ -59,8 +74,7 @@ def statement(request: HttpRequest) -> HttpResponse:
     try:
         with one_moment():
             totals = totals_of(shop, month)
-            found = courses(shop, month, now=timezone.now())
-            found[0].foot(totals.own)
+            found = _courses(shop, month, totals)
             page = Paginator(range(totals.orders), PER_PAGE).get_page(request.GET.get("page"))
             rows = list(rows_of(shop, month, first=max(page.start_index() - 1, 0), count=PER_PAGE))
     except DoesNotFoot as refused:
@@ -106,29 +120,37 @@ def tables_of(shop: Reseller, month: Month) -> Tables:
     """The orders, and after them the balances. Raises `DoesNotFoot`, while they are read, where those do not follow."""
     totals = Totals()
     yield _("订单"), _order_rows(shop, month, totals)
-    found = courses(shop, month, now=timezone.now())
-    found[0].foot(totals.own)
+    found = _courses(shop, month, totals)
     yield _("汇总"), _summary_rows(month, found, totals)
+
+
+def _courses(shop: Reseller, month: Month, totals: Totals) -> list[Course]:
+    """Every balance's course. Raises `DoesNotFoot` where the orders do not lead from its beginning to its end."""
+    now = timezone.now()
+    pending, available = courses(shop, month, now=now)
+    pending.foot(totals.pending)
+    deposit = deposit_course(shop, month, charged=totals.charged, now=now)
+    return [pending, available, *([deposit] if deposit is not None else [])]
 
 
 def _order_rows(shop: Reseller, month: Month, totals: Totals) -> Iterator[Row]:
     yield (
         _("订单号"), _("商品"), _("付款时间"), _("优惠"), _("顾客付"), _("供货价"), _("手续费（店主承担）"),
-        _("退款扣回"), _("我赚"), _("手续费（平台承担）"), _("可提现时间"),
+        _("退款扣回"), _("我赚"), _("手续费（平台承担）"), _("可提现时间"), _("其中已直接收到"), _("从保证金扣"),
     )  # fmt: skip
     for row in rows_of(shop, month):
         totals.add(row)
         yield _cells(row)
     yield (
         _("合计"), "", None, totals.discount, totals.paid, totals.supply, totals.fee, totals.taken_back, totals.own,
-        totals.platform_fee, None,
+        totals.platform_fee, None, totals.direct, totals.charged,
     )  # fmt: skip
 
 
 def _cells(row: MonthlyRow) -> Row:
     return (
         row.grouped_number, row.product, row.paid_at, row.discount, row.paid, row.supply, row.fee, row.taken_back,
-        row.own, row.platform_fee, row.available_at,
+        row.own, row.platform_fee, row.available_at, row.direct, row.charged,
     )  # fmt: skip
 
 
@@ -144,7 +166,9 @@ def _shown(course: Course, totals: Totals) -> dict[str, Any]:
     """A balance's course in the words and order of the page."""
     moves = [(str(kind.label), amount) for kind, amount in course.moves.items() if amount]
     if course.name == Name.PENDING:
-        moves.insert(0, (_("本月订单"), totals.own))
+        moves.insert(0, (_("本月订单"), totals.pending))
+    if course.name == Name.DEPOSIT:
+        moves.insert(0, (_("本月订单的供货价"), -totals.charged))
     return {"label": str(_LABELS[course.name]), "opening": course.opening, "moves": moves, "closing": course.closing}
 
 

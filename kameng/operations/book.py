@@ -37,9 +37,15 @@ MEANINGS = {
     Name.WITHDRAWAL_FEES: gettext_lazy("提现时从店主那里收的手续费"),
     Name.PREPAID: gettext_lazy("下游客户预存、还没花掉的"),
     Name.TRANSFERS: gettext_lazy("直营店的下游客户直接转给平台的"),
+    Name.DEPOSIT: gettext_lazy("店主放在平台、没有冻结的保证金"),
+    Name.DEPOSIT_HELD: gettext_lazy("店主自收的订单冻结的供货价，到账后归平台，退款后还回保证金"),
+    Name.TOP_UPS: gettext_lazy("店主转到平台账户、两位运营确认过的"),
+    Name.OWN_CLEARING: gettext_lazy("店主自己的收款账户里经这些订单收进的，减去退掉的；不是平台的钱"),
+    Name.TAKINGS: gettext_lazy("店主自收、货已到账的售价，减去渠道手续费和退掉的；不是平台的钱"),
 }
 _OWNERS: Mapping[Account.Name, Callable[[], Mapping[int, str]]] = {
     Name.CLEARING: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),
+    Name.OWN_CLEARING: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),
     Name.FEES: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),
     Name.SUPPLIER: lambda: dict(Supplier.objects.values_list("pk", "name")),
     Name.DUPLICATES: lambda: dict(Supplier.objects.values_list("pk", "name")),

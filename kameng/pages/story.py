@@ -79,6 +79,8 @@ def order_story(order: Order) -> Story:
     refunds = list(Refund.objects.filter(payment__order=order).select_related("payment").order_by("pk"))
     works = list(Fulfillment.objects.filter(line__order=order))
     state = display_state(order, lines, works)
+    if refunds and order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
+        state = "late_payment"  # money came, and goes back: nobody is told that none was taken
     paid_with = "、".join(
         dict.fromkeys(gateway_name(payment.gateway) for payment in payments if not payment.is_surplus)
     )
@@ -165,7 +167,8 @@ def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], 
 def _steps(order: Order, lines: Sequence[OrderLine], state: str) -> list[Step]:
     placed = Step(_("已下单"), "done", order.created_at)
     if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
-        return [placed, Step(_("已取消，没有扣款"), "bad")]
+        is_late = state == "late_payment"
+        return [placed, Step(_("已取消，付的钱原路退回") if is_late else _("已取消，没有扣款"), "bad")]
     if order.paid_at is None:
         return [placed, Step(_("付款"), "now"), Step(_("到账"), "todo")]
     paid = Step(_("已付款 %(amount)s") % {"amount": money(order.total)}, "done", order.paid_at)

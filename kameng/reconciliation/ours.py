@@ -14,6 +14,8 @@ from psycopg2 import sql
 
 from kameng.core.ids import ROUTE_LENGTH, shop_id_of
 from kameng.reconciliation.models import Side, Statement
+from payments.merchants.models import GatewayAccount
+from resellers.ledger.posting import Name
 from resellers.models import Reseller
 
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -101,7 +103,7 @@ UPDATE ours SET ledger = (SELECT sum(amount) FROM (
     SELECT DISTINCT ON (journal.id) entry.amount FROM public.ledger_journal AS journal
       JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
       JOIN public.ledger_account AS account
-        ON account.id = entry.account_id AND account.name = 'clearing' AND account.owner = ours.owner_id
+        ON account.id = entry.account_id AND account.name = %(name)s AND account.owner = ours.owner_id
      WHERE journal.key = 'payment:' || ours.number
         OR (journal.key ~>=~ ('payment:' || ours.number || ':') AND journal.key ~<~ ('payment:' || ours.number || ';'))
         OR (journal.key ~>=~ ('disproved:' || ours.number || ':')
@@ -129,12 +131,19 @@ def ours_gather(statement: Statement) -> None:
             _insert(cursor, statement, shop, bounds=bounds)
         cursor.execute("ANALYZE ours")
         if statement.side == Side.GATEWAY:
-            cursor.execute(_LEDGER.format(sign=1), {"prefixes": ["payment"], "name": "clearing", "kind": "payment"})
-            cursor.execute(_LEDGER.format(sign=-1), {"prefixes": ["refund"], "name": "clearing", "kind": "refund"})
-            cursor.execute(_LEDGER_AGAIN)
+            lies = {"name": _clearing(statement.owner_id)}
+            cursor.execute(_LEDGER.format(sign=1), {"prefixes": ["payment"], "kind": "payment", **lies})
+            cursor.execute(_LEDGER.format(sign=-1), {"prefixes": ["refund"], "kind": "refund", **lies})
+            cursor.execute(_LEDGER_AGAIN, lies)
         else:
             prefixes = ["supply", "duplicate"]
             cursor.execute(_LEDGER.format(sign=-1), {"prefixes": prefixes, "name": "supplier", "kind": "supply"})
+
+
+def _clearing(account_id: int) -> str:
+    """On which account of the book the money of a merchant account lies; on the platform's where nobody knows it."""
+    account = GatewayAccount.objects.filter(pk=account_id).first()
+    return str(Name.OWN_CLEARING if account is not None and account.owner_collects else Name.CLEARING)
 
 
 def _named_shops(cursor: object) -> Iterator[tuple[Reseller, str]]:

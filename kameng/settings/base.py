@@ -75,6 +75,7 @@ SHARED_APPS = [
     "resellers.ledger",
     "resellers.withdrawals",
     "resellers.clients",
+    "resellers.deposits",
     "compliance",
     "catalog",
     "fulfillment.suppliers",
@@ -275,6 +276,10 @@ WITHDRAWAL_FEE = Decimal(env.str("WITHDRAWAL_FEE", default="0"))
 WITHDRAWAL_FEE_PERCENT = Decimal(env.str("WITHDRAWAL_FEE_PERCENT", default="0"))
 #: From this sum on, in yuan, a second operator must approve too.
 WITHDRAWAL_SECOND_APPROVAL = Decimal(env.str("WITHDRAWAL_SECOND_APPROVAL", default="5000"))
+
+#: The owner of a shop that collects for itself is warned when its deposit falls below so much, in yuan. A shop may
+#: have a limit of its own.
+DEPOSIT_WARNING = Decimal(env.str("DEPOSIT_WARNING", default="500"))
 
 LOGGING = {
     "version": 1,

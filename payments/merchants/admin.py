@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin import display
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -67,7 +68,9 @@ class GatewayAccountForm(ServiceForm):
 
     class Meta:
         model = GatewayAccount
-        fields = ("code", "name", "schema_name", "position", "is_active", "fee_percent", "fee_bearer")
+        fields = (
+            "code", "name", "schema_name", "owner_collects", "position", "is_active", "fee_percent", "fee_bearer",
+        )  # fmt: skip
 
 
 class GatewayAccountAdmin(ServiceAdmin):
@@ -79,7 +82,7 @@ class GatewayAccountAdmin(ServiceAdmin):
     search_fields = ("code", "name")
     ordering = ("position", "pk")
     fieldsets = (
-        (None, {"fields": (("code", "gateway"), ("name", "schema_name"), ("position", "is_active"))}),
+        (None, {"fields": (("code", "gateway"), ("name", "schema_name"), "owner_collects", ("position", "is_active"))}),
         (gettext_lazy("手续费"), {"fields": (("fee_percent", "fee_bearer"),)}),
         (
             gettext_lazy("密钥和参数"),
@@ -103,8 +106,10 @@ class GatewayAccountAdmin(ServiceAdmin):
         return accounts
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """A code is part of the address that notices come to, and what is sealed is bound to it."""
-        return ("stored", "waiting", "code", "gateway") if obj is not None else ("stored", "waiting")
+        """A code is part of the address that notices come to, and what is sealed is bound to it; and whose the money
+        is that was paid there does not change."""
+        settled = ("stored", "waiting", "code", "gateway", "owner_collects")
+        return settled if obj is not None else ("stored", "waiting")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """By the services, over what is stored. All but taking a change back needs a second factor: which account
@@ -139,7 +144,10 @@ class GatewayAccountAdmin(ServiceAdmin):
                     position=typed["position"],
                     fee_percent=typed["fee_percent"],
                     fee_bearer=typed["fee_bearer"],
+                    owner_collects=typed["owner_collects"],
                 ).pk
+        except ValidationError as error:
+            raise Problem(fields={name: " ".join(said) for name, said in error.message_dict.items()}) from error
         except GatewayMisconfigured as error:
             raise Problem(fields={"config": _("配置不完整或读不懂：%(error)s") % {"error": error}}) from error
         gateway_account_enable(account_id=obj.pk, is_active=typed["is_active"])
@@ -154,9 +162,12 @@ class GatewayAccountAdmin(ServiceAdmin):
         )
 
     @display(description=gettext_lazy("供谁用"))
-    def shop(self, account: GatewayAccount) -> str:
-        """One shop or all."""
-        return account.schema_name.removeprefix("shop_") or _("所有店铺")
+    def shop(self, account: GatewayAccount) -> SafeString | str:
+        """One shop or all, and whether the money is its owner's."""
+        slug = account.schema_name.removeprefix("shop_") or _("所有店铺")
+        if not account.owner_collects:
+            return slug
+        return format_html('<span class="k-cell">{}<span class="k-sub nowrap">{}</span></span>', slug, _("店主自收"))
 
     @display(description=gettext_lazy("手续费"), ordering="fee_percent")
     def fee(self, account: GatewayAccount) -> SafeString:

@@ -1,4 +1,4 @@
-"""Merchant accounts at payment gateways: the platform's, each for all shops or for one."""
+"""Merchant accounts at payment gateways: the platform's, each for all shops or for one, and those of shops' owners."""
 
 import json
 from decimal import Decimal
@@ -30,6 +30,11 @@ class GatewayAccount(models.Model):
     name = models.CharField(_("名称"), max_length=60)
     #: Empty: every shop collects through this account.
     schema_name = models.CharField(_("仅供店铺"), max_length=63, blank=True)
+    #: The account is the shop owner's own: what is paid there never is the platform's. Said once, when it is opened.
+    owner_collects = models.BooleanField(
+        _("店主自己的账户"), default=False, db_default=False,
+        help_text=_("钱直接进店主的账户，供货价从店铺的保证金扣；只能给一家分站，开好以后不能改"),
+    )  # fmt: skip
     sealed_config = models.TextField(editable=False)
     fee_percent = models.DecimalField(
         _("费率（%）"), max_digits=4, decimal_places=3, default=0,
@@ -55,7 +60,10 @@ class GatewayAccount(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(fee_percent__gte=0, fee_percent__lt=10), name="gateway_account_fee_below_a_tenth"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(owner_collects=False) | ~Q(schema_name=""), name="gateway_account_of_an_owner_has_a_shop"
+            ),
         ]
 
     def __str__(self) -> str:

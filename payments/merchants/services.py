@@ -6,10 +6,13 @@ from datetime import timedelta
 from decimal import Decimal
 from threading import Lock
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django_tenants.utils import get_public_schema_name
 
 from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core.encryption import Unreadable
@@ -18,6 +21,7 @@ from kameng.core.remembered import Remembered
 from payments.gateways.base import Gateway, GatewayMisconfigured
 from payments.gateways.registry import gateway_class
 from payments.merchants.models import GatewayAccount
+from resellers.models import Reseller
 
 logger = logging.getLogger(__name__)
 
@@ -85,12 +89,14 @@ def gateway_account_save(
     position: int = 0,
     fee_percent: Decimal | None = None,
     fee_bearer: str | None = None,
+    owner_collects: bool | None = None,
 ) -> GatewayAccount:
     """Create or update a merchant account, at once, after checking that an adapter can read its keys.
 
-    `fee_percent` and `fee_bearer` hold for what is paid from now on; None leaves them as they are. Raises
-    `GatewayMisconfigured`, also for a gateway nobody speaks, and `django.core.exceptions.ValidationError` for a fee
-    that is none.
+    `fee_percent` and `fee_bearer` hold for what is paid from now on; None leaves them as they are. `owner_collects`
+    says, of a new account, that it is the shop owner's own. Raises `GatewayMisconfigured`, also for a gateway nobody
+    speaks, and `django.core.exceptions.ValidationError` for a fee that is none, and where whose account it is changes
+    or cannot be.
     """
     try:
         adapter = gateway_class(gateway)
@@ -98,6 +104,11 @@ def gateway_account_save(
         raise GatewayMisconfigured(f"no such gateway: {gateway}") from error
     adapter(config, _http)
     account = GatewayAccount.objects.filter(code=code).first() or GatewayAccount(code=code)
+    if account._state.adding:
+        account.owner_collects = bool(owner_collects)
+    elif owner_collects not in (None, account.owner_collects):
+        raise ValidationError({"owner_collects": _("是谁的账户，开好以后不能改；另开一个")})
+    _owned(account, schema_name)
     account.gateway, account.schema_name, account.position = gateway, schema_name, position
     account.name = name or account.name or code
     account.fee_percent = account.fee_percent if fee_percent is None else fee_percent
@@ -109,6 +120,17 @@ def gateway_account_save(
     account.save()
     forget()
     return account
+
+
+def _owned(account: GatewayAccount, schema_name: str) -> None:
+    """An owner's own account is of one sub-site, and of that one for good. Raises `ValidationError`."""
+    if not account.owner_collects:
+        return
+    sub_site = Reseller.objects.filter(schema_name=schema_name, is_house=False)
+    if not sub_site.exclude(schema_name=get_public_schema_name()).exists():
+        raise ValidationError({"schema_name": _("店主自己的账户只能给一家分站，直营店的就是平台的")})
+    if not account._state.adding and account.schema_name != schema_name:
+        raise ValidationError({"schema_name": _("店主自己的账户不能换给别的店；另开一个")})
 
 
 @transaction.atomic
@@ -172,9 +194,11 @@ def gateway_account_place(
     """Say what an account is called, which shop alone collects through it (empty: all), which one comes first, and what
     the gateway keeps of what is paid from now on.
 
-    Raises `django.core.exceptions.ValidationError` for a fee that is none.
+    Raises `django.core.exceptions.ValidationError` for a fee that is none, and for another shop than the owner's whose
+    account it is.
     """
     account = GatewayAccount.objects.select_for_update().get(pk=account_id)
+    _owned(account, schema_name)
     account.name, account.schema_name, account.position = name, schema_name, position
     account.fee_percent, account.fee_bearer = fee_percent, fee_bearer
     account.full_clean(exclude=["sealed_config"])

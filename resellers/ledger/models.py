@@ -30,9 +30,19 @@ class Account(models.Model):
         WITHDRAWAL_FEES = "withdrawal_fees", _("提现手续费收入")
         PREPAID = "prepaid", _("下游客户预存款")
         TRANSFERS = "transfers", _("线下收款")
+        DEPOSIT = "deposit", _("保证金")
+        DEPOSIT_HELD = "deposit_held", _("冻结的保证金")
+        TOP_UPS = "top_ups", _("店主充入的保证金")
+        OWN_CLEARING = "own_clearing", _("店主自收账户余额")
+        TAKINGS = "takings", _("店主自收")
 
     #: Grow by positive entries; all others are what we owe or have earned, and grow by negative ones.
-    DEBIT = frozenset({Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES, Name.FEES, Name.TRANSFERS})
+    DEBIT = frozenset({
+        *(Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES, Name.FEES, Name.TRANSFERS),
+        *(Name.TOP_UPS, Name.OWN_CLEARING),
+    })  # fmt: skip
+    #: What an order's owner has of it directly: what they collected, less what it cost them of their deposit.
+    DIRECT = (Name.TAKINGS, Name.DEPOSIT, Name.DEPOSIT_HELD)
 
     name = models.CharField(_("科目"), max_length=16, choices=Name)
     #: A merchant account's, a supplier's, a shop's or a client's id; 0 where there is one for the platform.
@@ -69,6 +79,11 @@ class Journal(models.Model):
         CLIENT_CREDIT = "client_credit", _("下游客户充值")
         CLIENT_PAID = "client_paid", _("下游客户用余额付款")
         CLIENT_BACK = "client_back", _("退回下游客户余额")
+        TOP_UP = "top_up", _("充值保证金")
+        DEPOSIT_IN = "deposit_in", _("可提现转保证金")
+        DEPOSIT_OUT = "deposit_out", _("保证金转可提现")
+        DEPOSIT_HOLD = "deposit_hold", _("冻结保证金")
+        DEPOSIT_FREE = "deposit_free", _("解冻保证金")
 
     #: What makes it happen once: `payment:<number>`.
     key = models.CharField(max_length=80, unique=True)

@@ -13,6 +13,7 @@ from kameng.core.ids import random_id
 from kameng.core.money import quantize
 from kameng.core.problems import Problem
 from resellers.ledger.balances import balances_of
+from resellers.ledger.locks import shop_lock
 from resellers.ledger.posting import Kind, Move, Name, post
 from resellers.models import Reseller
 from resellers.withdrawals.models import Withdrawal
@@ -68,19 +69,13 @@ def _refused(text: str) -> WithdrawalRefused:
     return WithdrawalRefused(text, fields={"amount": text})
 
 
-def _shop_locked(shop_id: int) -> Reseller:
-    """The shop's row, behind which everybody waits who takes from what is available."""
-    found: Reseller = Reseller.objects.select_for_update().get(pk=shop_id)
-    return found
-
-
 @transaction.atomic
 def withdrawal_request(*, shop_id: int, amount: Decimal, key: str, actor: str) -> Withdrawal:
     """Ask for `amount` yuan of what is available, fee included. The same `key` again gives the same withdrawal.
 
     Raises `WithdrawalRefused`, and `PayeeRefused` where there is nobody to pay yet.
     """
-    shop = _shop_locked(shop_id)
+    shop = shop_lock(shop_id)
     if known := Withdrawal.objects.filter(shop_id=shop_id, key=key).first():
         return known
     if shop.is_house:

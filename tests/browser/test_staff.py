@@ -20,8 +20,8 @@ BUDGET = 250 * 1024
 OWNERS_PAGES = (
     "/manage/", "/manage/orders/order/", "/manage/goods/?q=wzry", "/manage/look/", "/manage/range/",
     "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/accounts/user/",
-    "/manage/password_change/", "/manage/withdrawals/", "/manage/second-factor/", "/manage/statement/",
-    "/manage/clients/",
+    "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/",
+    "/manage/statement/", "/manage/clients/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",
@@ -30,7 +30,7 @@ OPERATORS_PAGES = (
     "/admin/inbox/inboxevent/", "/admin/outbox/outboxevent/", "/admin/alerts/", "/admin/unclear/", "/admin/ranking/",
     "/admin/ranking/?variant=hok-300", "/admin/prices/", "/admin/rates/", "/admin/after-sales/", "/admin/duplicates/",
     "/admin/book/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
-    "/admin/second-factor/", "/admin/licenses/", "/admin/license-requirements/",
+    "/admin/deposits/", "/admin/second-factor/", "/admin/licenses/", "/admin/license-requirements/",
 )  # fmt: skip
 
 

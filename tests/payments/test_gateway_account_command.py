@@ -50,7 +50,18 @@ def test_an_account_may_be_for_one_shop(config: dict[str, Any], monkeypatch: pyt
 
     call_command("gateway_account", "till", gateway="alipay", config=Path("-"), shop="one")
 
-    assert GatewayAccount.objects.get(code="till").schema_name == Reseller.objects.get(slug="one").schema_name
+    account = GatewayAccount.objects.get(code="till")
+    assert (account.schema_name, account.owner_collects) == (Reseller.objects.get(slug="one").schema_name, False)
+
+
+def test_an_account_may_be_the_owners_own(config: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "alipay.json"
+    path.write_text(json.dumps(config))
+    with pytest.raises(CommandError, match="分站"):
+        call_command("gateway_account", "own", gateway="alipay", config=path, owner_collects=True)
+    call_command("gateway_account", "own", gateway="alipay", config=path, shop="one", owner_collects=True)
+    call_command("gateway_account", "own", gateway="alipay", config=path, shop="one")
+    assert GatewayAccount.objects.get().owner_collects
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""`manage.py gateway_account CODE --gateway G [--shop SLUG] --config FILE`: create or update a merchant account."""
+"""`manage.py gateway_account CODE --gateway G [--shop SLUG [--owner-collects]] --config FILE`.
+
+Create or update a merchant account.
+"""
 
 import json
 import sys
@@ -6,6 +9,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from payments.gateways.base import GatewayMisconfigured
@@ -24,6 +28,12 @@ class Command(BaseCommand):
         parser.add_argument("code", help="the account's name in webhook addresses: /webhooks/payments/CODE/")
         parser.add_argument("--gateway", required=True, choices=sorted(GATEWAYS))
         parser.add_argument("--shop", default="", help="slug of the only shop that collects through it (default: all)")
+        parser.add_argument(
+            "--owner-collects",
+            action="store_true",
+            default=None,
+            help="the account is the shop owner's own, and so is what is paid there; supply comes from the deposit",
+        )
         parser.add_argument("--name", default="", help="what operators read")
         parser.add_argument("--config", required=True, type=Path, help="JSON file with the keys of the account")
 
@@ -49,7 +59,10 @@ class Command(BaseCommand):
                 config=config,
                 name=options["name"],
                 schema_name=schema_name,
+                owner_collects=options["owner_collects"],
             )
         except GatewayMisconfigured as error:
             raise CommandError(str(error)) from error
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages)) from error
         self.stdout.write(f"{account.code}: {account.gateway}, {options['shop'] or 'all shops'}, {account.name}")
