@@ -1,0 +1,157 @@
+"""Rules made ready to be looked for, all of them in one pass. Pure.
+
+A text has at most as many pairs of neighboring characters as it is long. Each word of all rules is kept under its first
+pair, and the pairs that a text and the rules have in common are found by intersecting two sets, which costs less than
+a step of an automaton for each character would in Python. Only where such a pair stands in the text are the few words
+under it compared.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from compliance.screening.readings import sound_of, spelling_of
+from compliance.screening.rules import Groups, Rule, built_in_groups, built_in_rules
+from compliance.screening.text import fold, pairs_of
+
+Pair = tuple[str, str]
+#: Letters from which on a term written in pinyin alone is its own, and no other word.
+_LONG_SPELLING = 7
+#: A term of so many characters is also found where some of them are others that sound the same.
+_LONG_TERM = 4
+_WRITTEN = {char: tuple(ways.split()) for char, ways in pairs_of("disguises.txt")}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What it means that a word stands somewhere: a rule's term, its exception, or a word of a group."""
+
+    rule: int  #: of the book's rules; -1 for a group
+    kind: str  #: term, phrase, or the name of the group
+
+
+@dataclass(slots=True)
+class Entry:
+    """A word to look for, as it is written in the index."""
+
+    text: str
+    marks: list[Mark]
+    literal: str = ""  #: for a row of syllables, the term that it stands for
+    any_sound: bool = False  #: … which may be written in any characters
+
+
+class Index:
+    """Words by their first pair."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._entries: dict[str, Entry] = {}
+        self.by_pair: dict[Pair, list[Entry]] = defaultdict(list)
+        #: Words of one character, which may only stand near others.
+        self.alone: dict[str, Entry] = {}
+
+    def add(self, text: str, mark: Mark, *, literal: str = "", any_sound: bool = False) -> None:
+        """Look for one more word; a word may mean several things."""
+        key = f"{text}\n{literal}"
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = Entry(text, [], literal)
+            if len(text) == 1:
+                self.alone[text] = entry
+            else:
+                self.by_pair[text[0], text[1]].append(entry)
+        entry.any_sound |= any_sound
+        if mark not in entry.marks:
+            entry.marks.append(mark)
+
+    def find(self, text: str) -> Iterator[tuple[int, Entry]]:
+        """Where in a text each of the words begins, in no order."""
+        for pair in self.by_pair.keys() & set(zip(text, text[1:], strict=False)):
+            entries, both = self.by_pair[pair], "".join(pair)
+            at = text.find(both)
+            while at >= 0:
+                for entry in entries:
+                    if text.startswith(entry.text, at):
+                        yield at, entry
+                at = text.find(both, at + 1)
+        for char in self.alone.keys() & set(text):
+            at = text.find(char)
+            while at >= 0:
+                yield at, self.alone[char]
+                at = text.find(char, at + 1)
+
+
+class Book:
+    """Rules, and the two indexes in which their words are looked for: as they are written, and as they sound."""
+
+    def __init__(self, rules: Iterable[Rule], groups: Groups) -> None:
+        """Compile rules of which `problems_of` finds nothing wrong."""
+        self.rules = tuple(rules)
+        self.written, self.sounding = Index(), Index()
+        #: For each rule, the groups of which one has to be there, near and also, and those that clear it.
+        self.contexts: list[tuple[frozenset[str], frozenset[str], frozenset[str]]] = []
+        needed: dict[str, tuple[str, ...]] = {}
+        for number, rule in enumerate(self.rules):
+            self._add_terms(number, rule)
+            contexts = []
+            for words in (rule.near, rule.also, rule.unless):
+                names = {word[1:] for word in words if word.startswith("@")}
+                needed.update({name: groups[name] for name in names})
+                own = tuple(word for word in words if not word.startswith("@"))
+                if own:
+                    name = f"{number}.{len(contexts)}"
+                    needed[name] = own
+                    names.add(name)
+                contexts.append(frozenset(names))
+            self.contexts.append((contexts[0], contexts[1], contexts[2]))
+        for name, words in needed.items():
+            for word in words:
+                self.written.add(fold(word), Mark(-1, name))
+
+    def _add_terms(self, number: int, rule: Rule) -> None:
+        term = Mark(number, "term")
+        for word in (*rule.terms, *rule.sounds, *rule.exact):
+            self.written.add(fold(word), term)
+        for word in map(fold, (*rule.terms, *rule.sounds)):
+            any_sound = word in map(fold, rule.sounds)
+            for disguise in _disguises(word, initials=any_sound):
+                self.written.add(disguise, term)
+            spelling = spelling_of(word)
+            if spelling and (any_sound or len(spelling) >= _LONG_SPELLING):
+                self.written.add(spelling, term)
+            if sound := sound_of(word):
+                self.sounding.add(sound, term, literal=word, any_sound=any_sound)
+        for phrase in rule.but_not:
+            self.written.add(fold(phrase), Mark(number, "phrase"))
+
+
+@lru_cache(maxsize=1)
+def built_in_book() -> Book:
+    """The rules that come with the software, ready."""
+    return Book(built_in_rules(), built_in_groups())
+
+
+def sounds_close(entry: Entry, written: str, spelled: int) -> bool:
+    """Whether a row of syllables is the term in disguise, and not other words that sound like it by chance.
+
+    `written` are the characters that are there in its place, with a blank for each syllable in pinyin.
+    """
+    if entry.any_sound:
+        return True
+    other = sum(char not in (" ", term) for char, term in zip(written, entry.literal, strict=True))
+    if other == 0:
+        return 0 < spelled < len(written) or (spelled > 0 and len(spelling_of(entry.literal) or "") >= _LONG_SPELLING)
+    return len(written) >= _LONG_TERM and other <= len(written) // 2
+
+
+def _disguises(word: str, *, initials: bool) -> set[str]:
+    """A term with one of its characters, or all of them, written otherwise."""
+    found = set()
+    for place, char in enumerate(word):
+        ways = [fold(way) for way in _WRITTEN.get(char, ())]
+        if initials and (spelling := spelling_of(char)):
+            ways.append(spelling[0])
+        found |= {word[:place] + way + word[place + 1 :] for way in ways}
+    found.add("".join(fold(_WRITTEN[char][0]) if char in _WRITTEN else char for char in word))
+    return found - {word}

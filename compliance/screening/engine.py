@@ -1,0 +1,316 @@
+"""Whether a listing may be sold: what rules find in its texts, and what its price and its brand say. Pure.
+
+    screen(Subject(title="和平精英外\u200b挂"), built_in_book()) -> Screening(verdict=blocked, findings=(…))
+
+Texts are looked at below the tricks of writing (`text`, `readings`); each finding names the place in the original.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from compliance.screening import brands, prices
+from compliance.screening.book import Book, Entry, sounds_close
+from compliance.screening.readings import Unit, sounds_of, units_of
+from compliance.screening.rules import WIDE, Category, Rule, Severity
+from compliance.screening.text import BREAK, SPACE, Folded
+
+#: Findings of one rule in one field, and of one listing; a reviewer needs no more to decide.
+MAX_OF_A_RULE = 5
+MAX_FINDINGS = 100
+#: Times that one word is looked at in one field, and how many contexts of a group are remembered there.
+_MAX_TIMES = 200
+#: Fields that say what the whole listing is.
+_NAMING = frozenset({"title", "category"})
+#: Signs between two characters of a term. More of them are a gap between two words.
+_MAX_GAP = 16
+
+
+class Verdict(StrEnum):
+    """What comes of a screening."""
+
+    CLEAR = "clear"
+    FLAGGED = "flagged"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is looked at: the texts that a shopper reads, and what is known of the goods. Unknown is empty or None.
+
+    `category` is the name or the slug of a category, `kind` one of the catalogue's kinds; `authorized` is whether a
+    license of the brand covers it.
+    """
+
+    title: str
+    description: str = ""
+    variants: tuple[str, ...] = ()
+    announcement: str = ""
+    instructions: str = ""
+    form_labels: tuple[str, ...] = ()
+    brand: str = ""
+    category: str = ""
+    kind: str = ""
+    price: Decimal | None = None
+    official_price: Decimal | None = None
+    authorized: bool = False
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Each text with the name of its field."""
+        yield "title", self.title
+        yield "description", self.description
+        yield "announcement", self.announcement
+        yield "instructions", self.instructions
+        yield "brand", self.brand
+        yield "category", self.category
+        yield from ((f"variants[{number}]", name) for number, name in enumerate(self.variants))
+        yield from ((f"form_labels[{number}]", label) for number, label in enumerate(self.form_labels))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a field as it was written: `text` is the field from `start` to `end`."""
+
+    field: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason against a listing, where it stands, and what near it made it one."""
+
+    category: Category
+    rule: str
+    severity: Severity
+    span: Span | None
+    because: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """The findings, most severe first, and what comes of them."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+
+@dataclass(slots=True)
+class _Hit:
+    """A word that was found: between two places of the plain text of a field."""
+
+    field: int
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class _Marks:
+    """All that was found in a listing."""
+
+    terms: dict[int, list[_Hit]] = field(default_factory=lambda: defaultdict(list))
+    phrases: dict[int, list[_Hit]] = field(default_factory=lambda: defaultdict(list))
+    groups: dict[str, list[_Hit]] = field(default_factory=lambda: defaultdict(list))
+
+
+def screen(subject: Subject, book: Book) -> Screening:
+    """Look at everything that is known of a listing."""
+    names, texts = [], []
+    for name, text in subject.texts():
+        if text:
+            names.append(name)
+            texts.append(Folded(text))
+    marks = _Marks()
+    for number, text in enumerate(texts):
+        _look(number, text, book, marks)
+    findings: list[Finding] = []
+    for number in sorted(marks.terms):
+        findings += _findings(number, book, marks, names, texts)
+    findings += _beside_text(subject)
+    order = list(Severity)
+    findings = sorted(findings, key=lambda one: order.index(one.severity))[:MAX_FINDINGS]
+    return Screening(verdict_of(findings), tuple(findings))
+
+
+def verdict_of(findings: Iterable[Finding]) -> Verdict:
+    """Blocked by anything severe, flagged by anything else."""
+    severities = {finding.severity for finding in findings}
+    if Severity.HIGH in severities:
+        return Verdict.BLOCKED
+    return Verdict.FLAGGED if severities else Verdict.CLEAR
+
+
+def _look(number: int, text: Folded, book: Book, marks: _Marks) -> None:
+    """Find all words in one field, as they are written and as they sound."""
+    times: dict[int, int] = defaultdict(int)
+    skeleton = text.skeleton
+    for at, entry in book.written.find(skeleton):
+        times[id(entry)] += 1
+        if times[id(entry)] <= _MAX_TIMES and _stands(text, at, at + len(entry.text)):
+            places = text.places
+            _mark(entry, _Hit(number, places[at], places[at + len(entry.text) - 1] + 1), marks)
+    units: list[Unit] | None = None
+    for at, entry in book.sounding.find(sounds_of(text.plain)):
+        times[id(entry)] += 1
+        if times[id(entry)] > _MAX_TIMES:
+            continue
+        units = units_of(text.plain) if units is None else units
+        row = units[at : at + len(entry.text)]
+        written = "".join(" " if unit.spelled else text.plain[unit.start] for unit in row)
+        spelled = sum(unit.spelled for unit in row)
+        if written != entry.literal and sounds_close(entry, written, spelled) and _bridges(text, row, spelled):
+            _mark(entry, _Hit(number, row[0].start, row[-1].end), marks)
+
+
+def _mark(entry: Entry, hit: _Hit, marks: _Marks) -> None:
+    for mark in entry.marks:
+        if mark.rule < 0:
+            marks.groups[mark.kind].append(hit)
+        elif mark.kind == "term":
+            marks.terms[mark.rule].append(hit)
+        else:
+            marks.phrases[mark.rule].append(hit)
+
+
+def _stands(text: Folded, start: int, end: int) -> bool:
+    """Whether a word that the skeleton has is one: no part of a longer Latin word or number, no chance neighbor."""
+    plain, places = text.plain, text.places
+    first, last = places[start], places[end - 1]
+    if _runs_on(plain, first - 1, first) or _runs_on(plain, last, last + 1):
+        return False
+    gaps = [
+        plain[left + 1 : right]
+        for left, right in zip(places[start : end - 1], places[start + 1 : end], strict=True)
+        if right - left > 1
+    ]
+    return not gaps or _bridged(text, first, last, gaps, end - start)
+
+
+def _bridges(text: Folded, row: list[Unit], spelled: int) -> bool:
+    """Whether a row of syllables is one word, or signs were put into it."""
+    gaps = [
+        text.plain[left.end : right.start]
+        for left, right in zip(row, row[1:], strict=False)
+        if right.start > left.end
+    ]
+    # Other characters that sound the same, with signs between them: that is chance, unless pinyin is among them.
+    return not gaps or (spelled > 0 and _bridged(text, row[0].start, row[-1].end - 1, gaps, len(row)))
+
+
+def _bridged(text: Folded, first: int, last: int, gaps: list[str], length: int) -> bool:
+    """Whether what stands between the characters of a word was put there: 外.挂, and not 国外 挂号."""
+    if max(map(len, gaps)) > _MAX_GAP:
+        return False
+    plain = text.plain
+    alone = len(gaps) > 1 or _ends(plain, first - 1) or _ends(plain, last + 1)
+    if any(BREAK in gap for gap in gaps):
+        return alone
+    if alone or length > 2:
+        return True
+    # Two characters that both belong to longer words: a blank between them is the end of a word, a sign is a trick.
+    start, end = text.span(first, last + 1)
+    return not all(char.isspace() or char.isalnum() for char in text.original[start:end])
+
+
+def _ends(plain: str, place: int) -> bool:
+    return not 0 <= place < len(plain) or plain[place] in (SPACE, BREAK)
+
+
+def _runs_on(plain: str, left: int, right: int) -> bool:
+    """Whether a Latin word, or a number, goes on from one place to the next."""
+    if left < 0 or right >= len(plain):
+        return False
+    one, other = plain[left], plain[right]
+    if not (one.isascii() and other.isascii()):
+        return False
+    return (one.isalpha() and other.isalpha()) or (one.isdigit() and other.isdigit())
+
+
+def _findings(number: int, book: Book, marks: _Marks, names: list[str], texts: list[Folded]) -> list[Finding]:
+    """What one rule finds, where its terms stand."""
+    rule, (near, also, unless) = book.rules[number], book.contexts[number]
+    findings: list[Finding] = []
+    counted: dict[int, int] = defaultdict(int)
+    taken: list[_Hit] = []
+    for hit in sorted(marks.terms[number], key=lambda one: (one.field, one.start, -one.end)):
+        if counted[hit.field] >= MAX_OF_A_RULE or any(_within(hit, other) for other in taken[-1:]):
+            continue
+        if any(_within(hit, phrase) for phrase in marks.phrases.get(number, ())):
+            continue
+        reasons = [_context(group, hit, rule, marks, names) for group in (near, also) if group]
+        if None in reasons or any(_clears(group, hit, names, marks) for group in unless):
+            continue
+        if _denied(texts[hit.field], hit, in_title=names[hit.field] == "title"):
+            continue
+        counted[hit.field] += 1
+        taken.append(hit)
+        because = tuple(_span(reason, names, texts) for reason in reasons if reason)
+        findings.append(Finding(rule.category, rule.code, rule.severity, _span(hit, names, texts), because))
+    return findings
+
+
+def _within(inner: _Hit, outer: _Hit) -> bool:
+    return inner.field == outer.field and outer.start <= inner.start and inner.end <= outer.end
+
+
+def _context(groups: frozenset[str], hit: _Hit, rule: Rule, marks: _Marks, names: list[str]) -> _Hit | None:
+    """A word of one of the groups that stands near, and is not part of the term itself."""
+    for group in groups:
+        for other in marks.groups.get(group, ()):
+            if other.field == hit.field:
+                if 0 <= max(other.start - hit.end, hit.start - other.end) <= rule.window:
+                    return other
+            elif rule.window >= WIDE and not _NAMING.isdisjoint((names[hit.field], names[other.field])):
+                return other
+    return None
+
+
+def _clears(group: str, hit: _Hit, names: list[str], marks: _Marks) -> bool:
+    return any(other.field == hit.field or names[other.field] == "title" for other in marks.groups.get(group, ()))
+
+
+def _span(hit: _Hit, names: list[str], texts: list[Folded]) -> Span:
+    text = texts[hit.field]
+    start, end = text.span(hit.start, hit.end)
+    return Span(names[hit.field], start, end, text.original[start:end])
+
+
+_CLAUSE = r"[^，。！？；：,!?;:\n]"
+#: Who forbids something, or warns of it, does not sell it. In front of the term, in the same clause.
+_FORBIDS = re.compile(
+    rf"(?:(?:严禁|禁止|杜绝|抵制|打击|拒绝|远离|谨防|警惕|防范|举报|不支持|不提供|不出售|不售|不卖|不收|不含|不涉及|不可用于|不得用于|"
+    rf"切勿用于|请勿用于|请勿使用|切勿使用|请勿购买|请勿咨询|请勿参与|不要使用|不得使用|不能){_CLAUSE}{{0,14}}|"
+    rf"(?:不是|并非|绝非|均非|非|无|反|防)(?:任何|所谓的?|什么)?)$"
+)
+#: In a title there is less room for an honest sentence, and more reason for a false one.
+_FORBIDS_SHORT = re.compile(r"(?:严禁|禁止|杜绝|抵制|不支持|不提供|不是|并非|绝非|非|反|防)(?:使用|任何)?$")
+#: Behind the term.
+_CONDEMNS = re.compile(rf"^{_CLAUSE}{{0,12}}(?:都是骗|均为骗|属诈骗|都是诈骗|均为诈骗|属于违法|(?:导致|造成|被)(?:官方)?封号|与本店无关)")
+_AROUND = 24
+
+
+def _denied(text: Folded, hit: _Hit, *, in_title: bool) -> bool:
+    """Whether the sentence says that this is not sold: 严禁外挂, 非共享号, 要求投注的都是骗子."""
+    start, end = text.span(hit.start, hit.end)
+    before, after = text.original[max(0, start - _AROUND) : start], text.original[end : end + _AROUND]
+    if in_title:
+        return bool(_FORBIDS_SHORT.search(before))
+    return bool(_FORBIDS.search(before) or _CONDEMNS.match(after))
+
+
+def _beside_text(subject: Subject) -> Iterator[Finding]:
+    """What the price, the kind and the brand say."""
+    if price := prices.suspicion(subject.category, subject.kind, subject.price, subject.official_price):
+        yield Finding(price.category, price.rule, price.severity, None)
+    for alike in brands.lookalikes(subject.title, brand=subject.brand, authorized=subject.authorized):
+        span = Span(alike.field, alike.start, alike.end, alike.text)
+        yield Finding(Category.INFRINGEMENT, alike.rule, Severity.MEDIUM, span)
+    for number, name in enumerate(subject.variants):
+        if mismatch := prices.mismatch(subject.kind, name):
+            start, end = mismatch
+            span = Span(f"variants[{number}]", start, end, name[start:end])
+            yield Finding(Category.SHARED_ACCOUNT, "kind-mismatch", Severity.MEDIUM, span)
