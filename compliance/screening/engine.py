@@ -106,6 +106,7 @@ class _Hit:
     field: int
     start: int
     end: int
+    word: str
 
 
 @dataclass(slots=True)
@@ -152,7 +153,7 @@ def _look(number: int, text: Folded, book: Book, marks: _Marks) -> None:
         times[id(entry)] += 1
         if times[id(entry)] <= _MAX_TIMES and _stands(text, at, at + len(entry.text)):
             places = text.places
-            _mark(entry, _Hit(number, places[at], places[at + len(entry.text) - 1] + 1), marks)
+            _mark(entry, _Hit(number, places[at], places[at + len(entry.text) - 1] + 1, entry.text), marks)
     units: list[Unit] | None = None
     for at, entry in book.sounding.find(sounds_of(text.plain)):
         times[id(entry)] += 1
@@ -163,7 +164,7 @@ def _look(number: int, text: Folded, book: Book, marks: _Marks) -> None:
         written = "".join(" " if unit.spelled else text.plain[unit.start] for unit in row)
         spelled = sum(unit.spelled for unit in row)
         if written != entry.literal and sounds_close(entry, written, spelled) and _bridges(text, row, spelled):
-            _mark(entry, _Hit(number, row[0].start, row[-1].end), marks)
+            _mark(entry, _Hit(number, row[0].start, row[-1].end, entry.literal), marks)
 
 
 def _mark(entry: Entry, hit: _Hit, marks: _Marks) -> None:
@@ -180,6 +181,8 @@ def _stands(text: Folded, start: int, end: int) -> bool:
     """Whether a word that the skeleton has is one: no part of a longer Latin word or number, no chance neighbor."""
     plain, places = text.plain, text.places
     first, last = places[start], places[end - 1]
+    if end - start == 1 and not (_parts(plain, first - 1) and _parts(plain, last + 1)):
+        return False  # a word of one character stands by itself
     if _runs_on(plain, first - 1, first) or _runs_on(plain, last, last + 1):
         return False
     gaps = [
@@ -218,6 +221,10 @@ def _bridged(text: Folded, first: int, last: int, gaps: list[str], length: int) 
 
 def _ends(plain: str, place: int) -> bool:
     return not 0 <= place < len(plain) or plain[place] in (SPACE, BREAK)
+
+
+def _parts(plain: str, place: int) -> bool:
+    return _ends(plain, place) or plain[place].isascii()
 
 
 def _runs_on(plain: str, left: int, right: int) -> bool:
@@ -261,6 +268,8 @@ def _context(groups: frozenset[str], hit: _Hit, rule: Rule, marks: _Marks, names
     """A word of one of the groups that stands near, and is not part of the term itself."""
     for group in groups:
         for other in marks.groups.get(group, ()):
+            if other.word == hit.word:
+                continue
             if other.field == hit.field:
                 if 0 <= max(other.start - hit.end, hit.start - other.end) <= rule.window:
                     return other

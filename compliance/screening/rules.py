@@ -124,7 +124,7 @@ def problems_of(rule: Rule, groups: Groups) -> dict[str, list[Promise | str]]:
             if word.startswith("@") and field in ("near", "also", "unless"):
                 if word[1:] not in groups:
                     wrong(field, _("没有这个词组：%(word)s"), word=word)
-            elif not (1 if field in ("near", "also") else 2) <= len(fold(word)) <= MAX_TERM:
+            elif not (1 if field in ("near", "also", "exact") else 2) <= len(fold(word)) <= MAX_TERM:
                 wrong(field, _("“%(word)s”去掉符号后太短，或超过 %(most)d 个字"), word=word, most=MAX_TERM)
     if not rule.hits:
         wrong("hits", _("至少要有一个应当命中的例子"))
