@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from compliance.screening.labelled import built_in_likeness
+from compliance.screening.likeness import Likeness
 from compliance.screening.readings import sound_of, spelling_of
-from compliance.screening.rules import Groups, Rule, built_in_groups, built_in_rules
+from compliance.screening.rules import HONEST, Groups, Rule, built_in_groups, built_in_rules
 from compliance.screening.text import fold, pairs_of
 
 Pair = tuple[str, str]
@@ -83,15 +85,19 @@ class Index:
 
 
 class Book:
-    """Rules, and the two indexes in which their words are looked for: as they are written, and as they sound."""
+    """Rules, and the two indexes in which their words are looked for: as they are written, and as they sound.
 
-    def __init__(self, rules: Iterable[Rule], groups: Groups) -> None:
+    Without a likeness, weak rules count everywhere and no title is suspected for how it reads.
+    """
+
+    def __init__(self, rules: Iterable[Rule], groups: Groups, likeness: Likeness | None = None) -> None:
         """Compile rules of which `problems_of` finds nothing wrong."""
         self.rules = tuple(rules)
+        self.likeness = likeness
         self.written, self.sounding = Index(), Index()
         #: For each rule, the groups of which one has to be there, near and also, and those that clear it.
         self.contexts: list[tuple[frozenset[str], frozenset[str], frozenset[str]]] = []
-        needed: dict[str, tuple[str, ...]] = {}
+        needed: dict[str, tuple[str, ...]] = {HONEST: groups[HONEST]}
         for number, rule in enumerate(self.rules):
             self._add_terms(number, rule)
             contexts = []
@@ -129,7 +135,7 @@ class Book:
 @lru_cache(maxsize=1)
 def built_in_book() -> Book:
     """The rules that come with the software, ready."""
-    return Book(built_in_rules(), built_in_groups())
+    return Book(built_in_rules(), built_in_groups(), built_in_likeness())
 
 
 def sounds_close(entry: Entry, written: str, spelled: int) -> bool:

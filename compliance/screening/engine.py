@@ -15,7 +15,7 @@ from enum import StrEnum
 from compliance.screening import brands, prices
 from compliance.screening.book import Book, Entry, sounds_close
 from compliance.screening.readings import Unit, sounds_of, units_of
-from compliance.screening.rules import WIDE, Category, Rule, Severity
+from compliance.screening.rules import HONEST, WIDE, Category, Rule, Severity
 from compliance.screening.text import BREAK, SPACE, Folded
 
 #: Findings of one rule in one field, and of one listing; a reviewer needs no more to decide.
@@ -23,6 +23,8 @@ MAX_OF_A_RULE = 5
 MAX_FINDINGS = 100
 #: Times that one word is looked at in one field, and how many contexts of a group are remembered there.
 _MAX_TIMES = 200
+#: What a title weighs from which on weak signs do not count any more, and from which on it is suspected for how it reads.
+READS_LAWFUL, READS_UNLAWFUL = -1.0, 0.4
 #: Fields that say what the whole listing is.
 _NAMING = frozenset({"title", "category"})
 #: Signs between two characters of a term. More of them are a gap between two words.
@@ -128,10 +130,15 @@ def screen(subject: Subject, book: Book) -> Screening:
     marks = _Marks()
     for number, text in enumerate(texts):
         _look(number, text, book, marks)
+    title = texts[0] if names[:1] == ["title"] else None
+    score = book.likeness.score(title) if book.likeness and title else 0.0
     findings: list[Finding] = []
     for number in sorted(marks.terms):
-        findings += _findings(number, book, marks, names, texts)
+        if score >= READS_LAWFUL or not book.rules[number].weak:
+            findings += _findings(number, book, marks, names, texts)
     findings += _beside_text(subject)
+    if not findings and title and score >= READS_UNLAWFUL and not _honest(marks):
+        findings.append(_likely(title, book))
     order = list(Severity)
     findings = sorted(findings, key=lambda one: order.index(one.severity))[:MAX_FINDINGS]
     return Screening(verdict_of(findings), tuple(findings))
@@ -244,6 +251,8 @@ def _findings(number: int, book: Book, marks: _Marks, names: list[str], texts: l
     counted: dict[int, int] = defaultdict(int)
     taken: list[_Hit] = []
     for hit in sorted(marks.terms[number], key=lambda one: (one.field, one.start, -one.end)):
+        if rule.weak and not _names_goods(names[hit.field]):
+            continue
         if counted[hit.field] >= MAX_OF_A_RULE or any(_within(hit, other) for other in taken[-1:]):
             continue
         if any(_within(hit, phrase) for phrase in marks.phrases.get(number, ())):
@@ -258,6 +267,24 @@ def _findings(number: int, book: Book, marks: _Marks, names: list[str], texts: l
         because = tuple(_span(reason, names, texts) for reason in reasons if reason)
         findings.append(Finding(rule.category, rule.code, rule.severity, _span(hit, names, texts), because))
     return findings
+
+
+def _names_goods(field_name: str) -> bool:
+    return field_name in _NAMING or field_name.startswith("variants")
+
+
+def _honest(marks: _Marks) -> bool:
+    """Whether the title has a word that honest shops use."""
+    return any(hit.field == 0 for hit in marks.groups.get(HONEST, ()))
+
+
+def _likely(title: Folded, book: Book) -> Finding:
+    """The suspicion that a title gives rise to by how it reads, shown where it weighs most."""
+    assert book.likeness is not None
+    start, end = book.likeness.heaviest(title)
+    start, end = title.span(title.places[start], title.places[end - 1] + 1)
+    span = Span("title", start, end, title.original[start:end])
+    return Finding(book.likeness.category(title), "reads-unlawful", Severity.LOW, span)
 
 
 def _within(inner: _Hit, outer: _Hit) -> bool:

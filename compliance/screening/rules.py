@@ -18,6 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from compliance.screening.readings import sound_of, sounds_of
 from compliance.screening.text import fold
 
+#: The group of words that an honest shop writes.
+HONEST = "honest"
+
 MAX_TERMS = 400
 MAX_TERM = 40
 MAX_WINDOW = 200
@@ -80,7 +83,8 @@ class Rule:
     A term counts unless it lies inside one of the phrases `but_not`. If there are words `near`, one of them has to
     stand within `window` characters of it, and the same holds for `also`; in another field it counts where one of both
     fields is the title or the category, and the window is no narrower than `WIDE`. A word of `unless` in the title or
-    in the same field clears it.
+    in the same field clears it. A `weak` rule counts only in what names the goods, and not where the title as a whole
+    reads lawful.
     """
 
     code: str
@@ -94,6 +98,7 @@ class Rule:
     also: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     window: int = WIDE
+    weak: bool = False
     hits: tuple[str, ...] = ()
     misses: tuple[str, ...] = ()
     note: str = ""
@@ -124,7 +129,7 @@ def problems_of(rule: Rule, groups: Groups) -> dict[str, list[Promise | str]]:
             if word.startswith("@") and field in ("near", "also", "unless"):
                 if word[1:] not in groups:
                     wrong(field, _("没有这个词组：%(word)s"), word=word)
-            elif not (1 if field in ("near", "also", "exact") else 2) <= len(fold(word)) <= MAX_TERM:
+            elif not (2 if field in ("terms", "sounds", "but_not") else 1) <= len(fold(word)) <= MAX_TERM:
                 wrong(field, _("“%(word)s”去掉符号后太短，或超过 %(most)d 个字"), word=word, most=MAX_TERM)
     if not rule.hits:
         wrong("hits", _("至少要有一个应当命中的例子"))

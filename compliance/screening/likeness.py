@@ -1,0 +1,85 @@
+"""Whether a title reads like those of unlawful goods or like those of lawful ones. Pure.
+
+Rules know words; sellers find new ones. What stays is how the rest of such a title sounds. Each pair of neighboring
+characters weighs by how much more often it stands in unlawful titles than in lawful ones among those that people have
+labelled (naive Bayes over pairs, smoothed), and a title weighs what its pairs weigh together. It is used in two places:
+what resembles unlawful titles very much is looked at by a person, and a rule's weak signs do not count in a title that
+reads lawful.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from compliance.screening.rules import Category
+from compliance.screening.text import Folded
+
+Pair = tuple[str, str]
+#: Titles shorter than this say too little.
+SHORTEST = 4
+_LONGEST = 200
+#: Pairs that one title alone has say nothing; what was never seen on one side is not impossible there.
+_SEEN, _SMOOTH = 2, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What each pair weighs: for unlawful above zero, for lawful below; and what speaks for each category."""
+
+    weights: Mapping[Pair, float]
+    categories: Mapping[Category, Mapping[Pair, float]]
+
+    def score(self, title: Folded) -> float:
+        """What the pairs of a title weigh together; longer titles are not heavier for being longer."""
+        pairs = _pairs(title)
+        if len(pairs) < SHORTEST - 1:
+            return 0.0
+        return sum(self.weights.get(pair, 0.0) for pair in pairs) / math.sqrt(len(pairs))
+
+    def category(self, title: Folded) -> Category:
+        """The category whose titles it reads most like."""
+        pairs = _pairs(title)
+        return max(self.categories, key=lambda one: sum(self.categories[one].get(pair, 0.0) for pair in pairs))
+
+    def heaviest(self, title: Folded) -> tuple[int, int]:
+        """Between which places of the skeleton the run of pairs stands that weighs most: what to show a person."""
+        skeleton = title.skeleton[:_LONGEST]
+        best, found, start, sum_here = 0.0, (0, len(skeleton)), 0, 0.0
+        for place, pair in enumerate(zip(skeleton, skeleton[1:], strict=False)):
+            if sum_here <= 0:
+                start, sum_here = place, 0.0
+            sum_here += self.weights.get(pair, -0.1)
+            if sum_here > best:
+                best, found = sum_here, (start, place + 2)
+        return found
+
+
+def learn(titles: Iterable[tuple[str, Category | None]]) -> Likeness:
+    """Weigh pairs by titles and what people have said they are; None is lawful."""
+    counts: dict[Category | None, Counter[Pair]] = {None: Counter(), **{category: Counter() for category in Category}}
+    sizes: Counter[Category | None] = Counter()
+    for title, label in titles:
+        counts[label].update(_pairs(Folded(title)))
+        sizes[label] += 1
+    lawful = counts[None]
+    unlawful: Counter[Pair] = sum((counts[category] for category in Category), Counter())
+    known = {pair for pair in unlawful | lawful if unlawful[pair] + lawful[pair] >= _SEEN}
+    most = sizes.total() - sizes[None]
+    weights = {
+        pair: _log(unlawful[pair], most) - _log(lawful[pair], sizes[None]) for pair in known
+    }
+    categories = {
+        category: {pair: _log(counts[category][pair], sizes[category]) for pair in known if unlawful[pair]}
+        for category in Category
+    }
+    return Likeness(weights, categories)
+
+
+def _log(count: int, size: int) -> float:
+    return math.log((count + _SMOOTH) / (size + 2 * _SMOOTH))
+
+
+def _pairs(title: Folded) -> set[Pair]:
+    skeleton = title.skeleton[:_LONGEST]
+    return set(zip(skeleton, skeleton[1:], strict=False))
