@@ -14,7 +14,7 @@ from functools import lru_cache
 from compliance.screening.labelled import built_in_likeness
 from compliance.screening.likeness import Likeness
 from compliance.screening.readings import sound_of, spelling_of
-from compliance.screening.rules import HONEST, Groups, Rule, built_in_groups, built_in_rules
+from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST, Groups, Rule, built_in_groups, built_in_rules
 from compliance.screening.text import fold, pairs_of
 
 Pair = tuple[str, str]
@@ -22,6 +22,8 @@ Pair = tuple[str, str]
 _LONG_SPELLING = 7
 #: A term of so many characters is also found where some of them are others that sound the same.
 _LONG_TERM = 4
+#: Letters from which on a Latin word is recognized with some of them replaced.
+_LATIN = 4
 _WRITTEN = {char: tuple(ways.split()) for char, ways in pairs_of("disguises.txt")}
 
 
@@ -67,6 +69,10 @@ class Index:
         if mark not in entry.marks:
             entry.marks.append(mark)
 
+    def entries(self) -> Iterable[Entry]:
+        """All words."""
+        return self._entries.values()
+
     def find(self, text: str) -> Iterator[tuple[int, Entry]]:
         """Where in a text each of the words begins, in no order."""
         for pair in self.by_pair.keys() & set(zip(text, text[1:], strict=False)):
@@ -95,9 +101,11 @@ class Book:
         self.rules = tuple(rules)
         self.likeness = likeness
         self.written, self.sounding = Index(), Index()
+        #: Latin words of rules by their length, for those that are written with digits or stars in place of letters.
+        self.latin: dict[int, list[Entry]] = defaultdict(list)
         #: For each rule, the groups of which one has to be there, near and also, and those that clear it.
         self.contexts: list[tuple[frozenset[str], frozenset[str], frozenset[str]]] = []
-        needed: dict[str, tuple[str, ...]] = {HONEST: groups[HONEST]}
+        needed: dict[str, tuple[str, ...]] = {name: groups[name] for name in (HONEST, GOODS, GOODS_OF_WORKS)}
         for number, rule in enumerate(self.rules):
             self._add_terms(number, rule)
             contexts = []
@@ -111,9 +119,17 @@ class Book:
                     names.add(name)
                 contexts.append(frozenset(names))
             self.contexts.append((contexts[0], contexts[1], contexts[2]))
+        asked = frozenset().union(*(near | also for near, also, _ in self.contexts))
         for name, words in needed.items():
-            for word in words:
-                self.written.add(fold(word), Mark(-1, name))
+            for word in map(fold, words):
+                self.written.add(word, Mark(-1, name))
+                # What speaks against a listing is heard in pinyin, too; what speaks for it is written properly.
+                if name in asked and len(word) > 1 and (sound := sound_of(word)):
+                    self.sounding.add(sound, Mark(-1, name), literal=word)
+
+        for entry in self.written.entries():
+            if len(entry.text) >= _LATIN and entry.text.isascii() and entry.text.isalpha():
+                self.latin[len(entry.text)].append(entry)
 
     def _add_terms(self, number: int, rule: Rule) -> None:
         term = Mark(number, "term")

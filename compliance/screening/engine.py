@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from itertools import islice
 
 from compliance.screening import brands, prices
 from compliance.screening.book import Book, Entry, sounds_close
 from compliance.screening.readings import Unit, sounds_of, units_of
-from compliance.screening.rules import HONEST, WIDE, Category, Rule, Severity
+from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST, WIDE, Category, Rule, Severity
 from compliance.screening.text import BREAK, SPACE, Folded
 
 #: Findings of one rule in one field, and of one listing; a reviewer needs no more to decide.
@@ -24,7 +25,11 @@ MAX_FINDINGS = 100
 #: Times that one word is looked at in one field, and how many contexts of a group are remembered there.
 _MAX_TIMES = 200
 #: What a title weighs from which on weak signs do not count any more, and from which on it is suspected for how it reads.
-READS_LAWFUL, READS_UNLAWFUL = -1.0, 0.4
+READS_LAWFUL, READS_UNLAWFUL = -0.7, 0.7
+#: Groups whose words speak for a listing.
+_IN_FAVOR = frozenset({HONEST, GOODS, GOODS_OF_WORKS})
+#: Words against a listing, of rules and of what stands near, that outweigh an honest kind of goods in the title.
+_SAID_ENOUGH = 3
 #: Fields that say what the whole listing is.
 _NAMING = frozenset({"title", "category"})
 #: Signs between two characters of a term. More of them are a gap between two words.
@@ -136,6 +141,7 @@ def screen(subject: Subject, book: Book) -> Screening:
     for number in sorted(marks.terms):
         if score >= READS_LAWFUL or not book.rules[number].weak:
             findings += _findings(number, book, marks, names, texts)
+    findings = _enough(findings, marks)
     findings += _beside_text(subject)
     if not findings and title and score >= READS_UNLAWFUL and not _honest(marks):
         findings.append(_likely(title, book))
@@ -160,7 +166,9 @@ def _look(number: int, text: Folded, book: Book, marks: _Marks) -> None:
         times[id(entry)] += 1
         if times[id(entry)] <= _MAX_TIMES and _stands(text, at, at + len(entry.text)):
             places = text.places
-            _mark(entry, _Hit(number, places[at], places[at + len(entry.text) - 1] + 1, entry.text), marks)
+            hit = _Hit(number, places[at], places[at + len(entry.text) - 1] + 1, entry.text)
+            _mark(entry, hit, marks, apart=_set_apart(text.plain, hit))
+    _look_replaced(number, text, book, marks)
     units: list[Unit] | None = None
     for at, entry in book.sounding.find(sounds_of(text.plain)):
         times[id(entry)] += 1
@@ -174,8 +182,27 @@ def _look(number: int, text: Folded, book: Book, marks: _Marks) -> None:
             _mark(entry, _Hit(number, row[0].start, row[-1].end, entry.literal), marks)
 
 
-def _mark(entry: Entry, hit: _Hit, marks: _Marks) -> None:
+#: A word of which some letters are digits or stars: P0rnhub, onlyf*ns. The stars have to be in it, not around it.
+_REPLACED = re.compile(r"[A-Za-z](?=[A-Za-z0-9]{0,22}[013457*@$])[A-Za-z0-9*@$]{2,22}[A-Za-z]")
+_LETTERS = str.maketrans("013457@$", "oleastas")
+_MAX_REPLACED = 200
+
+
+def _look_replaced(number: int, text: Folded, book: Book, marks: _Marks) -> None:
+    """Find Latin words with letters replaced."""
+    for word in islice(_REPLACED.finditer(text.original), _MAX_REPLACED):
+        spelled = word[0].lower().translate(_LETTERS)
+        for entry in book.latin.get(len(spelled), ()):
+            if all(char in ("*", letter) for char, letter in zip(spelled, entry.text, strict=True)):
+                places = [place for place, span in enumerate(text.plain_spans) if word.start() <= span[0] < word.end()]
+                _mark(entry, _Hit(number, places[0], places[-1] + 1, entry.text), marks)
+
+
+def _mark(entry: Entry, hit: _Hit, marks: _Marks, *, apart: bool = False) -> None:
+    """Note what a word means; one that is a character of a longer word set apart means nothing in favor."""
     for mark in entry.marks:
+        if apart and mark.kind in _IN_FAVOR:
+            continue
         if mark.rule < 0:
             marks.groups[mark.kind].append(hit)
         elif mark.kind == "term":
@@ -190,7 +217,7 @@ def _stands(text: Folded, start: int, end: int) -> bool:
     first, last = places[start], places[end - 1]
     if end - start == 1 and not (_parts(plain, first - 1) and _parts(plain, last + 1)):
         return False  # a word of one character stands by itself
-    if _runs_on(plain, first - 1, first) or _runs_on(plain, last, last + 1):
+    if _runs_on(plain, first, first - 1) or _runs_on(plain, last, last + 1):
         return False
     gaps = [
         plain[left + 1 : right]
@@ -230,18 +257,26 @@ def _ends(plain: str, place: int) -> bool:
     return not 0 <= place < len(plain) or plain[place] in (SPACE, BREAK)
 
 
+def _set_apart(plain: str, hit: _Hit) -> bool:
+    """Whether a word of one character follows another one: it may be the end of a word with blanks in it, 点 券."""
+    if hit.end - hit.start > 1:
+        return False
+    before = hit.start - 2
+    return not _ends(plain, before) and _ends(plain, before - 1) and not plain[before].isascii()
+
+
 def _parts(plain: str, place: int) -> bool:
     return _ends(plain, place) or plain[place].isascii()
 
 
-def _runs_on(plain: str, left: int, right: int) -> bool:
-    """Whether a Latin word, or a number, goes on from one place to the next."""
-    if left < 0 or right >= len(plain):
+def _runs_on(plain: str, edge: int, beyond: int) -> bool:
+    """Whether a Latin word or a number goes on beyond the edge of a term; a number does so in letters, too."""
+    if not 0 <= beyond < len(plain):
         return False
-    one, other = plain[left], plain[right]
-    if not (one.isascii() and other.isascii()):
+    one, other = plain[edge], plain[beyond]
+    if not (one.isascii() and other.isascii() and other.isalnum()):
         return False
-    return (one.isalpha() and other.isalpha()) or (one.isdigit() and other.isdigit())
+    return one.isdigit() or (one.isalpha() and other.isalpha())
 
 
 def _findings(number: int, book: Book, marks: _Marks, names: list[str], texts: list[Folded]) -> list[Finding]:
@@ -267,6 +302,22 @@ def _findings(number: int, book: Book, marks: _Marks, names: list[str], texts: l
         because = tuple(_span(reason, names, texts) for reason in reasons if reason)
         findings.append(Finding(rule.category, rule.code, rule.severity, _span(hit, names, texts), because))
     return findings
+
+
+def _enough(findings: list[Finding], marks: _Marks) -> list[Finding]:
+    """Without those that are one word in the title of a voucher, a ticket or a lesson: 外挂鱼缸 … 代金券."""
+    said = {span.text for finding in findings for span in (finding.span, *finding.because) if span}
+    if len(said) >= _SAID_ENOUGH:
+        return findings
+    of_goods = {
+        group: any(hit.field == 0 for hit in marks.groups.get(group, ())) for group in (GOODS, GOODS_OF_WORKS)
+    }
+    return [
+        finding
+        for finding in findings
+        if not of_goods[GOODS_OF_WORKS if finding.category is Category.INFRINGEMENT else GOODS]
+        or (finding.span and not _names_goods(finding.span.field))
+    ]
 
 
 def _names_goods(field_name: str) -> bool:

@@ -16,8 +16,8 @@ from compliance.screening.rules import Category
 from compliance.screening.text import Folded
 
 Pair = tuple[str, str]
-#: Titles shorter than this say too little.
-SHORTEST = 4
+#: Pairs of a title that have to be known for it to say anything.
+KNOWN = 4
 _LONGEST = 200
 #: Pairs that one title alone has say nothing; what was never seen on one side is not impossible there.
 _SEEN, _SMOOTH = 2, 1.0
@@ -33,9 +33,8 @@ class Likeness:
     def score(self, title: Folded) -> float:
         """What the pairs of a title weigh together; longer titles are not heavier for being longer."""
         pairs = _pairs(title)
-        if len(pairs) < SHORTEST - 1:
-            return 0.0
-        return sum(self.weights.get(pair, 0.0) for pair in pairs) / math.sqrt(len(pairs))
+        known = [self.weights[pair] for pair in pairs & self.weights.keys()]
+        return sum(known) / math.sqrt(len(pairs)) if len(known) >= KNOWN else 0.0
 
     def category(self, title: Folded) -> Category:
         """The category whose titles it reads most like."""

@@ -20,12 +20,15 @@ from compliance.screening.text import fold
 
 #: The group of words that an honest shop writes.
 HONEST = "honest"
+#: Groups of goods in whose titles one word of a rule is not enough; for works of others those that no work is.
+GOODS, GOODS_OF_WORKS = "goods", "goods_of_works"
 
 MAX_TERMS = 400
 MAX_TERM = 40
 MAX_WINDOW = 200
 #: Characters, between a term and what makes it a finding, that a title has room for.
 WIDE = 40
+_DIGITS_APART = re.compile(r"\d[^\w\s]+\d")
 _CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _DATA = resources.files("compliance.screening") / "data" / "rules"
 
@@ -129,6 +132,8 @@ def problems_of(rule: Rule, groups: Groups) -> dict[str, list[Promise | str]]:
             if word.startswith("@") and field in ("near", "also", "unless"):
                 if word[1:] not in groups:
                     wrong(field, _("没有这个词组：%(word)s"), word=word)
+            elif _DIGITS_APART.search(word):
+                wrong(field, _("“%(word)s”里数字之间的符号会被去掉，请换一种写法"), word=word)
             elif not (2 if field in ("terms", "sounds", "but_not") else 1) <= len(fold(word)) <= MAX_TERM:
                 wrong(field, _("“%(word)s”去掉符号后太短，或超过 %(most)d 个字"), word=word, most=MAX_TERM)
     if not rule.hits:
