@@ -7,7 +7,7 @@ under it compared.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,7 +15,7 @@ from compliance.screening.labelled import built_in_likeness
 from compliance.screening.likeness import Likeness
 from compliance.screening.readings import sound_of, spelling_of
 from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST, Groups, Rule, built_in_groups, built_in_rules
-from compliance.screening.text import fold, pairs_of
+from compliance.screening.text import BREAK, fold, pairs_of
 
 Pair = tuple[str, str]
 #: Letters from which on a term written in pinyin alone is its own, and no other word.
@@ -46,25 +46,25 @@ class Entry:
 
 
 class Index:
-    """Words by their first pair."""
+    """Words by their first pair of characters, and the third one after that."""
 
     def __init__(self) -> None:
         """Empty."""
-        self._entries: dict[str, Entry] = {}
-        self.by_pair: dict[Pair, list[Entry]] = defaultdict(list)
-        #: Words of one character, which may only stand near others.
-        self.alone: dict[str, Entry] = {}
+        self._entries: dict[tuple[str, str], Entry] = {}
+        #: For each first pair, words by their third character; those of two characters under the empty one.
+        self._by_pair: dict[Pair, dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+        #: Words of one character.
+        self._alone: dict[str, Entry] = {}
 
     def add(self, text: str, mark: Mark, *, literal: str = "", any_sound: bool = False) -> None:
         """Look for one more word; a word may mean several things."""
-        key = f"{text}\n{literal}"
-        entry = self._entries.get(key)
+        entry = self._entries.get((text, literal))
         if entry is None:
-            entry = self._entries[key] = Entry(text, [], literal)
+            entry = self._entries[text, literal] = Entry(text, [], literal)
             if len(text) == 1:
-                self.alone[text] = entry
+                self._alone[text] = entry
             else:
-                self.by_pair[text[0], text[1]].append(entry)
+                self._by_pair[text[0], text[1]][text[2:3]].append(entry)
         entry.any_sound |= any_sound
         if mark not in entry.marks:
             entry.marks.append(mark)
@@ -73,21 +73,25 @@ class Index:
         """All words."""
         return self._entries.values()
 
-    def find(self, text: str) -> Iterator[tuple[int, Entry]]:
+    def find(self, text: str) -> list[tuple[int, Entry]]:
         """Where in a text each of the words begins, in no order."""
-        for pair in self.by_pair.keys() & set(zip(text, text[1:], strict=False)):
-            entries, both = self.by_pair[pair], "".join(pair)
+        found: list[tuple[int, Entry]] = []
+        for pair in self._by_pair.keys() & set(zip(text, text[1:], strict=False)):
+            by_third, both = self._by_pair[pair], "".join(pair)
+            short = by_third.get("", ())
             at = text.find(both)
             while at >= 0:
-                for entry in entries:
+                found += [(at, entry) for entry in short]
+                for entry in by_third.get(text[at + 2 : at + 3] or BREAK, ()):
                     if text.startswith(entry.text, at):
-                        yield at, entry
+                        found.append((at, entry))
                 at = text.find(both, at + 1)
-        for char in self.alone.keys() & set(text):
-            at = text.find(char)
+        for char in self._alone.keys() & set(text):
+            entry, at = self._alone[char], text.find(char)
             while at >= 0:
-                yield at, self.alone[char]
+                found.append((at, entry))
                 at = text.find(char, at + 1)
+        return found
 
 
 class Book:

@@ -6,12 +6,14 @@ Texts are looked at below the tricks of writing (`text`, `readings`); each findi
 """
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
+from string import ascii_lowercase
 
 from compliance.screening import brands, prices
 from compliance.screening.book import Book, Entry, sounds_close
@@ -22,14 +24,19 @@ from compliance.screening.text import BREAK, SPACE, Folded
 #: Findings of one rule in one field, and of one listing; a reviewer needs no more to decide.
 MAX_OF_A_RULE = 5
 MAX_FINDINGS = 100
-#: Times that one word is looked at in one field, and how many contexts of a group are remembered there.
+#: Times that one word is looked at in one field, and hits of one kind that are remembered there.
 _MAX_TIMES = 200
+_MAX_HITS = 1000
+#: What a word may take in the plain text, with the signs that were put into it.
+_LONGEST = 200
 #: What a title weighs from which on weak signs do not count any more, and from which on it is suspected for how it reads.
 READS_LAWFUL, READS_UNLAWFUL = -0.7, 0.7
 #: Groups whose words speak for a listing.
 _IN_FAVOR = frozenset({HONEST, GOODS, GOODS_OF_WORKS})
 #: Words against a listing, of rules and of what stands near, that outweigh an honest kind of goods in the title.
 _SAID_ENOUGH = 3
+#: Its number among the fields.
+_TITLE = 0
 #: Fields that say what the whole listing is.
 _NAMING = frozenset({"title", "category"})
 #: Signs between two characters of a term. More of them are a gap between two words.
@@ -116,34 +123,69 @@ class _Hit:
     word: str
 
 
+class _Hits:
+    """Hits of one kind by their fields, to be asked for by their places; asking is as quick among many as among few."""
+
+    def __init__(self) -> None:
+        self.by_field: dict[int, list[_Hit]] = defaultdict(list)
+        self._sorted = True
+
+    def add(self, hit: _Hit) -> None:
+        """One more, up to `_MAX_HITS` in a field."""
+        hits = self.by_field[hit.field]
+        if len(hits) < _MAX_HITS:
+            hits.append(hit)
+            self._sorted = False
+
+    def near(self, hit: _Hit, window: int) -> Iterator[_Hit]:
+        """Those in the field of another hit that may stand within a window of it."""
+        if not self._sorted:
+            for hits in self.by_field.values():
+                hits.sort(key=_start)
+            self._sorted = True
+        hits = self.by_field.get(hit.field, [])
+        for place in range(bisect_left(hits, hit.start - window - _LONGEST, key=_start), len(hits)):
+            if hits[place].start > hit.end + window:
+                break
+            yield hits[place]
+
+
+def _start(hit: _Hit) -> int:
+    return hit.start
+
+
 @dataclass(slots=True)
 class _Marks:
     """All that was found in a listing."""
 
-    terms: dict[int, list[_Hit]] = field(default_factory=lambda: defaultdict(list))
-    phrases: dict[int, list[_Hit]] = field(default_factory=lambda: defaultdict(list))
-    groups: dict[str, list[_Hit]] = field(default_factory=lambda: defaultdict(list))
+    terms: dict[int, _Hits] = field(default_factory=lambda: defaultdict(_Hits))
+    phrases: dict[int, _Hits] = field(default_factory=lambda: defaultdict(_Hits))
+    groups: dict[str, _Hits] = field(default_factory=lambda: defaultdict(_Hits))
+
+    def in_title(self, group: str) -> bool:
+        """Whether a word of a group stands in the title."""
+        return group in self.groups and _TITLE in self.groups[group].by_field
 
 
 def screen(subject: Subject, book: Book) -> Screening:
     """Look at everything that is known of a listing."""
     names, texts = [], []
     for name, text in subject.texts():
-        if text:
+        if text or name == "title":
             names.append(name)
             texts.append(Folded(text))
     marks = _Marks()
     for number, text in enumerate(texts):
         _look(number, text, book, marks)
-    title = texts[0] if names[:1] == ["title"] else None
-    score = book.likeness.score(title) if book.likeness and title else 0.0
+    title = texts[_TITLE]
+    score = book.likeness.score(title) if book.likeness else 0.0
     findings: list[Finding] = []
     for number in sorted(marks.terms):
         if score >= READS_LAWFUL or not book.rules[number].weak:
             findings += _findings(number, book, marks, names, texts)
     findings = _enough(findings, marks)
     findings += _beside_text(subject)
-    if not findings and title and score >= READS_UNLAWFUL and not _honest(marks):
+    if not findings and score >= READS_UNLAWFUL and not marks.in_title(HONEST):
         findings.append(_likely(title, book))
     order = list(Severity)
     findings = sorted(findings, key=lambda one: order.index(one.severity))[:MAX_FINDINGS]
@@ -184,18 +226,17 @@ def _look(number: int, text: Folded, book: Book, marks: _Marks) -> None:
 
 #: A word of which some letters are digits or stars: P0rnhub, onlyf*ns. The stars have to be in it, not around it.
 _REPLACED = re.compile(r"[A-Za-z](?=[A-Za-z0-9]{0,22}[013457*@$])[A-Za-z0-9*@$]{2,22}[A-Za-z]")
-_LETTERS = str.maketrans("013457@$", "oleastas")
+_LETTERS = {"0": "o", "1": "il", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "*": ascii_lowercase}
 _MAX_REPLACED = 200
 
 
 def _look_replaced(number: int, text: Folded, book: Book, marks: _Marks) -> None:
     """Find Latin words with letters replaced."""
     for word in islice(_REPLACED.finditer(text.original), _MAX_REPLACED):
-        spelled = word[0].lower().translate(_LETTERS)
-        for entry in book.latin.get(len(spelled), ()):
-            if all(char in ("*", letter) for char, letter in zip(spelled, entry.text, strict=True)):
-                places = [place for place, span in enumerate(text.plain_spans) if word.start() <= span[0] < word.end()]
-                _mark(entry, _Hit(number, places[0], places[-1] + 1, entry.text), marks)
+        for entry in book.latin.get(len(word[0]), ()):
+            if all(letter in _LETTERS.get(char, char) for char, letter in zip(word[0].lower(), entry.text, strict=True)):
+                start, end = (bisect_left(text.plain_spans, (place, 0)) for place in word.span())
+                _mark(entry, _Hit(number, start, end, entry.text), marks)
 
 
 def _mark(entry: Entry, hit: _Hit, marks: _Marks, *, apart: bool = False) -> None:
@@ -204,11 +245,11 @@ def _mark(entry: Entry, hit: _Hit, marks: _Marks, *, apart: bool = False) -> Non
         if apart and mark.kind in _IN_FAVOR:
             continue
         if mark.rule < 0:
-            marks.groups[mark.kind].append(hit)
+            marks.groups[mark.kind].add(hit)
         elif mark.kind == "term":
-            marks.terms[mark.rule].append(hit)
+            marks.terms[mark.rule].add(hit)
         else:
-            marks.phrases[mark.rule].append(hit)
+            marks.phrases[mark.rule].add(hit)
 
 
 def _stands(text: Folded, start: int, end: int) -> bool:
@@ -285,15 +326,16 @@ def _findings(number: int, book: Book, marks: _Marks, names: list[str], texts: l
     findings: list[Finding] = []
     counted: dict[int, int] = defaultdict(int)
     taken: list[_Hit] = []
-    for hit in sorted(marks.terms[number], key=lambda one: (one.field, one.start, -one.end)):
+    hits = [hit for found in marks.terms[number].by_field.values() for hit in found]
+    for hit in sorted(hits, key=lambda one: (one.field, one.start, -one.end)):
         if rule.weak and not _names_goods(names[hit.field]):
             continue
         if counted[hit.field] >= MAX_OF_A_RULE or any(_within(hit, other) for other in taken[-1:]):
             continue
-        if any(_within(hit, phrase) for phrase in marks.phrases.get(number, ())):
+        if number in marks.phrases and any(_within(hit, phrase) for phrase in marks.phrases[number].near(hit, 0)):
             continue
         reasons = [_context(group, hit, rule, marks, names) for group in (near, also) if group]
-        if None in reasons or any(_clears(group, hit, names, marks) for group in unless):
+        if None in reasons or any(_clears(group, hit, marks) for group in unless):
             continue
         if _denied(texts[hit.field], hit, in_title=names[hit.field] == "title"):
             continue
@@ -309,9 +351,7 @@ def _enough(findings: list[Finding], marks: _Marks) -> list[Finding]:
     said = {span.text for finding in findings for span in (finding.span, *finding.because) if span}
     if len(said) >= _SAID_ENOUGH:
         return findings
-    of_goods = {
-        group: any(hit.field == 0 for hit in marks.groups.get(group, ())) for group in (GOODS, GOODS_OF_WORKS)
-    }
+    of_goods = {group: marks.in_title(group) for group in (GOODS, GOODS_OF_WORKS)}
     return [
         finding
         for finding in findings
@@ -322,11 +362,6 @@ def _enough(findings: list[Finding], marks: _Marks) -> list[Finding]:
 
 def _names_goods(field_name: str) -> bool:
     return field_name in _NAMING or field_name.startswith("variants")
-
-
-def _honest(marks: _Marks) -> bool:
-    """Whether the title has a word that honest shops use."""
-    return any(hit.field == 0 for hit in marks.groups.get(HONEST, ()))
 
 
 def _likely(title: Folded, book: Book) -> Finding:
@@ -344,20 +379,23 @@ def _within(inner: _Hit, outer: _Hit) -> bool:
 
 def _context(groups: frozenset[str], hit: _Hit, rule: Rule, marks: _Marks, names: list[str]) -> _Hit | None:
     """A word of one of the groups that stands near, and is not part of the term itself."""
-    for group in groups:
-        for other in marks.groups.get(group, ()):
-            if other.word == hit.word:
-                continue
-            if other.field == hit.field:
-                if 0 <= max(other.start - hit.end, hit.start - other.end) <= rule.window:
-                    return other
-            elif rule.window >= WIDE and not _NAMING.isdisjoint((names[hit.field], names[other.field])):
+    for hits in (marks.groups[group] for group in groups if group in marks.groups):
+        for other in hits.near(hit, rule.window):
+            apart = max(other.start - hit.end, hit.start - other.end)
+            if 0 <= apart <= rule.window and other.word != hit.word:
                 return other
+        if rule.window < WIDE:
+            continue
+        for number, others in hits.by_field.items():
+            if number != hit.field and not _NAMING.isdisjoint((names[hit.field], names[number])):
+                for other in others[:MAX_OF_A_RULE]:
+                    if other.word != hit.word:
+                        return other
     return None
 
 
-def _clears(group: str, hit: _Hit, names: list[str], marks: _Marks) -> bool:
-    return any(other.field == hit.field or names[other.field] == "title" for other in marks.groups.get(group, ()))
+def _clears(group: str, hit: _Hit, marks: _Marks) -> bool:
+    return group in marks.groups and not marks.groups[group].by_field.keys().isdisjoint((hit.field, _TITLE))
 
 
 def _span(hit: _Hit, names: list[str], texts: list[Folded]) -> Span:

@@ -20,7 +20,7 @@ from kameng.embedded.production import demand
 #: Commands that need the settings but neither database nor Redis.
 OFFLINE_COMMANDS = frozenset({
     "--help", "--version", "-h", "check", "collectstatic", "compilemessages", "diffsettings", "help", "lint",
-    "makemessages", "makemigrations", "sandbox", "spectacular", "translations", "version",
+    "makemessages", "makemigrations", "sandbox", "screen", "screening_figures", "spectacular", "translations", "version",
 })  # fmt: skip
 SECRETS = ("SECRET_KEY", "ENCRYPTION_KEY", "DIGEST_KEY")
 #: Port 1 refuses at once: a command that was thought to need no server and uses one fails instead of hanging.
