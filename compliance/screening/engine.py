@@ -180,12 +180,13 @@ def screen(subject: Subject, book: Book) -> Screening:
     title = texts[_TITLE]
     score = book.likeness.score(title) if book.likeness else 0.0
     findings: list[Finding] = []
+    reads_lawful = score < READS_LAWFUL
     for number in sorted(marks.terms):
-        if score >= READS_LAWFUL or not book.rules[number].weak:
-            findings += _findings(number, book, marks, names, texts)
+        if not (reads_lawful and book.rules[number].weak):
+            findings += _findings(number, book, marks, names, texts, reads_lawful=reads_lawful)
     findings = _enough(findings, marks)
     findings += _beside_text(subject)
-    if not findings and score >= READS_UNLAWFUL and not marks.in_title(HONEST):
+    if not findings and score >= READS_UNLAWFUL and HONEST not in marks.groups:
         findings.append(_likely(title, book))
     order = list(Severity)
     findings = sorted(findings, key=lambda one: order.index(one.severity))[:MAX_FINDINGS]
@@ -320,7 +321,9 @@ def _runs_on(plain: str, edge: int, beyond: int) -> bool:
     return one.isdigit() or (one.isalpha() and other.isalpha())
 
 
-def _findings(number: int, book: Book, marks: _Marks, names: list[str], texts: list[Folded]) -> list[Finding]:
+def _findings(
+    number: int, book: Book, marks: _Marks, names: list[str], texts: list[Folded], *, reads_lawful: bool
+) -> list[Finding]:
     """What one rule finds, where its terms stand."""
     rule, (near, also, unless) = book.rules[number], book.contexts[number]
     findings: list[Finding] = []
@@ -337,7 +340,7 @@ def _findings(number: int, book: Book, marks: _Marks, names: list[str], texts: l
         reasons = [_context(group, hit, rule, marks, names) for group in (near, also) if group]
         if None in reasons or any(_clears(group, hit, marks) for group in unless):
             continue
-        if _denied(texts[hit.field], hit, in_title=names[hit.field] == "title"):
+        if _denied(texts[hit.field], hit, in_title=hit.field == _TITLE, reads_lawful=reads_lawful):
             continue
         counted[hit.field] += 1
         taken.append(hit)
@@ -405,26 +408,40 @@ def _span(hit: _Hit, names: list[str], texts: list[Folded]) -> Span:
 
 
 _CLAUSE = r"[^，。！？；：,!?;:\n]"
-#: Who forbids something, or warns of it, does not sell it. In front of the term, in the same clause.
+_NOT = r"(?:请勿|切勿|勿|不得|不要|不可|不能|禁止|严禁)"
+#: Who forbids something, or says that it is not sold, in front of the term and in the same clause.
 _FORBIDS = re.compile(
-    rf"(?:(?:严禁|禁止|杜绝|抵制|打击|拒绝|远离|谨防|警惕|防范|举报|不支持|不提供|不出售|不售|不卖|不收|不含|不涉及|不可用于|不得用于|"
-    rf"切勿用于|请勿用于|请勿使用|切勿使用|请勿购买|请勿咨询|请勿参与|不要使用|不得使用|不能){_CLAUSE}{{0,14}}|"
-    rf"(?:不是|并非|绝非|均非|非|无|反|防)(?:任何|所谓的?|什么)?)$"
+    rf"(?:(?:杜绝|抵制|打击|拒绝|远离|谨防|警惕|防范|举报|不支持|不提供|不出售|只售|不售|不卖|不收|不含|不涉及|严禁|禁止|"
+    rf"{_NOT}(?:使用|用于|用作|购买|咨询|参与|传播|出售|上传|发布|从事|进行|将|把|利用|登录)){_CLAUSE}{{0,24}}|"
+    rf"(?:不是|并非|绝非|均非|非|无|反|防)(?:任何|所谓的?|什么|{_CLAUSE}{{1,2}})?)$"
 )
 #: In a title there is less room for an honest sentence, and more reason for a false one.
 _FORBIDS_SHORT = re.compile(r"(?:严禁|禁止|杜绝|抵制|不支持|不提供|不是|并非|绝非|非|反|防)(?:使用|任何)?$")
 #: Behind the term.
-_CONDEMNS = re.compile(rf"^{_CLAUSE}{{0,12}}(?:都是骗|均为骗|属诈骗|都是诈骗|均为诈骗|属于违法|(?:导致|造成|被)(?:官方)?封号|与本店无关)")
-_AROUND = 24
+_CONDEMNS = re.compile(
+    rf"^{_CLAUSE}{{0,24}}(?:骗子|诈骗|骗局|等?违法|等?非法|犯罪|(?:导致|造成|被)|与本店无关|本店不负责|风险)"
+)
+#: Anywhere in the sentence; that is enough where the title reads lawful.
+_WARNS = re.compile(
+    r"严禁|禁止|谨防|警惕|骗子|诈骗|骗局|违法|犯罪|请勿|切勿|不得|拒绝|不支持|不提供|不出售|不负责|与本店无关|风险|警方|封号|举报|反诈|冻结"
+)
+_SENTENCE = re.compile(r"[。！？!?;；\n]")
+_AROUND, _A_SENTENCE = 32, 200
 
 
-def _denied(text: Folded, hit: _Hit, *, in_title: bool) -> bool:
+def _denied(text: Folded, hit: _Hit, *, in_title: bool, reads_lawful: bool) -> bool:
     """Whether the sentence says that this is not sold: 严禁外挂, 非共享号, 要求投注的都是骗子."""
     start, end = text.span(hit.start, hit.end)
     before, after = text.original[max(0, start - _AROUND) : start], text.original[end : end + _AROUND]
     if in_title:
         return bool(_FORBIDS_SHORT.search(before))
-    return bool(_FORBIDS.search(before) or _CONDEMNS.match(after))
+    if _FORBIDS.search(before) or _CONDEMNS.match(after):
+        return True
+    if not reads_lawful:
+        return False
+    before, after = text.original[max(0, start - _A_SENTENCE) : start], text.original[end : end + _A_SENTENCE]
+    sentence = _SENTENCE.split(before)[-1] + " " + _SENTENCE.split(after)[0]
+    return bool(_WARNS.search(sentence))
 
 
 def _beside_text(subject: Subject) -> Iterator[Finding]:

@@ -29,6 +29,8 @@ class Command(BaseCommand):
         '{"error", "line"} in its place; the exit code is then 1.'
     )
 
+    stealth_options = ("stdin",)
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Answer line by line, so that it can be used as a pipe."""
         lines: BinaryIO = options.get("stdin") or sys.stdin.buffer
