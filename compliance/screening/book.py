@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from compliance.screening.labelled import built_in_likeness
 from compliance.screening.likeness import Likeness
@@ -76,7 +77,7 @@ class Index:
     def find(self, text: str) -> list[tuple[int, Entry]]:
         """Where in a text each of the words begins, in no order."""
         found: list[tuple[int, Entry]] = []
-        for pair in self._by_pair.keys() & set(zip(text, text[1:], strict=False)):
+        for pair in self._by_pair.keys() & set(pairwise(text)):
             by_third, both = self._by_pair[pair], "".join(pair)
             short = by_third.get("", ())
             at = text.find(both)
@@ -108,7 +109,7 @@ class Book:
         #: Latin words of rules by their length, for those that are written with digits or stars in place of letters.
         self.latin: dict[int, list[Entry]] = defaultdict(list)
         #: For each rule, the groups of which one has to be there, near and also, and those that clear it.
-        self.contexts: list[tuple[frozenset[str], frozenset[str], frozenset[str]]] = []
+        self.contexts: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = []
         needed: dict[str, tuple[str, ...]] = {name: groups[name] for name in (HONEST, GOODS, GOODS_OF_WORKS)}
         for number, rule in enumerate(self.rules):
             self._add_terms(number, rule)
@@ -121,9 +122,9 @@ class Book:
                     name = f"{number}.{len(contexts)}"
                     needed[name] = own
                     names.add(name)
-                contexts.append(frozenset(names))
+                contexts.append(tuple(sorted(names)))
             self.contexts.append((contexts[0], contexts[1], contexts[2]))
-        asked = frozenset().union(*(near | also for near, also, _ in self.contexts))
+        asked = {name for near, also, _ in self.contexts for name in (*near, *also)}
         for name, words in needed.items():
             for word in map(fold, words):
                 self.written.add(word, Mark(-1, name))

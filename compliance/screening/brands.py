@@ -17,7 +17,9 @@ _MAX_TITLE = 400
 _MAX_BRAND = 60
 #: A word in which a letter may have been replaced by what looks like it.
 _WORD = re.compile(r"[a-z0-9|$@]+")
-_SEEMS = str.maketrans({"0": "o", "1": "l", "|": "l", "i": "l", "3": "e", "4": "a", "@": "a", "5": "s", "$": "s", "8": "b"})
+_SEEMS = str.maketrans(
+    {"0": "o", "1": "l", "|": "l", "i": "l", "3": "e", "4": "a", "@": "a", "5": "s", "$": "s", "8": "b"}
+)
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 

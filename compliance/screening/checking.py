@@ -4,12 +4,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from compliance.screening.book import Book
-from compliance.screening.engine import Subject, screen
+from compliance.screening.engine import screen
+from compliance.screening.listing import Subject
 from compliance.screening.rules import Groups, Rule, problems_of
 
 
 def check(rule: Rule, groups: Groups) -> dict[str, list[Promise | str]]:
-    """What is wrong with a rule, by field; nothing where it may be kept. Examples are tried once the words are right."""
+    """What is wrong with a rule, by field; nothing where it may be kept. Examples come after the words."""
     found = problems_of(rule, groups)
     if found:
         return found

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from compliance.screening.book import Book
-from compliance.screening.engine import Screening, Subject, Verdict, screen
+from compliance.screening.engine import screen
 from compliance.screening.labelled import Labelled
+from compliance.screening.listing import Screening, Subject, Verdict
 from compliance.screening.rules import Category
 
 

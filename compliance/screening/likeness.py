@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from compliance.screening.rules import Category
 from compliance.screening.text import Folded
@@ -45,7 +46,7 @@ class Likeness:
         """Between which places of the skeleton the run of pairs stands that weighs most: what to show a person."""
         skeleton = title.skeleton[:_LONGEST]
         best, found, start, sum_here = 0.0, (0, len(skeleton)), 0, 0.0
-        for place, pair in enumerate(zip(skeleton, skeleton[1:], strict=False)):
+        for place, pair in enumerate(pairwise(skeleton)):
             if sum_here <= 0:
                 start, sum_here = place, 0.0
             sum_here += self.weights.get(pair, -0.1)
@@ -65,9 +66,7 @@ def learn(titles: Iterable[tuple[str, Category | None]]) -> Likeness:
     unlawful: Counter[Pair] = sum((counts[category] for category in Category), Counter())
     known = {pair for pair in unlawful | lawful if unlawful[pair] + lawful[pair] >= _SEEN}
     most = sizes.total() - sizes[None]
-    weights = {
-        pair: _log(unlawful[pair], most) - _log(lawful[pair], sizes[None]) for pair in known
-    }
+    weights = {pair: _log(unlawful[pair], most) - _log(lawful[pair], sizes[None]) for pair in known}
     categories = {
         category: {pair: _log(counts[category][pair], sizes[category]) for pair in known if unlawful[pair]}
         for category in Category
@@ -81,4 +80,4 @@ def _log(count: int, size: int) -> float:
 
 def _pairs(title: Folded) -> set[Pair]:
     skeleton = title.skeleton[:_LONGEST]
-    return set(zip(skeleton, skeleton[1:], strict=False))
+    return set(pairwise(skeleton))

@@ -10,7 +10,11 @@ from compliance.screening.rules import Category, Severity
 #: goods usually are. The first that fits counts. Credit and gift cards have margins of a few percent; memberships are
 #: given out in bundles and cost half; games are sold off at a quarter.
 _FLOORS: tuple[tuple[tuple[str, ...], Decimal, Category], ...] = (
-    (("phone", "data", "话费", "流量", "giftcard", "gift", "礼品卡", "购物卡"), Decimal("0.70"), Category.REAL_NAME_ACCOUNT),
+    (
+        ("phone", "data", "话费", "流量", "giftcard", "gift", "礼品卡", "购物卡"),
+        Decimal("0.70"),
+        Category.REAL_NAME_ACCOUNT,
+    ),
     (("member", "会员", "video", "music", "影音", "视频", "音乐"), Decimal("0.35"), Category.SHARED_ACCOUNT),
     (("software", "软件", "office", "办公", "激活"), Decimal("0.25"), Category.CRACKED_SOFTWARE),
     (("topup", "点券", "充值", "直充"), Decimal("0.45"), Category.SHARED_ACCOUNT),
@@ -18,7 +22,7 @@ _FLOORS: tuple[tuple[tuple[str, ...], Decimal, Category], ...] = (
 )
 _OTHERWISE = (Decimal("0.25"), Category.SHARED_ACCOUNT)
 
-#: Goods that are put onto the shopper's own account, or are a code, and names of amounts that are somebody else's account.
+#: Kinds of goods for the shopper's own account, and what amounts are called that are somebody else's account.
 _OWN_ACCOUNT = frozenset({"topup", "phone", "data", "membership", "code"})
 _OTHER_ACCOUNT = re.compile(r"成品号|成品账号|独享号|共享号|发账号|账号密码|小号|租号|车位|网盘链接|百度云链接")
 

@@ -1,7 +1,7 @@
 """How a plain text sounds: as a row of syllables, whether they are written in characters or in pinyin. Pure.
 
-A syllable is one private character, so that what sounds alike is found as an equal text: 坡jie, 婆姐 and 破解 are the same
-row of two. Letters that are no pinyin, and digits, stand for themselves.
+A syllable is one private character, so that what sounds alike is found as an equal text: 坡jie, 婆姐 and 破解 are the
+same row of two. Letters that are no pinyin, and digits, stand for themselves.
 """
 
 import re
@@ -66,14 +66,18 @@ def units_of(plain: str) -> list[Unit]:
     units: list[Unit] = []
     at = 0
     for word in _WORD.finditer(plain):
-        units += (Unit(place, place + 1, False) for place in range(at, word.start()) if plain[place] not in SPACE + BREAK)
+        units += (
+            Unit(place, place + 1, False) for place in range(at, word.start()) if plain[place] not in SPACE + BREAK
+        )
         at = word.start()
         for syllable in taken_apart(word[0]):
             units.append(Unit(at, at + len(syllable), True))
             at += len(syllable)
         units += (Unit(place, place + 1, False) for place in range(at, word.end()))
         at = word.end()
-    return units + [Unit(place, place + 1, False) for place in range(at, len(plain)) if plain[place] not in SPACE + BREAK]
+    return units + [
+        Unit(place, place + 1, False) for place in range(at, len(plain)) if plain[place] not in SPACE + BREAK
+    ]
 
 
 @lru_cache(maxsize=8192)

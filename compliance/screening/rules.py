@@ -112,7 +112,7 @@ _WORDS = ("terms", "sounds", "exact", "but_not", "near", "also", "unless")
 
 
 def problems_of(rule: Rule, groups: Groups) -> dict[str, list[Promise | str]]:
-    """What is wrong with the words of a rule, by field; nothing where it may be compiled. Examples are not tried here."""
+    """What is wrong with the words of a rule, by field; nothing where it may be compiled."""
     found: dict[str, list[Promise | str]] = {}
 
     def wrong(field: str, text: Promise | str, **values: object) -> None:
@@ -154,7 +154,7 @@ def built_in_groups() -> Groups:
 
 @lru_cache(maxsize=1)
 def built_in_rules() -> tuple[Rule, ...]:
-    """The rules that come with the software, one file for each category. Raises `ValueError` where one is written wrong."""
+    """The rules that come with the software, one file for each category."""
     return tuple(rule for category in Category for rule in _rules_of(category))
 
 

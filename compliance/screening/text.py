@@ -24,7 +24,9 @@ _BREAKS = frozenset("\n\r\v\f\x85\u2028\u2029。！？!?；;")
 #: Letters by their category that nobody sees: fillers of Hangul, and the blank of Braille.
 _UNSEEN = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 #: A tag or an entity. Both are bounded, so that a text full of `<` costs no more than its length.
-_MARKUP = re.compile(r"<[!/]?[A-Za-z][^<>]{0,300}>|<!--[^<>]{0,300}-->|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,12});")
+_MARKUP = re.compile(
+    r"<[!/]?[A-Za-z][^<>]{0,300}>|<!--[^<>]{0,300}-->|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,12});"
+)
 _BLOCKS = re.compile(r"</?(?:br|p|div|li|ul|ol|tr|td|th|h[1-6]|table|section|hr)\b", re.IGNORECASE)
 _HIDDEN = re.compile(f"[{SPACE}{BREAK}]+")
 
@@ -44,9 +46,7 @@ class Folding(dict[str, str]):
         """With what is taken for something else."""
         super().__init__()
         self.simplified = {
-            pair[0]: pair[1]
-            for first, rest in pairs_of("simplified.txt")
-            for pair in (first, *rest.split())
+            pair[0]: pair[1] for first, rest in pairs_of("simplified.txt") for pair in (first, *rest.split())
         }
         self.lookalikes = {char: taken for taken, chars in pairs_of("lookalikes.txt") for char in chars}
 

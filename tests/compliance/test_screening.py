@@ -7,8 +7,9 @@ import pytest
 
 from compliance.screening.book import Book, built_in_book
 from compliance.screening.brands import distance
-from compliance.screening.engine import MAX_FINDINGS, Screening, Subject, Verdict, screen
+from compliance.screening.engine import MAX_FINDINGS, screen
 from compliance.screening.labelled import HELD_OUT, TUNING, labelled
+from compliance.screening.listing import Screening, Subject, Verdict
 from compliance.screening.rules import Category, Rule, Severity, built_in_groups
 
 
@@ -144,7 +145,9 @@ def test_exact_terms_are_found_in_no_other_characters() -> None:
         ("", "0", None, None),
     ],
 )
-def test_a_price_that_is_too_good_is_a_finding(category: str, price: str, official: str | None, rule: str | None) -> None:
+def test_a_price_that_is_too_good_is_a_finding(
+    category: str, price: str, official: str | None, rule: str | None
+) -> None:
     found = screened(
         "月卡", category=category, price=Decimal(price), official_price=official and Decimal(official)
     ).findings

@@ -1,4 +1,4 @@
-"""Rules carry examples that they must and must not find; whoever writes a wrong one hears what is wrong. No database."""
+"""Rules carry examples that they must and must not find, and whoever writes a wrong one hears what is wrong."""
 
 from dataclasses import replace
 

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 from django.core.management.base import BaseCommand
 
 from compliance.screening.book import built_in_book
-from compliance.screening.engine import Screening, Subject, screen
+from compliance.screening.engine import screen
+from compliance.screening.listing import Screening, Subject
 
 _TEXTS = ("title", "description", "announcement", "instructions", "brand", "category", "kind")
 _LISTS = ("variants", "form_labels")
@@ -24,9 +25,9 @@ class Command(BaseCommand):
     """Works without a database, with the rules that come with the software."""
 
     help = (
-        'Reads JSON lines {"title", "description", "category", "price", "official_price"} from standard input and writes a '
-        'verdict for each: {"verdict": "clear|flagged|blocked", "findings": […]}. A line that cannot be read gets '
-        '{"error", "line"} in its place; the exit code is then 1.'
+        'Reads JSON lines {"title", "description", "category", "price", "official_price"} from standard input and '
+        'writes a verdict for each: {"verdict": "clear|flagged|blocked", "findings": […]}. A line that cannot be read '
+        'gets {"error", "line"} in its place; the exit code is then 1.'
     )
 
     stealth_options = ("stdin",)

@@ -35,7 +35,9 @@ class Command(BaseCommand):
             parts[part] = figures((row for row in labelled() if row.part == part), book)
         took = time.process_time() - began
         self.stdout.write(f"{'':<20}{'tuning':>24}{'held out':>24}")
-        self.stdout.write(f"{'unlawful':<20}{'found':>10}{'recall':>7}{'named':>7}{'found':>10}{'recall':>7}{'named':>7}")
+        self.stdout.write(
+            f"{'unlawful':<20}{'found':>10}{'recall':>7}{'named':>7}{'found':>10}{'recall':>7}{'named':>7}"
+        )
         for category in Category:
             cells = "".join(_cells(parts[part], category) for part in (TUNING, HELD_OUT))
             self.stdout.write(f"{category:<20}{cells}")
@@ -61,8 +63,7 @@ class Command(BaseCommand):
 
 def _cells(judged: Figures, category: Category | None = None) -> str:
     found, named, unlawful = (
-        counter[category] if category else counter.total()
-        for counter in (judged.found, judged.named, judged.unlawful)
+        counter[category] if category else counter.total() for counter in (judged.found, judged.named, judged.unlawful)
     )
     part = max(unlawful, 1)
     return f"{f'{found}/{unlawful}':>10}{found / part:>7.1%}{named / part:>7.1%}"
