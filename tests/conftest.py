@@ -12,6 +12,7 @@ from django_tenants.utils import get_public_schema_name
 from catalog import selectors
 from catalog.listings import pages_kept, shelf
 from catalog.models import Revision
+from compliance import rules as compliance_rules
 from fulfillment.suppliers import connections
 from fulfillment.suppliers.registry import ADAPTERS
 from payments.gateways.registry import GATEWAYS
@@ -64,6 +65,7 @@ def _nothing_remembered() -> None:
     selectors.forget()
     merchant_services.forget()
     connections.forget()
+    compliance_rules.forget()
 
 
 @pytest.fixture

@@ -76,6 +76,18 @@ class Severity(StrEnum):
     MEDIUM = "medium"
     LOW = "low"
 
+    @property
+    def label(self) -> Promise:
+        """For people."""
+        return _SEVERITIES[self]
+
+
+_SEVERITIES: dict[Severity, Promise] = {
+    Severity.HIGH: _("高：拦下"),
+    Severity.MEDIUM: _("中：人工看"),
+    Severity.LOW: _("低：人工看，不急"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -30,6 +30,7 @@ OPERATORS_PAGES = (
     "/admin/ranking/?variant=hok-300", "/admin/prices/", "/admin/rates/", "/admin/after-sales/", "/admin/duplicates/",
     "/admin/book/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
     "/admin/second-factor/", "/admin/licenses/", "/admin/license-requirements/",
+    "/admin/compliance/rule/",
 )  # fmt: skip
 
 

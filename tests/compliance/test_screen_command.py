@@ -32,7 +32,7 @@ BAD = [
 
 def screened(lines: list[bytes]) -> list[dict[str, object]]:
     out = io.StringIO()
-    call_command("screen", stdin=io.BytesIO(b"\n".join(lines)), stdout=out)
+    call_command("screen", built_in=True, stdin=io.BytesIO(b"\n".join(lines)), stdout=out)
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
@@ -56,7 +56,7 @@ def test_a_line_that_cannot_be_read_says_why_in_its_place_and_nothing_else_is_lo
     out = io.StringIO()
     lines = [json.dumps(LINES[0]).encode(), *(line for line, _ in BAD), json.dumps(LINES[1]).encode()]
     with pytest.raises(SystemExit) as ended:
-        call_command("screen", stdin=io.BytesIO(b"\n".join(lines)), stdout=out)
+        call_command("screen", built_in=True, stdin=io.BytesIO(b"\n".join(lines)), stdout=out)
     assert ended.value.code == 1
     answers = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [answers[0]["verdict"], answers[-1]["verdict"]] == ["blocked", "clear"]

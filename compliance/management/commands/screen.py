@@ -2,13 +2,16 @@
 
 import json
 import sys
+from argparse import ArgumentParser
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError
 
-from compliance.screening.book import built_in_book
+from compliance.rules import screening_book
+from compliance.screening.book import Book, built_in_book
 from compliance.screening.engine import screen
 from compliance.screening.listing import Screening, Subject
 
@@ -22,7 +25,10 @@ class Unreadable(Exception):
 
 
 class Command(BaseCommand):
-    """Works without a database, with the rules that come with the software."""
+    """By the rules in the database; by those that come with the software where none can be reached, or it has none.
+
+    Which ones is said on standard error.
+    """
 
     help = (
         'Reads JSON lines {"title", "description", "category", "price", "official_price"} from standard input and '
@@ -32,10 +38,17 @@ class Command(BaseCommand):
 
     stealth_options = ("stdin",)
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Whose rules."""
+        parser.add_argument(
+            "--built-in", action="store_true", help="the rules that come with the software, whatever the database has"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Answer line by line, so that it can be used as a pipe."""
         lines: BinaryIO = options.get("stdin") or sys.stdin.buffer
-        book = built_in_book()
+        book = None if options["built_in"] else self._kept_rules()
+        book = book or built_in_book()
         failed = False
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -51,6 +64,15 @@ class Command(BaseCommand):
             self.stdout.flush()
         if failed:
             raise SystemExit(1)
+
+    def _kept_rules(self) -> Book | None:
+        try:
+            book = screening_book()
+        except DatabaseError as error:
+            self.stderr.write(f"rules: those of the software ({str(error).splitlines()[0]})")
+            return None
+        self.stderr.write(f"rules: {len(book.rules)} of the database" if book else "rules: those of the software")
+        return book
 
 
 def _subject(line: bytes) -> Subject:
