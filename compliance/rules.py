@@ -65,7 +65,7 @@ def rule_save(*, rule: Rule, actor: str) -> Rule:
         raise Invalid(fields={name: " ".join(map(str, texts)) for name, texts in problems.items()})
     if rule.pk is not None:
         rule.version = Rule.objects.select_for_update().get(pk=rule.pk).version + 1
-    rule.changed_by, rule.changed_at = actor, Now()  # type: ignore[assignment]
+    rule.changed_by, rule.changed_at = actor, Now()
     rule.save()
     rule.refresh_from_db(fields=["changed_at"])
     return rule

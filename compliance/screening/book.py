@@ -113,7 +113,7 @@ class Book:
         needed: dict[str, tuple[str, ...]] = {name: groups[name] for name in (HONEST, GOODS, GOODS_OF_WORKS)}
         for number, rule in enumerate(self.rules):
             self._add_terms(number, rule)
-            contexts = []
+            contexts: list[tuple[str, ...]] = []
             for words in (rule.near, rule.also, rule.unless):
                 names = {word[1:] for word in words if word.startswith("@")}
                 needed.update({name: groups[name] for name in names})

@@ -29,11 +29,8 @@ _NAMING = frozenset({"title", "category"})
 
 def screen(subject: Subject, book: Book) -> Screening:
     """Look at everything that is known of a listing."""
-    names, texts = [], []
-    for name, text in subject.texts():
-        if text or name == "title":
-            names.append(name)
-            texts.append(Folded(text))
+    fields = [(name, Folded(text)) for name, text in subject.texts() if text or name == "title"]
+    names, texts = [name for name, _ in fields], [text for _, text in fields]
     marks = Marks()
     for number, text in enumerate(texts):
         look(number, text, book, marks)

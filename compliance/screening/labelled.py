@@ -1,6 +1,6 @@
 """Titles of which people have said what they are. Pure.
 
-They were written in the style of sellers, in several batches. Three in ten of a batch, by a digest of the title, are held
+They were written in the style of sellers, in batches. Three in ten of a batch, by a digest of the title, are held
 out, and all of the last one: nobody looks at them one by one while rules are changed, and no weight is learned from
 them, so that their figures say what to expect of titles that nobody has seen. Batches that rules were improved by are
 for tuning altogether.

@@ -91,8 +91,13 @@ def look(number: int, text: Folded, book: Book, marks: Marks) -> None:
             hit = Hit(number, places[at], places[at + len(entry.text) - 1] + 1, entry.text)
             _mark(entry, hit, marks, apart=_set_apart(text.plain, hit))
     _look_replaced(number, text, book, marks)
+    sounds = sounds_of(text.plain)
+    has_pinyin = len(sounds) != len(skeleton)
     units: list[Unit] | None = None
-    for at, entry in book.sounding.find(sounds_of(text.plain)):
+    for at, entry in book.sounding.find(sounds):
+        # Without pinyin, sounds stand where characters do: most of what sounds like a term is the term itself.
+        if not has_pinyin and not _sounds_otherwise(entry, skeleton[at : at + len(entry.text)]):
+            continue
         times[id(entry)] += 1
         if times[id(entry)] > _MAX_TIMES:
             continue
@@ -100,8 +105,13 @@ def look(number: int, text: Folded, book: Book, marks: Marks) -> None:
         row = units[at : at + len(entry.text)]
         written = "".join(" " if unit.spelled else text.plain[unit.start] for unit in row)
         spelled = sum(unit.spelled for unit in row)
-        if written != entry.literal and sounds_close(entry, written, spelled) and _bridges(text, row, spelled):
+        if _sounds_otherwise(entry, written, spelled) and _bridges(text, row, spelled):
             _mark(entry, Hit(number, row[0].start, row[-1].end, entry.literal), marks)
+
+
+def _sounds_otherwise(entry: Entry, written: str, spelled: int = 0) -> bool:
+    """Whether a row of syllables is a term that is written in other characters."""
+    return written != entry.literal and sounds_close(entry, written, spelled)
 
 
 #: A word of which some letters are digits or stars: P0rnhub, onlyf*ns. The stars have to be in it, not around it.
@@ -142,12 +152,14 @@ def _stands(text: Folded, start: int, end: int) -> bool:
         return False  # a word of one character stands by itself
     if _runs_on(plain, first, first - 1) or _runs_on(plain, last, last + 1):
         return False
+    if last - first == end - start - 1:
+        return True
     gaps = [
         plain[left + 1 : right]
         for left, right in zip(places[start : end - 1], places[start + 1 : end], strict=True)
         if right - left > 1
     ]
-    return not gaps or _bridged(text, first, last, gaps, end - start)
+    return _bridged(text, first, last, gaps, end - start)
 
 
 def _bridges(text: Folded, row: list[Unit], spelled: int) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -174,6 +175,6 @@ def _rules_of(category: Category) -> list[Rule]:
     table = tomllib.loads((_DATA / f"{category}.toml").read_text("utf-8"))
     rules = []
     for entry in table["rule"]:
-        words = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-        rules.append(Rule(**{**words, "category": category, "severity": Severity(entry["severity"])}))
+        values: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in entry.items()}
+        rules.append(Rule(**{**values, "category": category, "severity": Severity(entry["severity"])}))
     return rules

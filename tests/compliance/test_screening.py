@@ -2,6 +2,7 @@
 
 import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,9 @@ def screened(title: str, **more: object) -> Screening:
     return screen(Subject(title=title, **more), built_in_book())  # type: ignore[arg-type]
 
 
-def own(title: str, *, description: str = "", **rule: object) -> Screening:
+def own(title: str, *, description: str = "", **rule: Any) -> Screening:
     """Screened by one rule of our own."""
-    made = Rule("own", Category.GAME_CHEAT, Severity.MEDIUM, **rule)  # type: ignore[arg-type]
+    made = Rule("own", Category.GAME_CHEAT, Severity.MEDIUM, **rule)
     return screen(Subject(title=title, description=description), Book([made], built_in_groups()))
 
 
@@ -108,7 +109,7 @@ def test_every_text_of_a_listing_is_looked_at() -> None:
 
 
 def test_context_makes_a_finding_and_takes_it_away() -> None:
-    rule = {"terms": ("透视",), "near": ("吃鸡", "@games"), "unless": ("课程",), "window": 6}
+    rule: dict[str, Any] = {"terms": ("透视",), "near": ("吃鸡", "@games"), "unless": ("课程",), "window": 6}
     assert own("吃鸡 透视", **rule).findings[0].because[0].text == "吃鸡"
     assert own("透视", **rule).verdict is Verdict.CLEAR
     assert own("吃鸡，以及别的很多事情，透视", **rule).verdict is Verdict.CLEAR
@@ -119,7 +120,7 @@ def test_context_makes_a_finding_and_takes_it_away() -> None:
 
 
 def test_a_phrase_around_a_term_lets_only_that_one_go() -> None:
-    rule = {"terms": ("外挂",), "but_not": ("外挂硬盘", "海外挂")}
+    rule: dict[str, Any] = {"terms": ("外挂",), "but_not": ("外挂硬盘", "海外挂")}
     assert own("外挂硬盘，海外 挂号", **rule).verdict is Verdict.CLEAR
     found = own("外挂硬盘 外挂", **rule).findings
     assert [(finding.span.start, finding.span.end) for finding in found if finding.span] == [(5, 7)]
