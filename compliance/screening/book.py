@@ -53,7 +53,7 @@ class Index:
         """Empty."""
         self._entries: dict[tuple[str, str], Entry] = {}
         #: For each first pair, words by their third character; those of two characters under the empty one.
-        self._by_pair: dict[Pair, dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+        self._by_pair: dict[Pair, dict[str, list[Entry]]] = {}
         #: Words of one character.
         self._alone: dict[str, Entry] = {}
 
@@ -65,7 +65,8 @@ class Index:
             if len(text) == 1:
                 self._alone[text] = entry
             else:
-                self._by_pair[text[0], text[1]][text[2:3]].append(entry)
+                by_third = self._by_pair.setdefault((text[0], text[1]), {"": []})
+                by_third.setdefault(text[2:3], []).append(entry)
         entry.any_sound |= any_sound
         if mark not in entry.marks:
             entry.marks.append(mark)
@@ -78,11 +79,12 @@ class Index:
         """Where in a text each of the words begins, in no order."""
         found: list[tuple[int, Entry]] = []
         for pair in self._by_pair.keys() & set(pairwise(text)):
-            by_third, both = self._by_pair[pair], "".join(pair)
-            short = by_third.get("", ())
+            by_third, both = self._by_pair[pair], pair[0] + pair[1]
+            short = by_third[""]
             at = text.find(both)
             while at >= 0:
-                found += [(at, entry) for entry in short]
+                for entry in short:
+                    found.append((at, entry))
                 for entry in by_third.get(text[at + 2 : at + 3] or BREAK, ()):
                     if text.startswith(entry.text, at):
                         found.append((at, entry))

@@ -16,7 +16,7 @@ _SHORTEST = 4
 _MAX_TITLE = 400
 _MAX_BRAND = 60
 #: A word in which a letter may have been replaced by what looks like it.
-_WORD = re.compile(r"[a-z0-9|$@]+")
+_WORD = re.compile(r"[A-Za-z0-9|$@]+")
 _SEEMS = str.maketrans(
     {"0": "o", "1": "l", "|": "l", "i": "l", "3": "e", "4": "a", "@": "a", "5": "s", "$": "s", "8": "b"}
 )
@@ -57,17 +57,20 @@ def lookalikes(title: str, *, brand: str = "", authorized: bool = False) -> Iter
     if authorized:
         return
     names = _names()
-    low = title[:_MAX_TITLE].lower()
-    for word in _WORD.finditer(low):
-        if len(word[0]) < _SHORTEST or word[0] in names.exact:
+    for word in _WORD.finditer(title[:_MAX_TITLE]):
+        written = word[0].lower()
+        if len(written) < _SHORTEST or written in names.exact:
             continue
-        meant = names.latin.get(_looks(word[0]))
-        if meant and meant != word[0]:
-            yield Lookalike("brand-imitated", "title", *word.span(), title[slice(*word.span())], meant)
-    text = Folded(title[:_MAX_TITLE])
+        meant = names.latin.get(_looks(written))
+        if meant and meant != written:
+            yield Lookalike("brand-imitated", "title", *word.span(), word[0], meant)
+    skeleton = fold(title[:_MAX_TITLE])
     for wrong in names.imitations:
-        at = text.skeleton.find(wrong)
-        if at >= 0:
+        if wrong in skeleton:
+            text = Folded(title[:_MAX_TITLE])
+            at = text.skeleton.find(wrong)
+            if at < 0:
+                continue  # put together by what HTML hides
             start, end = text.span(text.places[at], text.places[at + len(wrong) - 1] + 1)
             yield Lookalike("brand-imitated", "title", start, end, title[start:end], wrong)
     yield from _claimed(brand[:_MAX_BRAND], names)

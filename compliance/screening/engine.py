@@ -102,7 +102,7 @@ def _likely(title: Folded, book: Book) -> Finding:
     """The suspicion that a title gives rise to by how it reads, shown where it weighs most."""
     assert book.likeness is not None
     start, end = book.likeness.heaviest(title)
-    start, end = title.span(title.places[start], title.places[end - 1] + 1)
+    start, end = title.span(start, end)
     span = Span("title", start, end, title.original[start:end])
     return Finding(book.likeness.category(title), "reads-unlawful", Severity.LOW, span)
 
@@ -121,11 +121,17 @@ def _context(groups: tuple[str, ...], hit: Hit, rule: Rule, marks: Marks, names:
         if rule.window < WIDE:
             continue
         for number, others in hits.by_field.items():
-            if number != hit.field and not _NAMING.isdisjoint((names[hit.field], names[number])):
+            near_by = _names_goods(names[number]) if rule.weak else _named(names[hit.field], names[number])
+            if number != hit.field and near_by:
                 for other in others[:MAX_OF_A_RULE]:
                     if other.word != hit.word:
                         return other
     return None
+
+
+def _named(*field_names: str) -> bool:
+    """Whether one of the fields says what the whole listing is."""
+    return not _NAMING.isdisjoint(field_names)
 
 
 def _clears(group: str, hit: Hit, marks: Marks) -> bool:

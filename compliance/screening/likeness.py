@@ -1,13 +1,15 @@
 """Whether a title reads like those of unlawful goods or like those of lawful ones. Pure.
 
-Rules know words; sellers find new ones. What stays is how the rest of such a title sounds. Each pair of neighboring
-characters weighs by how much more often it stands in unlawful titles than in lawful ones among those that people have
-labelled (naive Bayes over pairs, smoothed), and a title weighs what its pairs weigh together. It is used in two places:
+Rules know words; sellers find new ones. What stays is how the rest of such a title sounds. Each pair of neighbors, which
+are Chinese characters, Latin words and numbers, weighs by how much more often it stands in unlawful titles than in
+lawful ones among those that people have labelled (naive Bayes over pairs, smoothed), and a title weighs what its pairs
+weigh together. It is used in two places:
 what resembles unlawful titles very much is looked at by a person, and a rule's weak signs do not count in a title that
 reads lawful.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ Pair = tuple[str, str]
 #: Pairs of a title that have to be known for it to say anything.
 KNOWN = 4
 _LONGEST = 200
+#: A Latin word is one, and so is a number, all of which are the same: what they are made of says nothing.
+_TOKEN = re.compile(r"[a-z]+|[0-9]+|[^\sa-z0-9]")
 #: Pairs that one title alone has say nothing; what was never seen on one side is not impossible there.
 _SEEN, _SMOOTH = 2, 1.0
 
@@ -43,15 +47,15 @@ class Likeness:
         return max(self.categories, key=lambda one: sum(self.categories[one].get(pair, 0.0) for pair in pairs))
 
     def heaviest(self, title: Folded) -> tuple[int, int]:
-        """Between which places of the skeleton the run of pairs stands that weighs most: what to show a person."""
-        skeleton = title.skeleton[:_LONGEST]
-        best, found, start, sum_here = 0.0, (0, len(skeleton)), 0, 0.0
-        for place, pair in enumerate(pairwise(skeleton)):
+        """Between which places of the plain text the run of pairs stands that weighs most: what to show a person."""
+        tokens = [*_TOKEN.finditer(title.plain[:_LONGEST])]
+        best, found, start, sum_here = 0.0, (tokens[0].start(), tokens[-1].end()), 0, 0.0
+        for place, (one, other) in enumerate(pairwise(tokens)):
             if sum_here <= 0:
                 start, sum_here = place, 0.0
-            sum_here += self.weights.get(pair, -0.1)
+            sum_here += self.weights.get((_said(one[0]), _said(other[0])), -0.1)
             if sum_here > best:
-                best, found = sum_here, (start, place + 2)
+                best, found = sum_here, (tokens[start].start(), other.end())
         return found
 
 
@@ -78,6 +82,9 @@ def _log(count: int, size: int) -> float:
     return math.log((count + _SMOOTH) / (size + 2 * _SMOOTH))
 
 
+def _said(token: str) -> str:
+    return "0" if token[0].isdigit() and token.isascii() else token
+
+
 def _pairs(title: Folded) -> set[Pair]:
-    skeleton = title.skeleton[:_LONGEST]
-    return set(pairwise(skeleton))
+    return set(pairwise(map(_said, _TOKEN.findall(title.plain[:_LONGEST]))))
