@@ -1,11 +1,10 @@
 """Whether a title reads like those of unlawful goods or like those of lawful ones. Pure.
 
-Rules know words; sellers find new ones. What stays is how the rest of such a title sounds. Each pair of neighbors, which
-are Chinese characters, Latin words and numbers, weighs by how much more often it stands in unlawful titles than in
-lawful ones among those that people have labelled (naive Bayes over pairs, smoothed), and a title weighs what its pairs
-weigh together. It is used in two places:
-what resembles unlawful titles very much is looked at by a person, and a rule's weak signs do not count in a title that
-reads lawful.
+Rules know words; sellers find new ones. What stays is how the rest of such a title sounds. Each pair of neighbors
+(which are Chinese characters, Latin words and numbers) weighs by how much more often it stands in unlawful titles than
+in lawful ones among those that people have labelled: naive Bayes over pairs, smoothed. A title weighs what its pairs
+weigh together. It is used in two places: what resembles unlawful titles very much is looked at by a person, and a
+rule's weak signs do not count in a title that reads lawful.
 """
 
 import math
