@@ -36,14 +36,22 @@ class Mark:
     kind: str  #: term, phrase, or the name of the group
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What a row of syllables stands for: a term, which may be written in any characters, or have one other one."""
+
+    literal: str
+    any_other: bool = False
+    one_other: bool = False
+
+
 @dataclass(slots=True)
 class Entry:
-    """A word to look for, as it is written in the index."""
+    """A word to look for, as it is written in the index; with what it sounds like, in that of sounds."""
 
     text: str
     marks: list[Mark]
-    literal: str = ""  #: for a row of syllables, the term that it stands for
-    any_sound: bool = False  #: … which may be written in any characters
+    sound: Sound | None = None
 
 
 class Index:
@@ -51,23 +59,22 @@ class Index:
 
     def __init__(self) -> None:
         """Empty."""
-        self._entries: dict[tuple[str, str], Entry] = {}
+        self._entries: dict[tuple[str, Sound | None], Entry] = {}
         #: For each first pair, words by their third character; those of two characters under the empty one.
         self._by_pair: dict[Pair, dict[str, list[Entry]]] = {}
         #: Words of one character.
         self._alone: dict[str, Entry] = {}
 
-    def add(self, text: str, mark: Mark, *, literal: str = "", any_sound: bool = False) -> None:
+    def add(self, text: str, mark: Mark, *, sound: Sound | None = None) -> None:
         """Look for one more word; a word may mean several things."""
-        entry = self._entries.get((text, literal))
+        entry = self._entries.get((text, sound))
         if entry is None:
-            entry = self._entries[text, literal] = Entry(text, [], literal)
+            entry = self._entries[text, sound] = Entry(text, [], sound)
             if len(text) == 1:
                 self._alone[text] = entry
             else:
                 by_third = self._by_pair.setdefault((text[0], text[1]), {"": []})
                 by_third.setdefault(text[2:3], []).append(entry)
-        entry.any_sound |= any_sound
         if mark not in entry.marks:
             entry.marks.append(mark)
 
@@ -132,7 +139,7 @@ class Book:
                 self.written.add(word, Mark(-1, name))
                 # What speaks against a listing is heard in pinyin, too; what speaks for it is written properly.
                 if name in asked and len(word) > 1 and (sound := sound_of(word)):
-                    self.sounding.add(sound, Mark(-1, name), literal=word)
+                    self.sounding.add(sound, Mark(-1, name), sound=Sound(word))
 
         for entry in self.written.entries():
             if len(entry.text) >= _LATIN and entry.text.isascii() and entry.text.isalpha():
@@ -150,7 +157,7 @@ class Book:
             if spelling and (any_sound or len(spelling) >= _LONG_SPELLING):
                 self.written.add(spelling, term)
             if sound := sound_of(word):
-                self.sounding.add(sound, term, literal=word, any_sound=any_sound)
+                self.sounding.add(sound, term, sound=Sound(word, any_sound, bool(rule.near)))
         for phrase in rule.but_not:
             self.written.add(fold(phrase), Mark(number, "phrase"))
 
@@ -161,17 +168,19 @@ def built_in_book() -> Book:
     return Book(built_in_rules(), built_in_groups(), built_in_likeness())
 
 
-def sounds_close(entry: Entry, written: str, spelled: int) -> bool:
+def sounds_close(sound: Sound, written: str, spelled: int) -> bool:
     """Whether a row of syllables is the term in disguise, and not other words that sound like it by chance.
 
-    `written` are the characters that are there in its place, with a blank for each syllable in pinyin.
+    `written` are the characters that are there in its place, with a blank for each syllable in pinyin; `spelled` says
+    how many of those there are.
     """
-    if entry.any_sound:
+    if sound.any_other:
         return True
-    other = sum(char not in (" ", term) for char, term in zip(written, entry.literal, strict=True))
+    other = sum(char not in (" ", term) for char, term in zip(written, sound.literal, strict=True))
     if other == 0:
-        return 0 < spelled < len(written) or (spelled > 0 and len(spelling_of(entry.literal) or "") >= _LONG_SPELLING)
-    return len(written) >= _LONG_TERM and other <= len(written) // 2
+        return 0 < spelled < len(written) or (spelled > 0 and len(spelling_of(sound.literal) or "") >= _LONG_SPELLING)
+    # One other character is borne out by the context that the rule asks for.
+    return (other == 1 and sound.one_other) or (len(written) >= _LONG_TERM and other <= len(written) // 2)
 
 
 def _disguises(word: str, *, initials: bool) -> set[str]:

@@ -105,13 +105,13 @@ def look(number: int, text: Folded, book: Book, marks: Marks) -> None:
         row = units[at : at + len(entry.text)]
         written = "".join(" " if unit.spelled else text.plain[unit.start] for unit in row)
         spelled = sum(unit.spelled for unit in row)
-        if _sounds_otherwise(entry, written, spelled) and _bridges(text, row, spelled):
-            _mark(entry, Hit(number, row[0].start, row[-1].end, entry.literal), marks)
+        if entry.sound and _sounds_otherwise(entry, written, spelled) and _bridges(text, row, spelled):
+            _mark(entry, Hit(number, row[0].start, row[-1].end, entry.sound.literal), marks)
 
 
 def _sounds_otherwise(entry: Entry, written: str, spelled: int = 0) -> bool:
     """Whether a row of syllables is a term that is written in other characters."""
-    return written != entry.literal and sounds_close(entry, written, spelled)
+    return entry.sound is not None and written != entry.sound.literal and sounds_close(entry.sound, written, spelled)
 
 
 #: A word of which some letters are digits or stars: P0rnhub, onlyf*ns. The stars have to be in it, not around it.
