@@ -50,7 +50,13 @@ def run(arguments: list[str]) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.settings.base")
     if arguments and arguments[0] in environment.OFFLINE_COMMANDS:
         os.environ.setdefault("KAMENG_OFFLINE", "1")
-    environment.load(os.environ)
+    try:
+        environment.load(os.environ)
+    except environment.NothingRunning:
+        if not arguments or arguments[0] not in environment.OPTIONAL_COMMANDS:
+            raise
+        os.environ["KAMENG_OFFLINE"] = "1"
+        environment.load(os.environ)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(["manage.py", *arguments])

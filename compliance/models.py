@@ -10,6 +10,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from compliance.screening.rules import MAX_TERM, WIDE, Category, Severity
+
 
 class Kind(models.TextChoices):
     """What a license allows."""
@@ -86,3 +88,40 @@ class Requirement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.category}: {self.get_kind_display()}"
+
+
+def _words() -> "ArrayField[list[str], list[str]]":
+    return ArrayField(models.CharField(max_length=MAX_TERM), default=list, blank=True)
+
+
+class Rule(models.Model):
+    """A rule of the screening (`compliance.screening.rules.Rule` says what its words mean), as operators keep it.
+
+    Those that come with the software are named by category and code; whoever changes one makes it the operators' own,
+    and later versions of the software leave it alone. Rules are switched off, never deleted.
+    """
+
+    category = models.CharField(_("违禁类别"), max_length=20, choices=[(one.value, one.label) for one in Category])
+    code = models.CharField(_("代码"), max_length=40)
+    note = models.CharField(_("说明"), max_length=200)
+    severity = models.CharField(_("严重程度"), max_length=6, choices=[(one.value, one.label) for one in Severity])
+    is_weak = models.BooleanField(_("只是迹象"), default=False)
+    terms, sounds, exact, but_not, near, also, unless = (_words() for _name in range(7))
+    window = models.PositiveSmallIntegerField(_("上下文距离"), default=WIDE)
+    hits = ArrayField(models.CharField(max_length=200), default=list)
+    misses = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    is_active = models.BooleanField(_("启用"), default=True)
+    #: Grows with each change: whoever has compiled the rules sees by their sum that they are no longer these.
+    version = models.PositiveIntegerField(_("版本"), default=1, editable=False)
+    #: Empty as long as it is as it came with the software.
+    changed_by = models.CharField(_("修改人"), max_length=80, blank=True, editable=False)
+    changed_at = models.DateTimeField(_("修改时间"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("筛查规则")
+        verbose_name_plural = _("筛查规则")
+        ordering = ["category", "code"]
+        constraints = [models.UniqueConstraint(fields=["category", "code"], name="rule_once")]
+
+    def __str__(self) -> str:
+        return f"{self.category} {self.code}"

@@ -6,6 +6,7 @@ from django.core.cache import cache
 
 from catalog import selectors
 from catalog.listings import pages_kept, shelf
+from compliance import rules
 from fulfillment.suppliers import connections
 from payments.merchants import services as merchant_services
 from resellers import hosts
@@ -20,3 +21,4 @@ def forget() -> None:
     selectors.forget()
     merchant_services.forget()
     connections.forget()
+    rules.forget()

@@ -20,8 +20,10 @@ from kameng.embedded.production import demand
 #: Commands that need the settings but neither database nor Redis.
 OFFLINE_COMMANDS = frozenset({
     "--help", "--version", "-h", "check", "collectstatic", "compilemessages", "diffsettings", "help", "lint",
-    "makemessages", "makemigrations", "sandbox", "spectacular", "translations", "version",
+    "makemessages", "makemigrations", "sandbox", "screening_figures", "spectacular", "translations", "version",
 })  # fmt: skip
+#: Commands that use the database where there is one, and do without where nothing runs.
+OPTIONAL_COMMANDS = frozenset({"screen"})
 SECRETS = ("SECRET_KEY", "ENCRYPTION_KEY", "DIGEST_KEY")
 #: Port 1 refuses at once: a command that was thought to need no server and uses one fails instead of hanging.
 UNREACHABLE = {"DATABASE_URL": "postgres://offline@127.0.0.1:1/offline", "REDIS_URL": "redis://127.0.0.1:1/0"}

@@ -1,0 +1,83 @@
+"""The screening's rules, for operators. A rule that does not hold its own examples is not kept."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin import display
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from compliance.models import Rule
+from compliance.rules import rule_save
+from kameng.admin.bases import ServiceAdmin, actor_of
+from kameng.admin.forms import ServiceForm
+from kameng.admin.sites import Nav, operations_site
+
+
+class WordsField(forms.CharField):
+    """Words, one a line."""
+
+    def __init__(self, label: Any, help_text: Any = "", *, required: bool = False) -> None:
+        super().__init__(
+            label=label, help_text=help_text, required=required, widget=UnfoldAdminTextareaWidget({"rows": 4})
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        """A line for each."""
+        return "\n".join(value) if isinstance(value, (list, tuple)) else value
+
+    def clean(self, value: Any) -> Any:
+        """Each word once, in the order in which they were written."""
+        lines = map(str.strip, str(super().clean(value)).splitlines())
+        return list(dict.fromkeys(line for line in lines if line))
+
+
+class RuleForm(ServiceForm):
+    """A rule, its words one a line."""
+
+    terms = WordsField(gettext_lazy("词"), gettext_lazy("一行一个。换写法、夹拼音、拆字也能找到"))
+    sounds = WordsField(gettext_lazy("谐音词"), gettext_lazy("换成任何同音字也算；只放不会撞上正常词的"))
+    exact = WordsField(gettext_lazy("原样词"), gettext_lazy("只按原样找，例如英文缩写"))
+    but_not = WordsField(gettext_lazy("除非是"), gettext_lazy("包含上面的词、却是别的意思的短语，例如 外挂硬盘"))
+    near = WordsField(gettext_lazy("附近要有"), gettext_lazy("至少一个；@games 这样的是词组"))
+    also = WordsField(gettext_lazy("附近还要有"), gettext_lazy("至少一个"))
+    unless = WordsField(gettext_lazy("有了就不算"), gettext_lazy("在标题或同一段文字里"))
+    hits = WordsField(gettext_lazy("应当命中的例子"), gettext_lazy("一行一个标题，保存时会试"), required=True)
+    misses = WordsField(gettext_lazy("不应命中的例子"))
+
+
+class RuleAdmin(ServiceAdmin):
+    """Words, their context, and examples that are tried when a rule is saved."""
+
+    nav = Nav(gettext_lazy("合规"), gettext_lazy("筛查规则"), "shield", 62)
+    form = RuleForm
+    list_display = ("name_cell", "category", "severity", "version", "changed_by", "is_active")
+    list_filter = ("category", "severity", "is_active")
+    search_fields = ("code", "note")
+    fields = (
+        ("category", "code"), "note", ("severity", "window"), "terms", "sounds", "exact", "but_not", "near", "also",
+        "unless", "hits", "misses", ("is_weak", "is_active"),
+    )  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """What a rule is called stays."""
+        return ("category", "code") if obj is not None else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """By the service."""
+        rule_save(rule=obj, actor=actor_of(request))
+
+    @display(description=gettext_lazy("规则"), ordering="code")
+    def name_cell(self, rule: Rule) -> SafeString:
+        """What it is for, and its code."""
+        return format_html(
+            '<span class="k-cell"><span class="k-strong">{}</span><span class="k-sub k-mono">{}</span></span>',
+            rule.note,
+            rule.code,
+        )
+
+
+operations_site.register(Rule, RuleAdmin)

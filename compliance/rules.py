@@ -1,0 +1,104 @@
+"""Rules of the screening in the database: as values, compiled, and brought up to what the software comes with."""
+
+from dataclasses import asdict
+
+from django.db import transaction
+from django.db.models import Count, Max, Sum
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from compliance.models import Rule
+from compliance.screening import rules as pure
+from compliance.screening.book import Book
+from compliance.screening.checking import check
+from compliance.screening.labelled import built_in_likeness
+from compliance.screening.rules import Category, Severity, built_in_groups, built_in_rules
+from kameng.core.problems import Invalid
+
+_WORDS = ("terms", "sounds", "exact", "but_not", "near", "also", "unless", "hits", "misses")
+#: The rules that this process has compiled, and how many they were, of which versions, and when one changed last.
+_kept: tuple[tuple[object, ...], Book] | None = None
+
+
+def screening_book() -> Book | None:
+    """The active rules, compiled once for each change; nothing where there are no rules in the database."""
+    global _kept
+    seen = Rule.objects.aggregate(count=Count("pk"), versions=Sum("version"), last=Max("changed_at"))
+    if not seen["count"]:
+        return None
+    key = (seen["count"], seen["versions"], seen["last"])
+    if _kept is None or _kept[0] != key:
+        active = [rule_of(row) for row in Rule.objects.filter(is_active=True)]
+        _kept = key, Book(active, built_in_groups(), built_in_likeness())
+    return _kept[1]
+
+
+def forget() -> None:
+    """Compile anew at the next call."""
+    global _kept
+    _kept = None
+
+
+def rule_of(row: Rule) -> pure.Rule:
+    """A row as the screening's own value."""
+    words = {name: tuple(getattr(row, name)) for name in _WORDS}
+    return pure.Rule(
+        code=row.code,
+        category=Category(row.category),
+        severity=Severity(row.severity),
+        window=row.window,
+        weak=row.is_weak,
+        note=row.note,
+        **words,
+    )
+
+
+@transaction.atomic
+def rule_save(*, rule: Rule, actor: str) -> Rule:
+    """Keep a rule as it stands there, new or changed, once it finds its examples and lets the others go.
+
+    Raises `Invalid` with what is wrong at each field.
+    """
+    if rule.pk is None and Rule.objects.filter(category=rule.category, code=rule.code).exists():
+        raise Invalid(fields={"code": _("这个类别里已经有这个代码")})
+    if problems := check(rule_of(rule), built_in_groups()):
+        raise Invalid(fields={name: " ".join(map(str, texts)) for name, texts in problems.items()})
+    if rule.pk is not None:
+        rule.version = Rule.objects.select_for_update().get(pk=rule.pk).version + 1
+    rule.changed_by, rule.changed_at = actor, Now()
+    rule.save()
+    rule.refresh_from_db(fields=["changed_at"])
+    return rule
+
+
+@transaction.atomic
+def rules_load() -> int:
+    """Bring the rules that nobody has changed to what the software comes with; how many were added or changed.
+
+    One that the software no longer has is switched off. Those that operators have made their own stay as they are.
+    """
+    known = {(row.category, row.code): row for row in Rule.objects.select_for_update()}
+    changed = 0
+    for rule in built_in_rules():
+        row = known.pop((rule.category, rule.code), None)
+        if row is None:
+            Rule.objects.create(**fields_of(rule))
+        elif row.changed_by or (row.is_active and rule_of(row) == rule):
+            continue
+        else:
+            Rule.objects.filter(pk=row.pk).update(
+                **fields_of(rule), is_active=True, version=row.version + 1, changed_at=Now()
+            )
+        changed += 1
+    for row in known.values():
+        if row.is_active and not row.changed_by:
+            Rule.objects.filter(pk=row.pk).update(is_active=False, version=row.version + 1, changed_at=Now())
+            changed += 1
+    return changed
+
+
+def fields_of(rule: pure.Rule) -> dict[str, object]:
+    """The columns that a rule of the software fills."""
+    plain = asdict(rule)
+    plain["is_weak"] = plain.pop("weak")
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
