@@ -45,5 +45,27 @@ class RefundNotStuck(Problem):
     message = _("这笔退款不在等人处理，没有记下来")
 
 
+class RefundRefused(Problem):
+    """Money cannot be asked back like that; `fields` say why."""
+
+    code = "refund_refused"
+
+
+class RefundDecided(Problem):
+    """Somebody else has decided meanwhile."""
+
+    code = "refund_decided"
+    status = 409
+    message = _("这笔退款已经有人复核过了，刷新再看")
+
+
+class NeedsAnother(Problem):
+    """Whoever asked is not who approves."""
+
+    code = "needs_another"
+    status = 403
+    message = _("要另一位工作人员来批准，发起的人不能批自己的")
+
+
 class IllegalTransition(Exception):
     """A bug or a lost race: the state machine does not allow this step."""

@@ -88,6 +88,8 @@ _SAMPLES: dict[str, list[object]] = {
     "offer_price_confirm": [1],
     "order": ["one", "ABCDEFGHJKMNPQRS"],
     "order_act": ["one", "ABCDEFGHJKMNPQRS"],
+    "refund_ask": ["one", "ABCDEFGHJKMNPQRS"],
+    "refund": ["001ABCDEFGHJKMNPQRS"],
     "attempt": ["001ABCDEFGHJKMNPQRS"],
     "attempt_act": ["001ABCDEFGHJKMNPQRS"],
     "alert_close": [1],

@@ -82,6 +82,10 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("支付平台说同一笔交易付了两张单"),
         gettext_lazy("登录支付平台后台核对这笔交易属于哪一单；另一单没有入账，钱已收到就要退回。"),
     ),
+    "refund.needs_approval": (
+        gettext_lazy("一笔退款等另一位复核"),
+        gettext_lazy("金额超过了双人复核的额度：看清依据，再批准或不批准；发起的人不能批自己的。"),
+    ),
     "merchant.keys_changing": (
         gettext_lazy("有人换收款账户的密钥"),
         gettext_lazy("24 小时后才生效，在这之前钱还按旧密钥收。不是你们自己换的，马上撤销，并换掉那个人的登录密码。"),
@@ -146,6 +150,7 @@ _LABELS: Mapping[str, Promise] = {
     "reference": gettext_lazy("采购单号"),
     "order": gettext_lazy("订单"),
     "payment": gettext_lazy("支付单号"),
+    "amount": gettext_lazy("金额"),
     "transaction": gettext_lazy("支付平台交易号"),
     "currency": gettext_lazy("币种"),
     "balance": gettext_lazy("余额"),

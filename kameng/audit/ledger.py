@@ -82,7 +82,7 @@ _SUMS = {
         _BOOKED.format(name="clearing", kinds="= 'refund'"),
     ),
     "refunds that are owed or went out": (
-        "SELECT -coalesce(sum(amount), 0) FROM payments_refund",
+        "SELECT -coalesce(sum(amount), 0) FROM payments_refund WHERE status NOT IN ('waiting', 'rejected')",
         _BOOKED.format(name="refunds", kinds="= 'refund_due'"),
     ),
 }

@@ -32,12 +32,14 @@ SELECT o.number, o.total, coalesce(sum(line.price * line.quantity), 0) AS lines
 _RETURNED = """
 SELECT payment.number, payment.status, payment.amount, sum(refund.amount) AS returned
   FROM payments_payment AS payment JOIN payments_refund AS refund ON refund.payment_id = payment.id
+ WHERE refund.status <> 'rejected'
  GROUP BY payment.id
 HAVING sum(refund.amount) > payment.amount OR payment.status <> 'confirmed'
 """
 _LINE_RETURNED = """
 SELECT line.id, line.price * line.quantity AS amount, sum(refund.amount) AS returned
   FROM orders_orderline AS line JOIN payments_refund AS refund ON refund.line_id = line.id
+ WHERE refund.status <> 'rejected'
  GROUP BY line.id HAVING sum(refund.amount) > line.price * line.quantity
 """
 _SURPLUS = f"""

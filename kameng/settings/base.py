@@ -225,7 +225,7 @@ SPECTACULAR_SETTINGS = {
         "OrderStatus": "orders.models.Order.Status",
         "LineStatus": "orders.models.OrderLine.Status",
         "PaymentStatus": "payments.models.Payment.Status",
-        "RefundStatus": "payments.models.Refund.Status",
+        "RefundStatus": "kameng.api.REFUND_STATUSES",
     },
 }
 
@@ -268,6 +268,9 @@ WITHDRAWAL_FEE = Decimal(env.str("WITHDRAWAL_FEE", default="0"))
 WITHDRAWAL_FEE_PERCENT = Decimal(env.str("WITHDRAWAL_FEE_PERCENT", default="0"))
 #: From this sum on, in yuan, a second operator must approve too.
 WITHDRAWAL_SECOND_APPROVAL = Decimal(env.str("WITHDRAWAL_SECOND_APPROVAL", default="5000"))
+
+#: What people return of one order, in yuan, all of it together: above this sum another person must approve.
+REFUND_SECOND_APPROVER_ABOVE = Decimal(env.str("REFUND_SECOND_APPROVER_ABOVE", default="200"))
 
 LOGGING = {
     "version": 1,
