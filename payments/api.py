@@ -31,7 +31,7 @@ class PaymentForm(Form):
 
     gateway = GatewayName()
     channel = serializers.ChoiceField(
-        choices=[channel.value for channel in Channel],
+        choices=[channel.value for channel in Channel if channel is not Channel.TRANSFER],
         help_text="`qr`: a code to scan, `h5`: a page for phones, `page`: one for desktops, `jsapi`: inside the app.",
     )
 

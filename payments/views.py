@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import segno
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -25,10 +26,12 @@ from orders.models import Order
 from orders.services import order_cancel
 from orders.views import visible_order
 from payments.environment import Environment, Offer, Way, ways_in
-from payments.gateways.base import GatewayMisconfigured
+from payments.gateways.base import Channel, GatewayMisconfigured, Receiving
 from payments.merchants.services import accounts_for_shop, gateway_of
 from payments.models import Payment
 from payments.services import OPEN, payment_start, payments_ask_if_due
+from payments.transfers.selectors import is_awaited, receiving_of
+from payments.transfers.services import transfers_claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ class Attempt:
     qr: str
     url: str
     hint: str = ""
+    #: By transfer: whom to, and whether the shopper says that it was sent.
+    receiving: Receiving | None = None
+    is_claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,9 @@ class Method:
 
 def gateway_name(code: str) -> str:
     """A gateway as people call it."""
-    return {"alipay": _("支付宝"), "wechatpay": _("微信支付"), "epay": _("易支付")}.get(code, code)
+    return {"alipay": _("支付宝"), "wechatpay": _("微信支付"), "epay": _("易支付"), "manual": _("转账汇款")}.get(
+        code, code
+    )
 
 
 def _ways(request: HttpRequest) -> dict[str, Way]:
@@ -79,10 +87,20 @@ def _methods(ways: dict[str, Way]) -> list[Method]:
 
 
 def _attempt(order: Order) -> Attempt | None:
-    payment = order.payments.filter(status__in=OPEN).exclude(qr="", url="").first()
+    shown = Q(channel=Channel.TRANSFER) | ~Q(qr="", url="")
+    payment = order.payments.filter(shown, status__in=OPEN).first()
     if payment is None:
         return None
-    return Attempt(payment.number, payment.gateway, gateway_name(payment.gateway), payment.qr, payment.url)
+    receiving = receiving_of(payment)
+    return Attempt(
+        payment.number,
+        payment.gateway,
+        gateway_name(payment.gateway),
+        payment.qr,
+        payment.url,
+        receiving=receiving,
+        is_claimed=receiving is not None and is_awaited([payment.number]),
+    )
 
 
 def _pay_state(order: Order, *, seconds_left: int, asked: bool = False) -> str:
@@ -155,6 +173,7 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
             "methods": _methods(_ways(request)),
             "pay_state": state,
             "refused": refused,
+            "is_looked_for": state in ("expired", "canceled") and _is_looked_for(order),
             "seconds_left": left if state in ("waiting", "confirming") else 0,
             "time_left": f"{left // 60:02d}:{left % 60:02d}",
         },
@@ -163,6 +182,12 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
     # WeChat's page for phones opens only for a browser that says which site it comes from.
     response["Referrer-Policy"] = "strict-origin-when-cross-origin"
     return response
+
+
+def _is_looked_for(order: Order) -> bool:
+    """Whether people look for a transfer that the shopper says was sent for an order that is over."""
+    by_transfer = order.payments.filter(channel=Channel.TRANSFER)
+    return is_awaited(by_transfer.values_list("number", flat=True))
 
 
 def _see_other(name: str, order: Order, query: str = "") -> HttpResponse:
@@ -198,10 +223,13 @@ def cashier_status(request: HttpRequest, number: str) -> HttpResponse:
 @require_POST
 @never_cache
 def cashier_check(request: HttpRequest, number: str) -> HttpResponse:
-    """ "I have paid": ask the gateway now."""
+    """ "I have paid": ask the gateway now; "I have transferred": let people look."""
     order = visible_order(request, number)
     if order is None:
         return redirect("order", number=normalize(number))
+    if "transferred" in request.POST:
+        transfers_claim(payments=order.payments.filter(status__in=OPEN))
+        return _see_other("cashier", order)
     payments_ask_if_due(order=order, actor="shopper")
     order.refresh_from_db()
     if order.status == Order.Status.PENDING:

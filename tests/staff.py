@@ -89,6 +89,7 @@ _SAMPLES: dict[str, list[object]] = {
     "order": ["one", "ABCDEFGHJKMNPQRS"],
     "order_act": ["one", "ABCDEFGHJKMNPQRS"],
     "refund_ask": ["one", "ABCDEFGHJKMNPQRS"],
+    "transfer": [1],
     "refund": ["001ABCDEFGHJKMNPQRS"],
     "attempt": ["001ABCDEFGHJKMNPQRS"],
     "attempt_act": ["001ABCDEFGHJKMNPQRS"],

@@ -78,6 +78,7 @@ SHARED_APPS = [
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",
+    "payments.transfers",
     "kameng.outbox",
     "kameng.inbox",
     "kameng.alerts",

@@ -15,9 +15,10 @@ from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
 from kameng.core.remembered import Remembered
-from payments.gateways.base import Gateway, GatewayMisconfigured
+from payments.gateways.base import ByHand, Gateway, GatewayMisconfigured
 from payments.gateways.registry import gateway_class
 from payments.merchants.models import GatewayAccount
+from payments.transfers.desk import AccountDesk
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ def gateway_of(account: GatewayAccount) -> Gateway:
     except Unreadable as error:
         raise GatewayMisconfigured("the configuration cannot be decrypted") from error
     gateway: Gateway = gateway_class(account.gateway)(config, _http)
+    if isinstance(gateway, ByHand):
+        gateway = gateway.at(AccountDesk(account.pk))
     with _lock:
         _gateways[account.pk] = (account.updated_at, gateway)
     return gateway
