@@ -25,7 +25,7 @@ from payments.gateways.base import (
     RefundStatus,
 )
 from payments.gateways.registry import gateway_class
-from payments.merchants.services import account_known, gateway_of
+from payments.merchants.services import account_known, gateway_of, gateway_trouble
 from payments.models import Payment, Refund
 from payments.postings import refund_booked, refund_due
 
@@ -242,6 +242,7 @@ def refund_run(*, refund_id: int) -> float | None:
         result = RefundResult(refund=refund.number, status=RefundStatus.FAILED, code=refused.code)
     except (GatewayUnavailable, GatewayUnknown) as failed:
         logger.warning("refund %s: %s", refund.number, failed)
+        gateway_trouble(account, failed)
         if gateway.refund_repeats:
             return _pause(refund)
         result = RefundResult(refund=refund.number, status=RefundStatus.FAILED, code=UNCLEAR)

@@ -40,7 +40,7 @@ from payments.gateways.base import (
     PaymentResult,
 )
 from payments.merchants.models import GatewayAccount
-from payments.merchants.services import account_known, accounts_for_shop, gateway_of
+from payments.merchants.services import account_known, accounts_for_shop, gateway_of, gateway_trouble
 from payments.models import Payment
 from payments.postings import payment_booked
 from payments.selectors import order_id_of, payment_known, payments_of
@@ -146,6 +146,7 @@ def payment_start(
         raise GatewayDown from refused
     except (GatewayUnavailable, GatewayUnknown) as failed:
         logger.warning("payment %s: %s did not answer: %s", payment.number, account.code, failed)
+        gateway_trouble(account, failed)
         raise GatewayDown from failed
     # Whatever happened meanwhile keeps its place: a notice may be quicker than this reply.
     if sql.execute(_OPENED, [charged.qr, charged.url, payment.pk]):
@@ -337,6 +338,7 @@ def payment_follow(*, payment_id: int) -> float | None:
         logger.warning("payment %s: %s", payment.number, error)
     except GatewayError as error:
         logger.warning("payment %s cannot be asked about: %s", payment.number, error)
+        gateway_trouble(account_known(payment.account_id), error)
     return float(pause)
 
 

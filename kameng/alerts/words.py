@@ -86,6 +86,10 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("一笔退款等另一位复核"),
         gettext_lazy("金额超过了双人复核的额度：看清依据，再批准或不批准；发起的人不能批自己的。"),
     ),
+    "merchant.key_unknown": (
+        gettext_lazy("支付宝换了证书，我们还没有新的"),
+        gettext_lazy("它的答复不能相信，收款和退款都在等。到支付宝开放平台下载新的支付宝公钥证书，填进收款账户。"),
+    ),
     "merchant.keys_changing": (
         gettext_lazy("有人换收款账户的密钥"),
         gettext_lazy("24 小时后才生效，在这之前钱还按旧密钥收。不是你们自己换的，马上撤销，并换掉那个人的登录密码。"),

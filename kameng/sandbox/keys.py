@@ -1,7 +1,7 @@
 """Keys and secrets of both sides, made once.
 
-Below the folder: `gateways/{alipay,wechatpay,epay,epay_v2}.json` and `suppliers/{code}.json` are what a merchant would
-be given; `private/keys.json` is what only the other side knows. All are readable by the owner alone.
+Below the folder: `gateways/{alipay,alipay_cert,wechatpay,epay,epay_v2}.json` and `suppliers/{code}.json` are what a
+merchant would be given; `private/keys.json` is what only the other side knows. All are readable by the owner alone.
 """
 
 import datetime
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from kameng.sandbox import crypto
+from kameng.sandbox.certificates import alipay_certificates
 
 DEFAULT_PORT = 8900
 #: The suppliers of the demo, in the order of their own ports: `port + 1`, `port + 2`, …
@@ -60,6 +61,25 @@ class Alipay:
     seller_id: str
     app_public_key: str
     alipay_private_key: str
+    app_cert: str
+    alipay_cert: str
+    root_cert: str
+
+    @cached_property
+    def app_cert_sn(self) -> str:
+        """What a merchant in certificate mode calls its certificate."""
+        return crypto.cert_sn(x509.load_pem_x509_certificate(self.app_cert.encode()))
+
+    @cached_property
+    def alipay_cert_sn(self) -> str:
+        """What replies in certificate mode call the key that signs them."""
+        return crypto.cert_sn(x509.load_pem_x509_certificate(self.alipay_cert.encode()))
+
+    @cached_property
+    def root_cert_sn(self) -> str:
+        """What a merchant calls the roots that it trusts: those signed with RSA."""
+        roots = x509.load_pem_x509_certificates(self.root_cert.encode())
+        return "_".join(crypto.cert_sn(root) for root in roots if isinstance(root.public_key(), rsa.RSAPublicKey))
 
     @cached_property
     def signer(self) -> rsa.RSAPrivateKey:
@@ -149,6 +169,8 @@ def ensure(folder: Path, *, port: int | None = None, supplier_ports: Mapping[str
         if "epay" not in private:
             private["epay"], ours = _generate_epay()
             private["merchant"] |= ours
+        if "root_cert" not in private["alipay"]:
+            private["alipay"] |= _certified(private["alipay"])
         known = private["suppliers"]
         private["suppliers"] = {code: known.get(code) or _secrets(protocol) for code, protocol in SUPPLIERS.items()}
         if port is not None or set(private.get("supplier_ports", ())) != set(SUPPLIERS):
@@ -211,6 +233,12 @@ def _generate_epay() -> tuple[dict[str, str], dict[str, str]]:
     return theirs, {"epay_private_key": _private_pem(merchant), "epay_platform_public_key": _public_pem(platform)}
 
 
+def _certified(alipay: Mapping[str, str]) -> dict[str, str]:
+    """Certificates of the keys that there are; apart from them because older folders have none."""
+    platform = crypto.load_private_key(alipay["alipay_private_key"]).public_key()
+    return alipay_certificates(crypto.load_public_key(alipay["app_public_key"]), platform)
+
+
 def _secrets(protocol: str) -> dict[str, str]:
     """What a supplier of that protocol and its merchant both know."""
     match protocol:
@@ -248,6 +276,18 @@ def _write_merchant_side(folder: Path, private: Mapping[str, Any]) -> None:
             "seller_id": alipay["seller_id"],
             "app_private_key": merchant["alipay_app_private_key"],
             "alipay_public_key": merchant["alipay_public_key"],
+            "base_url": f"{address}/alipay/gateway.do",
+        },
+    )
+    _write(
+        folder / "gateways" / "alipay_cert.json",
+        {
+            "app_id": alipay["app_id"],
+            "seller_id": alipay["seller_id"],
+            "app_private_key": merchant["alipay_app_private_key"],
+            "app_cert": alipay["app_cert"],
+            "alipay_root_cert": alipay["root_cert"],
+            "alipay_public_cert": alipay["alipay_cert"],
             "base_url": f"{address}/alipay/gateway.do",
         },
     )

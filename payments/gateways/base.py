@@ -181,6 +181,10 @@ class GatewayUnknown(GatewayError):
     """No reply, or one that cannot be trusted: it may have been done. Query, or repeat with the same number."""
 
 
+class GatewayKeyUnknown(GatewayUnknown):
+    """A reply that is signed with a key which the account's configuration does not have: for people to add it."""
+
+
 class GatewayRefused(GatewayError):
     """A definite, verified refusal. `code` is the gateway's own."""
 

@@ -182,7 +182,7 @@ def open_world(sandbox: Path, client: HttpClient) -> Iterator[Callable[[str], Wo
     def open_for(code: str, **change: object) -> World:
         config = json.loads((sandbox / "gateways" / f"{code}.json").read_text(encoding="utf-8")) | change
         parts = urlsplit(config["base_url"])
-        world = World(gateway_class(code)(config, client), f"{parts.scheme}://{parts.netloc}", "", client)
+        world = World(gateway_class(code.partition("_")[0])(config, client), f"{parts.scheme}://{parts.netloc}", "", client)
         server = shop_server(world)
         servers.append(server)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -233,6 +233,18 @@ def test_from_the_code_to_the_refund(world: World) -> None:
     assert (told.payment, told.refund and told.refund.refund) == (None, refund.refund)
     assert told.event_id != notice.event_id
     assert [(entry["payment"], entry["refunded"]) for entry in world.book()] == [(request.payment, "57.00")]
+
+
+def test_in_certificate_mode_money_comes_and_goes_back(open_world: Callable[..., World]) -> None:
+    world = open_world("alipay_cert")
+    paid = world.paid()
+    assert world.gateway.query(paid.payment).status is GatewayStatus.CONFIRMED
+    refund = world.refund_request(paid)
+    world.gateway.refund(refund)
+    assert world.refund_ends(refund).status is RefundStatus.SUCCEEDED
+    stranger = open_world("alipay_cert", alipay_root_cert=world.config["alipay_public_cert"])
+    with pytest.raises(GatewayUnavailable):
+        stranger.gateway.charge(stranger.charge_request())
 
 
 def test_a_refund_repeated_with_its_number_moves_money_once(world: World) -> None:
