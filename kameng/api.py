@@ -18,7 +18,6 @@ from orders.models import Order, OrderLine
 from payments.models import Payment, Refund
 from resellers.context import in_english
 
-
 #: Those of refunds that are decided: what only waits for a second person is not told to programs.
 REFUND_STATUSES = [choice for choice in Refund.Status.choices if choice[0] not in Refund.UNDECIDED]
 

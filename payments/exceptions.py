@@ -13,6 +13,14 @@ class MethodUnavailable(Problem):
     message = _("这种付款方式现在不能用，请换一种")
 
 
+class PayerUnknown(Problem):
+    """Inside the app only somebody pays whom the app has named."""
+
+    code = "payer_unknown"
+    status = 422
+    message = _("在 App 里付款要先知道付款人是谁（openid）")
+
+
 class GatewayDown(Problem):
     """The gateway did not answer; nothing was charged."""
 

@@ -1,7 +1,8 @@
 """Keys and secrets of both sides, made once.
 
-Below the folder: `gateways/{alipay,alipay_cert,wechatpay,epay,epay_v2}.json` and `suppliers/{code}.json` are what a
-merchant would be given; `private/keys.json` is what only the other side knows. All are readable by the owner alone.
+Below the folder: `gateways/{alipay,alipay_cert,wechatpay,wechatpay_jsapi,epay,epay_v2}.json` and
+`suppliers/{code}.json` are what a merchant would be given; `private/keys.json` is what only the other side knows. All
+are readable by the owner alone.
 """
 
 import datetime
@@ -106,6 +107,7 @@ class WechatPay:
     certificate_serial: str
     certificate: str
     certificate_private_key: str
+    app_secret: str
 
     @cached_property
     def signers(self) -> dict[str, rsa.RSAPrivateKey]:
@@ -169,6 +171,7 @@ def ensure(folder: Path, *, port: int | None = None, supplier_ports: Mapping[str
         if "epay" not in private:
             private["epay"], ours = _generate_epay()
             private["merchant"] |= ours
+        private["wechatpay"].setdefault("app_secret", secrets.token_hex(16))
         if "root_cert" not in private["alipay"]:
             private["alipay"] |= _certified(private["alipay"])
         known = private["suppliers"]
@@ -291,20 +294,21 @@ def _write_merchant_side(folder: Path, private: Mapping[str, Any]) -> None:
             "base_url": f"{address}/alipay/gateway.do",
         },
     )
-    _write(
-        folder / "gateways" / "wechatpay.json",
-        {
-            "appid": wechatpay["appid"],
-            "mchid": wechatpay["mchid"],
-            "merchant_private_key": merchant["wechatpay_merchant_private_key"],
-            "merchant_serial": wechatpay["merchant_serial"],
-            "apiv3_key": wechatpay["apiv3_key"],
-            "public_key_id": wechatpay["public_key_id"],
-            "public_key": merchant["wechatpay_public_key"],
-            "platform_certificates": {wechatpay["certificate_serial"]: wechatpay["certificate"]},
-            "base_url": f"{address}/wechatpay",
-        },
-    )
+    inside = {"app_secret": wechatpay["app_secret"], "login_url": address}
+    inside["authorize_url"] = f"{address}/connect/oauth2/authorize"
+    account = {
+        "appid": wechatpay["appid"],
+        "mchid": wechatpay["mchid"],
+        "merchant_private_key": merchant["wechatpay_merchant_private_key"],
+        "merchant_serial": wechatpay["merchant_serial"],
+        "apiv3_key": wechatpay["apiv3_key"],
+        "public_key_id": wechatpay["public_key_id"],
+        "public_key": merchant["wechatpay_public_key"],
+        "platform_certificates": {wechatpay["certificate_serial"]: wechatpay["certificate"]},
+        "base_url": f"{address}/wechatpay",
+    }
+    _write(folder / "gateways" / "wechatpay.json", account)
+    _write(folder / "gateways" / "wechatpay_jsapi.json", account | inside)
     epay = private["epay"]
     account = {"base_url": f"{address}/epay", "pid": epay["pid"], "types": "alipay,wxpay,qqpay", "can_refund": True}
     _write(folder / "gateways" / "epay.json", {**account, "version": "1", "key": epay["key"]})

@@ -57,17 +57,21 @@ class ChargeRequest:
     return_url: str
     expires_at: datetime
     client_ip: str
+    #: Who pays, as the app names them to us, where it is paid inside the app (`InApp`).
+    payer: str = ""
 
 
 @dataclass(frozen=True)
 class ChargeResult:
-    """Where the shopper pays: `qr` is the text of a QR code, `url` is a page to open.
+    """Where the shopper pays: `qr` is the text of a QR code, `url` is a page to open, `call` is what a page inside the
+    app hands to the app.
 
     Exactly one is set, except by transfer, where `qr` may be and the page shows an account (`ByHand`).
     """
 
     qr: str = ""
     url: str = ""
+    call: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -333,3 +337,17 @@ class ByHand(Protocol):
 
     def returned(self, moved: Moved, *, payment: str) -> RefundResult:
         """Money that was sent back, as a gateway's last word on a refund."""
+
+
+@runtime_checkable
+class InApp(Protocol):
+    """What a gateway has besides if inside its app only somebody can pay whom the app has named to us (`JSAPI`)."""
+
+    def login_url(self, *, return_url: str, state: str) -> str:
+        """Where to send a shopper, who comes back to `return_url` with a `code` and our `state`."""
+
+    def payer_of(self, code: str) -> str:
+        """Whom a code names. It counts once. Raises `GatewayError`."""
+
+    def is_payer(self, text: str) -> bool:
+        """Whether it may be such a name."""
