@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kameng.alerts.services import alert_end, alert_raise
+from kameng.core.money import quantize
 from orders.events import event_write
 from orders.models import Order, OrderLine
 from orders.states import order_lock
@@ -65,6 +66,8 @@ def refund_ask(*, line_id: int, amount: Decimal, reason: str, note: str, key: st
         raise _refused("reason", _("请选一个原因"))
     if len(note) < SHORTEST_NOTE:
         raise _refused("note", _("请写明依据，至少 %(count)s 个字") % {"count": SHORTEST_NOTE})
+    if amount != quantize(amount):
+        raise _refused("amount", _("金额最多两位小数"))
     if line.status != OrderLine.Status.DELIVERED:
         raise RefundTooEarly
     if amount > (left := refund_askable(line)):

@@ -9,7 +9,7 @@ from payments.transfers.models import Transfer
 
 Kind, Status = Transfer.Kind, Transfer.Status
 
-#: In the shop's schema, where the refund is; said again, it is there already.
+#: In the shop's schema, where the payment is; said again, it is there already, maybe further on.
 _ASK = """
 INSERT INTO public.transfers_transfer (
        kind, account_id, schema_name, order_number, number, amount, reference, status, recorded_by, decided_by, verdict,
@@ -17,7 +17,10 @@ INSERT INTO public.transfers_transfer (
 SELECT %(kind)s::text, %(account)s::bigint, %(schema)s::text, placed.number, %(number)s::text,
        %(amount)s::numeric, '', 'asked', '', '', '', ''
   FROM payments_payment AS payment JOIN orders_order AS placed ON placed.id = payment.order_id
- WHERE payment.number = %(payment)s
+ WHERE payment.number = %(payment)s AND NOT EXISTS (
+       SELECT FROM public.transfers_transfer AS known
+        WHERE known.kind = %(kind)s::text AND known.number = %(number)s::text
+          AND known.status IN ('asked', 'recorded'))
     ON CONFLICT DO NOTHING
 """
 

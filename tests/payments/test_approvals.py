@@ -154,6 +154,7 @@ def test_what_a_part_lacks_goes_back_by_itself_whatever_waits(shop: Reseller) ->
     [
         ("60.01", {}, RefundTooLarge),
         ("0", {}, RefundTooLarge),
+        ("1.001", {}, RefundRefused),
         ("5", {"reason": "随便"}, RefundRefused),
         ("5", {"note": "短"}, RefundRefused),
     ],

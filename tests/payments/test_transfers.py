@@ -36,10 +36,15 @@ ONE, OTHER = "staff:one", "staff:other"
 CONFIG = {"holder": "某某科技", "bank": "工商银行", "number": "6222020200001234567"}
 
 
+def takes_transfers() -> None:
+    """Every shop does."""
+    gateway_account_save(code="bank", gateway="manual", config=CONFIG, name="对公账户")
+
+
 @pytest.fixture
 def ordered(shop: Reseller) -> Order:
     """An order, in a shop that also takes transfers."""
-    gateway_account_save(code="bank", gateway="manual", config=CONFIG, name="对公账户")
+    takes_transfers()
     ScriptedSupplier.on_submit("first", REFUSED)
     return place(shop, on_sale(suppliers=("first",)))
 
@@ -79,6 +84,8 @@ def test_the_shoppers_word_books_nothing_and_two_people_do(shop: Reseller, order
     assert (asked.status, asked.order_number, states(ordered)) == ("asked", ordered.number, ("pending", "waiting"))
     row = record(payment)
     assert (row.pk, row.status, row.reference) == (asked.pk, "recorded", "ICBC0001")
+    transfers_claim(payments=[payment])
+    assert Transfer.objects.count() == 1
     with pytest.raises(NeedsAnother):
         transfer_confirm(transfer_id=row.pk, actor=ONE)
     assert states(ordered) == ("pending", "waiting")

@@ -1,4 +1,4 @@
-"""Two who decide about one refund at the same moment."""
+"""Two who decide about one refund, or one transfer, at the same moment."""
 
 from decimal import Decimal
 from typing import Any
@@ -9,10 +9,13 @@ from payments.approvals import refund_approve, refund_ask, refund_reject
 from payments.exceptions import RefundDecided
 from payments.models import Refund
 from payments.refunds import refundable
+from payments.transfers.models import Transfer
+from payments.transfers.services import transfer_confirm
 from resellers.ledger.models import Journal
 from resellers.models import Reseller
-from tests.factories import on_sale
-from tests.flows import outbox, paid
+from tests.factories import on_sale, place
+from tests.flows import events, outbox, paid
+from tests.payments.test_transfers import by_transfer, record, takes_transfers
 from tests.races.threads import SURELY, at_once, pause_after, without_row_locks
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("gateway_double", "supplier_double")]
@@ -69,3 +72,14 @@ def test_without_the_lock_it_is_sent_and_rejected(
     results = approve_and_reject(live_shop, refund)
     assert RefundDecided not in {type(result) for result in results}
     assert outbox("refund.run") == [{"refund_id": refund.pk}]
+
+
+def test_of_two_who_confirm_a_transfer_one_books_it(live_shop: Reseller) -> None:
+    takes_transfers()
+    order = place(live_shop, on_sale())
+    row = record(by_transfer(live_shop, order))
+    works = [lambda who=who: transfer_confirm(transfer_id=row.pk, actor=who) for who in ("b", "c")]
+    results = at_once(live_shop, *works)
+    assert {type(result) for result in results} == {Transfer}
+    assert events(order, "payment.confirmed") == ["payment.confirmed"]
+    assert len(outbox("order.paid")) == 1
