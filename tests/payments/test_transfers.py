@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
 from kameng.audit.services import audit
 from orders.access import DEVICE_COOKIE, device_digest
 from orders.models import Order
+from orders.services import order_expire
 from payments.exceptions import MethodUnavailable, NeedsAnother
 from payments.merchants.services import gateway_account_enable, gateway_account_save
 from payments.models import Payment, Refund
-from payments.services import payment_follow, payment_start
+from payments.services import payment_follow, payment_start, payments_close
 from payments.transfers.exceptions import TransferDecided, TransferRefused
 from payments.transfers.models import Transfer
 from payments.transfers.services import (
@@ -104,9 +106,11 @@ def test_an_open_word_keeps_the_payment_pending_and_late_money_pays_all_the_same
 ) -> None:
     payment = by_transfer(shop, ordered)
     transfers_claim(payments=[payment])
+    Order.objects.update(expires_at=F("created_at"))
+    order_expire(order_id=ordered.pk)
+    payments_close(order_id=ordered.pk)
+    assert states(ordered)[0] == "expired"
     with in_a_moment(3600):
-        drain()
-        assert states(ordered)[0] == "expired"
         assert payment_follow(payment_id=payment.pk) is not None
     payment.refresh_from_db()
     assert payment.status == "pending"
