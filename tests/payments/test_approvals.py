@@ -9,6 +9,8 @@ from django.test import override_settings
 
 from kameng.alerts.models import Alert
 from kameng.audit.services import audit
+from kameng.pages.story import order_story
+from orders.access import order_token
 from orders.models import Order
 from payments.approvals import NEEDS_APPROVAL, refund_approve, refund_ask, refund_reject
 from payments.exceptions import NeedsAnother, RefundDecided, RefundRefused, RefundTooEarly, RefundTooLarge
@@ -18,6 +20,7 @@ from resellers.models import Reseller
 from tests.factories import on_sale, open_payment, place
 from tests.flows import asked_gateway, books, confirm, drain, events, outbox, states
 from tests.payments.test_refunds import delivered, failed, moves
+from tests.program import Program
 
 pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
 
@@ -102,6 +105,18 @@ def test_a_rejected_one_frees_its_amount_and_is_never_sent(shop: Reseller) -> No
     drain()
     assert states(order) == ("refunded", "refunded")
     assert unbroken()
+
+
+def test_shoppers_see_that_it_is_looked_at_and_programs_what_is_decided(shop: Reseller) -> None:
+    order = delivered(shop)
+    refund = ask(order, "45.00")
+
+    def told() -> Any:
+        return Program().get(f"orders/{order.number}/", token=order_token(order)).json()["refunds"]
+
+    assert ([face.label for face in order_story(order).refunds], told()) == (["退款审核中"], [])
+    refund_reject(refund_id=refund.pk, reason="依据不足", actor=OTHER)
+    assert (order_story(order).refunds, told()) == ([], [])
 
 
 def test_the_database_itself_wants_two(shop: Reseller) -> None:
