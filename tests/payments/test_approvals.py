@@ -155,7 +155,7 @@ def test_what_a_part_lacks_goes_back_by_itself_whatever_waits(shop: Reseller) ->
     """A line of two of which one arrived: people may return what arrived, and that holds nothing else up."""
     order = delivered(shop)
     line = order.lines.get()
-    order.lines.update(quantity=2, short_quantity=1, price=Decimal("30.00"))
+    order.lines.update(quantity=2, short_quantity=1, price=Decimal("30.00"), supply_price=Decimal("28.50"))
     refund = ask(order, "30.00")
     assert refund.status == "waiting"
     with pytest.raises(RefundTooLarge):

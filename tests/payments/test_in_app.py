@@ -16,7 +16,7 @@ from payments.models import Payment
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway
 from tests.factories import GatewayAccountFactory, on_sale, place
-from tests.program import Program, refusal
+from tests.program import Program, refusal, staying
 
 pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
 
@@ -61,14 +61,23 @@ def ordered(shop: Reseller) -> Order:
     return order
 
 
-def browser(user_agent: str = WECHAT) -> Client:
+class Browser(Client):
+    """One that stays in the shop after each request."""
+
+    def request(self, **request: Any) -> Any:
+        """As the framework does."""
+        with staying():
+            return super().request(**request)
+
+
+def browser(user_agent: str = WECHAT) -> Browser:
     """The shopper's."""
-    client = Client(headers={"host": "one.test", "user-agent": user_agent})
+    client = Browser(headers={"host": "one.test", "user-agent": user_agent})
     client.cookies[DEVICE_COOKIE] = "phone-1"
     return client
 
 
-def sent_away(client: Client, order: Order) -> dict[str, str]:
+def sent_away(client: Browser, order: Order) -> dict[str, str]:
     """Choose it, and be led to the app; where it sends back to, and with which state."""
     answer = client.post(f"/pay/{order.number}/", {"gateway": "scripted"})
     assert answer.status_code == 303

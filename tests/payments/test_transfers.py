@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.test import Client
 from django.utils import timezone
 
 from kameng.audit.services import audit
-from orders.access import DEVICE_COOKIE, device_digest
+from orders.access import device_digest
 from orders.models import Order
 from orders.services import order_expire
 from payments.exceptions import MethodUnavailable, NeedsAnother
@@ -31,6 +30,7 @@ from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import on_sale, open_payment, place
 from tests.flows import REFUSED, confirm, drain, events, in_a_moment, states
+from tests.payments.test_in_app import browser
 
 pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
 
@@ -154,8 +154,8 @@ def test_a_reference_is_written_down_once_however_it_is_typed_and_whichever_shop
 
 
 def test_money_that_the_order_did_not_need_goes_back_by_hand(shop: Reseller, ordered: Order) -> None:
-    payment = by_transfer(shop, ordered)
-    confirm(open_payment(shop, ordered))
+    quicker, payment = open_payment(shop, ordered), by_transfer(shop, ordered)
+    confirm(quicker)
     assert came(payment).verdict == "surplus"
     drain()
     sent_back(Refund.objects.get(payment=payment))
@@ -236,8 +236,7 @@ def test_only_an_account_that_is_in_use_is_offered(shop: Reseller, ordered: Orde
 
 def test_the_cashier_tells_where_to_and_takes_the_shoppers_word(shop: Reseller, ordered: Order) -> None:
     Order.objects.update(device_digest=device_digest("phone-1"), checked_at=timezone.now())
-    client = Client(headers={"host": "one.test"})
-    client.cookies[DEVICE_COOKIE] = "phone-1"
+    client = browser("Mozilla/5.0")
     address = f"/pay/{ordered.number}/"
     assert "转账汇款" in client.get(address).content.decode()
     assert not Payment.objects.exists()
