@@ -174,7 +174,7 @@ def sent_back(refund: Refund) -> None:
     assert refund.status == "pending"
     row = Transfer.objects.get(kind="out")
     assert (row.number, row.amount, row.status) == (refund.number, Decimal("60.00"), "asked")
-    sent = {"transfer_id": row.pk, "moved_at": timezone.now(), "actor": ONE}
+    sent: dict[str, Any] = {"transfer_id": row.pk, "moved_at": timezone.now(), "actor": ONE}
     transfer_send(reference="OUT0001", **sent)
     transfer_reject(transfer_id=row.pk, reason="流水号抄错", actor=OTHER)
     transfer_send(reference="OUT0002", **sent)

@@ -37,8 +37,8 @@ CERTIFICATES = ("app_cert", "alipay_root_cert", "alipay_public_cert")
 
 def name(common: str) -> x509.Name:
     """As the real ones are named."""
-    parts = ((NameOID.COUNTRY_NAME, "CN"), (NameOID.ORGANIZATION_NAME, "Ant Financial"))
-    parts += ((NameOID.ORGANIZATIONAL_UNIT_NAME, "Certification Authority"), (NameOID.COMMON_NAME, common))
+    parts = [(NameOID.COUNTRY_NAME, "CN"), (NameOID.ORGANIZATION_NAME, "Ant Financial")]
+    parts += [(NameOID.ORGANIZATIONAL_UNIT_NAME, "Certification Authority"), (NameOID.COMMON_NAME, common)]
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
 
 
