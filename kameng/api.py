@@ -19,6 +19,9 @@ from orders.models import Order, OrderLine
 from payments.models import Payment, Refund
 from resellers.context import in_english
 
+#: Those of refunds that are decided: what only waits for a second person is not told to programs.
+REFUND_STATUSES = [choice for choice in Refund.Status.choices if choice[0] not in Refund.UNDECIDED]
+
 
 class LineEntry(serializers.Serializer[Any]):
     """One variant for one account."""
@@ -44,7 +47,7 @@ class RefundEntry(serializers.Serializer[Any]):
 
     refund = serializers.CharField()
     payment = serializers.CharField()
-    status = serializers.ChoiceField(choices=Refund.Status.choices)
+    status = serializers.ChoiceField(choices=REFUND_STATUSES)
     amount = Amount(help_text="In yuan.")
 
 
@@ -104,7 +107,7 @@ SELECT placed.number, placed.status, placed.total::text,
                    'amount', refund.amount::text
                ) ORDER BY refund.id), '[]')
           FROM payments_refund AS refund JOIN payments_payment AS payment ON payment.id = refund.payment_id
-         WHERE payment.order_id = placed.id)::text
+         WHERE payment.order_id = placed.id AND refund.status NOT IN ('waiting', 'rejected'))::text
   FROM orders_order AS placed WHERE placed.number = %(number)s
 """
 

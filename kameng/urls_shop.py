@@ -56,6 +56,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pay/<str:number>/check/", payments.cashier_check, name="cashier_check"),
     path("pay/<str:number>/cancel/", payments.cashier_cancel, name="cashier_cancel"),
     path("pay/<str:number>/return/", payments.cashier_return, name="cashier_return"),
+    path("pay/<str:number>/login/", payments.cashier_login, name="cashier_login"),
     path("pay/<str:number>/qr.png", payments.cashier_qr, name="cashier_qr"),
     path("orders/lookup/", orders.lookup, name="lookup"),
     path("o/<str:number>/", order_pages.order, name="order"),

@@ -17,6 +17,8 @@ PAYMENT_TONES = {
     Payment.Status.CANCELED: "neutral",
 }
 REFUND_TONES = {
+    Refund.Status.WAITING: "warn",
+    Refund.Status.REJECTED: "neutral",
     Refund.Status.CREATED: "info",
     Refund.Status.PENDING: "info",
     Refund.Status.SUCCEEDED: "ok",

@@ -1,5 +1,6 @@
 """Opening a payment, for programs."""
 
+import json
 from typing import Any
 
 from django.urls import reverse
@@ -13,7 +14,7 @@ from kameng.core.endpoint import Endpoint, Form, Text, received, rfc3339
 from kameng.core.openapi import BODY_REFUSALS, BY_ORDER_TOKEN, Amount, refusals
 from orders.api import ACCESS_REFUSALS, order_of
 from orders.exceptions import OrderNotPayable
-from payments.exceptions import GatewayDown, MethodUnavailable
+from payments.exceptions import GatewayDown, MethodUnavailable, PayerUnknown
 from payments.gateways.base import Channel
 from payments.services import payment_start
 
@@ -31,18 +32,28 @@ class PaymentForm(Form):
 
     gateway = GatewayName()
     channel = serializers.ChoiceField(
-        choices=[channel.value for channel in Channel],
+        choices=[channel.value for channel in Channel if channel is not Channel.TRANSFER],
         help_text="`qr`: a code to scan, `h5`: a page for phones, `page`: one for desktops, `jsapi`: inside the app.",
+    )
+    openid = Text(
+        required=False,
+        default="",
+        max_length=128,
+        help_text="Who pays, as WeChat names them to the shop's application: for `jsapi` with `wechatpay`.",
     )
 
 
 class PaymentOpened(serializers.Serializer[Any]):
-    """An open attempt to collect. Exactly one of `qr` and `url` is not empty."""
+    """An open attempt to collect. Exactly one of `qr`, `url` and `call` is not empty."""
 
     payment = serializers.CharField(help_text="Our number at the gateway, its `out_trade_no`.")
     amount = Amount(help_text="In yuan.")
     qr = serializers.CharField(allow_blank=True, help_text="The text of the code to scan.")
     url = serializers.CharField(allow_blank=True, help_text="The page to open.")
+    call = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="Inside WeChat: what `WeixinJSBridge` is called with (`getBrandWCPayRequest`), as it is.",
+    )
     expires_at = serializers.DateTimeField()
 
 
@@ -56,7 +67,7 @@ class PaymentStart(Endpoint):
         request=PaymentForm,
         responses={
             201: PaymentOpened,
-            **refusals(*ACCESS_REFUSALS, *BODY_REFUSALS, MethodUnavailable, OrderNotPayable, GatewayDown),
+            **refusals(*ACCESS_REFUSALS, *BODY_REFUSALS, MethodUnavailable, PayerUnknown, OrderNotPayable, GatewayDown),
         },
     )
     def post(self, request: Request, number: str) -> Response:
@@ -70,6 +81,7 @@ class PaymentStart(Endpoint):
             channel=wanted["channel"],
             client_ip=client_address(request),
             return_url=request.build_absolute_uri(reverse("cashier_return", args=[order.number])),
+            payer=wanted["openid"],
         )
         return Response(
             {
@@ -77,6 +89,7 @@ class PaymentStart(Endpoint):
                 "amount": f"{payment.amount:.2f}",
                 "qr": payment.qr,
                 "url": payment.url,
+                "call": json.loads(payment.call) if payment.call else {},
                 "expires_at": rfc3339(payment.expires_at),
             },
             status=201,

@@ -17,7 +17,7 @@ from orders.models import Order
 from orders.states import order_lock
 from payments.gateways.base import Gateway, GatewayError, GatewayStatus, PaymentResult
 from payments.merchants.services import account_known, gateway_of
-from payments.models import Payment
+from payments.models import Payment, Refund
 from payments.postings import payment_unbooked
 from payments.selectors import payment_known
 from payments.services import mismatch, payment_apply, payment_transition
@@ -77,7 +77,7 @@ def _disprove(known: Payment) -> bool:
     order, payment = _locked(known)
     if (payment.status, payment.reference) != (Status.CONFIRMED, known.reference):
         return True  # somebody else was first
-    if payment.refunds.exists():
+    if payment.refunds.exclude(status=Refund.Status.REJECTED).exists():
         return False
     payment.reference = ""
     payment_transition(payment, to=Status.FAILED)

@@ -46,16 +46,17 @@ class Way:
 
 
 _PREFERRED: Mapping[Environment, tuple[Channel, ...]] = {
-    Environment.DESKTOP: (Channel.QR, Channel.PAGE),
-    Environment.PHONE: (Channel.H5, Channel.QR),
-    Environment.WECHAT: (Channel.JSAPI,),
-    Environment.ALIPAY: (Channel.H5, Channel.QR),
+    Environment.DESKTOP: (Channel.QR, Channel.PAGE, Channel.TRANSFER),
+    Environment.PHONE: (Channel.H5, Channel.QR, Channel.TRANSFER),
+    Environment.WECHAT: (Channel.JSAPI, Channel.TRANSFER),
+    Environment.ALIPAY: (Channel.H5, Channel.QR, Channel.TRANSFER),
 }
 _NOTES: Mapping[Channel, str | Promise] = {
     Channel.QR: _("扫码付款"),
     Channel.H5: _("打开 App 付款"),
     Channel.PAGE: _("打开网页付款"),
     Channel.JSAPI: _("打开网页付款"),
+    Channel.TRANSFER: _("转账后由人工核对，要等一会儿"),
 }
 _ELSEWHERE: Mapping[tuple[Environment, str], str | Promise] = {
     (Environment.WECHAT, "alipay"): _("请点右上角 ··· 在浏览器打开，再用支付宝付款"),
@@ -72,9 +73,13 @@ class Offer:
 
 
 def ways_in(environment: Environment, offers: Mapping[str, Offer]) -> dict[str, Way]:
-    """The way for each configured gateway; those that work here come first."""
+    """The way for each configured gateway; those that work here come first, and of them the one by hand last."""
     ways = {gateway: _way(environment, offer) for gateway, offer in offers.items()}
-    return dict(sorted(ways.items(), key=lambda entry: entry[1].channel is None))
+    return dict(sorted(ways.items(), key=lambda entry: _place(entry[1])))
+
+
+def _place(way: Way) -> int:
+    return 2 if way.channel is None else int(way.channel is Channel.TRANSFER)
 
 
 def _way(environment: Environment, offer: Offer) -> Way:

@@ -13,6 +13,14 @@ class MethodUnavailable(Problem):
     message = _("这种付款方式现在不能用，请换一种")
 
 
+class PayerUnknown(Problem):
+    """Inside the app only somebody pays whom the app has named."""
+
+    code = "payer_unknown"
+    status = 422
+    message = _("在 App 里付款要先知道付款人是谁（openid）")
+
+
 class GatewayDown(Problem):
     """The gateway did not answer; nothing was charged."""
 
@@ -43,6 +51,28 @@ class RefundNotStuck(Problem):
     code = "refund_not_stuck"
     status = 409
     message = _("这笔退款不在等人处理，没有记下来")
+
+
+class RefundRefused(Problem):
+    """Money cannot be asked back like that; `fields` say why."""
+
+    code = "refund_refused"
+
+
+class RefundDecided(Problem):
+    """Somebody else has decided meanwhile."""
+
+    code = "refund_decided"
+    status = 409
+    message = _("这笔退款已经有人复核过了，刷新再看")
+
+
+class NeedsAnother(Problem):
+    """Whoever asked is not who approves."""
+
+    code = "needs_another"
+    status = 403
+    message = _("要另一位工作人员来批准，发起的人不能批自己的")
 
 
 class IllegalTransition(Exception):

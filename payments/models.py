@@ -44,6 +44,9 @@ class Payment(models.Model):
     reference = models.CharField(_("渠道单号"), max_length=64, blank=True)
     qr = models.CharField(max_length=512, blank=True, editable=False)
     url = models.TextField(blank=True, editable=False)
+    #: What a page inside the app hands to the app, as JSON, and a fingerprint of who alone can pay it there.
+    call = models.TextField(blank=True, default="", db_default="", editable=False)
+    payer_digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     #: Money that the order did not need: it was covered already. It goes back by itself.
     is_surplus = models.BooleanField(_("多付"), default=False)
     #: What the gateway keeps of it, and who bears that: by the account's terms when the payment was booked.
@@ -76,21 +79,29 @@ class Payment(models.Model):
 
 
 class Refund(models.Model):
-    """One attempt to return money of one payment; `number` is the gateway's key against returning it twice."""
+    """One attempt to return money of one payment; `number` is the gateway's key against returning it twice.
+
+    What a person asks for above a limit waits for another one. Until then it holds its amount and nothing has moved.
+    """
 
     class Status(models.TextChoices):
         """Where the attempt stands."""
 
+        WAITING = "waiting", _("等复核")
+        REJECTED = "rejected", _("未批准")
         CREATED = "created", _("待提交")
         PENDING = "pending", _("退款中")
         SUCCEEDED = "succeeded", _("已退款")
         FAILED = "failed", _("需要人工处理")
 
     TRANSITIONS = {
+        Status.WAITING: {Status.CREATED, Status.REJECTED},
         Status.CREATED: {Status.PENDING, Status.SUCCEEDED, Status.FAILED},
         Status.PENDING: {Status.SUCCEEDED, Status.FAILED},
         Status.FAILED: {Status.CREATED, Status.PENDING, Status.SUCCEEDED},
     }
+    #: Nobody has decided yet that it goes back, or somebody that it does not: the gateway was never told.
+    UNDECIDED = frozenset({Status.WAITING, Status.REJECTED})
 
     payment = models.ForeignKey(Payment, models.PROTECT, verbose_name=_("收款"), related_name="refunds")
     line = models.ForeignKey(
@@ -108,6 +119,13 @@ class Refund(models.Model):
     reference = models.CharField(_("渠道单号"), max_length=64, blank=True)
     code = models.CharField(_("渠道答复"), max_length=64, blank=True)
     actor = models.CharField(_("发起"), max_length=80)
+    #: What whoever asked for it goes by; empty for those that no person asked for.
+    note = models.CharField(_("依据"), max_length=200, blank=True, default="", db_default="")
+    #: Settled when it was asked for: a limit that is changed later changes nothing for it.
+    needs_two = models.BooleanField(_("要两人批准"), default=False, db_default=False)
+    decided_by = models.CharField(_("谁复核"), max_length=80, blank=True, default="", db_default="")
+    decided_at = models.DateTimeField(_("复核时间"), null=True, blank=True)
+    rejection = models.CharField(_("不批准的原因"), max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("创建时间"), db_default=Now())
     finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
 
@@ -122,6 +140,12 @@ class Refund(models.Model):
                 name="refund_fee_is_a_part",
             ),
             models.UniqueConstraint(fields=["payment", "cause"], name="refund_once_per_cause"),
+            models.CheckConstraint(
+                condition=Q(needs_two=False)
+                | Q(status__in=["waiting", "rejected"])
+                | (~Q(decided_by="") & ~Q(decided_by=F("actor"))),
+                name="refund_approved_by_another",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,9 @@ have arrived; what the goods cost is held from their deposit until the platform 
 their money back.
 """
 
+from datetime import datetime
 from decimal import Decimal
+from itertools import takewhile
 
 from kameng.core.ids import shop_id_of
 from kameng.core.money import quantize
@@ -124,17 +126,21 @@ def _is_the_platforms(refund: Refund, payment: Payment) -> bool:
 def _supply_share(refund: Refund, line: OrderLine) -> Decimal:
     """What the goods cost for which a refund gives the money back: by all that was returned of the line up to it, less
     what was by those before, so that the parts of a whole line cost as much as the line."""
-    alike = [
-        known.amount
-        for known in line.refunds.filter(pk__lt=refund.pk)
-        if _is_undelivered(known) == _is_undelivered(refund)
-    ]
+    decided = sorted(line.refunds.exclude(status__in=Refund.UNDECIDED), key=_place)
+    earlier = takewhile(lambda known: known.pk != refund.pk, decided)
+    alike = [known.amount for known in earlier if _is_undelivered(known) == _is_undelivered(refund)]
     before = sum(alike, Decimal(0))
 
     def part(amount: Decimal) -> Decimal:
         return quantize(amount * line.supply_price / line.price)
 
     return part(before + refund.amount) - part(before)
+
+
+def _place(refund: Refund) -> tuple[datetime, int]:
+    """Refunds, as they are stored, in the order in which they were decided about: one that waited for a second person
+    counts from then."""
+    return refund.decided_at or refund.created_at, refund.pk
 
 
 def _is_undelivered(refund: Refund) -> bool:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -25,7 +25,7 @@ from payments.gateways.base import (
     RefundStatus,
 )
 from payments.gateways.registry import gateway_class
-from payments.merchants.services import account_known, gateway_of
+from payments.merchants.services import account_known, gateway_of, gateway_trouble
 from payments.models import Payment, Refund
 from payments.postings import refund_booked, refund_due
 from payments.prepaid import PREPAID
@@ -39,6 +39,8 @@ PAUSES = ((5, 1), (60, 5), (600, 30), (86_400, 300))
 SURPLUS = "surplus"
 #: Why money goes back by itself: the order has it already, or the owner's deposit does not reach for the goods.
 NOT_NEEDED, NOT_SUPPLIED = "重复或多余付款，自动退回", "店铺暂时供不了货，自动退回"
+#: How the causes of what goes back for a part, and of what people ask for, begin.
+SHORT, ASKED = "short:", "ask:"
 #: The code of a refund that may have gone through where sending it again could return the money twice.
 UNCLEAR = "unclear"
 #: The code of one that a person has returned.
@@ -71,43 +73,53 @@ def refund_request(
     known = Refund.objects.filter(payment=payment, cause=cause).first()
     if known is not None:
         return known
+    refund = Refund(payment=payment, line_id=line_id, amount=amount, cause=cause, reason=reason, actor=actor)
+    refund_check(refund, order)
+    refund_decide(refund, order)
+    return refund
+
+
+def refund_check(refund: Refund, order: Order) -> None:
+    """Whether so much of its payment may go back for what it is for; a new refund, under the order's lock.
+
+    Raises `RefundTooEarly` and `RefundTooLarge`.
+    """
+    payment, amount = refund.payment, refund.amount
     if amount <= 0 or payment.status != Payment.Status.CONFIRMED or amount > refundable(payment):
         raise RefundTooLarge
-    line = None
-    if line_id is not None:
-        line = OrderLine.objects.get(pk=line_id, order=order)
+    if refund.line_id is not None:
+        refund.line = line = OrderLine.objects.get(pk=refund.line_id, order=order)
         if line.status not in (OrderLine.Status.FAILED, OrderLine.Status.DELIVERED):
             raise RefundTooEarly
         if amount > line.amount - _returning(line):
             raise RefundTooLarge
     elif not payment.is_surplus:
         raise RefundTooEarly
-    returned = payment.amount - refundable(payment)
-    refund = Refund.objects.create(
-        payment=payment,
-        line_id=line_id,
-        number=_number(payment),
-        amount=amount,
-        fee=fee_share(payment, before=returned, amount=amount),
-        cause=cause,
-        reason=reason,
-        actor=actor,
-    )
+
+
+def refund_decide(refund: Refund, order: Order) -> None:
+    """It goes back: take it from what is there, and let the gateway be told. A refund that nobody has decided about."""
+    payment = refund.payment
+    refund.number = refund.number or refund_number(payment)
+    # Of what was decided: by what only waits, and may come to nothing, the parts would not be the whole.
+    before = _sum(payment.refunds.exclude(status__in=Refund.UNDECIDED).exclude(pk=refund.pk))
+    refund.fee = fee_share(payment, before=before, amount=refund.amount)
+    refund.status = Status.CREATED
+    refund.save()
     event_write(
         order,
         "refund.created",
-        actor=actor,
+        actor=refund.actor,
         refund=refund.number,
-        amount=str(amount),
-        cause=cause,
+        amount=str(refund.amount),
+        cause=refund.cause,
         payment=payment.number,
     )
-    refund_due(refund, payment, order, line)
+    refund_due(refund, payment, order, refund.line)
     publish("refund.run", refund_id=refund.pk)
-    return refund
 
 
-def _number(payment: Payment) -> str:
+def refund_number(payment: Payment) -> str:
     """A routed id of the payment's own shop."""
     return payment.number[:ROUTE_LENGTH] + random_id(NUMBER_LENGTH - ROUTE_LENGTH)
 
@@ -115,15 +127,34 @@ def _number(payment: Payment) -> str:
 def refundable(payment: Payment) -> Decimal:
     """What came in and is not on its way back; take it under the order's lock.
 
-    A failed refund still holds its amount.
+    A failed refund still holds its amount, and so does one that waits for a second person.
     """
-    returned = payment.refunds.aggregate(total=Sum("amount"))["total"] or Decimal(0)
-    return payment.amount - returned
+    return payment.amount - _sum(payment.refunds.exclude(status=Status.REJECTED))
 
 
 def _returning(line: OrderLine) -> Decimal:
-    """What has been returned for a line or is on its way back."""
-    return line.refunds.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+    """What has been returned for a line, is on its way back or waits for a second person."""
+    return _sum(line.refunds.exclude(status=Status.REJECTED))
+
+
+def _returning_by_itself(line: OrderLine) -> Decimal:
+    """The same without what people ask for, which neither stands in for what nobody delivered nor holds it up."""
+    return _sum(line.refunds.exclude(cause__startswith=ASKED))
+
+
+def refund_askable(line: OrderLine) -> Decimal:
+    """So much of a line's price a person may return, in yuan: of what arrived, less what was asked for before.
+
+    Take it under the order's lock. The part that nobody delivered goes back by itself, and is left for that.
+    """
+    if line.status != OrderLine.Status.DELIVERED:
+        return Decimal(0)
+    asked = _sum(line.refunds.exclude(status=Status.REJECTED).exclude(cause__startswith=SHORT))
+    return line.amount - line.short_amount - asked
+
+
+def _sum(refunds: "QuerySet[Refund]") -> Decimal:
+    return refunds.aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
 def line_refund(*, line_id: int) -> None:
@@ -137,10 +168,10 @@ def line_refund(*, line_id: int) -> None:
         if line.status == OrderLine.Status.FAILED:
             cause, owed, reason = f"line:{line.pk}", line.amount, "没充成，自动退款"
         elif line.status == OrderLine.Status.DELIVERED and line.short_quantity:
-            cause, owed, reason = f"short:{line.pk}", line.short_amount, "缺少的部分，自动退款"
+            cause, owed, reason = f"{SHORT}{line.pk}", line.short_amount, "缺少的部分，自动退款"
         else:
             return
-        open_amount = owed - _returning(line)
+        open_amount = owed - _returning_by_itself(line)
         for payment in order.payments.filter(status=Payment.Status.CONFIRMED, is_surplus=False):
             share = min(open_amount, refundable(payment))
             if share > 0:
@@ -188,7 +219,7 @@ def surplus_refund(*, payment_id: int) -> None:
 def refund_run(*, refund_id: int) -> float | None:
     """Tell the gateway, or ask it; seconds until the next question. The number makes repeating harmless."""
     refund = Refund.objects.select_related("payment").filter(pk=refund_id).first()
-    if refund is None or refund.status in (Status.SUCCEEDED, Status.FAILED):
+    if refund is None or refund.status not in (Status.CREATED, Status.PENDING):
         return None
     payment = refund.payment
     if payment.gateway == PREPAID:
@@ -218,6 +249,7 @@ def refund_run(*, refund_id: int) -> float | None:
         result = RefundResult(refund=refund.number, status=RefundStatus.FAILED, code=refused.code)
     except (GatewayUnavailable, GatewayUnknown) as failed:
         logger.warning("refund %s: %s", refund.number, failed)
+        gateway_trouble(account, failed)
         if gateway.refund_repeats:
             return _pause(refund)
         result = RefundResult(refund=refund.number, status=RefundStatus.FAILED, code=UNCLEAR)
@@ -277,6 +309,9 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
     order = order_lock(refund.payment.order_id)
     refund = Refund.objects.select_for_update().get(pk=refund_id)
     if refund.status == Status.SUCCEEDED:
+        return
+    if refund.status in Refund.UNDECIDED:
+        logger.error("refund %s is %s at the gateway, which was never told of it", refund.number, result.status)
         return
     if result.amount is not None and result.amount != refund.amount:
         _mismatched(refund, order, result.amount, actor)

@@ -4,6 +4,7 @@ Locks are taken along the flow, order before payment, and sums are taken under t
 while a gateway is called.
 """
 
+import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from kameng.core import sql
+from kameng.core.encryption import digest
 from kameng.core.ids import routed_id
 from kameng.outbox.services import publish
 from orders.events import event_write
@@ -27,7 +29,7 @@ from orders.selectors import order_status, order_title
 from orders.services import settle
 from orders.states import order_lock
 from payments.collecting import OPEN, DepositShort, ended, hold_before_payment, is_superfluous, settled
-from payments.exceptions import GatewayDown, IllegalTransition, MethodUnavailable
+from payments.exceptions import GatewayDown, IllegalTransition, MethodUnavailable, PayerUnknown
 from payments.fees import fee_now
 from payments.gateways.base import (
     Channel,
@@ -38,10 +40,11 @@ from payments.gateways.base import (
     GatewayStatus,
     GatewayUnavailable,
     GatewayUnknown,
+    InApp,
     PaymentResult,
 )
 from payments.merchants.models import GatewayAccount
-from payments.merchants.services import account_known, accounts_for_shop, gateway_of
+from payments.merchants.services import account_known, accounts_for_shop, gateway_of, gateway_trouble
 from payments.models import Payment
 from payments.postings import payment_booked
 from payments.selectors import order_id_of, payment_known, payments_of
@@ -110,12 +113,13 @@ def payment_transition(payment: Payment, *, to: Payment.Status) -> None:
 
 
 def payment_start(
-    *, order: Order, shop_id: int, gateway: str, channel: str, client_ip: str, return_url: str
+    *, order: Order, shop_id: int, gateway: str, channel: str, client_ip: str, return_url: str, payer: str = ""
 ) -> Payment:
     """Open an attempt to collect what the order still needs, or hand out the open one of the same kind again.
 
-    At an account of the shop's owner, the price of the goods is held from the deposit first. Raises
-    `MethodUnavailable`, also where that is short, `OrderNotPayable` or `GatewayDown`.
+    At an account of the shop's owner, the price of the goods is held from the deposit first. `payer` is who pays inside
+    an app, as the app names them. Raises `MethodUnavailable`, also where the deposit is short, `PayerUnknown`,
+    `OrderNotPayable` or `GatewayDown`.
     """
     account = next((known for known in accounts_for_shop() if known.gateway == gateway), None)
     try:
@@ -125,12 +129,16 @@ def payment_start(
         adapter = None
     if account is None or adapter is None or channel not in adapter.channels:
         raise MethodUnavailable
+    if channel != Channel.JSAPI or not isinstance(adapter, InApp):
+        payer = ""
+    elif not adapter.is_payer(payer):
+        raise PayerUnknown
     try:
-        payment = _open_attempt(order.pk, account, shop_id, Channel(channel))
+        payment = _open_attempt(order.pk, account, shop_id, Channel(channel), payer)
     except DepositShort:
         deposit_short(shop_id=shop_id)
         raise
-    if payment.qr or payment.url:
+    if payment.qr or payment.url or payment.call:
         return payment
     request = ChargeRequest(
         payment=payment.number,
@@ -141,6 +149,7 @@ def payment_start(
         return_url=return_url,
         expires_at=payment.expires_at,
         client_ip=client_ip,
+        payer=payer,
     )
     try:
         charged = adapter.charge(request)
@@ -152,10 +161,12 @@ def payment_start(
         raise GatewayDown from refused
     except (GatewayUnavailable, GatewayUnknown) as failed:
         logger.warning("payment %s: %s did not answer: %s", payment.number, account.code, failed)
+        gateway_trouble(account, failed)
         raise GatewayDown from failed
     # Whatever happened meanwhile keeps its place: a notice may be quicker than this reply.
-    if sql.execute(_OPENED, [charged.qr, charged.url, payment.pk]):
-        payment.qr, payment.url, payment.status = charged.qr, charged.url, Status.PENDING
+    call = json.dumps(dict(charged.call)) if charged.call else ""
+    if sql.execute(_OPENED, [charged.qr, charged.url, call, payment.pk]):
+        payment.qr, payment.url, payment.call, payment.status = charged.qr, charged.url, call, Status.PENDING
         return payment
     payment.refresh_from_db()
     if payment.status in (Status.FAILED, Status.CANCELED):
@@ -164,21 +175,24 @@ def payment_start(
 
 
 _OPENED = """
-UPDATE payments_payment SET qr = %s, url = %s, status = 'pending' WHERE id = %s AND status IN ('created', 'pending')
+UPDATE payments_payment SET qr = %s, url = %s, call = %s, status = 'pending'
+ WHERE id = %s AND status IN ('created', 'pending')
 """
 
 
 @transaction.atomic
-def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel: Channel) -> Payment:
+def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel: Channel, payer: str = "") -> Payment:
     order = order_lock(order_id)
     now = order.locked_at
     if order.status != Order.Status.PENDING or order.expires_at <= now:
         raise OrderNotPayable
     attempts = payments_of(order_id)
     missing = order.total - confirmed_total(attempts)
-    wanted = (account.pk, channel, missing)
+    payer_digest = digest(payer, purpose="payer") if payer else ""
+    wanted = (account.pk, channel, missing, payer_digest)
     for known in attempts:
-        if known.status in OPEN and (known.account_id, known.channel, known.amount) == wanted:
+        kind = (known.account_id, known.channel, known.amount, known.payer_digest)
+        if known.status in OPEN and kind == wanted:
             if known.url and channel != Channel.PAGE and known.created_at < now - timedelta(seconds=LINK_SECONDS):
                 known.url = ""
             return known
@@ -192,6 +206,7 @@ def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel:
         gateway=account.gateway,
         channel=channel,
         amount=missing,
+        payer_digest=payer_digest,
         expires_at=order.expires_at,
     )
     sql.insert(payment)
@@ -351,6 +366,7 @@ def payment_follow(*, payment_id: int) -> float | None:
         logger.warning("payment %s: %s", payment.number, error)
     except GatewayError as error:
         logger.warning("payment %s cannot be asked about: %s", payment.number, error)
+        gateway_trouble(account_known(payment.account_id), error)
     return float(pause)
 
 

@@ -2,11 +2,13 @@
 
 import contextlib
 import io
+import logging
 import math
 from dataclasses import dataclass
 from datetime import datetime
 
 import segno
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,10 +28,16 @@ from orders.services import order_cancel
 from orders.views import visible_order
 from payments.collecting import OPEN
 from payments.environment import Environment, Offer, Way, ways_in
-from payments.gateways.base import GatewayMisconfigured
+from payments.gateways.base import Channel, GatewayError, GatewayMisconfigured, InApp, Receiving
+from payments.merchants.models import GatewayAccount
 from payments.merchants.services import accounts_for_shop, gateway_of
 from payments.models import Payment
+from payments.payer import login_account, login_remember, login_state, payer_known, payer_remember
 from payments.services import payment_start, payments_ask_if_due
+from payments.transfers.selectors import is_awaited, receiving_of
+from payments.transfers.services import transfers_claim
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,11 @@ class Attempt:
     gateway_name: str
     qr: str
     url: str
+    call: str = ""
     hint: str = ""
+    #: By transfer: whom to, and whether the shopper says that it was sent.
+    receiving: Receiving | None = None
+    is_claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +69,14 @@ class Method:
 
 def gateway_name(code: str) -> str:
     """A gateway as people call it."""
-    return {"alipay": _("支付宝"), "wechatpay": _("微信支付"), "epay": _("易支付"), "prepaid": _("预存余额")}.get(
-        code, code
-    )
+    names = {
+        "alipay": _("支付宝"),
+        "wechatpay": _("微信支付"),
+        "epay": _("易支付"),
+        "manual": _("转账汇款"),
+        "prepaid": _("预存余额"),
+    }
+    return names.get(code, code)
 
 
 def _ways(request: HttpRequest) -> dict[str, Way]:
@@ -71,7 +88,7 @@ def _ways(request: HttpRequest) -> dict[str, Way]:
             offers[account.gateway] = Offer(gateway.channels, gateway.wallets)
         except GatewayMisconfigured:
             offers[account.gateway] = Offer()
-    return ways_in(Environment.of(request.headers.get("User-Agent", "")), offers)
+    return ways_in(_environment(request), offers)
 
 
 def _methods(ways: dict[str, Way]) -> list[Method]:
@@ -81,11 +98,29 @@ def _methods(ways: dict[str, Way]) -> list[Method]:
     ]
 
 
-def _attempt(order: Order) -> Attempt | None:
-    payment = order.payments.filter(status__in=OPEN).exclude(qr="", url="").first()
+def _environment(request: HttpRequest) -> Environment:
+    return Environment.of(request.headers.get("User-Agent", ""))
+
+
+def _attempt(request: HttpRequest, order: Order) -> Attempt | None:
+    """The latest that can be paid here: what an app is called with is of use only inside it."""
+    shown = Q(channel=Channel.TRANSFER) | ~Q(qr="", url="")
+    if _environment(request) == Environment.WECHAT:
+        shown |= ~Q(call="")
+    payment = order.payments.filter(shown, status__in=OPEN).first()
     if payment is None:
         return None
-    return Attempt(payment.number, payment.gateway, gateway_name(payment.gateway), payment.qr, payment.url)
+    receiving = receiving_of(payment)
+    return Attempt(
+        payment.number,
+        payment.gateway,
+        gateway_name(payment.gateway),
+        payment.qr,
+        payment.url,
+        payment.call,
+        receiving=receiving,
+        is_claimed=receiving is not None and is_awaited([payment.number]),
+    )
 
 
 def _pay_state(order: Order, *, seconds_left: int, asked: bool = False) -> str:
@@ -118,6 +153,8 @@ def cashier(request: HttpRequest, number: str) -> HttpResponse:
     refused = ""
     if request.method == "POST":
         try:
+            if away := _login(request, order, request.POST.get("gateway", "")):
+                return away
             _start(request, order, request.POST.get("gateway", ""))
         except OrderNotPayable:
             return redirect("order", number=order.number)
@@ -130,10 +167,29 @@ def cashier(request: HttpRequest, number: str) -> HttpResponse:
     return _cashier_page(request, order, refused)
 
 
-def _start(request: HttpRequest, order: Order, gateway: str) -> Payment:
-    way = _ways(request).get(gateway)
+def _account(gateway: str) -> GatewayAccount | None:
+    return next((known for known in accounts_for_shop() if known.gateway == gateway), None)
+
+
+def _login(request: HttpRequest, order: Order, gateway: str) -> HttpResponse | None:
+    """To the app and back, where only it knows who is paying and this browser does not; None where nobody needs to."""
+    account, way = _account(gateway), _ways(request).get(gateway)
+    if account is None or way is None or way.channel is not Channel.JSAPI:
+        return None
+    adapter: object = gateway_of(account)
+    if not isinstance(adapter, InApp) or payer_known(request, account=account.code):
+        return None
+    back, state = request.build_absolute_uri(reverse("cashier_login", args=[order.number])), login_state()
+    response = redirect(adapter.login_url(return_url=back, state=state))
+    response.status_code = 303
+    return login_remember(response, request, account=account.code, order=order.number, state=state)
+
+
+def _start(request: HttpRequest, order: Order, gateway: str, *, payer: str = "") -> Payment:
+    account, way = _account(gateway), _ways(request).get(gateway)
     channel = way.channel if way is not None and way.channel is not None else ""
     return payment_start(
+        payer=payer or (payer_known(request, account=account.code) if account is not None else ""),
         order=order,
         shop_id=request.shop.pk,  # type: ignore[attr-defined]
         gateway=gateway,
@@ -154,10 +210,11 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
             "order": order,
             "line": line_face(line),
             "account_summary": account_summary(line),
-            "attempt": _attempt(order) if state in ("waiting", "confirming") else None,
+            "attempt": _attempt(request, order) if state in ("waiting", "confirming") else None,
             "methods": _methods(_ways(request)),
             "pay_state": state,
             "refused": refused,
+            "is_looked_for": state in ("expired", "canceled") and _is_looked_for(order),
             "seconds_left": left if state in ("waiting", "confirming") else 0,
             "time_left": f"{left // 60:02d}:{left % 60:02d}",
         },
@@ -166,6 +223,12 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
     # WeChat's page for phones opens only for a browser that says which site it comes from.
     response["Referrer-Policy"] = "strict-origin-when-cross-origin"
     return response
+
+
+def _is_looked_for(order: Order) -> bool:
+    """Whether people look for a transfer that the shopper says was sent for an order that is over."""
+    by_transfer = order.payments.filter(channel=Channel.TRANSFER)
+    return is_awaited(by_transfer.values_list("number", flat=True))
 
 
 def _see_other(name: str, order: Order, query: str = "") -> HttpResponse:
@@ -201,10 +264,13 @@ def cashier_status(request: HttpRequest, number: str) -> HttpResponse:
 @require_POST
 @never_cache
 def cashier_check(request: HttpRequest, number: str) -> HttpResponse:
-    """ "I have paid": ask the gateway now."""
+    """ "I have paid": ask the gateway now; "I have transferred": let people look."""
     order = visible_order(request, number)
     if order is None:
         return redirect("order", number=normalize(number))
+    if "transferred" in request.POST:
+        transfers_claim(payments=order.payments.filter(status__in=OPEN))
+        return _see_other("cashier", order)
     payments_ask_if_due(order=order, actor="shopper")
     order.refresh_from_db()
     if order.status == Order.Status.PENDING:
@@ -225,6 +291,31 @@ def cashier_return(request: HttpRequest, number: str) -> HttpResponse:
     return redirect("order", number=normalize(number))
 
 
+@require_safe
+@never_cache
+def cashier_login(request: HttpRequest, number: str) -> HttpResponse:
+    """Back from the app, which says who pays: open the payment in it. Whoever was not sent there learns nothing."""
+    order = visible_order(request, number)
+    if order is None:
+        return redirect("order", number=normalize(number))
+    code = login_account(request, order=order.number, state=request.GET.get("state", ""))
+    account = next((known for known in accounts_for_shop() if known.code == code), None)
+    if account is None or order.status != Order.Status.PENDING:
+        return _see_other("cashier", order)
+    try:
+        adapter: object = gateway_of(account)
+        payer = adapter.payer_of(request.GET.get("code", "")) if isinstance(adapter, InApp) else ""
+        _start(request, order, account.gateway, payer=payer)
+    except GatewayError as error:
+        logger.warning("nobody says who pays order %s: %s", order.number, error)
+        return _cashier_page(request, order, _("没能打开微信付款，请再点一次微信支付"))
+    except OrderNotPayable:
+        return redirect("order", number=order.number)
+    except Problem as problem:
+        return _cashier_page(request, order, str(problem))
+    return payer_remember(_see_other("cashier", order), request, account=account.code, payer=payer)
+
+
 @require_POST
 @never_cache
 def cashier_cancel(request: HttpRequest, number: str) -> HttpResponse:
@@ -243,7 +334,7 @@ def cashier_cancel(request: HttpRequest, number: str) -> HttpResponse:
 def cashier_qr(request: HttpRequest, number: str) -> HttpResponse:
     """The code to scan, black on white whatever the theme."""
     order = visible_order(request, number)
-    attempt = _attempt(order) if order is not None else None
+    attempt = _attempt(request, order) if order is not None else None
     if attempt is None or not attempt.qr:
         raise Http404
     drawn = io.BytesIO()

@@ -56,6 +56,7 @@ def test_every_app_with_tables_is_on_a_side() -> None:
         "catalog",
         "suppliers",
         "merchants",
+        "transfers",
         "outbox",
         "inbox",
         "alerts",

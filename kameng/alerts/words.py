@@ -82,6 +82,14 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("支付平台说同一笔交易付了两张单"),
         gettext_lazy("登录支付平台后台核对这笔交易属于哪一单；另一单没有入账，钱已收到就要退回。"),
     ),
+    "refund.needs_approval": (
+        gettext_lazy("一笔退款等另一位复核"),
+        gettext_lazy("金额超过了双人复核的额度：看清依据，再批准或不批准；发起的人不能批自己的。"),
+    ),
+    "merchant.key_unknown": (
+        gettext_lazy("支付宝换了证书，我们还没有新的"),
+        gettext_lazy("它的答复不能相信，收款和退款都在等。到支付宝开放平台下载新的支付宝公钥证书，填进收款账户。"),
+    ),
     "merchant.keys_changing": (
         gettext_lazy("有人换收款账户的密钥"),
         gettext_lazy("24 小时后才生效，在这之前钱还按旧密钥收。不是你们自己换的，马上撤销，并换掉那个人的登录密码。"),
@@ -154,6 +162,7 @@ _LABELS: Mapping[str, Promise] = {
     "reference": gettext_lazy("采购单号"),
     "order": gettext_lazy("订单"),
     "payment": gettext_lazy("支付单号"),
+    "amount": gettext_lazy("金额"),
     "transaction": gettext_lazy("支付平台交易号"),
     "currency": gettext_lazy("币种"),
     "balance": gettext_lazy("余额"),

@@ -62,9 +62,10 @@ WITH returned AS (
     SELECT refund.line_id, refund.status = 'succeeded' AS is_back, refund.cause ~ '^(line|short):' AS is_undelivered,
            refund.amount,
            sum(refund.amount) OVER (
-               PARTITION BY refund.line_id, refund.cause ~ '^(line|short):' ORDER BY refund.id) AS upto
+               PARTITION BY refund.line_id, refund.cause ~ '^(line|short):'
+               ORDER BY coalesce(refund.decided_at, refund.created_at), refund.id) AS upto
       FROM payments_refund AS refund JOIN payments_payment AS payment ON payment.id = refund.payment_id
-     WHERE refund.line_id IS NOT NULL AND payment.owner_collects
+     WHERE refund.line_id IS NOT NULL AND payment.owner_collects AND refund.status NOT IN ('waiting', 'rejected')
 ), moved AS (
     SELECT line.id,
            sum((round(returned.upto * line.supply_price / line.price, 2)

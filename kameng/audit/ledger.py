@@ -84,7 +84,7 @@ _SUMS = {
         _BOOKED.format(names=_LIES, kinds="= 'refund'"),
     ),
     "refunds that are owed or went out": (
-        "SELECT -coalesce(sum(amount), 0) FROM payments_refund",
+        "SELECT -coalesce(sum(amount), 0) FROM payments_refund WHERE status NOT IN ('waiting', 'rejected')",
         _BOOKED.format(names="'refunds'", kinds="= 'refund_due'"),
     ),
 }

@@ -32,12 +32,14 @@ SELECT o.number, o.total, coalesce(sum(line.price * line.quantity), 0) AS lines
 _RETURNED = """
 SELECT payment.number, payment.status, payment.amount, sum(refund.amount) AS returned
   FROM payments_payment AS payment JOIN payments_refund AS refund ON refund.payment_id = payment.id
+ WHERE refund.status <> 'rejected'
  GROUP BY payment.id
 HAVING sum(refund.amount) > payment.amount OR payment.status <> 'confirmed'
 """
 _LINE_RETURNED = """
 SELECT line.id, line.price * line.quantity AS amount, sum(refund.amount) AS returned
   FROM orders_orderline AS line JOIN payments_refund AS refund ON refund.line_id = line.id
+ WHERE refund.status <> 'rejected'
  GROUP BY line.id HAVING sum(refund.amount) > line.price * line.quantity
 """
 _SURPLUS = f"""
@@ -112,6 +114,24 @@ SELECT payment.number, inbox.account AS told, account.code AS ours
 """
 
 
+#: What moved by transfer: each has a row that two people agreed to, and says what that says. What one of them has put
+#: right by hand, after it had failed, is on the order's own page.
+_UNSEEN = """
+SELECT moved.what, moved.number, moved.amount FROM (
+    SELECT 'payment' AS what, 'in' AS kind, number, account_id, reference, amount FROM payments_payment
+     WHERE channel = 'transfer' AND status = 'confirmed'
+    UNION ALL
+    SELECT 'refund', 'out', refund.number, payment.account_id, refund.reference, refund.amount
+      FROM payments_refund AS refund JOIN payments_payment AS payment ON payment.id = refund.payment_id
+     WHERE payment.channel = 'transfer' AND refund.status = 'succeeded' AND refund.code <> 'by_hand'
+  ) AS moved
+ WHERE NOT EXISTS (
+       SELECT FROM public.transfers_transfer AS seen
+        WHERE seen.kind = moved.kind AND seen.number = moved.number AND seen.account_id = moved.account_id
+          AND seen.reference = moved.reference AND seen.amount = moved.amount AND seen.status = 'confirmed')
+"""
+
+
 def one_effect_per_transaction(_: Reseller) -> Breaches:
     """Each payment was booked as often as it was made: once, with its amount, under its account."""
     yield from found("payment {number} is {status} and was booked {effects} times", _EFFECTS)
@@ -120,6 +140,7 @@ def one_effect_per_transaction(_: Reseller) -> Breaches:
     yield from found("refund {number} is {status} and was booked {effects} times", _REFUND_EFFECTS)
     yield from found("payment {number} is confirmed without the gateway's number", _NO_REFERENCE)
     yield from found("payment {number} is {ours}'s, and was accepted from {told}", _OTHER_ACCOUNT)
+    yield from found("{what} {number} of {amount} moved by a transfer that no two people have seen", _UNSEEN)
 
 
 _REFERENCES = "SELECT account_id, reference, number FROM payments_payment WHERE reference <> ''"

@@ -33,6 +33,7 @@ class ShopFigures:
     manual: int
     refunding: int
     refund_failed: int
+    refund_waiting: int
 
     @property
     def delivered_rate(self) -> Decimal | None:
@@ -88,6 +89,7 @@ CROSS JOIN (
 CROSS JOIN (
     SELECT count(*) FILTER (WHERE status IN ('created', 'pending')) AS refunding,
            count(*) FILTER (WHERE status = 'failed') AS refund_failed,
+           count(*) FILTER (WHERE status = 'waiting') AS refund_waiting,
            coalesce(sum(amount) FILTER (WHERE status = 'succeeded' AND finished_at >= %(today)s), 0) AS refunded,
            count(*) FILTER (WHERE status = 'succeeded' AND finished_at >= %(today)s) AS refunds
       FROM {schema}.payments_refund) AS money
@@ -119,7 +121,7 @@ def figures(shops: Sequence[Reseller]) -> Figures:
         "percentile_cont(0.9) WITHIN GROUP (ORDER BY took) AS p90 FROM ({times}) AS delivered"
     ).format(times=times)
     took = rows_of(percentiles, values)[0]
-    names = ("orders", "paid", "margin", "delivered", "due", "manual", "refunding", "refund_failed")
+    names = ("orders", "paid", "margin", "delivered", "due", "manual", "refunding", "refund_failed", "refund_waiting")
     return Figures(
         at=now,
         shops=[ShopFigures(shop, *(rows[shop.schema_name][name] for name in names)) for shop in shops],

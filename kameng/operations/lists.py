@@ -34,12 +34,15 @@ from orders.admin import account_text
 from orders.badges import order_badge
 from orders.models import Order, OrderLine
 from payments.admin import REFUND_TONES
+from payments.approvals import NEEDS_APPROVAL
 from payments.models import Refund
 from payments.views import gateway_name
 
 GROUP = gettext_lazy("业务")
 #: What an attempt's number looks like.
 REFERENCE_LENGTH = 19
+#: Refunds lie in the shops' schemas, their alerts in public, where the menu counts.
+WAITING = f"public.alerts_alert WHERE kind = '{NEEDS_APPROVAL}' AND closed_at IS NULL"
 
 #: The states by which orders are listed: name, label, SQL condition.
 _ORDER_STATES: tuple[tuple[str, Any, str], ...] = (
@@ -61,9 +64,11 @@ _ATTEMPT_STATES: tuple[tuple[str, Any, str], ...] = (
     ("reversed", gettext_lazy("被撤销"), "row.status = 'reversed'"),
 )
 _REFUND_STATES: tuple[tuple[str, Any, str], ...] = (
+    ("waiting", gettext_lazy("等复核"), "row.status = 'waiting'"),
     ("open", gettext_lazy("退款中"), "row.status IN ('created', 'pending')"),
     ("failed", gettext_lazy("需要人工处理"), "row.status = 'failed'"),
     ("done", gettext_lazy("已退款"), "row.status = 'succeeded'"),
+    ("rejected", gettext_lazy("未批准"), "row.status = 'rejected'"),
 )
 #: How far back a list looks: name, label, days before today.
 _DAYS: tuple[tuple[str, Any, int], ...] = (
@@ -180,7 +185,9 @@ def _by_code(request: HttpRequest) -> HttpResponse:
 
 
 @operations_site.page(
-    "refunds/", name="refunds", nav=Nav(GROUP, gettext_lazy("退款"), "currency_exchange", 14, is_tab=True)
+    "refunds/",
+    name="refunds",
+    nav=Nav(GROUP, gettext_lazy("退款"), "currency_exchange", 14, is_tab=True, waiting=WAITING),
 )
 @require_safe
 def refunds(request: HttpRequest) -> HttpResponse:

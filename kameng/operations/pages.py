@@ -52,6 +52,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "alerts": alerts_open(),
             "manual": [shop for shop in today.shops if shop.manual],
             "refund_failed": [shop for shop in today.shops if shop.refund_failed],
+            "refund_waiting": [shop for shop in today.shops if shop.refund_waiting],
         },
     )
 
@@ -92,6 +93,7 @@ def _order_page(request: HttpRequest, shop: Reseller, number: str, *, in_full: b
         "up_url": reverse("operations:orders"),
         "up_title": _("订单"),
         "act_url": act_url,
+        "refund_url": reverse("operations:refund_ask", args=[shop.slug, found.number]) if found.paid_at else "",
     }
     return operations_site.render(request, "staff/operations_order.html", {**context, **own})
 

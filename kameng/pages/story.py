@@ -76,7 +76,8 @@ def order_story(order: Order) -> Story:
     """The story of an order at this moment, in the reader's language."""
     lines = list(order.lines.all())
     payments = list(order.payments.filter(status=Payment.Status.CONFIRMED))
-    refunds = list(Refund.objects.filter(payment__order=order).select_related("payment").order_by("pk"))
+    asked = Refund.objects.filter(payment__order=order).exclude(status=Refund.Status.REJECTED)
+    refunds = list(asked.select_related("payment").order_by("pk"))
     works = list(Fulfillment.objects.filter(line__order=order))
     state = display_state(order, lines, works)
     if refunds and order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
@@ -147,7 +148,7 @@ def _duration(seconds: float) -> str:
 def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], paid_with: str) -> dict[str, object]:
     line = lines[0]
     finished = order.finished_at
-    amount = sum((refund.amount for refund in refunds), Decimal(0))
+    amount = sum((refund.amount for refund in refunds if refund.status != Refund.Status.WAITING), Decimal(0))
     if order.status == Order.Status.PENDING:
         deadline: datetime | None = order.expires_at
     else:
@@ -195,6 +196,8 @@ def _refund_face(refund: Refund) -> RefundFace:
     finished = refund.status == Refund.Status.SUCCEEDED
     if finished:
         tone, label, eta = "ok", _("已退款"), ""
+    elif refund.status == Refund.Status.WAITING:
+        tone, label, eta = "info", _("退款审核中"), _("金额较大，要两位工作人员确认")
     elif refund.status == Refund.Status.FAILED:
         tone, label, eta = "warn", _("人工处理中"), _("渠道没有退成，客服会处理，钱不会丢")
     else:

@@ -6,12 +6,14 @@ import hashlib
 import hmac
 import secrets
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.x509.oid import NameOID
 
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 
@@ -30,6 +32,15 @@ def load_public_key(pem: str) -> RSAPublicKey:
     if not isinstance(key, RSAPublicKey):
         raise TypeError("not an RSA key")
     return key
+
+
+def cert_sn(certificate: x509.Certificate) -> str:
+    """What Alipay calls a certificate: MD5 of the issuer, from the common name to the country, and the serial."""
+    issuer = certificate.issuer
+    parts = [("CN", NameOID.COMMON_NAME), ("OU", NameOID.ORGANIZATIONAL_UNIT_NAME)]
+    parts += [("O", NameOID.ORGANIZATION_NAME), ("C", NameOID.COUNTRY_NAME)]
+    name = ",".join(f"{word}={issuer.get_attributes_for_oid(oid)[0].value!s}" for word, oid in parts)
+    return hashlib.md5(f"{name}{certificate.serial_number}".encode(), usedforsecurity=False).hexdigest()
 
 
 def rsa_sign(key: RSAPrivateKey, text: bytes) -> str:

@@ -1,7 +1,8 @@
 """Keys and secrets of both sides, made once.
 
-Below the folder: `gateways/{alipay,wechatpay,epay,epay_v2}.json` and `suppliers/{code}.json` are what a merchant would
-be given; `private/keys.json` is what only the other side knows. All are readable by the owner alone.
+Below the folder: `gateways/{alipay,alipay_cert,wechatpay,wechatpay_jsapi,epay,epay_v2}.json` and
+`suppliers/{code}.json` are what a merchant would be given; `private/keys.json` is what only the other side knows. All
+are readable by the owner alone.
 """
 
 import datetime
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from kameng.sandbox import crypto
+from kameng.sandbox.certificates import alipay_certificates
 
 DEFAULT_PORT = 8900
 #: The suppliers of the demo, in the order of their own ports: `port + 1`, `port + 2`, …
@@ -62,6 +64,25 @@ class Alipay:
     seller_id: str
     app_public_key: str
     alipay_private_key: str
+    app_cert: str
+    alipay_cert: str
+    root_cert: str
+
+    @cached_property
+    def app_cert_sn(self) -> str:
+        """What a merchant in certificate mode calls its certificate."""
+        return crypto.cert_sn(x509.load_pem_x509_certificate(self.app_cert.encode()))
+
+    @cached_property
+    def alipay_cert_sn(self) -> str:
+        """What replies in certificate mode call the key that signs them."""
+        return crypto.cert_sn(x509.load_pem_x509_certificate(self.alipay_cert.encode()))
+
+    @cached_property
+    def root_cert_sn(self) -> str:
+        """What a merchant calls the roots that it trusts: those signed with RSA."""
+        roots = x509.load_pem_x509_certificates(self.root_cert.encode())
+        return "_".join(crypto.cert_sn(root) for root in roots if isinstance(root.public_key(), rsa.RSAPublicKey))
 
     @cached_property
     def signer(self) -> rsa.RSAPrivateKey:
@@ -88,6 +109,7 @@ class WechatPay:
     certificate_serial: str
     certificate: str
     certificate_private_key: str
+    app_secret: str
 
     @cached_property
     def signers(self) -> dict[str, rsa.RSAPrivateKey]:
@@ -151,6 +173,9 @@ def ensure(folder: Path, *, port: int | None = None, supplier_ports: Mapping[str
         if "epay" not in private:
             private["epay"], ours = _generate_epay()
             private["merchant"] |= ours
+        private["wechatpay"].setdefault("app_secret", secrets.token_hex(16))
+        if "root_cert" not in private["alipay"]:
+            private["alipay"] |= _certified(private["alipay"])
         known = private["suppliers"]
         private["suppliers"] = {code: known.get(code) or _secrets(protocol) for code, protocol in SUPPLIERS.items()}
         if port is not None or set(private.get("supplier_ports", ())) != set(SUPPLIERS):
@@ -213,6 +238,12 @@ def _generate_epay() -> tuple[dict[str, str], dict[str, str]]:
     return theirs, {"epay_private_key": _private_pem(merchant), "epay_platform_public_key": _public_pem(platform)}
 
 
+def _certified(alipay: Mapping[str, str]) -> dict[str, str]:
+    """Certificates of the keys that there are; apart from them because older folders have none."""
+    platform = crypto.load_private_key(alipay["alipay_private_key"]).public_key()
+    return alipay_certificates(crypto.load_public_key(alipay["app_public_key"]), platform)
+
+
 def _secrets(protocol: str) -> dict[str, str]:
     """What a supplier of that protocol and its merchant both know."""
     match protocol:
@@ -256,19 +287,32 @@ def _write_merchant_side(folder: Path, private: Mapping[str, Any]) -> None:
         },
     )
     _write(
-        folder / "gateways" / "wechatpay.json",
+        folder / "gateways" / "alipay_cert.json",
         {
-            "appid": wechatpay["appid"],
-            "mchid": wechatpay["mchid"],
-            "merchant_private_key": merchant["wechatpay_merchant_private_key"],
-            "merchant_serial": wechatpay["merchant_serial"],
-            "apiv3_key": wechatpay["apiv3_key"],
-            "public_key_id": wechatpay["public_key_id"],
-            "public_key": merchant["wechatpay_public_key"],
-            "platform_certificates": {wechatpay["certificate_serial"]: wechatpay["certificate"]},
-            "base_url": f"{address}/wechatpay",
+            "app_id": alipay["app_id"],
+            "seller_id": alipay["seller_id"],
+            "app_private_key": merchant["alipay_app_private_key"],
+            "app_cert": alipay["app_cert"],
+            "alipay_root_cert": alipay["root_cert"],
+            "alipay_public_cert": alipay["alipay_cert"],
+            "base_url": f"{address}/alipay/gateway.do",
         },
     )
+    inside = {"app_secret": wechatpay["app_secret"], "login_url": address}
+    inside["authorize_url"] = f"{address}/connect/oauth2/authorize"
+    account = {
+        "appid": wechatpay["appid"],
+        "mchid": wechatpay["mchid"],
+        "merchant_private_key": merchant["wechatpay_merchant_private_key"],
+        "merchant_serial": wechatpay["merchant_serial"],
+        "apiv3_key": wechatpay["apiv3_key"],
+        "public_key_id": wechatpay["public_key_id"],
+        "public_key": merchant["wechatpay_public_key"],
+        "platform_certificates": {wechatpay["certificate_serial"]: wechatpay["certificate"]},
+        "base_url": f"{address}/wechatpay",
+    }
+    _write(folder / "gateways" / "wechatpay.json", account)
+    _write(folder / "gateways" / "wechatpay_jsapi.json", account | inside)
     epay = private["epay"]
     account = {"base_url": f"{address}/epay", "pid": epay["pid"], "types": "alipay,wxpay,qqpay", "can_refund": True}
     _write(folder / "gateways" / "epay.json", {**account, "version": "1", "key": epay["key"]})

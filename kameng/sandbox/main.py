@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kameng.sandbox import keys
+from kameng.sandbox import keys, wechat_login
 from kameng.sandbox.acgfaka import AcgFakaSupplier
 from kameng.sandbox.alipay import AlipayGateway
 from kameng.sandbox.book import Book
@@ -70,6 +70,7 @@ class Sandbox:
         address = f"http://127.0.0.1:{self.listener.port}"
         self.book = book = Book(self.folder / "book.sqlite3")
         self.wechatpay = WechatPayGateway(ring.wechatpay, book, self.notifier, address)
+        self.login = wechat_login.WechatLogin(ring.wechatpay)
         self.alipay = AlipayGateway(ring.alipay, book, self.notifier, address)
         self.epay = EpayGateway(ring.epay, book, self.notifier, address)
         everybody: tuple[Gateway, ...] = (self.alipay, self.wechatpay, self.epay)
@@ -105,6 +106,8 @@ class Sandbox:
             return self.alipay.download(request)
         if path.startswith(("/wechatpay/v3/", "/v3/")):
             return await self.wechatpay.handle(request)
+        if path in (wechat_login.AUTHORIZE, wechat_login.TOKEN):
+            return await self.login.handle(request)
         if path.startswith("/epay/"):
             return await self.epay.handle(request)
         if path.startswith("/suppliers/"):

@@ -80,6 +80,7 @@ SHARED_APPS = [
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",
+    "payments.transfers",
     "kameng.outbox",
     "kameng.inbox",
     "kameng.alerts",
@@ -233,7 +234,7 @@ SPECTACULAR_SETTINGS = {
         "OrderStatus": "orders.models.Order.Status",
         "LineStatus": "orders.models.OrderLine.Status",
         "PaymentStatus": "payments.models.Payment.Status",
-        "RefundStatus": "payments.models.Refund.Status",
+        "RefundStatus": "kameng.api.REFUND_STATUSES",
     },
 }
 
@@ -280,6 +281,8 @@ WITHDRAWAL_SECOND_APPROVAL = Decimal(env.str("WITHDRAWAL_SECOND_APPROVAL", defau
 #: The owner of a shop that collects for itself is warned when its deposit falls below so much, in yuan. A shop may
 #: have a limit of its own.
 DEPOSIT_WARNING = Decimal(env.str("DEPOSIT_WARNING", default="500"))
+#: What people return of one order, in yuan, all of it together: above this sum another person must approve.
+REFUND_SECOND_APPROVER_ABOVE = Decimal(env.str("REFUND_SECOND_APPROVER_ABOVE", default="200"))
 
 LOGGING = {
     "version": 1,

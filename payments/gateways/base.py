@@ -17,12 +17,14 @@ from kameng.core.http import HttpClient
 
 
 class Channel(StrEnum):
-    """How the shopper pays: a code to scan, a page in a phone's browser, a page on a desktop, inside the app."""
+    """How the shopper pays: a code to scan, a page in a phone's browser, a page on a desktop, inside the app; by a
+    transfer to an account that they are told."""
 
     QR = "qr"
     H5 = "h5"
     PAGE = "page"
     JSAPI = "jsapi"
+    TRANSFER = "transfer"
 
 
 class GatewayStatus(StrEnum):
@@ -55,14 +57,21 @@ class ChargeRequest:
     return_url: str
     expires_at: datetime
     client_ip: str
+    #: Who pays, as the app names them to us, where it is paid inside the app (`InApp`).
+    payer: str = ""
 
 
 @dataclass(frozen=True)
 class ChargeResult:
-    """Where the shopper pays: `qr` is the text of a QR code, `url` is a page to open. Exactly one is set."""
+    """Where the shopper pays: `qr` is the text of a QR code, `url` is a page to open, `call` is what a page inside the
+    app hands to the app.
+
+    Exactly one is set, except by transfer, where `qr` may be and the page shows an account (`ByHand`).
+    """
 
     qr: str = ""
     url: str = ""
+    call: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -176,6 +185,10 @@ class GatewayUnknown(GatewayError):
     """No reply, or one that cannot be trusted: it may have been done. Query, or repeat with the same number."""
 
 
+class GatewayKeyUnknown(GatewayUnknown):
+    """A reply that is signed with a key which the account's configuration does not have: for people to add it."""
+
+
 class GatewayRefused(GatewayError):
     """A definite, verified refusal. `code` is the gateway's own."""
 
@@ -269,3 +282,72 @@ class Billing(Protocol):
         be missing is found with the last row. Raises `BillNotReady`, `BillBroken` (also while rows are read), and what
         every call may raise.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """Whom shoppers transfer money to: `bank` and `number` may be empty where there is a code to scan."""
+
+    holder: str
+    bank: str = ""
+    number: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A movement on an account, as two people agree on it: for our `number`, under the bank's `reference`, in yuan."""
+
+    number: str
+    reference: str
+    amount: Decimal
+    at: datetime
+
+
+class Desk(Protocol):
+    """The other side of a gateway without a network: people, and what they have written down about one account."""
+
+    def received(self, payment: str) -> Moved | None:
+        """The money for a payment, once two people agree that it came."""
+
+    def is_awaited(self, payment: str) -> bool:
+        """Whether somebody says that it was sent, or came, and that is not settled."""
+
+    def send_back(self, request: RefundRequest) -> None:
+        """Ask for a refund to be sent: once for its number, however often."""
+
+    def returned(self, refund: str) -> Moved | None:
+        """What was sent back, once two people agree on it."""
+
+    def is_due(self, refund: str) -> bool:
+        """Whether a refund is before people who have not sent it, or not agreed that they have."""
+
+
+@runtime_checkable
+class ByHand(Protocol):
+    """What a gateway has besides if people do what others do by calls."""
+
+    receiving: Receiving
+
+    def at(self, desk: Desk) -> Gateway:
+        """The gateway with people behind it: what it answers is what they say. Without them it only reads its keys."""
+
+    def received(self, moved: Moved) -> PaymentResult:
+        """Money that came, as what a gateway confirms."""
+
+    def returned(self, moved: Moved, *, payment: str) -> RefundResult:
+        """Money that was sent back, as a gateway's last word on a refund."""
+
+
+@runtime_checkable
+class InApp(Protocol):
+    """What a gateway has besides if inside its app only somebody can pay whom the app has named to us (`JSAPI`)."""
+
+    def login_url(self, *, return_url: str, state: str) -> str:
+        """Where to send a shopper, who comes back to `return_url` with a `code` and our `state`."""
+
+    def payer_of(self, code: str) -> str:
+        """Whom a code names. It counts once. Raises `GatewayError`."""
+
+    def is_payer(self, text: str) -> bool:
+        """Whether it may be such a name."""

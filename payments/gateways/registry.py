@@ -3,11 +3,13 @@
 from payments.gateways.alipay.gateway import AlipayGateway
 from payments.gateways.base import Gateway, GatewayMisconfigured
 from payments.gateways.epay.gateway import EpayGateway
+from payments.gateways.manual.gateway import ManualGateway
 from payments.gateways.wechatpay.gateway import WechatpayGateway
 
 GATEWAYS: dict[str, type[Gateway]] = {
     AlipayGateway.code: AlipayGateway,
     EpayGateway.code: EpayGateway,
+    ManualGateway.code: ManualGateway,
     WechatpayGateway.code: WechatpayGateway,
 }
 

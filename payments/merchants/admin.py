@@ -89,7 +89,10 @@ class GatewayAccountAdmin(ServiceAdmin):
             {
                 "fields": ("stored", "config", "waiting", "take_back"),
                 "description": gettext_lazy(
-                    "粘贴 JSON，例如支付宝：app_id、seller_id、app_private_key、alipay_public_key、base_url；"
+                    "粘贴 JSON，例如支付宝：app_id、seller_id、app_private_key、alipay_public_key、base_url，"
+                    "证书模式把 alipay_public_key 换成 app_cert、alipay_root_cert、alipay_public_cert；"
+                    "微信内付款加公众号的 app_secret；"
+                    "转账：holder、bank 和 number，或收款码的内容 qr；"
                     "易支付：base_url、pid、version（1 或 2）、types、can_refund，"
                     "和 key（V1）或 merchant_private_key、platform_public_key（V2）。"
                     "保存后加密存放，任何页面都不再显示；只写要改的键，别的保持不变"

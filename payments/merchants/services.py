@@ -18,15 +18,17 @@ from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
 from kameng.core.remembered import Remembered
-from payments.gateways.base import Gateway, GatewayMisconfigured
+from payments.gateways.base import ByHand, Gateway, GatewayError, GatewayKeyUnknown, GatewayMisconfigured
 from payments.gateways.registry import gateway_class
 from payments.merchants.models import GatewayAccount
+from payments.transfers.desk import AccountDesk
 from resellers.models import Reseller
 
 logger = logging.getLogger(__name__)
 
 #: So long the stored keys go on counting, and somebody may notice. The pages say 24 hours.
 COOL_OFF = timedelta(hours=24)
+KEY_UNKNOWN = "merchant.key_unknown"
 _http = HttpClient()
 _gateways: dict[int, tuple[object, Gateway]] = {}
 _lock = Lock()
@@ -45,9 +47,24 @@ def gateway_of(account: GatewayAccount) -> Gateway:
     except Unreadable as error:
         raise GatewayMisconfigured("the configuration cannot be decrypted") from error
     gateway: Gateway = gateway_class(account.gateway)(config, _http)
+    if isinstance(gateway, ByHand):
+        gateway = gateway.at(AccountDesk(account.pk))
     with _lock:
         _gateways[account.pk] = (account.updated_at, gateway)
     return gateway
+
+
+def gateway_trouble(account: GatewayAccount, error: GatewayError) -> None:
+    """Tell operators of an answer that stays worthless until they do something: its key is not in the configuration."""
+    if isinstance(error, GatewayKeyUnknown):
+        alert_raise(
+            KEY_UNKNOWN,
+            subject=account.code,
+            level=Level.URGENT,
+            url=f"/admin/merchants/gatewayaccount/{account.pk}/change/",
+            account=account.name,
+            note=str(error)[:200],
+        )
 
 
 def account_known(account_id: int) -> GatewayAccount:
@@ -118,6 +135,7 @@ def gateway_account_save(
         _no_next(account)
     account.full_clean(exclude=["sealed_config"])
     account.save()
+    alert_end(KEY_UNKNOWN, subject=account.code)
     forget()
     return account
 
@@ -180,6 +198,7 @@ def gateway_accounts_change_due() -> int:
     for account in due:
         account.sealed_config = account.next_sealed
         _no_next(account)
+        alert_end(KEY_UNKNOWN, subject=account.code)
         account.save()
         logger.warning("merchant account %s: its new keys count from now on", account.code)
     if due:

@@ -30,8 +30,8 @@ OPERATORS_PAGES = (
     "/admin/inbox/inboxevent/", "/admin/outbox/outboxevent/", "/admin/alerts/", "/admin/unclear/", "/admin/ranking/",
     "/admin/ranking/?variant=hok-300", "/admin/prices/", "/admin/rates/", "/admin/after-sales/", "/admin/duplicates/",
     "/admin/book/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
-    "/admin/deposits/", "/admin/second-factor/", "/admin/licenses/", "/admin/license-requirements/",
-    "/admin/compliance/rule/",
+    "/admin/deposits/", "/admin/transfers/", "/admin/second-factor/", "/admin/licenses/",
+    "/admin/license-requirements/", "/admin/compliance/rule/",
 )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ PROMISED = {
     "AccountField": ["choices", "example", "label", "name", "pattern", "required", "type"],
     "VariantDetail": ["available", "max_quantity", "name", "official_price", "price", "sku"],
     "OrderPlaced": ["expires_at", "number", "status", "token", "total"],
-    "PaymentOpened": ["amount", "expires_at", "payment", "qr", "url"],
+    "PaymentOpened": ["amount", "call", "expires_at", "payment", "qr", "url"],
     "OrderDetail": ["lines", "number", "payments", "refunds", "status", "total"],
     "LineEntry": ["name", "price", "quantity", "sku", "status"],
     "PaymentEntry": ["amount", "gateway", "payment", "status"],

@@ -7,9 +7,12 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
+from kameng.alerts.models import Alert
 from orders.models import Order
 from orders.services import order_cancel, order_expire
+from payments.exceptions import GatewayDown
 from payments.gateways.base import (
+    GatewayKeyUnknown,
     GatewayMisconfigured,
     GatewayRefused,
     GatewayStatus,
@@ -17,6 +20,8 @@ from payments.gateways.base import (
     GatewayUnknown,
     PaymentResult,
 )
+from payments.merchants.models import GatewayAccount
+from payments.merchants.services import gateway_account_save
 from payments.models import Payment
 from payments.services import (
     Verdict,
@@ -50,6 +55,20 @@ def test_asking_finds_a_lost_notice(shop: Reseller) -> None:
     ScriptedGateway.pay(payment.number, payment.amount)
     assert payment_ask(payment_id=payment.pk, actor="shopper").verdict == Verdict.CONFIRMED
     assert states(order) == ("paid", "queued")
+
+
+def test_a_reply_under_a_key_that_we_do_not_have_is_for_people_until_they_have_put_it_in(shop: Reseller) -> None:
+    for call in ("charge", "query"):
+        ScriptedGateway.failures[call] = GatewayKeyUnknown("alipay_cert_sn 0 is not that of alipay_public_cert")
+    order = place(shop, on_sale())
+    with pytest.raises(GatewayDown):
+        open_payment(shop, order)
+    account, payment = GatewayAccount.objects.get(), Payment.objects.get()
+    assert payment_follow(payment_id=payment.pk) == 10
+    alert = Alert.objects.get(kind="merchant.key_unknown", closed_at__isnull=True)
+    assert (alert.subject, alert.times, payment.status) == (account.code, 2, "created")
+    gateway_account_save(code=account.code, gateway="scripted", config={"key": "new"})
+    assert not Alert.objects.filter(closed_at__isnull=True).exists()
 
 
 def test_pages_that_wait_ask_no_more_than_every_few_seconds(shop: Reseller) -> None:

@@ -30,3 +30,10 @@ def test_an_account_is_offered_where_one_of_its_wallets_works(
     assert {name: way.channel for name, way in ways.items()} == channels
     assert all(way.note if way.channel else way.reason for way in ways.values())
     assert [way.channel is None for way in ways.values()] == sorted(way.channel is None for way in ways.values())
+
+
+@pytest.mark.parametrize("environment", Environment)
+def test_a_transfer_works_everywhere_and_comes_after_everything_that_pays_at_once(environment: Environment) -> None:
+    ways = ways_in(environment, {"by hand": Offer(frozenset({Channel.TRANSFER}), frozenset({"transfer"})), **EPAY})
+    works = [name for name, way in ways.items() if way.channel is not None]
+    assert (works[-1], ways["by hand"].channel) == ("by hand", Channel.TRANSFER)

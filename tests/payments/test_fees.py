@@ -46,7 +46,7 @@ def test_the_parts_of_a_payment_have_its_whole_fee() -> None:
 
 def test_each_gateway_says_whether_a_refund_returns_its_fee() -> None:
     assert {code: gateway.refund_returns_fee for code, gateway in GATEWAYS.items()} == {
-        "alipay": True, "wechatpay": True, "epay": False
+        "alipay": True, "wechatpay": True, "epay": False, "manual": False
     }  # fmt: skip
     assert not EpayGateway.refund_returns_fee
 

@@ -2,7 +2,8 @@
 
 What is trusted: a reply whose node is signed by Alipay's key. An error without a signature (`error_response`, and some
 refused calls) is believed only where being wrong costs nothing: for a charge it means "ask again later", for everything
-that reads or returns money it means unknown. Certificate mode (`app_cert_sn`) is not spoken.
+that reads or returns money it means unknown. In certificate mode Alipay's key is that of its certificate, which replies
+name; one that the configuration does not have is never fetched, and nothing that is signed with it is believed.
 """
 
 import time
@@ -11,9 +12,12 @@ from datetime import date
 from typing import ClassVar
 from urllib.parse import urlencode
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
 from kameng.core.http import HttpClient, NoAnswer, NothingSent
 from payments.gateways import signing
 from payments.gateways.alipay import bill, transformers
+from payments.gateways.alipay.certificates import read_certificates
 from payments.gateways.base import (
     BillBroken,
     BillNotReady,
@@ -22,6 +26,7 @@ from payments.gateways.base import (
     ChargeRequest,
     ChargeResult,
     GatewayError,
+    GatewayKeyUnknown,
     GatewayMisconfigured,
     GatewayRefused,
     GatewayStatus,
@@ -57,23 +62,24 @@ class AlipayGateway:
     refund_returns_fee: ClassVar[bool] = True
     wallets: ClassVar[frozenset[str]] = frozenset({"alipay"})
     channels: ClassVar[frozenset[Channel]] = frozenset({Channel.QR, Channel.H5, Channel.PAGE})
-    required_config: ClassVar[frozenset[str]] = frozenset(
-        {"app_id", "seller_id", "app_private_key", "alipay_public_key", "base_url"}
-    )
+    required_config: ClassVar[frozenset[str]] = frozenset({"app_id", "seller_id", "app_private_key", "base_url"})
 
     def __init__(
         self, config: Mapping[str, object], http: HttpClient, *, clock: Callable[[], float] = time.time
     ) -> None:
-        """Read and check the configuration. Raises `GatewayMisconfigured`; an empty key is never accepted."""
+        """Read and check the configuration: also either `alipay_public_key`, or for certificate mode `app_cert`,
+        `alipay_root_cert` and `alipay_public_cert`.
+
+        Raises `GatewayMisconfigured`; an empty key is never accepted.
+        """
         self._app = read_text(config, "app_id")
         self._merchant = read_text(config, "seller_id")
         self._private_key = read_private_key(config, "app_private_key")
-        self._public_key = read_public_key(config, "alipay_public_key")
+        self._certificates = read_certificates(config, self._private_key)
+        self._keys = self._certificates.keys if self._certificates else {"": _public_key(config, self._private_key)}
         self._url = read_base_url(config)
         self._http = http
         self._clock = clock
-        if self._public_key == self._private_key.public_key():
-            raise GatewayMisconfigured("alipay_public_key is the application's own public key, not Alipay's")
 
     @property
     def merchant(self) -> str:
@@ -198,7 +204,8 @@ class AlipayGateway:
                 raise NoticeRefused("charset is not utf-8")
             signature = text_of(fields, "sign")
             texts = transformers.notice_texts(fields)
-            if not any(signing.verify(self._public_key, text.encode("utf-8"), signature) for text in texts):
+            keys = self._keys_of_notice(fields)
+            if not any(signing.verify(key, text.encode("utf-8"), signature) for key in keys for text in texts):
                 raise NoticeRefused("wrong signature")
             for name in REQUIRED_IN_NOTICE:
                 text_of(fields, name)
@@ -285,9 +292,24 @@ class AlipayGateway:
         except ValueError as error:
             raise GatewayUnknown(f"{method}: {error}") from error
         signed = bool(node.signature)
-        if signed and not signing.verify(self._public_key, node.text.encode("utf-8"), node.signature):
+        if signed and not signing.verify(self._key_of(node), node.text.encode("utf-8"), node.signature):
             raise GatewayUnknown(f"{method}: wrong signature on the reply")
         return _success(method, document, signed=signed, unsigned=unsigned)
+
+    def _key_of(self, node: transformers.ReplyNode) -> RSAPublicKey:
+        """Alipay's key: of several certificates, that of the one which the reply names. Raises `GatewayKeyUnknown`."""
+        named = node.certificate if self._certificates else ""
+        if (key := self._keys.get(named)) is None:
+            raise GatewayKeyUnknown(f"alipay_cert_sn {named[:32]!r} is not that of alipay_public_cert")
+        return key
+
+    def _keys_of_notice(self, fields: Mapping[str, str]) -> list[RSAPublicKey]:
+        """Those that a notice may be signed with: where it names a certificate, that one's alone.
+
+        Anybody can post a notice, so a name that we do not know is refused like a wrong signature, and alarms nobody.
+        """
+        named = fields.get("alipay_cert_sn", "") if self._certificates else ""
+        return [key for serial, key in self._keys.items() if named in ("", serial)]
 
     def _parameters(
         self, method: str, content: dict[str, object], *, notify_url: str = "", return_url: str = ""
@@ -303,11 +325,20 @@ class AlipayGateway:
             "version": "1.0",
             "notify_url": notify_url,
             "return_url": return_url,
+            "app_cert_sn": self._certificates.app if self._certificates else "",
+            "alipay_root_cert_sn": self._certificates.root if self._certificates else "",
             "biz_content": write_object(content).decode("utf-8"),
         }
         parameters = {name: value for name, value in parameters.items() if value}
         text = transformers.canonical_text(parameters)
         return parameters | {"sign": signing.sign(self._private_key, text.encode("utf-8"))}
+
+
+def _public_key(config: Mapping[str, object], private_key: RSAPrivateKey) -> RSAPublicKey:
+    key = read_public_key(config, "alipay_public_key")
+    if key == private_key.public_key():
+        raise GatewayMisconfigured("alipay_public_key is the application's own public key, not Alipay's")
+    return key
 
 
 def _success(

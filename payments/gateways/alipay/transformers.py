@@ -44,10 +44,14 @@ _decode_value = JSONDecoder().raw_decode
 
 @dataclass(frozen=True)
 class ReplyNode:
-    """The signed part of a reply as the exact text that came; `signature` is empty where Alipay gave none."""
+    """The signed part of a reply as the exact text that came; `signature` is empty where Alipay gave none.
+
+    `certificate` is the `alipay_cert_sn` whose key has signed, in certificate mode.
+    """
 
     text: str
     signature: str
+    certificate: str = ""
 
 
 def amount_text(amount: Decimal) -> str:
@@ -97,10 +101,11 @@ def reply_node(body: bytes, method: str) -> ReplyNode:
     if position != len(text):
         raise ValueError("text after the reply")
     node = values.get(method.replace(".", "_") + "_response") or values.get("error_response")
-    signature = values.get("sign", ("", ""))[0]
-    if node is None or not isinstance(node[0], dict) or not isinstance(signature, str):
+    signature, certificate = (values.get(name, ("", ""))[0] for name in ("sign", "alipay_cert_sn"))
+    told = isinstance(signature, str) and isinstance(certificate, str)
+    if node is None or not isinstance(node[0], dict) or not told:
         raise ValueError(f"no answer to {method}")
-    return ReplyNode(node[1], signature)
+    return ReplyNode(node[1], str(signature), str(certificate))
 
 
 def is_unknown(code: object, sub_code: str) -> bool:

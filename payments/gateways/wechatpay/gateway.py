@@ -1,4 +1,4 @@
-"""WeChat Pay API v3: native (QR), h5, query, close, refund and their notices.
+"""WeChat Pay API v3: native (QR), h5, jsapi (`in_app.py`), query, close, refund and their notices.
 
 What is trusted: a reply or notice signed within five minutes of our clock by a key that the configuration names, the
 WeChat Pay public key (`PUB_KEY_ID_…`) or a platform certificate. Keys are never fetched: a message with an unknown
@@ -13,7 +13,6 @@ from datetime import date
 from typing import BinaryIO, ClassVar
 from urllib.parse import quote, urlsplit
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kameng.core.http import HttpClient, NoAnswer, NothingSent
@@ -43,18 +42,17 @@ from payments.gateways.base import (
 from payments.gateways.bills import DOWNLOAD_SECONDS, MOST_PACKED, is_believed_absent, scratch, unpacked
 from payments.gateways.configuration import (
     read_base_url,
-    read_optional_text,
     read_private_key,
-    read_public_key,
     read_text,
 )
 from payments.gateways.documents import china_time, clip, from_timestamp, read_object, text_of, write_object
-from payments.gateways.wechatpay import bill, transformers
+from payments.gateways.wechatpay import bill, in_app, transformers
+from payments.gateways.wechatpay.in_app import read_login
+from payments.gateways.wechatpay.keys import api_key, lookup, platform_keys
 
 SIGNATURE_TYPE = "WECHATPAY2-SHA256-RSA2048"
 PROBE_PREFIX = "WECHATPAY/SIGNTEST/"
 CLOCK_TOLERANCE_SECONDS = 300
-API_KEY_BYTES = 32
 
 
 class WechatpayGateway:
@@ -66,7 +64,6 @@ class WechatpayGateway:
     refund_repeats: ClassVar[bool] = True
     refund_returns_fee: ClassVar[bool] = True
     wallets: ClassVar[frozenset[str]] = frozenset({"wechatpay"})
-    channels: ClassVar[frozenset[Channel]] = frozenset({Channel.QR, Channel.H5})
     required_config: ClassVar[frozenset[str]] = frozenset(
         {"appid", "mchid", "merchant_private_key", "merchant_serial", "apiv3_key", "base_url"}
     )
@@ -74,7 +71,8 @@ class WechatpayGateway:
     def __init__(
         self, config: Mapping[str, object], http: HttpClient, *, clock: Callable[[], float] = time.time
     ) -> None:
-        """Read and check the configuration: also either `public_key_id` and `public_key`, or `platform_certificates`.
+        """Read and check the configuration: also either `public_key_id` and `public_key`, or `platform_certificates`;
+        and `app_secret`, where shoppers pay inside WeChat.
 
         Raises `GatewayMisconfigured`; an empty key is never accepted.
         """
@@ -82,9 +80,10 @@ class WechatpayGateway:
         self._merchant = read_text(config, "mchid")
         self._private_key = read_private_key(config, "merchant_private_key")
         self._serial = read_text(config, "merchant_serial")
-        self._cipher = AESGCM(_api_key(config))
-        self._keys, self._wanted_serial = _platform_keys(config)
+        self._cipher = AESGCM(api_key(config))
+        self._keys, self._wanted_serial = platform_keys(config)
         self._url = read_base_url(config)
+        self._login = read_login(config, http, app=self._app)
         self._path_prefix = urlsplit(self._url).path
         self._origin = self._url.removesuffix(self._path_prefix)
         self._http = http
@@ -100,8 +99,33 @@ class WechatpayGateway:
         """WeChat Pay's `appid`."""
         return self._app
 
+    @property
+    def channels(self) -> frozenset[Channel]:
+        """Inside WeChat only where we may ask who the shopper is."""
+        inside = {Channel.JSAPI} if self._login is not None else set()
+        return frozenset({Channel.QR, Channel.H5} | inside)
+
+    def login_url(self, *, return_url: str, state: str) -> str:
+        """Where WeChat is asked for the shopper's openid."""
+        return self._application.url(return_url=return_url, state=state)
+
+    def payer_of(self, code: str) -> str:
+        """The shopper's openid."""
+        return self._application.openid(code)
+
+    def is_payer(self, text: str) -> bool:
+        """Whether it may be an openid."""
+        return in_app.is_openid(text)
+
+    @property
+    def _application(self) -> in_app.Login:
+        if self._login is None:
+            raise GatewayMisconfigured("app_secret is missing")
+        return self._login
+
     def charge(self, request: ChargeRequest) -> ChargeResult:
-        """Open a payment: the text of a QR code, or a page for a phone's browser that returns to `return_url`."""
+        """Open a payment: the text of a QR code, a page for a phone's browser that returns to `return_url`, or what a
+        page inside WeChat calls."""
         body: dict[str, object] = {
             "appid": self._app,
             "mchid": self._merchant,
@@ -117,8 +141,11 @@ class WechatpayGateway:
             case Channel.H5:
                 body["scene_info"] = {"payer_client_ip": request.client_ip, "h5_info": {"type": "Wap"}}
                 path, field = "/v3/pay/transactions/h5", "h5_url"
+            case Channel.JSAPI if request.payer:
+                body["payer"] = {"openid": request.payer}
+                path, field = "/v3/pay/transactions/jsapi", "prepay_id"
             case _:
-                raise ValueError(f"no channel {request.channel} over WeChat Pay")
+                raise ValueError(f"no channel {request.channel} over WeChat Pay, or nobody to pay")
         document = self._call("POST", path, body, unsigned=GatewayUnavailable)
         try:
             place = text_of(document, field)
@@ -126,6 +153,9 @@ class WechatpayGateway:
             raise GatewayUnknown(f"{path}: {error}") from error
         if request.channel is Channel.QR:
             return ChargeResult(qr=place)
+        if request.channel is Channel.JSAPI:
+            now, nonce = int(self._clock()), secrets.token_hex(16)
+            return ChargeResult(call=in_app.call_of(self._app, place, self._private_key, now=now, nonce=nonce))
         return ChargeResult(url=f"{place}&redirect_url={quote(request.return_url, safe='')}")
 
     def query(self, payment: str) -> PaymentResult:
@@ -314,7 +344,7 @@ class WechatpayGateway:
             raise ValueError("a probe with a deliberately wrong signature")
         if headers.get("wechatpay-signature-type", SIGNATURE_TYPE) != SIGNATURE_TYPE:
             raise ValueError(f"the signature is not {SIGNATURE_TYPE}")
-        key = self._keys.get(_lookup(headers.get("wechatpay-serial", "")))
+        key = self._keys.get(lookup(headers.get("wechatpay-serial", "")))
         if key is None:
             raise ValueError("a serial that is not configured")
         timestamp, nonce = headers.get("wechatpay-timestamp", ""), headers.get("wechatpay-nonce", "")
@@ -333,48 +363,6 @@ class WechatpayGateway:
         if (result.payment, result.refund) != (payment, refund):
             raise GatewayUnknown(f"{path}: the answer is about another refund")
         return result
-
-
-def _api_key(config: Mapping[str, object]) -> bytes:
-    key = read_text(config, "apiv3_key").encode("utf-8")
-    if len(key) != API_KEY_BYTES:
-        raise GatewayMisconfigured(f"apiv3_key is not {API_KEY_BYTES} bytes")
-    return key
-
-
-def _platform_keys(config: Mapping[str, object]) -> tuple[dict[str, RSAPublicKey], str]:
-    """WeChat Pay's keys by serial, and the serial to ask for: the public key's or the newest certificate's.
-
-    During the move from certificates to the public key both sign notices, so both may be configured.
-    """
-    keys: dict[str, RSAPublicKey] = {}
-    certificates = config.get("platform_certificates") or {}
-    if not isinstance(certificates, Mapping):
-        raise GatewayMisconfigured("platform_certificates is not a mapping of serial to PEM")
-    newest = ""
-    latest = None
-    for serial, pem in certificates.items():
-        try:
-            certificate, key = signing.load_certificate(str(pem))
-            if int(str(serial), 16) != certificate.serial_number:
-                raise ValueError("the certificate has another serial")
-        except ValueError as error:
-            raise GatewayMisconfigured(f"platform_certificates, {serial}: {error}") from None
-        keys[_lookup(str(serial))] = key
-        if latest is None or certificate.not_valid_after_utc > latest:
-            newest, latest = str(serial).upper(), certificate.not_valid_after_utc
-    public_key_id = read_optional_text(config, "public_key_id")
-    if public_key_id or read_optional_text(config, "public_key"):
-        newest = read_text(config, "public_key_id")
-        keys[_lookup(newest)] = read_public_key(config, "public_key")
-    if not keys:
-        raise GatewayMisconfigured("neither public_key nor platform_certificates is configured")
-    return keys, newest
-
-
-def _lookup(serial: str) -> str:
-    """A serial as our key table has it: tools differ in case and in leading zeros."""
-    return serial.upper().lstrip("0")
 
 
 def _refusal(body: bytes) -> tuple[str, str]:

@@ -253,6 +253,9 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     "no number of the gateway's": (
         "I7", "without the gateway's number", ["UPDATE payments_payment SET reference = '' WHERE status = 'confirmed'"],
     ),
+    "a transfer that nobody saw": (
+        "I7", "that no two people have seen", ["UPDATE payments_payment SET channel = 'transfer'"],
+    ),
     "another account's notice": (
         "I7", "was accepted from", ["UPDATE public.inbox_inboxevent SET account = 'other' WHERE verdict = 'accepted'"],
     ),

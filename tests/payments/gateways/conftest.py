@@ -159,6 +159,16 @@ def epay_v2_config(keys: Keys, epay_config: dict[str, object]) -> dict[str, obje
     return {name: value for name, value in epay_config.items() if name != "key"} | {"version": "2"} | own
 
 
+@pytest.fixture(scope="session")
+def manual_config() -> dict[str, object]:
+    return {
+        "holder": "某某科技有限公司",
+        "bank": "工商银行某支行",
+        "number": "6222020200001234567",
+        "qr": "https://qr.example/acme",
+    }
+
+
 @pytest.fixture
 def epay(epay_config: dict[str, object], http: HttpClient) -> EpayGateway:
     return EpayGateway(epay_config, http, clock=lambda: NOW)

@@ -3,21 +3,25 @@ import pytest
 from kameng.core.http import HttpClient
 from payments.gateways.alipay.gateway import AlipayGateway
 from payments.gateways.base import Channel, Gateway, GatewayMisconfigured
+from payments.gateways.manual.gateway import ManualGateway
 from payments.gateways.registry import GATEWAYS, gateway_class
 from payments.gateways.wechatpay.gateway import WechatpayGateway
 from tests.payments.gateways.platforms import private_pem, public_pem
 
 
-def test_every_gateway_is_found_by_its_own_code(http: HttpClient, alipay_config, wechatpay_config):
+def test_every_gateway_is_found_by_its_own_code(http: HttpClient, alipay_config, wechatpay_config, manual_config):
     built: list[Gateway] = [
         gateway_class("alipay")(alipay_config, http),
         gateway_class("wechatpay")(wechatpay_config, http),
+        gateway_class("manual")(manual_config, http),
     ]
     assert [(gateway.code, type(gateway)) for gateway in built] == [
         ("alipay", AlipayGateway),
         ("wechatpay", WechatpayGateway),
+        ("manual", ManualGateway),
     ]
-    assert GATEWAYS.items() >= {"alipay": AlipayGateway, "wechatpay": WechatpayGateway}.items()
+    known = {"alipay": AlipayGateway, "wechatpay": WechatpayGateway, "manual": ManualGateway}
+    assert GATEWAYS.items() >= known.items()
 
 
 @pytest.mark.parametrize("code", ["", "Alipay", "epay2"])
@@ -33,7 +37,7 @@ def test_says_who_is_paid_and_which_channels_there_are(alipay, wechatpay):
     assert wechatpay.channels == {Channel.QR, Channel.H5}
 
 
-@pytest.mark.parametrize("gateway", [AlipayGateway, WechatpayGateway])
+@pytest.mark.parametrize("gateway", [AlipayGateway, WechatpayGateway, ManualGateway])
 @pytest.mark.parametrize("value", [None, "", "  ", 7, b"bytes"])
 def test_refuses_an_incomplete_configuration(gateway, value, request, http):
     config = request.getfixturevalue(f"{gateway.code}_config")

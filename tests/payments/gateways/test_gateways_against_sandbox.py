@@ -30,6 +30,7 @@ from payments.gateways.base import (
     GatewayStatus,
     GatewayUnavailable,
     GatewayUnknown,
+    InApp,
     Notice,
     NoticeRefused,
     PaymentResult,
@@ -182,7 +183,9 @@ def open_world(sandbox: Path, client: HttpClient) -> Iterator[Callable[[str], Wo
     def open_for(code: str, **change: object) -> World:
         config = json.loads((sandbox / "gateways" / f"{code}.json").read_text(encoding="utf-8")) | change
         parts = urlsplit(config["base_url"])
-        world = World(gateway_class(code)(config, client), f"{parts.scheme}://{parts.netloc}", "", client)
+        world = World(
+            gateway_class(code.partition("_")[0])(config, client), f"{parts.scheme}://{parts.netloc}", "", client
+        )
         server = shop_server(world)
         servers.append(server)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -233,6 +236,37 @@ def test_from_the_code_to_the_refund(world: World) -> None:
     assert (told.payment, told.refund and told.refund.refund) == (None, refund.refund)
     assert told.event_id != notice.event_id
     assert [(entry["payment"], entry["refunded"]) for entry in world.book()] == [(request.payment, "57.00")]
+
+
+def test_inside_wechat_the_shopper_is_named_and_pays(open_world: Callable[..., World]) -> None:
+    world = open_world("wechatpay_jsapi")
+    gateway: object = world.gateway
+    assert isinstance(gateway, InApp)
+    away = _HTTP.get(gateway.login_url(return_url=f"{world.shop_url}/pay/K7/login/?a=b", state="5tate"))
+    back = parse_qs(urlsplit(away.headers["location"]).query)
+    assert (back["a"], back["state"]) == (["b"], ["5tate"])
+    payer = gateway.payer_of(back["code"][0])
+    with pytest.raises(GatewayRefused, match="40163"):
+        gateway.payer_of(back["code"][0])
+    request = replace(world.charge_request(Channel.JSAPI), payer=payer)
+    assert world.gateway.charge(request).call["package"].startswith("prepay_id=wx")
+    world.pay(request.payment)
+    noticed = world.next_notice().payment
+    assert noticed is not None
+    assert noticed.raw["payer"] == {"openid": payer}
+
+
+def test_in_certificate_mode_money_comes_and_goes_back(open_world: Callable[..., World], sandbox: Path) -> None:
+    world = open_world("alipay_cert")
+    paid = world.paid()
+    assert world.gateway.query(paid.payment).status is GatewayStatus.CONFIRMED
+    refund = world.refund_request(paid)
+    world.gateway.refund(refund)
+    assert world.refund_ends(refund).status is RefundStatus.SUCCEEDED
+    theirs = json.loads((sandbox / "gateways" / "alipay_cert.json").read_text(encoding="utf-8"))["alipay_public_cert"]
+    stranger = open_world("alipay_cert", alipay_root_cert=theirs)
+    with pytest.raises(GatewayUnavailable):
+        stranger.gateway.charge(stranger.charge_request())
 
 
 def test_a_refund_repeated_with_its_number_moves_money_once(world: World) -> None:

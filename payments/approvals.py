@@ -1,0 +1,176 @@
+"""Money that people return of their own accord: small sums at once, larger ones when another person agrees.
+
+What goes back by itself (nobody could deliver, the order did not need it) never comes this way, and never waits.
+"""
+
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Sum
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from kameng.alerts.services import alert_end, alert_raise
+from kameng.core.money import quantize
+from orders.events import event_write
+from orders.models import Order, OrderLine
+from orders.states import order_lock
+from payments.exceptions import NeedsAnother, RefundDecided, RefundRefused, RefundTooEarly, RefundTooLarge
+from payments.models import Payment, Refund
+from payments.refunds import (
+    ASKED,
+    refund_askable,
+    refund_check,
+    refund_decide,
+    refund_number,
+    refund_transition,
+    refundable,
+)
+
+NEEDS_APPROVAL = "refund.needs_approval"
+SHORTEST_NOTE, SHORTEST_REJECTION = 6, 4
+#: Why a person returns money. Gateways and shoppers are told it in Chinese, as it is stored.
+REASONS = {
+    "没收到": gettext_lazy("没收到"),
+    "卡密无效": gettext_lazy("卡密无效"),
+    "充错账号": gettext_lazy("充错账号"),
+    "商品下架": gettext_lazy("商品下架"),
+    "未成年人": gettext_lazy("未成年人"),
+    "补偿": gettext_lazy("补偿"),
+    "其他": gettext_lazy("其他"),
+}
+
+Status = Refund.Status
+
+
+def _refused(field: str, text: str) -> RefundRefused:
+    return RefundRefused(text, fields={field: text})
+
+
+@transaction.atomic
+def refund_ask(*, line_id: int, amount: Decimal, reason: str, note: str, key: str, actor: str) -> Refund:
+    """Return `amount` yuan of a delivered line: at once, or once another person agrees; the same `key` asks once.
+
+    What people have asked for in one order counts together, so that a large sum is not many small ones. Raises
+    `RefundTooEarly`, `RefundTooLarge` and `RefundRefused`.
+    """
+    order = order_lock(OrderLine.objects.values_list("order_id", flat=True).get(pk=line_id))
+    line = OrderLine.objects.get(pk=line_id)
+    asked = Refund.objects.filter(payment__order=order, cause__startswith=ASKED)
+    if known := asked.filter(cause=f"{ASKED}{key}").first():
+        return known
+    note = " ".join(note.split())[:200]
+    if reason not in REASONS:
+        raise _refused("reason", _("请选一个原因"))
+    if len(note) < SHORTEST_NOTE:
+        raise _refused("note", _("请写明依据，至少 %(count)s 个字") % {"count": SHORTEST_NOTE})
+    if amount != quantize(amount):
+        raise _refused("amount", _("金额最多两位小数"))
+    if line.status != OrderLine.Status.DELIVERED:
+        raise RefundTooEarly
+    if amount > (left := refund_askable(line)):
+        raise RefundTooLarge(_("这一项最多还能退 %(left)s 元") % {"left": left})
+    before = asked.exclude(status=Status.REJECTED).aggregate(total=Sum("amount"))["total"] or Decimal(0)
+    refund = Refund(
+        payment=_payment_for(order, amount),
+        line=line,
+        amount=amount,
+        cause=f"{ASKED}{key}",
+        reason=reason,
+        note=note,
+        actor=actor,
+        needs_two=before + amount > settings.REFUND_SECOND_APPROVER_ABOVE,
+    )
+    refund_check(refund, order)
+    if refund.needs_two:
+        _wait(refund, order)
+    else:
+        refund_decide(refund, order)
+    return refund
+
+
+def _payment_for(order: Order, amount: Decimal) -> Payment:
+    """The payment of which so much can still go back. Raises `RefundTooLarge`."""
+    paid = order.payments.select_for_update().filter(status=Payment.Status.CONFIRMED, is_surplus=False).order_by("pk")
+    left = {payment: refundable(payment) for payment in paid}
+    found = next((payment for payment, rest in left.items() if rest >= amount), None)
+    if found is None:
+        raise RefundTooLarge(_("一笔收款最多还能退 %(left)s 元") % {"left": max(left.values(), default=Decimal(0))})
+    return found
+
+
+def _wait(refund: Refund, order: Order) -> None:
+    refund.number, refund.status = refund_number(refund.payment), Status.WAITING
+    refund.save()
+    event_write(
+        order,
+        "refund.asked",
+        actor=refund.actor,
+        refund=refund.number,
+        amount=str(refund.amount),
+        reason=refund.reason,
+        note=refund.note,
+    )
+    alert_raise(
+        NEEDS_APPROVAL,
+        subject=refund.number,
+        url=f"/admin/refunds/{refund.number}/",
+        schema=connection.schema_name,  # type: ignore[attr-defined]
+        order=order.number,
+        amount=str(refund.amount),
+        by=refund.actor,
+        reason=refund.reason,
+    )
+
+
+def _locked(refund_id: int) -> tuple[Refund, Order]:
+    order = order_lock(Refund.objects.values_list("payment__order_id", flat=True).get(pk=refund_id))
+    return Refund.objects.select_for_update(of=["self"]).select_related("payment", "line").get(pk=refund_id), order
+
+
+def _decided(refund: Refund, order: Order, actor: str) -> None:
+    refund.decided_by, refund.decided_at = actor, Now()
+    alert_end(NEEDS_APPROVAL, subject=refund.number)
+
+
+@transaction.atomic
+def refund_approve(*, refund_id: int, actor: str) -> Refund:
+    """Let it go back: said by another than who asked. Approved already is no mistake.
+
+    Raises `NeedsAnother`, and `RefundDecided` where it was rejected meanwhile.
+    """
+    refund, order = _locked(refund_id)
+    if refund.status == Status.REJECTED:
+        raise RefundDecided
+    if refund.status != Status.WAITING:
+        return refund
+    if actor == refund.actor:
+        raise NeedsAnother
+    _decided(refund, order, actor)
+    refund_transition(refund, to=Status.CREATED, fields=("decided_by", "decided_at"))
+    event_write(order, "refund.approved", actor=actor, refund=refund.number)
+    refund_decide(refund, order)
+    return refund
+
+
+@transaction.atomic
+def refund_reject(*, refund_id: int, reason: str, actor: str) -> Refund:
+    """It does not go back, for a reason, and its amount is free again; also who asked may say so. Safe to say twice.
+
+    Raises `RefundRefused` without a reason, and `RefundDecided` where it was approved meanwhile.
+    """
+    refund, order = _locked(refund_id)
+    if refund.status == Status.REJECTED:
+        return refund
+    if refund.status != Status.WAITING:
+        raise RefundDecided
+    reason = " ".join(reason.split())[:200]
+    if len(reason) < SHORTEST_REJECTION:
+        raise _refused("reason", _("请写明原因，至少 %(count)s 个字") % {"count": SHORTEST_REJECTION})
+    refund.rejection = reason
+    _decided(refund, order, actor)
+    refund_transition(refund, to=Status.REJECTED, fields=("decided_by", "decided_at", "rejection"))
+    event_write(order, "refund.rejected", actor=actor, refund=refund.number, reason=reason)
+    return refund

@@ -1,0 +1,1 @@
+"""Transfers to an account of ours that people look into."""
