@@ -3,6 +3,7 @@
 JSON in and out; a mistake is answered with 4xx `{"error","message"}` and changes nothing.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -146,6 +147,7 @@ class Control:
         listener = self.listeners[supplier.code]
         if supplier.behavior.mode is Mode.DOWN and supplier.behavior.rate >= 1:
             listener.shut()
+            await asyncio.sleep(0)  # connections end in the loop's next turn: before whoever asked is told so
         else:
             await listener.open()
 

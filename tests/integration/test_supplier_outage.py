@@ -49,12 +49,11 @@ def _opened(platform: Platform, supplier: str) -> datetime | None:
 
 def _rested(platform: Platform, supplier: str, moment: datetime) -> bool:
     """Whether its breaker was not closed then, and had not been half a second before: whoever lets three in ten through
-    may earn its place for a while, and what was committed to in the moment of an opening did not know yet."""
+    may earn its place for a while, and what was committed to in the moment of an opening did not know yet. Each opening
+    raises the alert, which ends with it; an incident began with the first of the failures that led to it."""
     rows = platform.sql(
-        "SELECT count(*) FROM suppliers_supplierincident AS incident"
-        " JOIN suppliers_supplier AS supplier ON supplier.id = incident.supplier_id"
-        " WHERE supplier.code = %s AND %s BETWEEN incident.started_at + interval '0.5 s'"
-        " AND coalesce(incident.ended_at, 'infinity')",
+        "SELECT count(*) FROM alerts_alert WHERE kind = 'supplier.breaker_open' AND subject = %s"
+        " AND %s BETWEEN seen_at + interval '0.5 s' AND coalesce(closed_at, 'infinity')",
         [supplier, moment],
     )
     return bool(rows[0][0])
