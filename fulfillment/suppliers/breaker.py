@@ -121,16 +121,19 @@ SELECT %(supplier)s, %(reason)s, coalesce(min(created_at), statement_timestamp()
 """
 
 
-@transaction.atomic
 def breaker_open(*, supplier_id: int, reason: str) -> bool:
-    """Ask this supplier no more until it works again. True where it was closed; somebody is told once."""
+    """Ask this supplier no more until it works again. True where it was closed; somebody is told once.
+
+    Those who choose know at once; only then is looked through what it leaves on sale, which takes longer.
+    """
     told = {"supplier": supplier_id, "reason": reason[:120], "pause": PAUSES[0], "window": WINDOW_SECONDS}
-    if not sql.rows_anywhere(_OPEN, told):
-        return False
-    sql.execute_anywhere(_INCIDENT, told)
-    code = supplier_known(supplier_id).code
-    alert_raise(OPEN_ALERT, subject=code, level=Level.URGENT, reason=reason)
-    publish("supplier.probe", delay=PAUSES[0], supplier_id=supplier_id)
+    with transaction.atomic():
+        if not sql.rows_anywhere(_OPEN, told):
+            return False
+        sql.execute_anywhere(_INCIDENT, told)
+        code = supplier_known(supplier_id).code
+        alert_raise(OPEN_ALERT, subject=code, level=Level.URGENT, reason=reason)
+        publish("supplier.probe", delay=PAUSES[0], supplier_id=supplier_id)
     availability_refresh(supplier_ids=[supplier_id])
     return True
 
