@@ -19,6 +19,7 @@ from fulfillment.outcomes import outcome_apply, outcome_book, with_line
 from fulfillment.selectors import attempts_of, order_id_of_work, work_known, works_of
 from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
 from fulfillment.suppliers.base import Outcome
+from fulfillment.suppliers.breaker import NOT_CLOSED
 from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, offers_ranked, somebody_rests
 from fulfillment.suppliers.limits import Place, asking, held, place_take
 from fulfillment.suppliers.models import Supplier
@@ -156,7 +157,8 @@ def _intend(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> _Step:
     """Commit to one attempt at the best supplier that is left, or say that nobody can deliver.
 
     Our own shelf is in this very database: what it gives, or does not have, is booked in the same transaction. Who is
-    asked too much at the moment is passed over; if all that are left are, the work waits a moment. It waits longer for
+    asked too much at the moment is passed over, and so is whose breaker opened since they were ranked; if all that are
+    left are asked too much, the work waits a moment. It waits longer for
     those that are left alone because they are in trouble or could not be reached, as long as the shopper was promised.
     """
     line, is_busy = work.line, False
@@ -177,13 +179,17 @@ def _intend(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> _Step:
         if place is None and not by_hand(supplier):
             is_busy = True
             continue
-        work.attempts += 1
+        intended = awake()  # not after the row's own time
+        buy = _attempt(work, choice)
+        if buy is None:
+            if place is not None:
+                place.give_back()
+            continue
         if work.status != Status.BUYING:
             fulfillment_transition(work, to=Status.BUYING, actor="worker")
         else:
             work.save(update_fields=["attempts"])
-        intended = awake()  # not after the row's own time
-        return _Step(supplier_order=_attempt(work, choice), is_new=True, intended=intended, place=place)
+        return _Step(supplier_order=buy, is_new=True, intended=intended, place=place)
     wait = CROWDED_SECONDS if is_busy else _patience(work, attempts)
     if wait is not None:
         if len(attempts) < work.attempts:
@@ -241,26 +247,29 @@ def _patience_left(order: Order) -> float:
 
 def _from_our_shelf(work: Fulfillment, choice: Chosen) -> float | None:
     """Whatever our own shelf answers, or whoever is asked after it, leads to a step that also writes the count."""
-    work.attempts += 1
     buy = _attempt(work, choice)
-    return outcome_book(buy, call_supplier(buy, is_new=True), actor="worker")
+    return 0 if buy is None else outcome_book(buy, call_supplier(buy, is_new=True), actor="worker")
 
 
-def _attempt(work: Fulfillment, choice: Chosen) -> SupplierOrder:
-    """Write down that so much is going to be bought there: what has not arrived yet."""
+def _attempt(work: Fulfillment, choice: Chosen) -> SupplierOrder | None:
+    """Write down that so much is going to be bought there: what has not arrived yet. None where the breaker has opened
+    since the choice was made; the database looks as it writes, so that nobody buys there who came to it later."""
     offer, quantity = choice.offer, work.line.quantity - work.delivered_quantity
     buy = SupplierOrder(
         fulfillment=work,
         supplier_id=offer.supplier_id,
         offer_id=offer.pk,
-        sequence=work.attempts,
+        sequence=work.attempts + 1,
         reference=routed_id(_shop_id(), REFERENCE_LENGTH),
         supplier_sku=offer.supplier_sku,
         quantity=quantity,
         cost=offer.cost * quantity if offer.cost else Decimal(0),
         choice=choice.why,
     )
-    sql.insert(buy)
+    is_probe = choice.why["by"] == "probe"
+    if not sql.insert(buy, unless="" if is_probe else NOT_CLOSED, parameters=[] if is_probe else [offer.supplier_id]):
+        return None
+    work.attempts += 1
     return buy
 
 

@@ -124,7 +124,8 @@ SELECT %(supplier)s, %(reason)s, coalesce(min(created_at), statement_timestamp()
 def breaker_open(*, supplier_id: int, reason: str) -> bool:
     """Ask this supplier no more until it works again. True where it was closed; somebody is told once.
 
-    Those who choose know at once; only then is looked through what it leaves on sale, which takes longer.
+    Those who choose know at once; only then is looked through what it leaves on sale, which takes longer. A worker that
+    dies in between leaves that to the first look at the breaker (`supplier_probe`).
     """
     told = {"supplier": supplier_id, "reason": reason[:120], "pause": PAUSES[0], "window": WINDOW_SECONDS}
     with transaction.atomic():
@@ -174,6 +175,7 @@ def supplier_probe(*, supplier_id: int) -> float | None:
         return float(left)
     if not _answers(supplier_known(supplier_id)):
         sql.execute_anywhere(_ASK_AGAIN, [QUESTION_SECONDS, supplier_id])
+        availability_refresh(supplier_ids=[supplier_id])  # whoever opened it may have died before
         return float(QUESTION_SECONDS)
     with transaction.atomic():
         if sql.rows_anywhere(_HALF, [supplier_id]):
@@ -196,6 +198,8 @@ def _answers(supplier: Supplier) -> bool:
     return told is not None
 
 
+#: A row where orders that are no trial may not buy there now: by the supplier's id.
+NOT_CLOSED = "SELECT FROM public.suppliers_supplierbreaker WHERE supplier_id = %s AND state <> 'closed'"
 _TAKE = """
 UPDATE public.suppliers_supplierbreaker
    SET probe_until = statement_timestamp() + %s * interval '1 second'

@@ -68,8 +68,12 @@ def instances(model: type[_Model], statement: str, parameters: Parameters) -> li
         return [read(row) for row in cursor.fetchall()]
 
 
-def insert(instance: Model) -> None:
-    """Write a new row; its key, and what the database fills in, are set. Takes plain values, no expressions."""
+def insert(instance: Model, *, unless: str = "", parameters: Sequence[Any] = ()) -> bool:
+    """Write a new row; its key, and what the database fills in, are set. Takes plain values, no expressions.
+
+    `unless` is a query of which no row may be there at that very moment: then nothing is written, and the answer is
+    False.
+    """
     model = type(instance)
     given, values = [], []
     for field in model._meta.concrete_fields:
@@ -77,20 +81,23 @@ def insert(instance: Model) -> None:
         if not field.primary_key and not isinstance(value, DatabaseDefault):
             given.append(field.column or "")
             values.append(field.get_db_prep_save(value, connection))
-    statement, returned = _insertion(model, tuple(given))
-    (row,) = rows(statement, values)
-    for field, value in zip(returned, row, strict=True):
-        setattr(instance, field.attname, value)
-    instance._state.adding, instance._state.db = False, connection.alias
+    statement, returned = _insertion(model, tuple(given), unless)
+    found = rows(statement, [*values, *parameters])
+    for row in found:
+        for field, value in zip(returned, row, strict=True):
+            setattr(instance, field.attname, value)
+        instance._state.adding, instance._state.db = False, connection.alias
+    return bool(found)
 
 
 @lru_cache(maxsize=64)
-def _insertion(model: type[Model], given: tuple[str, ...]) -> tuple[str, list[Any]]:
+def _insertion(model: type[Model], given: tuple[str, ...], unless: str) -> tuple[str, list[Any]]:
     names = ", ".join(f'"{column}"' for column in given)
     places = ", ".join(["%s"] * len(given))
     returned = [field for field in model._meta.concrete_fields if field.column not in given]
     wanted = ", ".join(f'"{field.column}"' for field in returned)
-    return f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES ({places}) RETURNING {wanted}', returned
+    what = f"SELECT {places} WHERE NOT EXISTS ({unless})" if unless else f"VALUES ({places})"
+    return f'INSERT INTO "{model._meta.db_table}" ({names}) {what} RETURNING {wanted}', returned
 
 
 def columns(model: type[Model], *, of: str = "") -> str:

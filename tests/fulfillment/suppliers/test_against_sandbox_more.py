@@ -199,9 +199,9 @@ def test_a_callback_tells_the_end_and_a_failed_one_only_rings(supplier: Supplier
     for attempt in (good, bad):
         supplier.adapter.submit(attempt)
     end = time.monotonic() + 10
-    while len(supplier.sandbox.doorbell.rung) < 2 and time.monotonic() < end:
+    while len(supplier.doorbell.rung) < 2 and time.monotonic() < end:
         time.sleep(0.05)
-    claims = [supplier.adapter.parse_callback(headers=h, body=b) for h, b in supplier.sandbox.doorbell.rung]
+    claims = [supplier.adapter.parse_callback(headers=h, body=b) for h, b in supplier.doorbell.rung]
     told = {claim.reference: claim.outcome for claim in claims}
     assert told[bad.reference] is None
     assert told[good.reference] is not None

@@ -9,9 +9,20 @@ from django.db.models import F
 from django.utils import timezone
 
 from catalog.models import Variant
+from fulfillment import services
+from fulfillment.suppliers import breaker, connections
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind
-from fulfillment.suppliers.breaker import PAUSES, QUESTION_SECONDS, SUCCESSES, call_judge, probe_take, supplier_probe
+from fulfillment.suppliers.breaker import (
+    PAUSES,
+    QUESTION_SECONDS,
+    SUCCESSES,
+    breaker_open,
+    call_judge,
+    probe_take,
+    supplier_probe,
+)
 from fulfillment.suppliers.costs import availability_refresh
+from fulfillment.suppliers.limits import Place, place_take
 from fulfillment.suppliers.models import Supplier, SupplierBreaker, SupplierCall, SupplierIncident
 from fulfillment.suppliers.results import Flow, call_record, is_failure
 from kameng.alerts.models import Alert
@@ -29,6 +40,7 @@ from tests.flows import (
     fulfill,
     outbox,
     paid,
+    work_of,
 )
 
 pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
@@ -294,3 +306,70 @@ def test_a_healthy_call_costs_one_statement(
 ) -> None:
     with django_assert_num_queries(1):  # type: ignore[attr-defined]
         called(supplier, FINE)
+
+
+def test_a_breaker_that_opens_between_choosing_and_buying_keeps_the_order_away(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was held up in between buys at the next one, and holds no place at the one that they did not go to."""
+    ScriptedSupplier.on_submit("second", TOPPED_UP)
+    order = paid(shop, on_sale())
+    first = Supplier.objects.get(code="first")
+
+    def held_up(supplier: Supplier) -> Place | None:
+        place = place_take(supplier)
+        if supplier.code == "first":
+            places.append(place)
+            assert breaker_open(supplier_id=supplier.pk, reason="meanwhile")
+        return place
+
+    places: list[Place | None] = []
+    monkeypatch.setattr(services, "place_take", held_up)
+    assert fulfill(order) is None
+    assert attempts(order) == [("second", "succeeded")]
+    assert ScriptedSupplier.bought_from() == ["second"]
+    assert work_of(order).attempts == 1
+    Supplier.objects.filter(pk=first.pk).update(max_concurrent=1)
+    connections.forget()
+    assert len(places) == 1
+    assert place_take(Supplier.objects.get(pk=first.pk)) is not None
+
+
+def test_an_order_waits_where_the_only_one_left_was_lost_between_choosing_and_buying(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = paid(shop, on_sale(suppliers=("first",)))
+
+    def held_up(supplier: Supplier) -> Place | None:
+        breaker_open(supplier_id=supplier.pk, reason="meanwhile")
+        return place_take(supplier)
+
+    monkeypatch.setattr(services, "place_take", held_up)
+    wait = fulfill(order)
+    assert wait is not None
+    assert wait > 0
+    assert attempts(order) == []
+    assert ScriptedSupplier.bought_from() == []
+
+
+class Died(BaseException):
+    """The worker."""
+
+
+def test_what_a_worker_that_died_left_on_sale_is_looked_through_at_the_first_look(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def died(**_: object) -> None:
+        raise Died
+
+    variant = on_sale(suppliers=("first",))
+    first = Supplier.objects.get(code="first")
+    with monkeypatch.context() as killed, pytest.raises(Died):
+        killed.setattr(breaker, "availability_refresh", died)
+        breaker_open(supplier_id=first.pk, reason="dead")
+    assert state(first) == "open"
+    due(first)
+    monkeypatch.setattr(breaker, "_answers", lambda supplier: False)
+    assert supplier_probe(supplier_id=first.pk) == QUESTION_SECONDS
+    variant.refresh_from_db()
+    assert not variant.is_available
