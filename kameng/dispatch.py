@@ -21,9 +21,10 @@ from kameng.outbox.services import Claim
 from kameng.reconciliation.services import day_run
 from kameng.supply.callbacks import client_callback_send, client_order_follow, client_order_refunded
 from orders.services import order_expire
+from payments.asking import payment_follow, payments_close
 from payments.contradictions import payment_contradicted
 from payments.refunds import line_refund, refund_run, surplus_refund
-from payments.services import payment_ask, payment_follow, payments_close
+from payments.services import payment_ask
 from resellers.selectors import shop_in
 
 logger = logging.getLogger(__name__)

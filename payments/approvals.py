@@ -1,4 +1,5 @@
-"""Money that people return of their own accord: small sums at once, larger ones when another person agrees.
+"""What people decide about refunds: those of their own accord, small sums at once and larger ones when another person
+agrees; and those that are stuck at a gateway.
 
 What goes back by itself (nobody could deliver, the order did not need it) never comes this way, and never waits.
 """
@@ -14,13 +15,25 @@ from django.utils.translation import gettext_lazy
 
 from kameng.alerts.services import alert_end, alert_raise
 from kameng.core.money import quantize
+from kameng.outbox.services import publish
 from orders.events import event_write
 from orders.models import Order, OrderLine
 from orders.states import order_lock
-from payments.exceptions import NeedsAnother, RefundDecided, RefundRefused, RefundTooEarly, RefundTooLarge
+from payments.exceptions import (
+    NeedsAnother,
+    RefundDecided,
+    RefundNotStuck,
+    RefundRefused,
+    RefundTooEarly,
+    RefundTooLarge,
+)
+from payments.gateways.base import RefundResult, RefundStatus
+from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment, Refund
 from payments.refunds import (
     ASKED,
+    BY_HAND,
+    refund_apply,
     refund_askable,
     refund_check,
     refund_decide,
@@ -174,3 +187,36 @@ def refund_reject(*, refund_id: int, reason: str, actor: str) -> Refund:
     refund_transition(refund, to=Status.REJECTED, fields=("decided_by", "decided_at", "rejection"))
     event_write(order, "refund.rejected", actor=actor, refund=refund.number, reason=reason)
     return refund
+
+
+@transaction.atomic
+def refund_by_hand(*, refund_id: int, reference: str, note: str, actor: str) -> None:
+    """An operator has returned the money where the gateway would not, or has found there that it did go back.
+
+    `reference` is what proves it: the gateway's own number, or that of a transfer; `note` says where it was seen.
+    Raises `RefundNotStuck`.
+    """
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    order = order_lock(refund.payment.order_id)
+    if Refund.objects.select_for_update().get(pk=refund_id).status != Status.FAILED:
+        raise RefundNotStuck
+    event_write(order, "refund.by_hand", actor=actor, refund=refund.number, reference=reference, note=note)
+    done = RefundResult(refund=refund.number, status=RefundStatus.SUCCEEDED, reference=reference, code=BY_HAND)
+    refund_apply(refund_id=refund_id, result=done, actor=actor)
+
+
+@transaction.atomic
+def refund_retry(*, refund_id: int, actor: str) -> None:
+    """An operator has put right what made a refund fail: try it again under the same number.
+
+    Where a repeated refund could return the money twice, the operator has also made sure that it did not go through.
+    """
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    order = order_lock(refund.payment.order_id)
+    refund = Refund.objects.select_for_update().get(pk=refund_id)
+    if refund.status != Status.FAILED:
+        return
+    repeats = gateway_of(account_known(refund.payment.account_id)).refund_repeats
+    refund_transition(refund, to=Status.PENDING if repeats else Status.CREATED)
+    event_write(order, "refund.retried", actor=actor, refund=refund.number)
+    publish("refund.run", refund_id=refund.pk)

@@ -14,7 +14,7 @@ from kameng.outbox.services import publish
 from orders.events import event_write
 from orders.models import Order, OrderLine
 from orders.states import line_transition, order_lock, order_recount, order_transition
-from payments.exceptions import IllegalTransition, RefundNotStuck, RefundTooEarly, RefundTooLarge
+from payments.exceptions import IllegalTransition, RefundTooEarly, RefundTooLarge
 from payments.fees import fee_share
 from payments.gateways.base import (
     GatewayRefused,
@@ -375,36 +375,3 @@ def _short_returned(line: OrderLine, actor: str) -> None:
 def _returned(line: OrderLine) -> Decimal:
     """What is back for certain."""
     return line.refunds.filter(status=Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or Decimal(0)
-
-
-@transaction.atomic
-def refund_by_hand(*, refund_id: int, reference: str, note: str, actor: str) -> None:
-    """An operator has returned the money where the gateway would not, or has found there that it did go back.
-
-    `reference` is what proves it: the gateway's own number, or that of a transfer; `note` says where it was seen.
-    Raises `RefundNotStuck`.
-    """
-    refund = Refund.objects.select_related("payment").get(pk=refund_id)
-    order = order_lock(refund.payment.order_id)
-    if Refund.objects.select_for_update().get(pk=refund_id).status != Status.FAILED:
-        raise RefundNotStuck
-    event_write(order, "refund.by_hand", actor=actor, refund=refund.number, reference=reference, note=note)
-    done = RefundResult(refund=refund.number, status=RefundStatus.SUCCEEDED, reference=reference, code=BY_HAND)
-    refund_apply(refund_id=refund_id, result=done, actor=actor)
-
-
-@transaction.atomic
-def refund_retry(*, refund_id: int, actor: str) -> None:
-    """An operator has put right what made a refund fail: try it again under the same number.
-
-    Where a repeated refund could return the money twice, the operator has also made sure that it did not go through.
-    """
-    refund = Refund.objects.select_related("payment").get(pk=refund_id)
-    order = order_lock(refund.payment.order_id)
-    refund = Refund.objects.select_for_update().get(pk=refund_id)
-    if refund.status != Status.FAILED:
-        return
-    repeats = gateway_of(account_known(refund.payment.account_id)).refund_repeats
-    refund_transition(refund, to=Status.PENDING if repeats else Status.CREATED)
-    event_write(order, "refund.retried", actor=actor, refund=refund.number)
-    publish("refund.run", refund_id=refund.pk)

@@ -1,4 +1,4 @@
-"""Collecting money: opening an attempt, asking what became of it, and the one way into the books.
+"""Collecting money: opening an attempt, and the one way into the books (`asking.py` goes on from there).
 
 Locks are taken along the flow, order before payment, and sums are taken under the order's lock. No transaction is open
 while a gateway is called.
@@ -14,9 +14,6 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
-from django.db.models.functions import Now
-from django.utils import timezone
 
 from kameng.core import sql
 from kameng.core.encryption import digest
@@ -25,7 +22,7 @@ from kameng.outbox.services import publish
 from orders.events import event_write
 from orders.exceptions import OrderNotPayable
 from orders.models import Order
-from orders.selectors import order_status, order_title
+from orders.selectors import order_title
 from orders.services import settle
 from orders.states import order_lock
 from payments.collecting import OPEN, DepositShort, ended, hold_before_payment, is_superfluous, settled
@@ -47,7 +44,7 @@ from payments.merchants.models import GatewayAccount
 from payments.merchants.services import account_known, accounts_for_shop, gateway_of, gateway_trouble
 from payments.models import Payment
 from payments.postings import payment_booked
-from payments.selectors import order_id_of, payment_known, payments_of
+from payments.selectors import order_id_of, payments_of
 from resellers.deposits.services import deposit_short
 
 logger = logging.getLogger(__name__)
@@ -55,13 +52,8 @@ logger = logging.getLogger(__name__)
 NUMBER_LENGTH = 24
 #: A link for a phone's browser lives five minutes; a younger one is handed out again.
 LINK_SECONDS = 240
-#: An attempt is asked about at most this often by pages that wait for it.
-#: Less than the pause between two questions of a page, so that each of those leads to one of these.
-ASK_SECONDS = 3
 #: Pauses between scheduled questions, by the attempt's age in seconds.
 FOLLOW_PAUSES = ((30, 10), (300, 30), (3600, 60))
-#: How long after its last moment a payment may still be on its way.
-GRACE_SECONDS = 120
 
 Status = Payment.Status
 
@@ -332,83 +324,3 @@ def contradiction(told: PaymentResult, answer: PaymentResult) -> str:
     names = ("status", "payment", "reference", "amount", "currency", "merchant", "app", "method")
     said = {name: (getattr(told, name), getattr(answer, name)) for name in names}
     return "; ".join(f"{name}: told {first}, answered {then}" for name, (first, then) in said.items() if first != then)
-
-
-def payments_ask_if_due(*, order: Order, actor: str) -> None:
-    """For a page that waits: ask about open attempts, but not more often than every few seconds over all pages.
-
-    A gateway that does not answer is no reason to show an error: the next question comes soon.
-    """
-    due = Q(asked_at__isnull=True, created_at__lt=Now() - timedelta(seconds=ASK_SECONDS)) | Q(
-        asked_at__lt=Now() - timedelta(seconds=ASK_SECONDS)
-    )
-    for payment_id in order.payments.filter(status__in=OPEN).values_list("pk", flat=True):
-        if Payment.objects.filter(due, pk=payment_id).update(asked_at=Now()):
-            try:
-                payment_ask(payment_id=payment_id, actor=actor)
-            except GatewayError as error:
-                logger.info("payment #%s: %s", payment_id, error)
-
-
-def payment_follow(*, payment_id: int) -> float | None:
-    """Ask on schedule until the attempt has an end; seconds until the next question. Also what finds a lost notice."""
-    payment = payment_known(payment_id)
-    if payment is None or payment.status not in OPEN:
-        return None
-    age = (timezone.now() - payment.created_at).total_seconds()
-    pause = next((pause for limit, pause in FOLLOW_PAUSES if age < limit), 300)
-    over = timezone.now() - payment.expires_at
-    try:
-        if over > timedelta(0) or order_status(payment.order_id) != Order.Status.PENDING:
-            return _close(payment, certain=over > timedelta(seconds=GRACE_SECONDS)) and pause
-        payment_ask(payment_id=payment_id, actor="schedule")
-    except GatewayUnavailable as error:
-        logger.warning("payment %s: %s", payment.number, error)
-    except GatewayError as error:
-        logger.warning("payment %s cannot be asked about: %s", payment.number, error)
-        gateway_trouble(account_known(payment.account_id), error)
-    return float(pause)
-
-
-def _close(payment: Payment, *, certain: bool) -> float | None:
-    """Make an attempt impossible, or find that it was paid. None when that is certain, seconds otherwise.
-
-    A trade the gateway does not know may still be opened by a shopper who has the code before them, until its last
-    moment; only then is not knowing it the end.
-    """
-    gateway = gateway_of(account_known(payment.account_id))
-    result = gateway.close(payment.number)
-    applied = payment_apply(payment_id=payment.pk, result=result, actor="schedule")
-    if applied.verdict == Verdict.REFUSED:
-        # Wrong money is for people; asking again would only hear of it again.
-        _end(payment, Status.FAILED)
-        return None
-    if result.status in (GatewayStatus.CONFIRMED, GatewayStatus.CLOSED):
-        return None
-    if result.status == GatewayStatus.MISSING and certain:
-        _end(payment, Status.CANCELED)
-        return None
-    return 60.0
-
-
-@transaction.atomic
-def _end(payment: Payment, to: Payment.Status) -> None:
-    order = order_lock(payment.order_id)
-    fresh = Payment.objects.select_for_update().get(pk=payment.pk)
-    if fresh.status in OPEN:
-        payment_transition(fresh, to=to)
-        ended(fresh, order)
-
-
-def payments_close(*, order_id: int) -> None:
-    """The order is over: close what is open at gateways; each attempt is followed on its own schedule after that."""
-    for payment in Payment.objects.filter(order_id=order_id, status__in=OPEN):
-        try:
-            _close(payment, certain=False)
-        except GatewayError as error:
-            logger.warning("payment %s could not be closed yet: %s", payment.number, error)
-    with transaction.atomic():
-        order = order_lock(order_id)
-        if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
-            for payment_id in order.payments.filter(status=Status.CONFIRMED).values_list("pk", flat=True):
-                publish("payment.surplus", payment_id=payment_id)

@@ -26,6 +26,7 @@ from orders.faces import account_summary, line_face
 from orders.models import Order
 from orders.services import order_cancel
 from orders.views import visible_order
+from payments.asking import payments_ask_if_due
 from payments.collecting import OPEN
 from payments.environment import Environment, Offer, Way, ways_in
 from payments.gateways.base import Channel, GatewayError, GatewayMisconfigured, InApp, Receiving
@@ -33,7 +34,7 @@ from payments.merchants.models import GatewayAccount
 from payments.merchants.services import accounts_for_shop, gateway_of
 from payments.models import Payment
 from payments.payer import login_account, login_remember, login_state, payer_known, payer_remember
-from payments.services import payment_start, payments_ask_if_due
+from payments.services import payment_start
 from payments.transfers.selectors import is_awaited, receiving_of
 from payments.transfers.services import transfers_claim
 

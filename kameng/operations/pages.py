@@ -26,9 +26,9 @@ from kameng.operations.figures import figures, waiting
 from orders.admin import order_context
 from orders.events import event_write
 from orders.models import Order
+from payments.approvals import refund_by_hand, refund_retry
 from payments.gateways.base import GatewayError
 from payments.models import Payment, Refund
-from payments.refunds import refund_by_hand, refund_retry
 from payments.services import payment_ask
 from resellers.links import shop_url
 from resellers.models import Reseller

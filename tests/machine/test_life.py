@@ -30,11 +30,11 @@ from kameng.dispatch import dispatch
 from kameng.outbox.services import claim, run
 from orders.models import Order
 from payments import refunds
+from payments.approvals import refund_by_hand, refund_retry
 from payments.gateways.base import RefundRequest
 from payments.gateways.registry import GATEWAYS
 from payments.models import Payment, Refund
 from payments.notices import notice_receive
-from payments.refunds import refund_by_hand, refund_retry
 from resellers.models import Reseller
 from tests import remembered
 from tests.factories import GatewayAccountFactory, ProductFactory, SupplierFactory, on_sale, open_payment, place

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from kameng.alerts.models import Alert
 from orders.models import Order
 from orders.services import order_cancel, order_expire
+from payments.asking import payment_follow, payments_ask_if_due, payments_close
 from payments.exceptions import GatewayDown
 from payments.gateways.base import (
     GatewayKeyUnknown,
@@ -23,13 +24,7 @@ from payments.gateways.base import (
 from payments.merchants.models import GatewayAccount
 from payments.merchants.services import gateway_account_save
 from payments.models import Payment
-from payments.services import (
-    Verdict,
-    payment_ask,
-    payment_follow,
-    payments_ask_if_due,
-    payments_close,
-)
+from payments.services import Verdict, payment_ask
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway
 from tests.factories import on_sale, open_payment, place

@@ -16,11 +16,12 @@ from kameng.inbox.models import InboxEvent
 from kameng.outbox.models import OutboxEvent
 from orders.access import order_token
 from orders.models import Order
+from payments.approvals import refund_retry
+from payments.asking import payment_follow
 from payments.gateways.base import RefundStatus
 from payments.merchants.services import gateway_account_save
 from payments.models import Payment, Refund
-from payments.refunds import line_refund, refund_retry, refund_run
-from payments.services import payment_follow
+from payments.refunds import line_refund, refund_run
 from resellers.models import Reseller
 from tests.factories import on_sale, place
 from tests.flows import REFUSED, drain, events, fulfill, outbox

@@ -10,6 +10,7 @@ from django.utils import timezone
 from kameng.audit.services import audit
 from orders.models import Order
 from orders.statements import statement_of
+from payments.approvals import refund_by_hand
 from payments.contradictions import _disprove
 from payments.fees import fee_share
 from payments.gateways.base import RefundResult, RefundStatus
@@ -18,7 +19,7 @@ from payments.gateways.registry import GATEWAYS
 from payments.merchants.models import FeeBearer, GatewayAccount
 from payments.merchants.services import forget, gateway_account_save
 from payments.models import Payment
-from payments.refunds import line_refund, refund_apply, refund_by_hand, refund_request
+from payments.refunds import line_refund, refund_apply, refund_request
 from resellers.ledger.balances import balances
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway, ScriptedSupplier

@@ -9,6 +9,7 @@ from kameng.audit.services import audit
 from kameng.outbox.models import OutboxEvent
 from orders.models import Order, OrderLine
 from orders.services import Buyer, LineRequest, order_place
+from payments.approvals import refund_by_hand, refund_retry
 from payments.exceptions import IllegalTransition, RefundNotStuck, RefundTooEarly, RefundTooLarge
 from payments.gateways.base import (
     GatewayRefused,
@@ -21,9 +22,7 @@ from payments.models import Payment, Refund
 from payments.refunds import (
     line_refund,
     refund_apply,
-    refund_by_hand,
     refund_request,
-    refund_retry,
     refund_run,
     refund_transition,
     refundable,

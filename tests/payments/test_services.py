@@ -9,6 +9,7 @@ from django.db.models import F
 
 from orders.exceptions import OrderNotPayable
 from orders.models import Order
+from payments.asking import payment_follow
 from payments.exceptions import GatewayDown, MethodUnavailable
 from payments.gateways.base import (
     GatewayMisconfigured,
@@ -19,10 +20,7 @@ from payments.gateways.base import (
 from payments.merchants.models import GatewayAccount
 from payments.merchants.services import accounts_for_shop, gateway_account_save
 from payments.models import Payment
-from payments.services import (
-    payment_follow,
-    payment_start,
-)
+from payments.services import payment_start
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway
 from tests.factories import GatewayAccountFactory, on_sale, open_payment, place

@@ -13,10 +13,11 @@ from kameng.audit.services import audit
 from orders.access import device_digest
 from orders.models import Order
 from orders.services import order_expire
+from payments.asking import payment_follow, payments_close
 from payments.exceptions import MethodUnavailable, NeedsAnother
 from payments.merchants.services import gateway_account_enable, gateway_account_save
 from payments.models import Payment, Refund
-from payments.services import payment_follow, payment_start, payments_close
+from payments.services import payment_start
 from payments.transfers.exceptions import TransferDecided, TransferRefused
 from payments.transfers.models import Transfer
 from payments.transfers.services import (

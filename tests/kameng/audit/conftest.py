@@ -16,10 +16,10 @@ from fulfillment.suppliers.base import Outcome, OutcomeKind
 from fulfillment.suppliers.registry import ADAPTERS
 from orders.models import Order
 from orders.services import Buyer, LineRequest, order_cancel, order_expire, order_place
+from payments.asking import payments_close
 from payments.gateways.registry import GATEWAYS
 from payments.merchants import services as merchant_services
 from payments.refunds import refund_request
-from payments.services import payments_close
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import CONTACT, code_on_sale, on_sale, open_payment, place, stocked
