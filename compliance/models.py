@@ -124,4 +124,4 @@ class Rule(models.Model):
         constraints = [models.UniqueConstraint(fields=["category", "code"], name="rule_once")]
 
     def __str__(self) -> str:
-        return f"{self.category} {self.code}"
+        return f"{self.get_category_display()} · {self.code}"

@@ -1,142 +1,153 @@
-"""An owner's page: what is left of the deposit, and moving money in and out. Operators: `desk`."""
+"""Operators' desk: write down which transfers came for deposits, and confirm what somebody else wrote down."""
 
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.models import CHANGE
+from django.contrib.admin.models import ADDITION, CHANGE
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
+from django_tenants.utils import get_public_schema_name
 
 from kameng.accounts.confirming import ConfirmedForm, has_second_factor, is_fresh
-from kameng.admin.bases import write_down
+from kameng.admin.bases import PER_PAGE, actor_of, write_down
 from kameng.admin.forms import StaffForm, add_problem
-from kameng.admin.sites import Nav, shop_site
-from kameng.core.ids import random_id
+from kameng.admin.sites import Nav, operations_site
 from kameng.core.problems import Problem
-from resellers.deposits import desk
 from resellers.deposits.models import TopUp
-from resellers.deposits.selectors import TONES, warning_of
-from resellers.deposits.services import deposit_put_in, deposit_take_out, deposit_warning_save, floor_of
-from resellers.ledger.balances import balances_of
-from resellers.ledger.posting import Name
+from resellers.deposits.selectors import TONES, deposits
+from resellers.deposits.top_ups import top_up_confirm, top_up_record, top_up_reject
 from resellers.models import Reseller
 
-__all__ = ["deposit", "desk"]
+GROUP = gettext_lazy("业务")
+WAITING = "public.deposits_topup WHERE status = 'recorded'"
+Status = TopUp.Status
 
-TOP_UPS_SHOWN = 20
+
+def _shops() -> list[tuple[str, Any]]:
+    sub_sites = Reseller.objects.filter(is_house=False).exclude(schema_name=get_public_schema_name()).order_by("pk")
+    return [("", _("选一家")), *((str(shop.pk), shop.name) for shop in sub_sites)]
 
 
-def _amount(label: Any) -> forms.DecimalField:
-    return forms.DecimalField(
-        label=label, max_digits=12, decimal_places=2, min_value=Decimal("0.01"),
+class RecordForm(ConfirmedForm):
+    """A transfer that came."""
+
+    shop = forms.ChoiceField(label=gettext_lazy("店铺"), choices=_shops)
+    amount = forms.DecimalField(
+        label=gettext_lazy("到账金额（元）"), max_digits=12, decimal_places=2, min_value=Decimal("0.01"),
         widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
     )  # fmt: skip
+    reference = forms.CharField(
+        label=gettext_lazy("转账凭证号"),
+        max_length=64,
+        help_text=gettext_lazy("银行或支付宝给这笔转账的单号，每笔只登记一次"),
+    )
 
 
-class PutInForm(ConfirmedForm):
-    """From what is available."""
-
-    amount = _amount(gettext_lazy("转入金额（元）"))
-    key = forms.CharField(max_length=40, widget=forms.HiddenInput)
+class ConfirmForm(ConfirmedForm):
+    """It came; somebody else has seen it too."""
 
 
-class TakeOutForm(ConfirmedForm):
-    """To what is available."""
+class RejectForm(StaffForm):
+    """It did not."""
 
-    amount = _amount(gettext_lazy("转出金额（元）"))
-    key = forms.CharField(max_length=40, widget=forms.HiddenInput)
-
-
-class WarningForm(StaffForm):
-    """When to be warned."""
-
-    floor = forms.DecimalField(
-        label=gettext_lazy("低于多少元提醒"), max_digits=12, decimal_places=2, min_value=Decimal(0), required=False,
-        widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
-        help_text=gettext_lazy("留空按平台的；建议够卖三天的供货价"),
-    )  # fmt: skip
-
-
-def _shop(request: HttpRequest) -> Reseller:
-    shop: Reseller = Reseller.objects.get(pk=request.shop.pk)  # type: ignore[attr-defined]
-    return shop
+    reason = forms.CharField(max_length=200)
 
 
 def _page(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
-    shop = _shop(request)
-    held = balances_of(shop.pk, Name.DEPOSIT, Name.DEPOSIT_HELD, Name.AVAILABLE)
-    top_ups = TopUp.objects.filter(shop_id=shop.pk).order_by("-pk")[:TOP_UPS_SHOWN]
+    state = request.GET.get("state", "recorded")
+    found = TopUp.objects.select_related("shop").order_by("pk" if state == Status.RECORDED else "-pk")
+    if state in Status.values:
+        found = found.filter(status=state)
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    actor = actor_of(request)
     context = {
         "title": _("保证金"),
-        "shop": shop,
-        "held": held,
-        "floor": floor_of(shop),
-        "warning": warning_of(shop, held[Name.DEPOSIT]),
+        "state": state,
+        "chips": Status.choices,
+        "rows": [
+            {
+                "top_up": one,
+                "tone": TONES[Status(one.status)],
+                "is_open": one.status == Status.RECORDED,
+                "is_mine": one.recorded_by == actor,
+            }
+            for one in page
+        ],
+        "page_obj": page,
+        "deposits": deposits(),
+        "record": RecordForm(request=request),
         "has_factor": has_second_factor(request),
         "is_fresh": is_fresh(request),
-        "put_in": PutInForm(request=request, auto_id="id_in_%s", initial={"key": random_id(20)}),
-        "take_out": TakeOutForm(request=request, auto_id="id_out_%s", initial={"key": random_id(20)}),
-        "warn": WarningForm(auto_id="id_warn_%s", initial={"floor": shop.deposit_warning}),
-        "top_ups": [{"top_up": one, "tone": TONES[TopUp.Status(one.status)]} for one in top_ups],
         **more,
     }
-    return shop_site.render(request, "staff/deposit.html", context, status=status)
+    return operations_site.render(request, "staff/operations_deposits.html", context, status=status)
 
 
-def _put_in(request: HttpRequest, shop: Reseller, form: PutInForm) -> str:
-    typed = form.cleaned_data
-    form.confirm()
-    deposit_put_in(shop_id=shop.pk, amount=typed["amount"], key=typed["key"])
-    return _("已从可提现转入保证金 %(amount)s 元") % {"amount": typed["amount"]}
-
-
-def _take_out(request: HttpRequest, shop: Reseller, form: TakeOutForm) -> str:
-    typed = form.cleaned_data
-    form.confirm()
-    deposit_take_out(shop_id=shop.pk, amount=typed["amount"], key=typed["key"])
-    return _("已从保证金转出 %(amount)s 元到可提现") % {"amount": typed["amount"]}
-
-
-def _warn(request: HttpRequest, shop: Reseller, form: WarningForm) -> str:
-    deposit_warning_save(shop_id=shop.pk, floor=form.cleaned_data["floor"])
-    return _("已保存保证金提醒线")
-
-
-#: What an owner may do here, by the button's name, which is also what the page calls the form.
-_ACTS: dict[str, Any] = {
-    "put_in": (PutInForm, _put_in, "id_in_%s"),
-    "take_out": (TakeOutForm, _take_out, "id_out_%s"),
-    "warn": (WarningForm, _warn, "id_warn_%s"),
-}
-
-
-@shop_site.page(
-    "deposit/", name="deposit", nav=Nav(gettext_lazy("生意"), gettext_lazy("保证金"), "account_balance", 15)
-)
-@require_http_methods(["GET", "HEAD", "POST"])
-def deposit(request: HttpRequest) -> HttpResponse:
-    """What there is, what is held, and two forms to move money between it and what is available."""
-    if request.method != "POST":
-        return _page(request)
-    name = request.POST.get("act", "")
-    if name not in _ACTS:
-        raise Http404
-    form_class, does, auto_id = _ACTS[name]
-    needs_code = {"request": request} if issubclass(form_class, ConfirmedForm) else {}
-    form = form_class(request.POST, auto_id=auto_id, **needs_code)
+def _record(request: HttpRequest) -> HttpResponse:
+    form = RecordForm(request.POST, request=request)
     if form.is_valid():
-        shop = _shop(request)
+        typed = form.cleaned_data
         try:
-            said = does(request, shop, form)
+            form.confirm()
+            seen = top_up_record(
+                shop_id=int(typed["shop"]),
+                amount=typed["amount"],
+                reference=typed["reference"],
+                actor=actor_of(request),
+            )
         except Problem as refused:
             add_problem(form, refused)
         else:
-            write_down(request, shop, CHANGE, said)
-            messages.success(request, said)
-            return redirect("manage:deposit")
-    return _page(request, status=422, **{name: form})
+            write_down(request, seen, ADDITION, _("登记保证金转账 %(amount)s 元") % {"amount": seen.amount})
+            messages.success(request, _("已登记，等另一位运营复核"))
+            return redirect("operations:deposits")
+    return _page(request, status=422, record=form)
+
+
+def _end(request: HttpRequest, form: StaffForm) -> HttpResponse:
+    """Confirm or reject: what is refused is said above the list."""
+    pk = request.POST.get("top_up", "")
+    if not (pk.isascii() and pk.isdigit() and TopUp.objects.filter(pk=int(pk[:18])).exists()):
+        raise Http404
+    if not form.is_valid():
+        needs_code = isinstance(form, ConfirmForm)
+        messages.error(request, _("要填两步验证码") if needs_code else _("请写明作废的原因"))
+        return redirect("operations:deposits")
+    try:
+        if isinstance(form, ConfirmForm):
+            form.confirm()
+            seen = top_up_confirm(top_up_id=int(pk), actor=actor_of(request))
+            said = _("已复核，保证金已入账")
+        else:
+            seen = top_up_reject(top_up_id=int(pk), reason=form.cleaned_data["reason"], actor=actor_of(request))
+            said = _("已作废")
+    except Problem as refused:
+        messages.error(request, str(refused))
+    else:
+        write_down(request, seen, CHANGE, said)
+        messages.success(request, said)
+    return redirect("operations:deposits")
+
+
+@operations_site.page(
+    "deposits/", name="deposits", nav=Nav(GROUP, gettext_lazy("保证金"), "account_balance", 15, waiting=WAITING)
+)
+@require_http_methods(["GET", "HEAD", "POST"])
+def desk(request: HttpRequest) -> HttpResponse:
+    """What waits for a second word, a form for a transfer that came, and what every shop has."""
+    if request.method != "POST":
+        return _page(request)
+    act = request.POST.get("act", "")
+    if act == "record":
+        return _record(request)
+    if act == "confirm":
+        return _end(request, ConfirmForm(request.POST, request=request))
+    if act == "reject":
+        return _end(request, RejectForm(request.POST))
+    raise Http404

@@ -13,7 +13,7 @@ from payments.merchants.models import GatewayAccount
 from resellers.deposits.models import TopUp
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway, ScriptedSupplier
-from tests.factories import on_sale, open_payment, place
+from tests.factories import GatewayAccountFactory, on_sale, open_payment, place
 from tests.flows import TOPPED_UP, fulfill, paid
 from tests.own_collection import fund, own_till, purse
 from tests.resellers.withdrawals.test_services import earn
@@ -158,3 +158,13 @@ def test_an_operator_opens_an_owners_account_and_whose_it_is_stays(here: Reselle
     assert desk.post(change, form | {"schema_name": here.schema_name, "name": "y"}).status_code == 302
     account.refresh_from_db()
     assert (account.name, account.owner_collects, account.schema_name) == ("y", True, here.schema_name)
+
+
+def test_nobody_is_warned_who_collects_nothing(shop: Reseller) -> None:
+    """An empty deposit keeps shoppers from an account of the owner's own, and from nothing else."""
+    owner, alarm = owner_of(shop), "买家付不到你的账户"
+    page = owner.get(OWNERS).content.decode()
+    assert alarm not in page
+    assert "现在用不上" in page
+    GatewayAccountFactory(schema_name=shop.schema_name, owner_collects=True)
+    assert alarm in owner.get(OWNERS).content.decode()
