@@ -20,7 +20,8 @@ from resellers.models import Reseller
 
 _OPEN = [Order.Status.PENDING, Order.Status.PAID]
 
-#: Name and contents; `{shop}` is the shop's schema. Each may use those before it.
+#: Name and contents; `{shop}` is the shop's schema. Each may use those before it. Those that stand for a table keep its
+#: primary key, by which checks group.
 _Tables = Sequence[tuple[str, str]]
 
 _ENTRIES = """
@@ -158,6 +159,8 @@ _ORDERS: _Tables = [
         " WHERE received_at >= %(since)s AND schema_name = %(schema)s",
     ),
 ]
+#: Beginning of the names that are no table's.
+_OURS = "audit_"
 #: What checks look up once for each row.
 _LOOKED_UP = {
     "orders_orderline": "order_id",
@@ -190,6 +193,8 @@ def _instead(tables: _Tables, known: Mapping[str, object], schema_name: str = "p
             shop = connection.ops.quote_name(schema_name)
             for name, contents in tables:
                 cursor.execute(f"CREATE TEMPORARY TABLE {name} AS {contents.format(shop=shop)}", known)
+                if not name.startswith(_OURS):
+                    cursor.execute(f"ALTER TABLE pg_temp.{name} ADD PRIMARY KEY (id)")
                 if name in _LOOKED_UP:
                     cursor.execute(f"CREATE INDEX ON pg_temp.{name} ({_LOOKED_UP[name]})")
                 cursor.execute(f"ANALYZE pg_temp.{name}")
