@@ -27,9 +27,9 @@ CREATE TEMPORARY TABLE bench_base ON COMMIT DROP AS SELECT
     (SELECT coalesce(max(id), 0) FROM public.suppliers_stockcode) AS codes,
     (SELECT coalesce(max(id), 0) FROM public.ledger_journal) AS journals;
 CREATE TEMPORARY TABLE bench_order ON COMMIT DROP AS
-SELECT n, %(route)s || 'Z' || lpad(upper(to_hex(n)), 12, '0') AS number, n %% 2 = 0 AS is_code,
+SELECT n, %(route)s || 'Z' || lpad(upper(to_hex(base.orders + n)), 12, '0') AS number, n %% 2 = 0 AS is_code,
        now() - (%(orders)s - n) * (interval '365 days' / %(orders)s) - interval '1 minute' AS at
-  FROM generate_series(1, %(orders)s) AS n;
+  FROM generate_series(1, %(orders)s) AS n, bench_base AS base;
 INSERT INTO {schema}.orders_order (id, number, status, contact, total, language, device_digest, address_digest,
        contact_digest, request_digest, created_at, expires_at, paid_at, finished_at)
 SELECT base.orders + n, number, 'fulfilled', '13800000000', 57, 'zh-hans', '', '', '', '', at, at, at, at
@@ -65,7 +65,7 @@ INSERT INTO {schema}.fulfillment_supplierorder (id, fulfillment_id, supplier_id,
        supplier_reference, supplier_sku, quantity, cost, status, code, message, evidence, choice, asked, created_at,
        finished_at)
 SELECT base.buys + n, base.works + n, %(supplier)s, %(offer)s, 1, number || 'P01', '', 'bench', 1, 55, 'succeeded', '',
-       '', '-> {{"order": "' || number || '"} <- {{"state": "done"}', '{{}}', 0, at, at
+       '', '-> {{"order": "' || number || '"}} <- {{"state": "done"}}', '{{}}', 0, at, at
   FROM bench_order, bench_base AS base;
 INSERT INTO public.suppliers_stockcode (id, variant_id, supplier_id, sealed, digest, reference, schema_name, added_at,
        taken_at)

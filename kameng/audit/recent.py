@@ -12,6 +12,7 @@ with one of them. They are copied with their whole history.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -186,7 +187,7 @@ def recent_in_shop(shop: Reseller, since: datetime) -> Iterator[None]:
 
 
 @contextmanager
-def _instead(tables: _Tables, known: Mapping[str, object], schema_name: str = "public") -> Iterator[None]:
+def _instead(tables: _Tables, known: Mapping[str, Any], schema_name: str = "public") -> Iterator[None]:
     """However it ends, the tables go with the savepoint. Nothing else can be written once they are there."""
     with transaction.atomic():
         with connection.cursor() as cursor:

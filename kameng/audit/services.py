@@ -1,6 +1,6 @@
 """Hold every promise against the database, all of it seen at one moment."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -148,7 +148,8 @@ def _verdicts_since(since: datetime, promises: list[Invariant], everywhere: list
 
 
 def _as_far_as_seen(invariant: Invariant, found: _Found) -> Verdict:
-    reaches = [reach_of(check) for check in (*invariant.over_platform, *invariant.in_shop)]
+    checks: list[Callable[..., Breaches]] = [*invariant.over_platform, *invariant.in_shop]
+    reaches = [reach_of(check) for check in checks]
     scope = Scope.WHOLE if all(reach.scope is Scope.WHOLE for reach in reaches) else Scope.SINCE
     unseen = tuple(dict.fromkeys(reach.unseen for reach in reaches if reach.unseen))
     return Verdict(invariant.code, invariant.promise, found.broken, tuple(found.examples), scope, unseen)

@@ -63,7 +63,7 @@ def test_where_every_promise_is_kept_none_is_broken_by_looking_at_a_part(busy: B
     drain()
     own_till(busy.shop)
     merchant_services.forget()
-    fund(busy.shop, 200)
+    fund(busy.shop, "200.00")
     collected = [paid(busy.shop, on_sale(suppliers=("good",)))]
     drain()
     collected.append(paid(busy.shop, on_sale(suppliers=("good",))))
