@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -177,6 +178,8 @@ class OrderEvent(models.Model):
         verbose_name = _("订单事件")
         verbose_name_plural = _("订单事件")
         ordering = ["pk"]
+        #: Rows lie in the order in which they came, so that the newest are a few blocks at the end.
+        indexes = [BrinIndex(fields=["created_at"], autosummarize=True, name="order_event_when")]
 
     def __str__(self) -> str:
         return self.name

@@ -1,4 +1,4 @@
--- migrations fd3230befc0612d8f9d23bc95f4787e96112d061f812852b92be5f820cc27782
+-- migrations 4e6358cbea8c0058f508ca4c47ee3968b096adcce28c29e76cab67951c0dca5e
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -824,32 +824,35 @@ INSERT INTO kameng_shop_template.django_migrations VALUES
 	(35, 'fulfillment', '0001_initial', '2026-01-01 00:00:00+00'),
 	(36, 'fulfillment', '0002_partial_and_choice', '2026-01-01 00:00:00+00'),
 	(37, 'inbox', '0001_initial', '2026-01-01 00:00:00+00'),
-	(38, 'ledger', '0001_initial', '2026-01-01 00:00:00+00'),
-	(39, 'ledger', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
-	(40, 'ledger', '0003_fees', '2026-01-01 00:00:00+00'),
-	(41, 'ledger', '0004_withdrawals', '2026-01-01 00:00:00+00'),
-	(42, 'ledger', '0005_clients', '2026-01-01 00:00:00+00'),
-	(43, 'ledger', '0006_deposits', '2026-01-01 00:00:00+00'),
-	(44, 'listings', '0001_initial', '2026-01-01 00:00:00+00'),
-	(45, 'merchants', '0001_initial', '2026-01-01 00:00:00+00'),
-	(46, 'merchants', '0002_fees', '2026-01-01 00:00:00+00'),
-	(47, 'merchants', '0003_second_factor', '2026-01-01 00:00:00+00'),
-	(48, 'merchants', '0004_deposits', '2026-01-01 00:00:00+00'),
-	(49, 'orders', '0002_line_short', '2026-01-01 00:00:00+00'),
-	(50, 'orders', '0003_deposits', '2026-01-01 00:00:00+00'),
-	(51, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
-	(52, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
-	(53, 'payments', '0002_fees', '2026-01-01 00:00:00+00'),
-	(54, 'payments', '0003_refund_approved_by_another', '2026-01-01 00:00:00+00'),
-	(55, 'payments', '0004_payment_in_app', '2026-01-01 00:00:00+00'),
-	(56, 'payments', '0005_deposits', '2026-01-01 00:00:00+00'),
-	(57, 'reconciliation', '0001_reconcile', '2026-01-01 00:00:00+00'),
-	(58, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
-	(59, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
-	(60, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
-	(61, 'supply', '0001_initial', '2026-01-01 00:00:00+00'),
-	(62, 'transfers', '0001_transfers', '2026-01-01 00:00:00+00'),
-	(63, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
+	(38, 'inbox', '0002_event_when', '2026-01-01 00:00:00+00'),
+	(39, 'ledger', '0001_initial', '2026-01-01 00:00:00+00'),
+	(40, 'ledger', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
+	(41, 'ledger', '0003_fees', '2026-01-01 00:00:00+00'),
+	(42, 'ledger', '0004_withdrawals', '2026-01-01 00:00:00+00'),
+	(43, 'ledger', '0005_clients', '2026-01-01 00:00:00+00'),
+	(44, 'ledger', '0006_deposits', '2026-01-01 00:00:00+00'),
+	(45, 'ledger', '0007_journal_when', '2026-01-01 00:00:00+00'),
+	(46, 'listings', '0001_initial', '2026-01-01 00:00:00+00'),
+	(47, 'merchants', '0001_initial', '2026-01-01 00:00:00+00'),
+	(48, 'merchants', '0002_fees', '2026-01-01 00:00:00+00'),
+	(49, 'merchants', '0003_second_factor', '2026-01-01 00:00:00+00'),
+	(50, 'merchants', '0004_deposits', '2026-01-01 00:00:00+00'),
+	(51, 'orders', '0002_line_short', '2026-01-01 00:00:00+00'),
+	(52, 'orders', '0003_deposits', '2026-01-01 00:00:00+00'),
+	(53, 'orders', '0004_event_when', '2026-01-01 00:00:00+00'),
+	(54, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
+	(55, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
+	(56, 'payments', '0002_fees', '2026-01-01 00:00:00+00'),
+	(57, 'payments', '0003_refund_approved_by_another', '2026-01-01 00:00:00+00'),
+	(58, 'payments', '0004_payment_in_app', '2026-01-01 00:00:00+00'),
+	(59, 'payments', '0005_deposits', '2026-01-01 00:00:00+00'),
+	(60, 'reconciliation', '0001_reconcile', '2026-01-01 00:00:00+00'),
+	(61, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
+	(62, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
+	(63, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
+	(64, 'supply', '0001_initial', '2026-01-01 00:00:00+00'),
+	(65, 'transfers', '0001_transfers', '2026-01-01 00:00:00+00'),
+	(66, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_user_permissions_id_seq', 1, false);
@@ -858,7 +861,7 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 260, true);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 65, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 63, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 66, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);
@@ -990,6 +993,7 @@ CREATE INDEX listings_pricerule_category_id_07e4d67e ON kameng_shop_template.lis
 CREATE INDEX listings_pricerule_product_id_c54b7156 ON kameng_shop_template.listings_pricerule USING btree (product_id);
 CREATE INDEX listings_pricerule_variant_id_74584bc3 ON kameng_shop_template.listings_pricerule USING btree (variant_id);
 CREATE INDEX order_device ON kameng_shop_template.orders_order USING btree (device_digest, id DESC) WHERE (NOT ((device_digest)::text = ''::text));
+CREATE INDEX order_event_when ON kameng_shop_template.orders_orderevent USING brin (created_at) WITH (autosummarize='on');
 CREATE INDEX order_newest ON kameng_shop_template.orders_order USING btree (created_at DESC);
 CREATE INDEX order_unpaid_address ON kameng_shop_template.orders_order USING btree (address_digest) WHERE ((status)::text = 'pending'::text);
 CREATE INDEX order_unpaid_contact ON kameng_shop_template.orders_order USING btree (contact_digest) WHERE ((status)::text = 'pending'::text);

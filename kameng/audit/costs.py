@@ -1,5 +1,6 @@
 """I16: what goods cost is known, and no more than shops pay for them, or they are not on sale."""
 
+from kameng.audit.reach import whole
 from kameng.audit.reading import Breaches, found
 
 _ON_SALE = """
@@ -32,6 +33,7 @@ SELECT id, supplier_sku, cost FROM public.suppliers_supplieroffer
 """
 
 
+@whole
 def costs_are_known_and_covered() -> Breaches:
     """By what the catalogue was told, and by the offers behind it."""
     yield from found("{sku} is on sale, supplied at {supply_price}, and costs {cost}", _UNCOVERED)

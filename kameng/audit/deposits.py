@@ -1,5 +1,6 @@
 """I1: deposits of owners who collect for themselves: never below zero, and held for exactly what it has to be."""
 
+from kameng.audit.reach import whole
 from kameng.audit.reading import Breaches, found
 from resellers.models import Reseller
 
@@ -11,6 +12,7 @@ SELECT account.name, account.owner, -coalesce(sum(entry.amount), 0) AS amount
 """
 
 
+@whole
 def nothing_below_zero() -> Breaches:
     """What is held was there, and what is free is no debt."""
     yield from found("{name}:{owner} is at {amount}", _BELOW)
@@ -31,6 +33,7 @@ SELECT key, owner, coalesce(shown.amount, 0) AS shown, coalesce(booked.amount, 0
 """
 
 
+@whole
 def top_ups_are_in_the_book() -> Breaches:
     """Each transfer that two people have seen is in the book, and nothing else came in."""
     yield from found("{key} brought shop #{owner} {shown}, the book says {booked}", _TOP_UPS)
@@ -40,8 +43,8 @@ _HELD = """
 WITH booked AS (
     SELECT journal.order_number AS number, -sum(entry.amount) AS amount
       FROM public.ledger_account AS account
-      JOIN public.ledger_entry AS entry ON entry.account_id = account.id
-      JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
+      JOIN ledger_entry AS entry ON entry.account_id = account.id
+      JOIN ledger_journal AS journal ON journal.id = entry.journal_id
      WHERE account.name = 'deposit_held' AND account.owner = %(shop)s
      GROUP BY journal.order_number
 )

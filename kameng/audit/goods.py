@@ -1,5 +1,6 @@
 """I4, I5, I6 and I13: one owner for each code, one purchase for each duty, and nothing bought or stocked is lost."""
 
+from kameng.audit.reach import left_out, unseen, whole
 from kameng.audit.reading import Breaches, found
 from resellers.models import Reseller
 
@@ -26,7 +27,7 @@ SELECT o.number, code.id, code.reference, code.schema_name, bought.reference AS 
   JOIN fulfillment_fulfillment AS work ON work.id = delivery.fulfillment_id
   JOIN orders_orderline AS line ON line.id = work.line_id
   JOIN orders_order AS o ON o.id = line.order_id
-  JOIN public.suppliers_stockcode AS code ON code.id = delivery.stock_code_id
+  JOIN suppliers_stockcode AS code ON code.id = delivery.stock_code_id
  WHERE code.reference <> bought.reference OR code.schema_name <> %s
 """
 _TWICE = """
@@ -50,6 +51,7 @@ def codes_have_one_owner(shop: Reseller) -> Breaches:
     yield from found("code #{stock_code_id} was delivered {times} times", _TWICE)
 
 
+@left_out("codes that are stored twice")
 def codes_are_known_once() -> Breaches:
     """Over the whole platform."""
     yield from found("code #{first} is stored {times} times", _SAME_CODE)
@@ -102,10 +104,11 @@ SELECT bought.reference FROM fulfillment_supplierorder AS bought
  WHERE bought.status IN ('succeeded', 'partial')
    AND NOT EXISTS (SELECT FROM fulfillment_delivery AS delivery WHERE delivery.supplier_order_id = bought.id)
 """
+_STRAYS = "codes of purchases that their shop does not know"
 #: Codes that were given to a purchase of this shop and reached nobody, unless that is booked or still open.
 _ADRIFT = """
 SELECT code.id, code.reference, coalesce(bought.status, 'unknown to its shop') AS status
-  FROM public.suppliers_stockcode AS code
+  FROM suppliers_stockcode AS code
   JOIN public.suppliers_supplier AS supplier ON supplier.id = code.supplier_id
   LEFT JOIN fulfillment_supplierorder AS bought ON bought.reference = code.reference
  WHERE code.schema_name = %s AND {whose}
@@ -115,6 +118,7 @@ SELECT code.id, code.reference, coalesce(bought.status, 'unknown to its shop') A
 """
 
 
+@unseen(_STRAYS)
 def what_was_charged_was_used(shop: Reseller) -> Breaches:
     """Our side of it: every success was delivered, every code that was sent is used or booked as too much."""
     yield from found("purchase {reference} succeeded and delivered nothing", _UNUSED)
@@ -132,6 +136,7 @@ SELECT code.id, code.reference, code.schema_name FROM public.suppliers_stockcode
 """
 
 
+@unseen(_STRAYS)
 def stock_is_conserved(shop: Reseller) -> Breaches:
     """Every code that left our shelf for this shop was delivered, or its purchase is still open."""
     taken = _ADRIFT.format(whose="supplier.adapter = 'stock'")
@@ -140,6 +145,7 @@ def stock_is_conserved(shop: Reseller) -> Breaches:
     )
 
 
+@whole
 def stock_is_free_or_owned() -> Breaches:
     """Loaded is free and taken, with nothing between."""
     yield from found("code #{id} is neither free nor owned: {schema_name}:{reference}", _NOBODYS)

@@ -1,16 +1,17 @@
 """I1: the book sums to zero, and says the same as what it tells of."""
 
+from kameng.audit.reach import left_out, whole
 from kameng.audit.reading import Breaches, found
 from resellers.models import Reseller
 
 _UNBALANCED = """
 SELECT journal.key, journal.size, count(entry.id) AS entries, coalesce(sum(entry.amount), 0) AS total
-  FROM public.ledger_journal AS journal LEFT JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+  FROM ledger_journal AS journal LEFT JOIN ledger_entry AS entry ON entry.journal_id = journal.id
  GROUP BY journal.id HAVING count(entry.id) <> journal.size OR coalesce(sum(entry.amount), 0) <> 0
 """
 _TOTAL = "SELECT sum(amount) AS total FROM public.ledger_entry HAVING sum(amount) <> 0"
 _LOOSE = """
-SELECT entry.id FROM public.ledger_entry AS entry
+SELECT entry.id FROM ledger_entry AS entry
  WHERE NOT EXISTS (SELECT FROM public.ledger_account AS account WHERE account.id = entry.account_id)
 """
 _SNAPSHOTS = """
@@ -31,12 +32,22 @@ GUARDS = [
 ]
 
 
-def book_sums_to_zero() -> Breaches:
-    """Each journal, and all of them; and what was summed up is the sum."""
+def journals_sum_to_zero() -> Breaches:
+    """Each of them, with all of its entries."""
     yield from found("journal {key} has {entries} of {size} entries, and they sum to {total}", _UNBALANCED)
-    yield from found("all entries sum to {total}", _TOTAL)
     yield from found("entry #{id} is on no account", _LOOSE)
+
+
+@left_out("the sum of all entries, and sums that were written down")
+def book_sums_to_zero() -> Breaches:
+    """All journals together; and what was summed up is the sum."""
+    yield from found("all entries sum to {total}", _TOTAL)
     yield from found("{name}:{owner} was summed up as {amount}, its entries are {entries}", _SNAPSHOTS)
+
+
+@whole
+def book_is_guarded() -> Breaches:
+    """The database itself refuses what does not sum to zero, and changes."""
     yield from found("the book is without its guard {guard}", _UNGUARDED, [GUARDS])
 
 
@@ -56,8 +67,8 @@ WITH shown AS (
 ), booked AS (
     SELECT journal.order_number AS number, -sum(entry.amount) AS amount
       FROM public.ledger_account AS account
-      JOIN public.ledger_entry AS entry ON entry.account_id = account.id
-      JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
+      JOIN ledger_entry AS entry ON entry.account_id = account.id
+      JOIN ledger_journal AS journal ON journal.id = entry.journal_id
      WHERE account.name = 'orders' AND account.owner = %(shop)s
      GROUP BY journal.order_number
 )
@@ -67,8 +78,8 @@ SELECT number, coalesce(shown.amount, 0) AS shown, coalesce(booked.amount, 0) AS
 """
 _BOOKED = """
 SELECT coalesce(sum(entry.amount), 0) FROM public.ledger_account AS account
-  JOIN public.ledger_entry AS entry ON entry.account_id = account.id
-  JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
+  JOIN ledger_entry AS entry ON entry.account_id = account.id
+  JOIN ledger_journal AS journal ON journal.id = entry.journal_id
  WHERE account.name IN ({names}) AND journal.shop_id = %(shop)s AND journal.kind {kinds}
 """
 #: The merchant accounts' money: the platform's, and their own of owners who collect.
@@ -114,8 +125,8 @@ WITH paid AS (
      GROUP BY o.number, paid.bearer
 ), booked AS (
     SELECT journal.order_number AS number, who.bearer, sum(entry.amount) AS amount
-      FROM public.ledger_journal AS journal
-      JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+      FROM ledger_journal AS journal
+      JOIN ledger_entry AS entry ON entry.journal_id = journal.id
       JOIN public.ledger_account AS account ON account.id = entry.account_id
      CROSS JOIN LATERAL (
            SELECT CASE account.name WHEN 'fees' THEN 'platform' ELSE 'owner' END AS bearer) AS who
@@ -151,10 +162,10 @@ def book_agrees_with_the_shop(shop: Reseller) -> Breaches:
 _SUPPLY = """
 SELECT buy.reference, buy.status, buy.cost FROM fulfillment_supplierorder AS buy
  WHERE buy.status IN ('succeeded', 'partial', 'reversed') AND buy.cost > 0
-   AND NOT EXISTS (SELECT FROM public.ledger_journal AS journal WHERE journal.key = 'supply:' || buy.reference)
+   AND NOT EXISTS (SELECT FROM ledger_journal AS journal WHERE journal.key = 'supply:' || buy.reference)
 """
 _NO_SUPPLY = """
-SELECT journal.key FROM public.ledger_journal AS journal
+SELECT journal.key FROM ledger_journal AS journal
  WHERE journal.shop_id = %(shop)s AND journal.kind = 'supply' AND NOT EXISTS (
        SELECT FROM fulfillment_supplierorder AS buy
         WHERE 'supply:' || buy.reference = journal.key AND buy.status IN ('succeeded', 'partial', 'reversed'))
@@ -179,8 +190,8 @@ WITH rows AS (
     UNION ALL SELECT number, 'withdrawal_fees', 0, fee FROM rows WHERE is_paid AND fee > 0
 ), booked AS (
     SELECT split_part(journal.key, ':', 2) AS number, account.name, account.owner, -sum(entry.amount) AS amount
-      FROM public.ledger_journal AS journal
-      JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+      FROM ledger_journal AS journal
+      JOIN ledger_entry AS entry ON entry.journal_id = journal.id
       JOIN public.ledger_account AS account ON account.id = entry.account_id
      WHERE journal.kind IN ('withdrawal', 'payout', 'withdrawal_back')
      GROUP BY 1, 2, 3 HAVING sum(entry.amount) <> 0
@@ -229,6 +240,7 @@ SELECT account.owner FROM public.ledger_account AS account
 """
 
 
+@whole
 def balances_are_in_the_book() -> Breaches:
     """What each client can spend is what the book says of it, and belongs to a client."""
     yield from found("client #{id} {name} has {balance}, the book says {booked}", _BALANCES)
@@ -247,8 +259,8 @@ WITH shown AS (
      WHERE payment.gateway = 'prepaid' AND refund.status = 'succeeded'
 ), booked AS (
     SELECT split_part(journal.key, ':', 2) AS number, sum(entry.amount) AS amount
-      FROM public.ledger_journal AS journal
-      JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+      FROM ledger_journal AS journal
+      JOIN ledger_entry AS entry ON entry.journal_id = journal.id
       JOIN public.ledger_account AS account ON account.id = entry.account_id
      WHERE journal.shop_id = %(shop)s AND journal.kind IN ('client_paid', 'client_back') AND account.name = 'prepaid'
      GROUP BY journal.key

@@ -16,6 +16,7 @@ from django_tenants.utils import schema_context
 from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.models import DuplicateSupply, StockCode, Supplier
 from fulfillment.suppliers.stock_room import code_digest
+from kameng.audit.reach import whole
 from kameng.audit.reading import Breaches, shops
 from orders.models import OrderEvent
 from payments.merchants.models import GatewayAccount
@@ -41,6 +42,7 @@ class _Purchase:
     schema_name: str
 
 
+@whole
 def charges_were_used(url: str) -> Breaches:
     """Each supplier's book: charged once, and used, booked as too much, or still open."""
     ours = _purchases()
@@ -94,6 +96,7 @@ class _Collected:
     is_noted: bool
 
 
+@whole
 def captured_is_in_the_books(url: str) -> Breaches:
     """Each gateway's book: what was paid there is confirmed or noted here, and what went back there went back here."""
     ours = _collected()

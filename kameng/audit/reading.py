@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
 
+from kameng.audit.reach import Scope
 from resellers.models import Reseller
 
 #: What is broken, a sentence each; inside the shop's schema for a shop's check.
@@ -30,12 +31,17 @@ class Invariant:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a promise holds; `broken` counts what breaks it, `examples` are some of it."""
+    """Whether a promise holds; `broken` counts what breaks it, `examples` are some of it.
+
+    Holds of what was looked at: everything, or what is recent; `left_out` says what was not looked at even of that.
+    """
 
     code: str
     promise: str
     broken: int
     examples: tuple[str, ...]
+    scope: Scope = Scope.WHOLE
+    left_out: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -6,6 +6,7 @@ from django.apps import apps
 from django.db import models
 
 from fulfillment.models import Fulfillment
+from kameng.audit.reach import left_out, whole
 from kameng.audit.reading import Breaches, found
 from kameng.core.ids import ROUTE_LENGTH, routed_id
 from orders.models import Order, OrderLine
@@ -30,24 +31,29 @@ SELECT code.id, code.reference FROM public.suppliers_stockcode AS code
 """
 _GIVEN_CODES = """
 SELECT delivery.id, code.schema_name
-  FROM fulfillment_delivery AS delivery JOIN public.suppliers_stockcode AS code ON code.id = delivery.stock_code_id
+  FROM fulfillment_delivery AS delivery JOIN suppliers_stockcode AS code ON code.id = delivery.stock_code_id
  WHERE code.schema_name <> %s
 """
 _FOREIGN_NOTICES = """
-SELECT id, subject FROM public.inbox_inboxevent
+SELECT id, subject FROM inbox_inboxevent
  WHERE schema_name = %(schema)s AND subject <> '' AND left(subject, %(length)s) <> %(route)s
 """
 
 
 def nothing_of_another_shop(shop: Reseller) -> Breaches:
-    """Numbers lead to this shop, codes and notices that are marked as this shop's are."""
+    """Numbers lead to this shop, codes that it gave away and notices that are marked as its own are."""
     route = {"route": routed_id(shop.pk, ROUTE_LENGTH), "length": ROUTE_LENGTH, "schema": shop.schema_name}
     yield from found("{what} {number} leads to another shop", _ROUTED, route)
+    yield from found("delivery #{id} shows a code of {schema_name}", _GIVEN_CODES, [shop.schema_name])
+    yield from found("notice #{id} about {subject} was taken in this shop", _FOREIGN_NOTICES, route)
+
+
+@left_out("codes that are marked as a shop's without a purchase")
+def codes_are_of_this_shop(shop: Reseller) -> Breaches:
+    """Every code that is marked as this shop's is."""
     yield from found(
         "code #{id} is said to be this shop's, but purchase {reference} is not", _FOREIGN_CODES, [shop.schema_name]
     )
-    yield from found("delivery #{id} shows a code of {schema_name}", _GIVEN_CODES, [shop.schema_name])
-    yield from found("notice #{id} about {subject} was taken in this shop", _FOREIGN_NOTICES, route)
 
 
 _DUE = """
@@ -65,6 +71,7 @@ SELECT id, schema_name, topic FROM public.outbox_outboxevent AS event
 """
 
 
+@whole
 def nothing_is_overdue() -> Breaches:
     """Rows that nobody took, that fail again and again, or that have no shop."""
     yield from found("{schema_name}: {topic} #{id} is due since {run_at}", _DUE, {"seconds": DUE_SECONDS})
@@ -101,6 +108,7 @@ SELECT 'order', id, status FROM orders_order AS o
 _ENDED = [Fulfillment.Status.DELIVERED, Fulfillment.Status.FAILED, Fulfillment.Status.MANUAL]
 
 
+@whole
 def open_work_is_on_a_list(shop: Reseller) -> Breaches:
     """What is not over and has no row, nobody would ever look at again."""
     known = {"schema": shop.schema_name, "ended": [*_ENDED], "open": [*OPEN]}
@@ -190,7 +198,7 @@ def references_lead_somewhere(_: Reseller) -> Breaches:
 
 
 _DANGLING_SHOPS = """
-SELECT 'notice' AS what, id, schema_name FROM public.inbox_inboxevent
+SELECT 'notice' AS what, id, schema_name FROM inbox_inboxevent
  WHERE schema_name <> '' AND schema_name NOT IN (SELECT schema_name FROM public.resellers_reseller)
 UNION ALL
 SELECT 'merchant account', id, schema_name FROM public.merchants_gatewayaccount

@@ -1,6 +1,8 @@
 """Hold every promise against the database, all of it seen at one moment."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -8,7 +10,9 @@ from pathlib import Path
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from kameng.audit import costs, deposits, goods, ledger, lines, money, outside, records, secrets
-from kameng.audit.reading import Invariant, Verdict, shops
+from kameng.audit.reach import Scope, reach_of
+from kameng.audit.reading import Breaches, Invariant, Verdict, shops
+from kameng.audit.recent import recent_in_shop, recent_over_platform
 from kameng.core.snapshot import one_moment
 from resellers.models import Reseller
 
@@ -30,7 +34,8 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
                 ledger.clients_paid_for_their_orders,
             ],
             [
-                *(ledger.book_sums_to_zero, ledger.withdrawals_are_in_the_book, ledger.balances_are_in_the_book),
+                *(ledger.journals_sum_to_zero, ledger.book_sums_to_zero, ledger.book_is_guarded),
+                *(ledger.withdrawals_are_in_the_book, ledger.balances_are_in_the_book),
                 *(deposits.nothing_below_zero, deposits.top_ups_are_in_the_book),
             ],
         ),
@@ -56,7 +61,9 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
             [secrets.records_hold_nothing],
             [secrets.public_records_hold_nothing, secrets.redis_holds_nothing, *written],
         ),
-        Invariant("I9", "nothing of one shop in another", [records.nothing_of_another_shop]),
+        Invariant(
+            "I9", "nothing of one shop in another", [records.nothing_of_another_shop, records.codes_are_of_this_shop]
+        ),
         Invariant(
             "I10", "no work overdue or on no list", [records.open_work_is_on_a_list], [records.nothing_is_overdue]
         ),
@@ -67,29 +74,82 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
     ]
 
 
-def audit(*, logs: Path | None = None, sandbox: str = "") -> list[Verdict]:
+def audit(*, since: datetime | None = None, logs: Path | None = None, sandbox: str = "") -> list[Verdict]:
     """A verdict for each invariant.
 
-    `logs` is a folder to look through, `sandbox` the base URL of the other side's books. Raises `OSError` if those
-    cannot be read.
+    With `since`, only what is recent is looked at (`kameng.audit.recent`) wherever everything would take long; each
+    verdict says how far it goes. `logs` is a folder to look through, `sandbox` the base URL of the other side's books.
+    Raises `OSError` if those cannot be read.
     """
-    with schema_context(get_public_schema_name()), one_moment():
+    promises = invariants(logs=logs, sandbox=sandbox)
+    with schema_context(get_public_schema_name()), one_moment(has_room=since is not None):
         everywhere = shops()
-        return [verdict_of(invariant, everywhere) for invariant in invariants(logs=logs, sandbox=sandbox)]
+        if since is not None:
+            return _verdicts_since(since, promises, everywhere)
+        return [verdict_of(invariant, everywhere) for invariant in promises]
 
 
 def verdict_of(invariant: Invariant, everywhere: list[Reseller]) -> Verdict:
     """Whether one of them holds, over the platform and in these shops."""
-    breaches = _breaches(invariant, everywhere)
-    examples = tuple(islice(breaches, EXAMPLES))
-    return Verdict(invariant.code, invariant.promise, len(examples) + sum(1 for _ in breaches), examples)
-
-
-def _breaches(invariant: Invariant, everywhere: list[Reseller]) -> Iterator[str]:
+    found = _Found()
     for platform_check in invariant.over_platform:
-        yield from platform_check()
+        found.add(platform_check())
     for shop in everywhere if invariant.in_shop else ():
         with schema_context(shop.schema_name):
             for check in invariant.in_shop:
-                for breach in check(shop):
-                    yield f"{shop.schema_name}: {breach}"
+                found.add(_named(shop, check(shop)))
+    return Verdict(invariant.code, invariant.promise, found.broken, tuple(found.examples))
+
+
+@dataclass
+class _Found:
+    """What breaks an invariant, so far."""
+
+    broken: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, breaches: Breaches) -> None:
+        """Counted; kept only as far as somebody will read it."""
+        remaining = iter(breaches)
+        more = list(islice(remaining, EXAMPLES - len(self.examples)))
+        self.examples += more
+        self.broken += len(more) + sum(1 for _ in remaining)
+
+
+def _named(shop: Reseller, breaches: Breaches) -> Iterator[str]:
+    return (f"{shop.schema_name}: {breach}" for breach in breaches)
+
+
+def _verdicts_since(since: datetime, promises: list[Invariant], everywhere: list[Reseller]) -> list[Verdict]:
+    """Shop by shop instead of promise by promise: what is recent in one is copied once for all of them."""
+    found = {invariant.code: _Found() for invariant in promises}
+
+    def look(scope: Scope) -> None:
+        for invariant in promises:
+            for check in invariant.over_platform:
+                if reach_of(check).scope is scope:
+                    found[invariant.code].add(check())
+
+    def look_in(shop: Reseller, scope: Scope) -> None:
+        for invariant in promises:
+            for check in invariant.in_shop:
+                if reach_of(check).scope is scope:
+                    found[invariant.code].add(_named(shop, check(shop)))
+
+    look(Scope.WHOLE)
+    with recent_over_platform(since):
+        look(Scope.SINCE)
+    for shop in everywhere:
+        with schema_context(shop.schema_name):
+            look_in(shop, Scope.WHOLE)
+            with recent_in_shop(shop, since):
+                look_in(shop, Scope.SINCE)
+    return [_as_far_as_seen(invariant, found[invariant.code]) for invariant in promises]
+
+
+def _as_far_as_seen(invariant: Invariant, found: _Found) -> Verdict:
+    checks: list[Callable[..., Breaches]] = [*invariant.over_platform, *invariant.in_shop]
+    reaches = [reach_of(check) for check in checks]
+    scope = Scope.WHOLE if all(reach.scope is Scope.WHOLE for reach in reaches) else Scope.SINCE
+    unseen = tuple(dict.fromkeys(reach.unseen for reach in reaches if reach.unseen))
+    return Verdict(invariant.code, invariant.promise, found.broken, tuple(found.examples), scope, unseen)

@@ -1,5 +1,6 @@
 """What gateways and suppliers told us, as it came."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -38,6 +39,7 @@ class InboxEvent(models.Model):
             models.UniqueConstraint(fields=["source", "account", "event_id"], name="inbox_event_stored_once"),
             models.CheckConstraint(condition=~Q(event_id=""), name="inbox_event_has_id"),
         ]
+        indexes = [BrinIndex(fields=["received_at"], autosummarize=True, name="inbox_event_when")]
 
     def __str__(self) -> str:
         return f"{self.source}:{self.account}:{self.event_id}"

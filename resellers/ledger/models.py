@@ -1,5 +1,6 @@
 """What moved, between which accounts. Rows are only ever added; the database refuses anything else."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -100,7 +101,10 @@ class Journal(models.Model):
         verbose_name = _("分录")
         verbose_name_plural = _("分录")
         constraints = [models.CheckConstraint(condition=Q(size__gte=2), name="ledger_journal_has_two_sides")]
-        indexes = [models.Index(fields=["shop", "order_number"], name="ledger_journal_order")]
+        indexes = [
+            models.Index(fields=["shop", "order_number"], name="ledger_journal_order"),
+            BrinIndex(fields=["posted_at"], autosummarize=True, name="ledger_journal_when"),
+        ]
 
     def __str__(self) -> str:
         return self.key
