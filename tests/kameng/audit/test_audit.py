@@ -20,7 +20,7 @@ from tests.factories import GatewayAccountFactory, SupplierFactory, on_sale
 from tests.flows import TOPPED_UP, drain, paid
 from tests.kameng.audit.conftest import Busy
 
-CODES = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I13", "I14", "I15", "I16"]
+CODES = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I12", "I13", "I14", "I15", "I16"]
 
 
 def broken(**where: object) -> dict[str, Verdict]:
