@@ -66,7 +66,7 @@ def rule_save(*, rule: Rule, actor: str) -> Rule:
         raise Invalid(fields={"code": _("这个类别里已经有这个代码")})
     if problems := check(rule_of(rule), built_in_groups()):
         raise Invalid(fields={name: " ".join(map(str, texts)) for name, texts in problems.items()})
-    former = Rule.objects.select_for_update().get(pk=rule.pk) if rule.pk is not None else None
+    former = Rule.objects.select_for_update().filter(pk=rule.pk).first()
     if former is not None:
         rule.version = former.version + 1
     rule.changed_by, rule.changed_at = actor, Now()
