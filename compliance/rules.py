@@ -13,9 +13,12 @@ from compliance.screening.book import Book
 from compliance.screening.checking import check
 from compliance.screening.labelled import built_in_likeness
 from compliance.screening.rules import Category, Severity, built_in_groups, built_in_rules
+from compliance.trail.services import entry_append
 from kameng.core.problems import Invalid
 
 _WORDS = ("terms", "sounds", "exact", "but_not", "near", "also", "unless", "hits", "misses")
+#: What the trail keeps of a rule.
+_SAID = (*_WORDS, "note", "severity", "window", "is_weak", "is_active")
 #: The rules that this process has compiled, and how many they were, of which versions, and when one changed last.
 _kept: tuple[tuple[object, ...], Book] | None = None
 
@@ -63,11 +66,24 @@ def rule_save(*, rule: Rule, actor: str) -> Rule:
         raise Invalid(fields={"code": _("这个类别里已经有这个代码")})
     if problems := check(rule_of(rule), built_in_groups()):
         raise Invalid(fields={name: " ".join(map(str, texts)) for name, texts in problems.items()})
-    if rule.pk is not None:
-        rule.version = Rule.objects.select_for_update().get(pk=rule.pk).version + 1
+    former = Rule.objects.select_for_update().filter(pk=rule.pk).first()
+    if former is not None:
+        rule.version = former.version + 1
     rule.changed_by, rule.changed_at = actor, Now()
     rule.save()
     rule.refresh_from_db(fields=["changed_at"])
+    before, after = _said(former) if former is not None else {}, _said(rule)
+    changed = [name for name in _SAID if former is None or before[name] != after[name]]
+    entry_append(
+        actor=actor,
+        subject=f"rule:{_name(rule)}",
+        action="rule.added" if former is None else "rule.changed",
+        data={
+            "version": rule.version,
+            "before": {name: before[name] for name in changed if name in before},
+            "after": {name: after[name] for name in changed},
+        },
+    )
     return rule
 
 
@@ -78,23 +94,35 @@ def rules_load() -> int:
     One that the software no longer has is switched off. Those that operators have made their own stay as they are.
     """
     known = {(row.category, row.code): row for row in Rule.objects.select_for_update()}
-    changed = 0
+    added, renewed, switched_off = [], [], []
     for rule in built_in_rules():
         row = known.pop((rule.category, rule.code), None)
         if row is None:
             Rule.objects.create(**fields_of(rule))
+            added.append(_name(rule))
         elif row.changed_by or (row.is_active and rule_of(row) == rule):
             continue
         else:
             Rule.objects.filter(pk=row.pk).update(
                 **fields_of(rule), is_active=True, version=row.version + 1, changed_at=Now()
             )
-        changed += 1
+            renewed.append(_name(rule))
     for row in known.values():
         if row.is_active and not row.changed_by:
             Rule.objects.filter(pk=row.pk).update(is_active=False, version=row.version + 1, changed_at=Now())
-            changed += 1
-    return changed
+            switched_off.append(_name(row))
+    changed = {"added": added, "renewed": renewed, "switched_off": switched_off}
+    if any(changed.values()):
+        entry_append(actor="system", subject="rules:software", action="rules.renewed", data=changed)
+    return sum(map(len, changed.values()))
+
+
+def _name(rule: Rule | pure.Rule) -> str:
+    return f"{rule.category}/{rule.code}"
+
+
+def _said(rule: Rule) -> dict[str, object]:
+    return {name: getattr(rule, name) for name in _SAID}
 
 
 def fields_of(rule: pure.Rule) -> dict[str, object]:

@@ -12,13 +12,21 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from compliance.models import Kind, License, Requirement
+from compliance.trail.services import entry_append
 from compliance.validity import NOTICES, notice_due
 from kameng.alerts.services import Level, alert_raise, alerts_end
+from kameng.core import sql
 from kameng.core.problems import Invalid, NotFound
 from kameng.outbox.services import publish
 
 #: Alerts: a license ends soon; it has ended.
 EXPIRING, EXPIRED = "license.expiring", "license.expired"
+_IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+#: What the trail keeps of a license.
+_SAID = (
+    *("holder_kind", "holder", "kind", "number", "issuer", "categories", "brands", "valid_from", "valid_until"),
+    "note",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,11 @@ def license_add(*, supplier: str, terms: Terms, actor: str) -> License:
         valid_until=terms.valid_until, categories=list(terms.categories), brands=list(terms.brands),
         replaced_by=None, revoked_at=None,
     ).first()  # fmt: skip
-    return known or _write(supplier, terms, actor)
+    if known is not None:
+        return known
+    saved = _write(supplier, terms, actor)
+    entry_append(actor=actor, subject=_name(saved), action="license.added", data=_said(saved))
+    return saved
 
 
 @transaction.atomic
@@ -59,6 +71,10 @@ def license_replace(*, license_id: int, terms: Terms, actor: str) -> License:
     former.replaced_by = saved
     former.save(update_fields=["replaced_by"])
     _end_alerts(former)
+    entry_append(actor=actor, subject=_name(former), action="license.replaced", data={"by": _name(saved)})
+    entry_append(
+        actor=actor, subject=_name(saved), action="license.added", data={**_said(saved), "replaces": _name(former)}
+    )
     return saved
 
 
@@ -72,6 +88,7 @@ def license_revoke(*, license_id: int, actor: str) -> bool:
     License.objects.filter(pk=paper.pk).update(revoked_at=Now(), note=note)
     _end_alerts(paper)
     publish("licenses.changed", suppliers=[paper.holder])
+    entry_append(actor=actor, subject=_name(paper), action="license.revoked", data=_said(paper))
     return True
 
 
@@ -81,6 +98,8 @@ def requirements_set(*, category: str, kinds: Collection[str], actor: str) -> bo
     wanted = set(kinds)
     if unknown := wanted - set(Kind.values):
         raise Invalid(fields={"kinds": _("没有这种证照：%(kinds)s") % {"kinds": "、".join(sorted(unknown))}})
+    # One after another for each category: what the trail says was there before must be what the one before left.
+    sql.later_anywhere(_IN_TURN, [f"requirements/{category}"])
     held = set(Requirement.objects.filter(category=category).values_list("kind", flat=True))
     if held == wanted:
         return False
@@ -88,6 +107,12 @@ def requirements_set(*, category: str, kinds: Collection[str], actor: str) -> bo
     new = [Requirement(category=category, kind=kind, created_by=actor) for kind in sorted(wanted - held)]
     Requirement.objects.bulk_create(new, ignore_conflicts=True)
     publish("requirements.changed", category=category)
+    entry_append(
+        actor=actor,
+        subject=f"requirement:{category}",
+        action="requirement.set",
+        data={"before": sorted(held), "after": sorted(wanted)},
+    )
     return True
 
 
@@ -132,6 +157,14 @@ def _write(supplier: str, terms: Terms, actor: str) -> License:
     paper.save()
     publish("licenses.changed", suppliers=[supplier])
     return paper
+
+
+def _name(paper: License) -> str:
+    return f"license:{paper.pk}"
+
+
+def _said(paper: License) -> dict[str, object]:
+    return {name: getattr(paper, name) for name in _SAID}
 
 
 def _holds(paper: License, on: date) -> bool:

@@ -96,9 +96,9 @@ def live_shop(transactional_db: None, django_db_blocker: pytest.FixtureRequest) 
 _WRITTEN = (
     *("orders_", "payments_", "fulfillment_", "listings_", "outbox_", "inbox_", "alerts_", "suppliers_", "merchants_"),
     *("ledger_", "reconciliation_", "withdrawals_", "deposits_", "transfers_", "accounts_secondfactor", "clients_"),
-    "supply_",
+    *("supply_", "trail_auditentry"),
 )
-_GUARDED = ("ledger_account", "ledger_journal", "ledger_entry")
+_GUARDED = ("ledger_account", "ledger_journal", "ledger_entry", "trail_auditentry", "trail_head")
 _WRITTEN_CATALOG = ("catalog_category", "catalog_brand", "catalog_product", "catalog_variant")
 
 
@@ -114,10 +114,12 @@ def _empty(schema_name: str) -> None:
             for qualified, table in cursor.fetchall()
             if table.startswith(_WRITTEN) or table in _WRITTEN_CATALOG
         ]
-        # The book lets go of its rows only while nobody guards it, and once what is due on commit has been looked at.
+        # The book and the trail let go of their rows only while nobody guards them, and once what is due on commit has
+        # been looked at.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
         cursor.execute("".join(f"ALTER TABLE public.{table} DISABLE TRIGGER USER;" for table in _GUARDED))
         cursor.execute(f"TRUNCATE {', '.join(tables)}")
+        cursor.execute("UPDATE public.trail_head SET sequence = 0, hash = repeat('0', 64)")
         cursor.execute("".join(f"ALTER TABLE public.{table} ENABLE TRIGGER USER;" for table in _GUARDED))
 
 

@@ -53,6 +53,7 @@ def test_every_app_with_tables_is_on_a_side() -> None:
         "resellers",
         "ledger",
         "compliance",
+        "trail",
         "catalog",
         "suppliers",
         "merchants",

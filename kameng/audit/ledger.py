@@ -21,8 +21,8 @@ SELECT account.name, account.owner, known.amount, coalesce(sum(entry.amount), 0)
   LEFT JOIN public.ledger_entry AS entry ON entry.account_id = known.account_id AND entry.id <= known.upto
  GROUP BY account.id, known.account_id HAVING known.amount <> coalesce(sum(entry.amount), 0)
 """
-#: Triggers of the book that somebody has switched off, or dropped.
-_UNGUARDED = """
+#: Those of some triggers that somebody has switched off, or dropped.
+UNGUARDED = """
 SELECT guard FROM unnest(%s::text[]) AS guard
  WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = guard AND tgenabled IN ('O', 'A'))
 """
@@ -48,7 +48,7 @@ def book_sums_to_zero() -> Breaches:
 @whole
 def book_is_guarded() -> Breaches:
     """The database itself refuses what does not sum to zero, and changes."""
-    yield from found("the book is without its guard {guard}", _UNGUARDED, [GUARDS])
+    yield from found("the book is without its guard {guard}", UNGUARDED, [GUARDS])
 
 
 #: What an order holds by its own rows: what came in, less what bought something, less what goes back undelivered.

@@ -157,6 +157,7 @@ UNION ALL SELECT 'work #' || id, note FROM fulfillment_fulfillment WHERE note <>
 _PUBLIC_RECORDS = """
 SELECT 'work ' || topic || ' #' || id AS at, payload::text || ' ' || last_error AS said FROM public.outbox_outboxevent
 UNION ALL SELECT 'notice #' || id, headers::text || ' ' || encode(body, 'escape') FROM inbox_inboxevent
+UNION ALL SELECT 'audit trail #' || sequence, data::text FROM public.trail_auditentry
 """
 
 
@@ -166,5 +167,5 @@ def records_hold_nothing(_: Reseller) -> Breaches:
 
 
 def public_records_hold_nothing() -> Breaches:
-    """Work and notices."""
+    """Work, notices and what people decided."""
     return leaks((row["at"], row["said"]) for row in rows(_PUBLIC_RECORDS))

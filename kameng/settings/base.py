@@ -77,6 +77,7 @@ SHARED_APPS = [
     "resellers.clients",
     "resellers.deposits",
     "compliance",
+    "compliance.trail",
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",

@@ -32,7 +32,7 @@ OPERATORS_PAGES = (
     "/admin/ranking/?variant=hok-300", "/admin/prices/", "/admin/rates/", "/admin/after-sales/", "/admin/duplicates/",
     "/admin/book/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
     "/admin/deposits/", "/admin/transfers/", "/admin/second-factor/", "/admin/licenses/",
-    "/admin/license-requirements/", "/admin/compliance/rule/",
+    "/admin/license-requirements/", "/admin/compliance/rule/", "/admin/trail/auditentry/",
 )  # fmt: skip
 
 

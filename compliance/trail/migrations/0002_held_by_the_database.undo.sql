@@ -1,0 +1,10 @@
+DROP TRIGGER trail_head_moves_on ON public.trail_head;
+DROP TRIGGER trail_entry_moves_head ON public.trail_auditentry;
+DROP TRIGGER trail_entry_follows ON public.trail_auditentry;
+DROP TRIGGER trail_head_stays ON public.trail_head;
+DROP TRIGGER trail_entry_stays ON public.trail_auditentry;
+DROP FUNCTION public.trail_check_head;
+DROP FUNCTION public.trail_move_head;
+DROP FUNCTION public.trail_check_entry;
+DROP FUNCTION public.trail_refuse_change;
+DELETE FROM public.trail_head;

@@ -1,0 +1,22 @@
+"""What kinds of subjects and actions of the audit trail are called; one without a word here is shown by its code."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+KINDS: Mapping[str, Any] = {
+    "license": _("证照"),
+    "requirement": _("类目要求"),
+    "rule": _("筛查规则"),
+    "rules": _("软件自带的筛查规则"),
+}
+ACTIONS: Mapping[str, Any] = {
+    "license.added": _("录入证照"),
+    "license.replaced": _("证照由新的一份替换"),
+    "license.revoked": _("作废证照"),
+    "requirement.set": _("改了类目要求"),
+    "rule.added": _("新增筛查规则"),
+    "rule.changed": _("修改筛查规则"),
+    "rules.renewed": _("随软件更新筛查规则"),
+}
