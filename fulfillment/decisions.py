@@ -18,7 +18,9 @@ from fulfillment.suppliers.replies import Unclear, checked_codes
 from fulfillment.suppliers.stock_room import codes_known
 from kameng.core.problems import Problem
 from kameng.outbox.services import publish
+from orders.decisions import DecisionOver, decision_agree, decision_ask
 from orders.events import event_write
+from orders.models import Decision
 from orders.selectors import lines_of
 from orders.states import order_lock
 
@@ -98,14 +100,50 @@ def fulfillment_retry(*, fulfillment_id: int, actor: str) -> None:
 
 
 @transaction.atomic
-def fulfillment_give_up(*, fulfillment_id: int, actor: str, reason: str) -> None:
-    """An operator has made sure that nothing was delivered: end the work, and the refund starts by itself.
+def fulfillment_give_up(*, fulfillment_id: int, actor: str, reason: str) -> Decision:
+    """An operator has made sure that nothing was delivered: end the work, and the refund starts by itself. What costs
+    more than the limit waits until another one agrees (`give_up_agree`), and may still end otherwise.
 
-    For whoever had the attempt it counts as a failure: it gave no clear answer for as long as it was asked.
+    For whoever had the attempt it counts as a failure: it gave no clear answer for as long as it was asked. Raises
+    `IllegalTransition` for what does not wait for a person, and `DecisionWaits`.
     """
     work = _locked(fulfillment_id)
+    _can_be_given_up(work)
+    line = work.line
+    decision = decision_ask(
+        line.order,
+        kind=Decision.Kind.GIVE_UP,
+        subject=work.pk,
+        label=str(line),
+        amount=line.amount,
+        note=reason,
+        actor=actor,
+    )
+    if decision.status == Decision.Status.DONE:
+        _given_up(work, actor, reason)
+    return decision
+
+
+@transaction.atomic
+def give_up_agree(*, decision_id: int, actor: str) -> Decision:
+    """The second person has made sure as well. Raises as `decision_agree` does, and `DecisionOver` where the work does
+    not wait for a person any more."""
+    decision, _order = decision_agree(decision_id, actor=actor)
+    work = _locked(decision.subject)
+    try:
+        _can_be_given_up(work)
+    except IllegalTransition:
+        raise DecisionOver from None
+    _given_up(work, actor, decision.note)
+    return decision
+
+
+def _can_be_given_up(work: Fulfillment) -> None:
     if work.status != Status.MANUAL or work.delivered_quantity:
         raise IllegalTransition(f"fulfillment {work.pk}: only what waits for a person and has nothing can be given up")
+
+
+def _given_up(work: Fulfillment, actor: str, reason: str) -> None:
     for buy in attempts_of(work.pk):
         if buy.status in SupplierOrder.ACTIVE:
             buy.fulfillment = work

@@ -5,7 +5,8 @@ from django.db.models.functions import Now
 from fulfillment.exceptions import IllegalTransition
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.postings import delivery_booked
-from orders.models import OrderLine
+from orders.decisions import decisions_moot
+from orders.models import Decision, OrderLine
 from orders.states import line_transition
 
 Status = Fulfillment.Status
@@ -29,6 +30,8 @@ def fulfillment_transition(fulfillment: Fulfillment, *, to: Fulfillment.Status, 
         return
     if to not in Fulfillment.TRANSITIONS.get(origin, set()):
         raise IllegalTransition(f"fulfillment {fulfillment.pk}: {origin} → {to}")
+    if origin == Status.MANUAL:
+        decisions_moot(fulfillment.line.order, kind=Decision.Kind.GIVE_UP, subject=fulfillment.pk)
     fulfillment.status, fulfillment.note = to, note[:200]
     fields = ["status", "note", "attempts", "delivered_quantity"]
     if to in (Status.DELIVERED, Status.FAILED):

@@ -68,11 +68,13 @@ def upkeep_task() -> None:
     from fulfillment.suppliers.results import results_prune
     from fulfillment.suppliers.scores import dependence_watch
     from kameng.reconciliation.services import reconciliation_due
+    from resellers.deposits.services import deposits_reckon
     from resellers.ledger.settlement import shops_settle
 
     dependence_watch()
     results_prune()
     shops_settle()
+    deposits_reckon()
     reconciliation_due()
 
 

@@ -64,6 +64,10 @@ def _sweep_shop() -> int:
     over = Q(is_surplus=True) | Q(order__paid_at=None, order__status__in=[Order.Status.EXPIRED, Order.Status.CANCELED])
     kept = Payment.objects.filter(over, status=Payment.Status.CONFIRMED, refunds__isnull=True, confirmed_at__lt=ago)
     found += _put_back("payment.surplus", "payment_id", kept)
+    held = Order.objects.filter(
+        held__gt=0, paid_at=None, status__in=[Order.Status.EXPIRED, Order.Status.CANCELED], created_at__lt=ago
+    )
+    found += _put_back("order.closed", "order_id", held.exclude(payments__status__in=OPEN))
     return found
 
 

@@ -23,6 +23,7 @@ from orders.exceptions import (
     IdempotencyConflict,
     OrderInvalid,
     PriceChanged,
+    ShopCannotTake,
     ShopClosed,
     SkuUnavailable,
     SkuUnknown,
@@ -184,7 +185,7 @@ class OrderPlace(Endpoint):
             201: OrderPlaced,
             **refusals(
                 *BODY_REFUSALS, OrderInvalid, SkuUnknown, SkuUnavailable, PriceChanged, IdempotencyConflict, ShopClosed,
-                TooManyUnpaid, TooMany,
+                ShopCannotTake, TooManyUnpaid, TooMany,
             ),
         },
     )  # fmt: skip

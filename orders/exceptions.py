@@ -61,6 +61,14 @@ class ShopClosed(Problem):
     message = _("本店暂停营业。已付款的订单照常处理")
 
 
+class ShopCannotTake(Problem):
+    """The shop cannot take this order now; why is between its owner and the platform."""
+
+    code = "shop_cannot_take"
+    status = 409
+    message = _("本店现在接不了这单，请稍后再试，或换一个便宜些的面额")
+
+
 class OrderNotPayable(Problem):
     """Paid, expired or canceled."""
 

@@ -48,6 +48,9 @@ _SENTENCES: Mapping[str, tuple[str, Sentence]] = {
     "supplier.contradiction": ("bad", gettext_lazy("渠道事后改口，需要人工核对")),
     "supplier.code_seen_before": ("bad", gettext_lazy("渠道给的卡密以前出现过，没有交付")),
     "fulfillment.retried": ("info", gettext_lazy("重新查看充值结果")),
+    "decision.asked": ("warn", gettext_lazy("工作人员要人工处理 ¥%(amount)s，等另一位复核")),
+    "decision.agreed": ("info", gettext_lazy("人工处理复核通过")),
+    "decision.rejected": ("neutral", gettext_lazy("人工处理没有批准")),
     "codes.revealed": ("neutral", gettext_lazy("查看了卡密")),
     "order.looked_into": ("neutral", gettext_lazy("查看了完整的账号和联系方式")),
 }

@@ -46,11 +46,13 @@ class Order(models.Model):
     owner_collects = models.BooleanField(_("店主自收"), default=False, db_default=False)
     #: So much of the shop's deposit is held for it, in yuan (`orders.holds`).
     held = models.DecimalField(_("冻结的保证金"), max_digits=12, decimal_places=2, default=0, db_default=0)
+    #: It was held when the order was placed, and stays until that is paid or over: nobody else collects for the shop.
+    held_at_once = models.BooleanField(_("下单即冻结"), default=False, db_default=False)
     #: Fingerprints: who may look without proof (`device`), and what limits count (`contact`, `address`).
     device_digest = models.CharField(max_length=64, blank=True, editable=False)
     address_digest = models.CharField(max_length=64, blank=True, editable=False)
     contact_digest = models.CharField(max_length=64, editable=False)
-    idempotency_key = models.CharField(max_length=128, unique=True, null=True, editable=False)
+    idempotency_key = models.CharField(max_length=128, null=True, editable=False)
     request_digest = models.CharField(max_length=64, blank=True, editable=False)
     created_at = models.DateTimeField(_("下单时间"), db_default=Now())
     expires_at = models.DateTimeField(_("付款截止"))
@@ -65,6 +67,7 @@ class Order(models.Model):
         verbose_name_plural = _("订单")
         ordering = ["-pk"]
         constraints = [
+            models.UniqueConstraint(fields=["idempotency_key"], name="order_once_per_key"),
             models.CheckConstraint(condition=Q(total__gt=0), name="order_total_positive"),
             models.CheckConstraint(condition=Q(held__gte=0), name="order_holds_something_or_nothing"),
         ]
@@ -160,6 +163,62 @@ class OrderLine(models.Model):
     def account_values(self) -> dict[str, str]:
         """The account as suppliers are told it: field name to value."""
         return {entry["name"]: entry["value"] for entry in self.account}
+
+
+class Decision(models.Model):
+    """What a person decides about an order's money past its usual way: at once up to a limit, and above it when another
+    person agrees. Until then nothing has moved."""
+
+    class Kind(models.TextChoices):
+        """What is decided."""
+
+        BY_HAND = "by_hand", _("记为已人工退款")
+        GIVE_UP = "give_up", _("放弃并退款")
+
+    class Status(models.TextChoices):
+        """Where it stands."""
+
+        WAITING = "waiting", _("等复核")
+        DONE = "done", _("已执行")
+        REJECTED = "rejected", _("未批准")
+        MOOT = "moot", _("已有结果，不用了")
+
+    #: Without an index: a shop has few decisions, and each index is a page in every shop.
+    order = models.ForeignKey(Order, models.PROTECT, verbose_name=_("订单"), related_name="decisions", db_index=False)
+    kind = models.CharField(_("事项"), max_length=10, choices=Kind)
+    #: The refund, or the work, that it is about; and that row's name for people.
+    subject = models.BigIntegerField()
+    label = models.CharField(_("对象"), max_length=80)
+    amount = models.DecimalField(_("金额"), max_digits=12, decimal_places=2)
+    reference = models.CharField(_("凭证单号"), max_length=64, blank=True)
+    note = models.CharField(_("依据"), max_length=150)
+    status = models.CharField(_("状态"), max_length=10, choices=Status, default=Status.WAITING)
+    #: Settled when it was asked for: a limit that is changed later changes nothing for it.
+    needs_two = models.BooleanField(_("要两人批准"), default=False)
+    actor = models.CharField(_("发起"), max_length=80)
+    created_at = models.DateTimeField(_("发起时间"), db_default=Now())
+    decided_by = models.CharField(_("谁复核"), max_length=80, blank=True)
+    decided_at = models.DateTimeField(_("复核时间"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("人工决定")
+        verbose_name_plural = _("人工决定")
+        ordering = ["pk"]
+        #: No page of the admin shows it.
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="decision_amount_positive"),
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=Q(status="waiting"), name="decision_waits_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(needs_two=False) | ~Q(status="done") | (~Q(decided_by="") & ~Q(decided_by=F("actor"))),
+                name="decision_agreed_by_another",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
 
 
 class OrderEvent(models.Model):

@@ -30,14 +30,17 @@ from orders.exceptions import (
     OrderInvalid,
     OrderNotPayable,
     PriceChanged,
+    ShopCannotTake,
     ShopClosed,
     SkuUnavailable,
     SkuUnknown,
     TooManyUnpaid,
 )
+from orders.holds import hold_take
 from orders.models import Order, OrderLine
 from orders.selectors import order_status
 from orders.states import lines_queue, order_lock, order_transition
+from resellers.deposits.services import deposit_short
 from resellers.models import Reseller
 
 NUMBER_LENGTH = 16
@@ -128,18 +131,22 @@ def order_place(
 ) -> Placed:
     """Commit to a purchase at this moment's prices.
 
-    Repeating a request under the same key returns the same order. Raises `OrderInvalid`, `SkuUnknown`,
-    `SkuUnavailable`, `PriceChanged`, `IdempotencyConflict`, `TooManyUnpaid` or `ShopClosed`; nothing is stored then.
+    Where nobody but the shop's owner can collect, what the goods cost is held from the deposit with it. Repeating a
+    request under the same key returns the same order. Raises `OrderInvalid`, `SkuUnknown`, `SkuUnavailable`,
+    `PriceChanged`, `IdempotencyConflict`, `TooManyUnpaid`, `ShopClosed` or, where the deposit is short,
+    `ShopCannotTake`; nothing is stored then.
     """
     fingerprint = request_digest(lines, str(contact), quoted_total)
     try:
         with transaction.atomic():
             order = _place(shop, lines, contact, buyer, quoted_total, idempotency_key, fingerprint)
-    except (Problem, IntegrityError):
+    except (Problem, IntegrityError) as refused:
         # A repetition may not be possible any more, or breaks the constraint on the key; nothing else is asked of the
         # key, for nearly every order is a new one. Any other broken constraint is a bug and goes on up.
         if idempotency_key and (known := _placed_before(idempotency_key, fingerprint)):
             return known
+        if isinstance(refused, ShopCannotTake):
+            deposit_short(shop_id=shop.pk)
         raise
     return Placed(order, is_new=True)
 
@@ -194,10 +201,15 @@ def _place(
         idempotency_key=key or None,
         request_digest=fingerprint,
         expires_at=current.now + timedelta(seconds=settings.ORDER_EXPIRES_SECONDS),
+        held_at_once=shop.collects_alone and not buyer.pays_at_once,
     )
     sql.insert(order)
     for place, line in enumerate(lines):
         sql.insert(_line(order, place, line))
+    if order.held_at_once:
+        order.locked_at = current.now
+        if not hold_take(order, shop_id=shop.pk):
+            raise ShopCannotTake
     event_write(order, "order.placed", actor="shopper", to_status=Status.PENDING)
     publish("order.expire", delay=settings.ORDER_EXPIRES_SECONDS, order_id=order.pk)
     return order

@@ -116,6 +116,16 @@ def line_short(line: OrderLine, *, quantity: int, actor: str) -> None:
     event_write(line.order, "line.short", actor=actor, line=line, quantity=quantity, amount=str(line.short_amount))
 
 
+def lines_return(order: Order) -> None:
+    """What of an order certainly did not arrive is looked at once more by whoever returns money; twice is harmless."""
+    lines = sql.rows("SELECT id, status, short_quantity FROM orders_orderline WHERE order_id = %s", [order.pk])
+    for line_id, status, short in lines:
+        if status == LineStatus.FAILED:
+            publish("line.failed", line_id=line_id)
+        elif status == LineStatus.DELIVERED and short:
+            publish("line.short", line_id=line_id)
+
+
 def order_recount(order: Order, *, actor: str) -> None:
     """Draw the order's state from its lines; the row must be locked. Called whenever a line reached an end.
 

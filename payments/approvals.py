@@ -16,8 +16,9 @@ from django.utils.translation import gettext_lazy
 from kameng.alerts.services import alert_end, alert_raise
 from kameng.core.money import quantize
 from kameng.outbox.services import publish
+from orders.decisions import DecisionWaits, decision_agree, decision_ask, decision_waits
 from orders.events import event_write
-from orders.models import Order, OrderLine
+from orders.models import Decision, Order, OrderLine
 from orders.states import order_lock
 from payments.exceptions import (
     NeedsAnother,
@@ -190,19 +191,53 @@ def refund_reject(*, refund_id: int, reason: str, actor: str) -> Refund:
 
 
 @transaction.atomic
-def refund_by_hand(*, refund_id: int, reference: str, note: str, actor: str) -> None:
-    """An operator has returned the money where the gateway would not, or has found there that it did go back.
+def refund_by_hand(*, refund_id: int, reference: str, note: str, actor: str) -> Decision:
+    """An operator has returned the money where the gateway would not, or has found there that it did go back: booked at
+    once up to the limit, above it when another one has seen it too (`refund_by_hand_agree`).
 
     `reference` is what proves it: the gateway's own number, or that of a transfer; `note` says where it was seen.
-    Raises `RefundNotStuck`.
+    Raises `RefundNotStuck`, and `DecisionWaits` where somebody has said so already.
     """
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     order = order_lock(refund.payment.order_id)
     if Refund.objects.select_for_update().get(pk=refund_id).status != Status.FAILED:
         raise RefundNotStuck
-    event_write(order, "refund.by_hand", actor=actor, refund=refund.number, reference=reference, note=note)
-    done = RefundResult(refund=refund.number, status=RefundStatus.SUCCEEDED, reference=reference, code=BY_HAND)
-    refund_apply(refund_id=refund_id, result=done, actor=actor)
+    decision = decision_ask(
+        order,
+        kind=Decision.Kind.BY_HAND,
+        subject=refund.pk,
+        label=refund.number,
+        amount=refund.amount,
+        reference=reference,
+        note=note,
+        actor=actor,
+    )
+    if decision.status == Decision.Status.DONE:
+        _returned_by_hand(decision, order, actor)
+    return decision
+
+
+@transaction.atomic
+def refund_by_hand_agree(*, decision_id: int, actor: str) -> Decision:
+    """The second person has seen that it did go back.
+
+    Raises as `decision_agree` does, and `RefundNotStuck` where the gateway has ended it meanwhile.
+    """
+    decision, order = decision_agree(decision_id, actor=actor)
+    if Refund.objects.select_for_update().get(pk=decision.subject).status != Status.FAILED:
+        raise RefundNotStuck
+    _returned_by_hand(decision, order, actor)
+    return decision
+
+
+def _returned_by_hand(decision: Decision, order: Order, actor: str) -> None:
+    event_write(
+        order, "refund.by_hand", actor=actor, refund=decision.label, reference=decision.reference, note=decision.note
+    )
+    done = RefundResult(
+        refund=decision.label, status=RefundStatus.SUCCEEDED, reference=decision.reference, code=BY_HAND
+    )
+    refund_apply(refund_id=decision.subject, result=done, actor=actor)
 
 
 @transaction.atomic
@@ -210,12 +245,15 @@ def refund_retry(*, refund_id: int, actor: str) -> None:
     """An operator has put right what made a refund fail: try it again under the same number.
 
     Where a repeated refund could return the money twice, the operator has also made sure that it did not go through.
+    Raises `DecisionWaits` where somebody else says that it is back already, and another one has to see that too.
     """
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     order = order_lock(refund.payment.order_id)
     refund = Refund.objects.select_for_update().get(pk=refund_id)
     if refund.status != Status.FAILED:
         return
+    if decision_waits(Decision.Kind.BY_HAND, refund.pk):
+        raise DecisionWaits
     repeats = gateway_of(account_known(refund.payment.account_id)).refund_repeats
     refund_transition(refund, to=Status.PENDING if repeats else Status.CREATED)
     event_write(order, "refund.retried", actor=actor, refund=refund.number)

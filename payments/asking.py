@@ -6,7 +6,7 @@ No transaction is open while a gateway is called.
 import logging
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -15,7 +15,7 @@ from kameng.outbox.services import publish
 from orders.models import Order
 from orders.selectors import order_status
 from orders.states import order_lock
-from payments.collecting import OPEN, ended
+from payments.collecting import OPEN, ended, let_go
 from payments.gateways.base import (
     GatewayError,
     GatewayStatus,
@@ -23,8 +23,9 @@ from payments.gateways.base import (
 )
 from payments.merchants.services import account_known, gateway_of, gateway_trouble
 from payments.models import Payment
-from payments.selectors import payment_known
+from payments.selectors import payment_known, payments_of
 from payments.services import FOLLOW_PAUSES, Verdict, payment_apply, payment_ask, payment_transition
+from resellers.selectors import shop_in
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ def _end(payment: Payment, to: Payment.Status) -> None:
 
 
 def payments_close(*, order_id: int) -> None:
-    """The order is over: close what is open at gateways; each attempt is followed on its own schedule after that."""
+    """The order is over: close what is open at gateways; each attempt is followed on its own schedule after that, and
+    where none is open, nothing of the deposit is held for the order any more."""
     for payment in Payment.objects.filter(order_id=order_id, status__in=OPEN):
         try:
             _close(payment, certain=False)
@@ -113,5 +115,8 @@ def payments_close(*, order_id: int) -> None:
     with transaction.atomic():
         order = order_lock(order_id)
         if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
+            shop = shop_in(connection.schema_name)  # type: ignore[attr-defined]
+            if order.held and shop is not None:
+                let_go(order, payments_of(order.pk), shop_id=shop.pk)
             for payment_id in order.payments.filter(status=Status.CONFIRMED).values_list("pk", flat=True):
                 publish("payment.surplus", payment_id=payment_id)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from kameng.core.ids import shop_id_of
-from orders.holds import hold_free, hold_take
+from orders.holds import hold_free, hold_take, hold_trim
 from orders.models import Order
 from payments.exceptions import MethodUnavailable
 from payments.models import Payment
@@ -40,10 +40,12 @@ def is_superfluous(payment: Payment, order: Order, *, arrived: Decimal) -> bool:
     """Whether an order can do nothing with money that comes in now, after `arrived` has; under the order's lock.
 
     It cannot where it is paid for, except by whoever collected before, whose payment was disproved. Money of an owner
-    needs the goods' price on hold; where that was let go, because nobody paid in time, it is held now if it can be.
+    needs the goods' price on hold; where that was let go, because nobody paid in time, or nobody had paid after all, it
+    is held now if it can be.
     """
-    if order.status not in UNPAID:
-        return arrived >= order.total or payment.owner_collects != order.owner_collects
+    is_paid = order.status not in UNPAID
+    if is_paid and (arrived >= order.total or payment.owner_collects != order.owner_collects):
+        return True
     if not payment.owner_collects:
         return False
     if arrived > 0 or payment.amount < order.total:
@@ -61,12 +63,28 @@ def settled(payment: Payment, order: Order) -> None:
 
 
 def ended(payment: Payment, order: Order, attempts: Sequence[Payment] = ()) -> None:
-    """An attempt came to nothing. Where it was the last one that is open at the owner's accounts, nothing is held."""
+    """An attempt came to nothing. Where it was the last one that is open at the owner's accounts, nothing is held; but
+    an order that holds from its first moment does so until it is over."""
+    if order.status == Order.Status.PENDING and order.held_at_once:
+        return
+    let_go(order, attempts or payments_of(order.pk), shop_id=_shop_id(payment))
+
+
+def let_go(order: Order, attempts: Sequence[Payment], *, shop_id: int) -> None:
+    """Hold nothing for an order that is not paid for, once nothing is open at the owner's accounts any more; the
+    order's row must be locked."""
     if not order.held or order.status not in UNPAID:
         return
-    known = attempts or payments_of(order.pk)
-    if not any(one.owner_collects and one.status in OPEN for one in known):
-        hold_free(order, shop_id=_shop_id(payment))
+    if not any(one.owner_collects and one.status in OPEN for one in attempts):
+        hold_free(order, shop_id=shop_id)
+
+
+def disproved(payment: Payment, order: Order) -> None:
+    """What had paid for the order never came, so that nothing can go back to the shopper: of the deposit only that is
+    held which the goods cost that are still under way; the order's row must be locked. Called again whenever one of its
+    lines has ended."""
+    if payment.owner_collects and order.owner_collects and order.status not in UNPAID:
+        hold_trim(order, shop_id=_shop_id(payment))
 
 
 def _shop_id(payment: Payment) -> int:

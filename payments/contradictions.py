@@ -15,6 +15,7 @@ from kameng.core import sql
 from orders.events import event_write
 from orders.models import Order
 from orders.states import order_lock
+from payments.collecting import disproved
 from payments.gateways.base import Gateway, GatewayError, GatewayStatus, PaymentResult
 from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment, Refund
@@ -82,6 +83,7 @@ def _disprove(known: Payment) -> bool:
     payment.reference = ""
     payment_transition(payment, to=Status.FAILED)
     payment_unbooked(payment, order)
+    disproved(payment, order)
     event_write(
         order,
         DISPROVED,

@@ -107,7 +107,7 @@ class Refund(models.Model):
     line = models.ForeignKey(
         OrderLine, models.PROTECT, verbose_name=_("订单行"), null=True, blank=True, related_name="refunds"
     )
-    number = models.CharField(_("退款单号"), max_length=32, unique=True)
+    number = models.CharField(_("退款单号"), max_length=32)
     amount = models.DecimalField(_("金额"), max_digits=12, decimal_places=2)
     #: So much of the payment's fee falls on it, and so much of that the gateway has given back.
     fee = models.DecimalField(_("手续费"), max_digits=12, decimal_places=2, default=0, db_default=0)
@@ -134,6 +134,7 @@ class Refund(models.Model):
         verbose_name_plural = _("退款")
         ordering = ["-pk"]
         constraints = [
+            models.UniqueConstraint(fields=["number"], name="refund_number_once"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
             models.CheckConstraint(
                 condition=Q(fee__gte=0, fee__lte=F("amount"), fee_returned__gte=0, fee_returned__lte=F("fee")),

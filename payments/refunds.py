@@ -11,9 +11,11 @@ from django.utils import timezone
 
 from kameng.core.ids import ROUTE_LENGTH, random_id, shop_id_of
 from kameng.outbox.services import publish
+from orders.decisions import decisions_moot
 from orders.events import event_write
-from orders.models import Order, OrderLine
+from orders.models import Decision, Order, OrderLine
 from orders.states import line_transition, order_lock, order_recount, order_transition
+from payments.collecting import disproved
 from payments.exceptions import IllegalTransition, RefundTooEarly, RefundTooLarge
 from payments.fees import fee_share
 from payments.gateways.base import (
@@ -172,7 +174,8 @@ def line_refund(*, line_id: int) -> None:
         else:
             return
         open_amount = owed - _returning_by_itself(line)
-        for payment in order.payments.filter(status=Payment.Status.CONFIRMED, is_surplus=False):
+        covering = list(order.payments.filter(status=Payment.Status.CONFIRMED, is_surplus=False))
+        for payment in covering:
             share = min(open_amount, refundable(payment))
             if share > 0:
                 refund_request(
@@ -187,7 +190,9 @@ def line_refund(*, line_id: int) -> None:
         if line.short_quantity:
             line.order = order
             _short_returned(line, "system")
-        if open_amount > 0:
+        if not covering and (gone := order.payments.filter(owner_collects=True).first()):
+            disproved(gone, order)
+        if open_amount > 0 and not order.events.filter(name="refund.short", line=line).exists():
             logger.error(
                 "line #%s: %s yuan cannot be returned from the payments of order %s", line.pk, open_amount, order.number
             )
@@ -316,6 +321,7 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
     if result.amount is not None and result.amount != refund.amount:
         _mismatched(refund, order, result.amount, actor)
         return
+    was_stuck = refund.status == Status.FAILED
     refund.reference = result.reference or refund.reference
     refund.code = result.code[:64]
     if result.status == RefundStatus.SUCCEEDED:
@@ -323,6 +329,8 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
         refund.fee_returned = _fee_returned(refund)
         refund_transition(refund, to=Status.SUCCEEDED, fields=("reference", "code", "finished_at", "fee_returned"))
         refund_booked(refund, refund.payment, order)
+        if was_stuck:
+            decisions_moot(order, kind=Decision.Kind.BY_HAND, subject=refund.pk)
         event_write(order, "refund.succeeded", actor=actor, refund=refund.number, amount=str(refund.amount))
         if refund.line_id:
             _line_refunded(refund.line_id, actor)

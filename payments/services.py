@@ -24,7 +24,7 @@ from orders.exceptions import OrderNotPayable
 from orders.models import Order
 from orders.selectors import order_title
 from orders.services import settle
-from orders.states import order_lock
+from orders.states import lines_return, order_lock
 from payments.collecting import OPEN, DepositShort, ended, hold_before_payment, is_superfluous, settled
 from payments.exceptions import GatewayDown, IllegalTransition, MethodUnavailable, PayerUnknown
 from payments.fees import fee_now
@@ -271,6 +271,9 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str, order_i
         return Applied(Verdict.SURPLUS)
     if settle(order=order, paid=confirmed_total(attempts), actor=actor, owner_collects=payment.owner_collects):
         settled(payment, order)
+    elif order.paid_at is not None:
+        # It had been paid for before, by what never came: what could not go back of that can now.
+        lines_return(order)
     elif order.status != Order.Status.PENDING:
         # A part of the price arrived for an order that is over: nothing will complete it, so it goes back.
         publish("payment.surplus", payment_id=payment.pk)

@@ -64,6 +64,13 @@ class Reseller(TenantMixin):
         _("保证金提醒线"), max_digits=12, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)],
         help_text=_("元，留空按平台的"),
     )  # fmt: skip
+    #: What of it was held a day, in yuan, on the average of the last seven (`deposits_reckon`).
+    deposit_daily = models.DecimalField(
+        _("每天冻结的保证金"), max_digits=12, decimal_places=2, default=0, db_default=0, editable=False
+    )
+    #: Its owner collects for themselves, and by no other way: what follows from its merchant accounts, written down
+    #: whenever those change (`payments.merchants.alone`), because orders know of no account.
+    collects_alone = models.BooleanField(_("只有店主自己收款"), default=False, db_default=False, editable=False)
     categories = ArrayField(
         models.SlugField(max_length=40), verbose_name=_("经营类目"), default=list, blank=True,
         help_text=_("留空表示经营全部类目"),

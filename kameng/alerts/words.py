@@ -86,6 +86,12 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("一笔退款等另一位复核"),
         gettext_lazy("金额超过了双人复核的额度：看清依据，再批准或不批准；发起的人不能批自己的。"),
     ),
+    "decision.needs_approval": (
+        gettext_lazy("一笔人工处理等另一位复核"),
+        gettext_lazy(
+            "记为已人工退款，或放弃充值并退款，金额超过了双人复核的额度：打开订单看清依据，再批准或不批准；提交的人不能批自己的。"
+        ),
+    ),
     "merchant.key_unknown": (
         gettext_lazy("支付宝换了证书，我们还没有新的"),
         gettext_lazy("它的答复不能相信，收款和退款都在等。到支付宝开放平台下载新的支付宝公钥证书，填进收款账户。"),
@@ -94,17 +100,25 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("有人换收款账户的密钥"),
         gettext_lazy("24 小时后才生效，在这之前钱还按旧密钥收。不是你们自己换的，马上撤销，并换掉那个人的登录密码。"),
     ),
+    "merchant.account_new": (
+        gettext_lazy("有人给已经在收款的店加了收款账户"),
+        gettext_lazy(
+            "24 小时后才开始收款，在这之前钱还按原来的账户收。不是你们自己加的，马上停用，并换掉那个人的登录密码。"
+        ),
+    ),
     "payee.changed": (
         gettext_lazy("店主换了收款账户"),
         gettext_lazy("24 小时后才能往新账户提现，店主可以撤销。有疑问就用原来的联系方式找店主核实，别用新留的。"),
     ),
     "deposit.low": (
-        gettext_lazy("店主的保证金低于提醒线"),
+        gettext_lazy("店主的保证金快用完了"),
         gettext_lazy("店主在店铺后台也看得到。提醒店主充值：用完以后，买家不能付到店主自己的收款账户。"),
     ),
     "deposit.exhausted": (
-        gettext_lazy("店主的保证金不够，买家付不了款"),
-        gettext_lazy("联系店主充值。付到平台收款账户的不受影响；迟到的付款会从店主的账户自动退回。"),
+        gettext_lazy("店主的保证金不够，买家下不了单或付不了款"),
+        gettext_lazy(
+            "联系店主充值。能付到平台收款账户的店照常卖；只有店主自己收款的店现在接不了单。迟到的付款会从店主的账户自动退回。"
+        ),
     ),
     "ledger.statement": (
         gettext_lazy("店主的月账单和账本对不上"),
@@ -167,6 +181,8 @@ _LABELS: Mapping[str, Promise] = {
     "currency": gettext_lazy("币种"),
     "balance": gettext_lazy("余额"),
     "floor": gettext_lazy("提醒线"),
+    "daily": gettext_lazy("最近 7 天平均每天冻结"),
+    "lasts": gettext_lazy("还够几天"),
     "share": gettext_lazy("占比"),
     "days": gettext_lazy("天数"),
     "before": gettext_lazy("原来"),

@@ -59,7 +59,8 @@ def holds_are_in_the_book(shop: Reseller) -> Breaches:
 
 
 #: Of an order that the owner was paid for: the price of the goods that neither arrived nor are paid back, and of those
-#: that did arrive and whose money is on its way back. Parts of a line are rounded as `payments.postings` does.
+#: that did arrive and whose money is on its way back. Parts of a line are rounded as `payments.postings` does. Where
+#: what had paid for it never came, nothing goes back: only goods that are still under way need anything.
 _NEEDED = """
 WITH returned AS (
     SELECT refund.line_id, refund.status = 'succeeded' AS is_back, refund.cause ~ '^(line|short):' AS is_undelivered,
@@ -91,22 +92,58 @@ WITH returned AS (
 SELECT o.number, o.status, o.held, coalesce(needed.amount, 0) AS needed
   FROM orders_order AS o LEFT JOIN needed ON needed.order_id = o.id
  WHERE o.paid_at IS NOT NULL AND o.held <> coalesce(needed.amount, 0)
+   AND (NOT o.owner_collects OR {paid})
 """
-_UNPAID = """
-SELECT o.number, o.status, o.held FROM orders_order AS o
- WHERE o.paid_at IS NULL AND o.held <> CASE WHEN EXISTS (
+#: A line that has just ended is trimmed by the row that says so.
+_GONE = """
+SELECT o.number, o.status, o.held, coalesce(due.amount, 0) AS needed
+  FROM orders_order AS o
+  LEFT JOIN LATERAL (
+       SELECT sum(line.supply_price * line.quantity) AS amount FROM orders_orderline AS line
+        WHERE line.order_id = o.id AND line.status IN ('queued', 'buying', 'verifying', 'manual')) AS due ON true
+ WHERE o.paid_at IS NOT NULL AND o.owner_collects AND NOT {paid} AND o.held <> coalesce(due.amount, 0)
+   AND NOT EXISTS (
+       SELECT FROM public.outbox_outboxevent AS listed JOIN orders_orderline AS line
+           ON listed.payload = jsonb_build_object('line_id', line.id)
+        WHERE listed.schema_name = %(schema)s AND listed.topic IN ('line.failed', 'line.short')
+          AND line.order_id = o.id)
+"""
+_IS_PAID = """EXISTS (
        SELECT FROM payments_payment AS payment
-        WHERE payment.order_id = o.id AND payment.owner_collects AND payment.status IN ('created', 'pending'))
-       THEN (SELECT sum(line.supply_price * line.quantity) FROM orders_orderline AS line WHERE line.order_id = o.id)
-       ELSE 0 END
+        WHERE payment.order_id = o.id AND payment.status = 'confirmed' AND NOT payment.is_surplus)"""
+#: What holds from its first moment does so while it waits for money, and then until the row is worked off that closes
+#: its attempts.
+_UNPAID = """
+WITH unpaid AS (
+    SELECT o.number, o.status, o.held,
+           (SELECT sum(line.supply_price * line.quantity) FROM orders_orderline AS line
+             WHERE line.order_id = o.id) AS supply,
+           EXISTS (SELECT FROM payments_payment AS payment
+                    WHERE payment.order_id = o.id AND payment.owner_collects
+                      AND payment.status IN ('created', 'pending')) AS is_open,
+           o.held_at_once AND o.status = 'pending' AS is_promised,
+           o.held_at_once AND EXISTS (
+               SELECT FROM public.outbox_outboxevent AS listed
+                WHERE listed.schema_name = %(schema)s AND listed.topic = 'order.closed'
+                  AND listed.payload = jsonb_build_object('order_id', o.id)) AS is_closing
+      FROM orders_order AS o WHERE o.paid_at IS NULL
+)
+SELECT number, status, held FROM unpaid
+ WHERE held <> CASE WHEN is_open OR is_promised THEN supply ELSE 0 END AND NOT (is_closing AND held = supply)
 """
 
 
-def orders_hold_what_they_cost(_: Reseller) -> Breaches:
+def orders_hold_what_they_cost(shop: Reseller) -> Breaches:
     """Neither more nor less than what the platform would lose if the owner kept the money."""
-    yield from found("order {number} is {status} and holds {held} of the deposit, it needs {needed}", _NEEDED)
+    here = {"schema": shop.schema_name}
+    for query in (_NEEDED, _GONE):
+        yield from found(
+            "order {number} is {status} and holds {held} of the deposit, it needs {needed}",
+            query.replace("{paid}", _IS_PAID),
+            here,
+        )
     yield from found(
-        "order {number} is {status} and holds {held} of the deposit, which its payments contradict", _UNPAID
+        "order {number} is {status} and holds {held} of the deposit, which its payments contradict", _UNPAID, here
     )
 
 

@@ -133,6 +133,17 @@ SELECT moved.what, moved.number, moved.amount FROM (
 """
 
 
+#: What a person says that they returned has what they said, and above the limit of then another one who agreed, which a
+#: constraint holds.
+_BY_HAND = """
+SELECT refund.number, refund.amount FROM payments_refund AS refund
+ WHERE refund.status = 'succeeded' AND refund.code = 'by_hand' AND NOT EXISTS (
+       SELECT FROM orders_decision AS decision
+        WHERE decision.kind = 'by_hand' AND decision.subject = refund.id AND decision.status = 'done'
+          AND decision.amount = refund.amount AND decision.reference = refund.reference)
+"""
+
+
 def one_effect_per_transaction(_: Reseller) -> Breaches:
     """Each payment was booked as often as it was made: once, with its amount, under its account."""
     yield from found("payment {number} is {status} and was booked {effects} times", _EFFECTS)
@@ -142,6 +153,7 @@ def one_effect_per_transaction(_: Reseller) -> Breaches:
     yield from found("payment {number} is confirmed without the gateway's number", _NO_REFERENCE)
     yield from found("payment {number} is {ours}'s, and was accepted from {told}", _OTHER_ACCOUNT)
     yield from found("{what} {number} of {amount} moved by a transfer that no two people have seen", _UNSEEN)
+    yield from found("refund {number} of {amount} was returned by hand, which nobody has decided", _BY_HAND)
 
 
 _REFERENCES = "SELECT account_id, reference, number FROM payments_payment WHERE reference <> ''"

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin.models import CHANGE
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,7 +22,7 @@ from kameng.core.problems import Problem
 from payments.merchants.models import GatewayAccount
 from resellers.deposits.models import TopUp
 from resellers.deposits.selectors import TONES, warning_of
-from resellers.deposits.services import deposit_put_in, deposit_take_out, deposit_warning_save, floor_of
+from resellers.deposits.services import deposit_put_in, deposit_take_out, deposit_warning_save, floor_of, outlook_of
 from resellers.ledger.balances import balances_of
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
@@ -76,6 +77,8 @@ def _page(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpRespon
         "shop": shop,
         "held": held,
         "floor": floor_of(shop),
+        "outlook": outlook_of(shop, held[Name.DEPOSIT]),
+        "warning_days": settings.DEPOSIT_WARNING_DAYS,
         # Who has no account of their own needs no deposit, however small.
         "collects": collects,
         "warning": warning_of(shop, held[Name.DEPOSIT]) if collects else "",

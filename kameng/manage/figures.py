@@ -115,12 +115,16 @@ class Attention:
     count: int
     refunds_failed: int
     owner_collects: bool
+    #: Names of merchant accounts of this shop alone that somebody has opened or given other keys, before that counts.
+    accounts_changing: str
 
 
 _COUNTS = """
 SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
        EXISTS (SELECT FROM public.merchants_gatewayaccount
-                WHERE schema_name = %s AND owner_collects AND is_active)
+                WHERE schema_name = %(schema)s AND owner_collects AND is_active),
+       (SELECT coalesce(string_agg(name, '、' ORDER BY id), '') FROM public.merchants_gatewayaccount
+         WHERE schema_name = %(schema)s AND (next_at IS NOT NULL OR is_active AND counts_from IS NOT NULL))
 """
 
 
@@ -130,10 +134,11 @@ def attention(*, limit: int = 5) -> Attention:
     found = Order.objects.filter(status=Order.Status.PAID, pk__in=stuck.values("order_id"))
     first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
-    ((refunds_failed, owner_collects),) = sql.rows(_COUNTS, [schema_name])
+    ((refunds_failed, owner_collects, accounts_changing),) = sql.rows(_COUNTS, {"schema": schema_name})
     return Attention(
         orders=first,
         count=found.count() if len(first) == limit else len(first),
         refunds_failed=refunds_failed,
         owner_collects=owner_collects,
+        accounts_changing=accounts_changing,
     )

@@ -14,6 +14,7 @@ from kameng.admin.sites import shop_site
 from kameng.manage.figures import Figures, attention, figures
 from orders.badges import order_badge
 from resellers.deposits.selectors import warning_of
+from resellers.deposits.services import outlook_of
 from resellers.ledger.balances import balances_of
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
@@ -92,6 +93,8 @@ def home(request: HttpRequest) -> HttpResponse:
         # The house shop's is the platform's.
         "earned": earned,
         "deposit_warning": warning_of(shop, earned[Name.DEPOSIT]) if earned and waiting.owner_collects else "",
+        "collects_alone": shop.collects_alone,
+        "deposit_outlook": outlook_of(shop, earned[Name.DEPOSIT]) if earned else None,
         "settlement_days": shop.settlement_days,
         "payee_pending": payee_pending(shop.pk),
     }

@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_tenants.utils import tenant_context
 
-from fulfillment.decisions import fulfillment_give_up, fulfillment_retry
+from fulfillment.decisions import fulfillment_give_up, fulfillment_retry, give_up_agree
 from fulfillment.models import Fulfillment, SupplierOrder
+from kameng.accounts.confirming import has_second_factor, is_fresh, second_factor_require
 from kameng.admin.bases import actor_of
 from kameng.admin.panels import Panel, Viewer
 from kameng.admin.sites import operations_site
@@ -24,9 +25,10 @@ from kameng.operations.cross_shop import (
 )
 from kameng.operations.figures import figures, waiting
 from orders.admin import order_context
+from orders.decisions import decision_reject, decision_said
 from orders.events import event_write
-from orders.models import Order
-from payments.approvals import refund_by_hand, refund_retry
+from orders.models import Decision, Order
+from payments.approvals import refund_by_hand, refund_by_hand_agree, refund_retry
 from payments.gateways.base import GatewayError
 from payments.models import Payment, Refund
 from payments.services import payment_ask
@@ -73,11 +75,13 @@ def order(request: HttpRequest, shop: str, number: str) -> HttpResponse:
 
 def _order_page(request: HttpRequest, shop: Reseller, number: str, *, in_full: bool) -> HttpResponse:
     act_url = reverse("operations:order_act", args=[shop.slug, normalize(number)])
+    actor, has_factor, needs_code = actor_of(request), has_second_factor(request), not is_fresh(request)
     with tenant_context(shop):
         found = Order.objects.filter(number=normalize(number)).first()
         if found is None:
             raise Http404
         context = order_context(operations_site, found, Viewer(is_operator=True, act_url=act_url, in_full=in_full))
+        decisions = [{"decision": one, "is_own": one.actor == actor} for one in found.decisions.order_by("pk")]
         subjects = [
             *found.payments.values_list("number", flat=True),
             *Refund.objects.filter(payment__order=found).values_list("number", flat=True),
@@ -87,6 +91,9 @@ def _order_page(request: HttpRequest, shop: Reseller, number: str, *, in_full: b
     if notices:
         panel = Panel(_("收到的通知"), "staff/_notices.html", {"notices": notices})
         context["panels"] = [*context["panels"], panel]
+    if decisions:
+        told = {"decisions": decisions, "has_factor": has_factor, "needs_code": needs_code, "act_url": act_url}
+        context["panels"] = [Panel(_("人工处理"), "staff/_decisions.html", told), *context["panels"]]
     own = {
         "shop_name": shop.name,
         "shop_url": shop_url(shop),
@@ -123,8 +130,7 @@ def _give_up(request: HttpRequest, order: Order, row_id: int) -> str:
         raise Problem(_("请写明依据，至少 %(count)s 个字") % {"count": SHORTEST_REASON})
     if work.status != Fulfillment.Status.MANUAL:
         raise Problem(_("这一项不在等人处理，不能放弃"))
-    fulfillment_give_up(fulfillment_id=work.pk, actor=actor_of(request), reason=reason)
-    return _("已放弃，退款自动开始")
+    return decision_said(fulfillment_give_up(fulfillment_id=work.pk, actor=actor_of(request), reason=reason))
 
 
 def _work(order: Order, row_id: int) -> Fulfillment:
@@ -155,8 +161,26 @@ def _refund_by_hand(request: HttpRequest, order: Order, row_id: int) -> str:
         raise Problem(_("请填退款凭证的单号，4 到 64 个字符"))
     if len(note) < SHORTEST_REASON:
         raise Problem(_("请写明依据，至少 %(count)s 个字") % {"count": SHORTEST_REASON})
-    refund_by_hand(refund_id=refund.pk, reference=reference, note=note, actor=actor_of(request))
-    return _("已记为人工退款")
+    return decision_said(refund_by_hand(refund_id=refund.pk, reference=reference, note=note, actor=actor_of(request)))
+
+
+def _decision(order: Order, row_id: int) -> Decision:
+    decision: Decision | None = order.decisions.filter(pk=row_id).first()
+    if decision is None:
+        raise Http404
+    return decision
+
+
+def _agree(request: HttpRequest, order: Order, row_id: int) -> str:
+    decision = _decision(order, row_id)
+    does = refund_by_hand_agree if decision.kind == Decision.Kind.BY_HAND else give_up_agree
+    return decision_said(does(decision_id=decision.pk, actor=actor_of(request)))
+
+
+def _disagree(request: HttpRequest, order: Order, row_id: int) -> str:
+    reason = request.POST.get("reason", "")
+    decision_reject(decision_id=_decision(order, row_id).pk, reason=reason, actor=actor_of(request))
+    return _("没有批准，什么都没有动")
 
 
 #: What an operator may do to an order: each calls a service in the order's own schema and says what came of it.
@@ -166,7 +190,11 @@ _ACTS: dict[str, Callable[[HttpRequest, Order, int], str]] = {
     "fulfillment_give_up": _give_up,
     "refund_retry": _refund_again,
     "refund_by_hand": _refund_by_hand,
+    "decision_agree": _agree,
+    "decision_reject": _disagree,
 }
+#: What takes a code of the second factor.
+_CONFIRMED = frozenset({"decision_agree"})
 
 
 @operations_site.page("orders/<slug:shop>/<str:number>/act/", name="order_act")
@@ -186,6 +214,13 @@ def order_act(request: HttpRequest, shop: str, number: str) -> HttpResponse:
     row_id = request.POST.get("id", "")
     if act not in _ACTS or not (row_id.isascii() and row_id.isdigit() and len(row_id) < 19):
         raise Http404
+    back = redirect("operations:order", shop=found_shop.slug, number=normalize(number))
+    try:
+        if act in _CONFIRMED:
+            second_factor_require(request, request.POST.get("code", ""))
+    except Problem as refused:
+        messages.error(request, str(refused))
+        return back
     with tenant_context(found_shop):
         order = Order.objects.filter(number=normalize(number)).first()
         if order is None:
@@ -196,4 +231,4 @@ def order_act(request: HttpRequest, shop: str, number: str) -> HttpResponse:
             messages.error(request, str(refused))
         else:
             messages.success(request, said)
-    return redirect("operations:order", shop=found_shop.slug, number=order.number)
+    return back

@@ -282,6 +282,8 @@ WITHDRAWAL_SECOND_APPROVAL = Decimal(env.str("WITHDRAWAL_SECOND_APPROVAL", defau
 #: The owner of a shop that collects for itself is warned when its deposit falls below so much, in yuan. A shop may
 #: have a limit of its own.
 DEPOSIT_WARNING = Decimal(env.str("DEPOSIT_WARNING", default="500"))
+#: And when it lasts no longer than so many days, by what was held in the last seven.
+DEPOSIT_WARNING_DAYS = env.int("DEPOSIT_WARNING_DAYS", default=3)
 #: What people return of one order, in yuan, all of it together: above this sum another person must approve.
 REFUND_SECOND_APPROVER_ABOVE = Decimal(env.str("REFUND_SECOND_APPROVER_ABOVE", default="200"))
 

@@ -28,8 +28,8 @@ from payments.merchants.services import (
     gateway_account_change,
     gateway_account_change_cancel,
     gateway_account_enable,
+    gateway_account_open,
     gateway_account_place,
-    gateway_account_save,
 )
 from payments.prepaid import PREPAID
 from resellers.models import Reseller
@@ -56,7 +56,9 @@ class GatewayAccountForm(ServiceForm):
         label=gettext_lazy("撤销等着生效的新密钥"),
         required=False,
         widget=UnfoldBooleanWidget(),
-        help_text=gettext_lazy("换密钥 24 小时后才生效，在这之前用旧的"),
+        help_text=gettext_lazy(
+            "换密钥 24 小时后才生效，在这之前用旧的；给已经在收款的店新开或换来的账户，也要 24 小时后才收款"
+        ),
     )
     second_factor = forms.CharField(
         label=gettext_lazy("两步验证码"),
@@ -136,10 +138,14 @@ class GatewayAccountAdmin(ServiceAdmin):
                     position=typed["position"],
                     fee_percent=typed["fee_percent"],
                     fee_bearer=typed["fee_bearer"],
+                    actor=actor_of(request),
                 )
+                gateway_account_enable(account_id=obj.pk, is_active=typed["is_active"])
             else:
-                obj.pk = gateway_account_save(
+                obj.pk = gateway_account_open(
                     code=obj.code,
+                    is_active=typed["is_active"],
+                    actor=actor_of(request),
                     gateway=typed["gateway"],
                     config=typed["config"],
                     name=typed["name"],
@@ -153,7 +159,6 @@ class GatewayAccountAdmin(ServiceAdmin):
             raise Problem(fields={name: " ".join(said) for name, said in error.message_dict.items()}) from error
         except GatewayMisconfigured as error:
             raise Problem(fields={"config": _("配置不完整或读不懂：%(error)s") % {"error": error}}) from error
-        gateway_account_enable(account_id=obj.pk, is_active=typed["is_active"])
 
     @display(description=gettext_lazy("账户"))
     def name_cell(self, account: GatewayAccount) -> SafeString:
@@ -202,6 +207,12 @@ class GatewayAccountAdmin(ServiceAdmin):
     @display(description=gettext_lazy("状态"), ordering="is_active")
     def state(self, account: GatewayAccount) -> SafeString:
         """Whether new payments go there."""
+        if account.is_active and account.counts_from is not None:
+            return format_html(
+                '<span class="k-cell">{}<span class="k-sub nowrap">{}</span></span>',
+                badge("warn", _("还没开始收款")),
+                when(account.counts_from),
+            )
         return badge("ok", _("收款中")) if account.is_active else badge("neutral", _("已停用"))
 
     @display(description=gettext_lazy("更新"), ordering="updated_at")

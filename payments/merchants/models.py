@@ -51,6 +51,8 @@ class GatewayAccount(models.Model):
     next_sealed = models.TextField(editable=False, blank=True, default="")
     next_at = models.DateTimeField(_("新密钥生效"), null=True, blank=True, editable=False)
     next_by = models.CharField(max_length=80, blank=True, default="", editable=False)
+    #: It was opened beside others, or moved to a shop, and collects from then on; empty where it does.
+    counts_from = models.DateTimeField(_("开始收款"), null=True, blank=True, editable=False)
     updated_at = models.DateTimeField(_("更新时间"), auto_now=True)
 
     class Meta:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from threading import Lock
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
@@ -20,6 +21,7 @@ from kameng.core.http import HttpClient
 from kameng.core.remembered import Remembered
 from payments.gateways.base import ByHand, Gateway, GatewayError, GatewayKeyUnknown, GatewayMisconfigured
 from payments.gateways.registry import gateway_class
+from payments.merchants.alone import alone_lock, alone_refresh
 from payments.merchants.models import GatewayAccount
 from payments.transfers.desk import AccountDesk
 from resellers.models import Reseller
@@ -29,6 +31,7 @@ logger = logging.getLogger(__name__)
 #: So long the stored keys go on counting, and somebody may notice. The pages say 24 hours.
 COOL_OFF = timedelta(hours=24)
 KEY_UNKNOWN = "merchant.key_unknown"
+NEW_ACCOUNT = "merchant.account_new"
 _http = HttpClient()
 _gateways: dict[int, tuple[object, Gateway]] = {}
 _lock = Lock()
@@ -87,7 +90,11 @@ def accounts_for_shop() -> list[GatewayAccount]:
 
 
 def _accounts_for(schema_name: str) -> list[GatewayAccount]:
-    usable = GatewayAccount.objects.filter(Q(schema_name="") | Q(schema_name=schema_name), is_active=True)
+    usable = GatewayAccount.objects.filter(
+        Q(schema_name="") | Q(schema_name=schema_name),
+        Q(counts_from__isnull=True) | Q(counts_from__lte=timezone.now()),
+        is_active=True,
+    )
     chosen: dict[str, GatewayAccount] = {}
     for account in usable:
         if account.gateway not in chosen or account.schema_name:
@@ -108,7 +115,8 @@ def gateway_account_save(
     fee_bearer: str | None = None,
     owner_collects: bool | None = None,
 ) -> GatewayAccount:
-    """Create or update a merchant account, at once, after checking that an adapter can read its keys.
+    """Create or update a merchant account, at once, after checking that an adapter can read its keys: for whoever is at
+    the machine itself. `gateway_account_open` is for pages.
 
     `fee_percent` and `fee_bearer` hold for what is paid from now on; None leaves them as they are. `owner_collects`
     says, of a new account, that it is the shop owner's own. Raises `GatewayMisconfigured`, also for a gateway nobody
@@ -136,8 +144,46 @@ def gateway_account_save(
     account.full_clean(exclude=["sealed_config"])
     account.save()
     alert_end(KEY_UNKNOWN, subject=account.code)
+    alone_refresh()
     forget()
     return account
+
+
+@transaction.atomic
+def gateway_account_open(*, code: str, schema_name: str, is_active: bool, actor: str, **terms: Any) -> GatewayAccount:
+    """A new merchant account, with the terms of `gateway_account_save`. Where there is another one already for a shop
+    that it is for, in use or not, it collects only after `COOL_OFF`, and people are told: it leads money elsewhere just
+    as other keys would. A platform's, or a shop's, very first collects at once.
+
+    Raises what `gateway_account_save` does, and `ValidationError` for a code that is taken.
+    """
+    if GatewayAccount.objects.filter(code=code).exists():
+        raise ValidationError({"code": _("这个代号已经有账户在用")})
+    alone_lock()
+    is_first = not _others(schema_name)
+    account = gateway_account_save(code=code, schema_name=schema_name, **terms)
+    account.is_active = is_active
+    if not is_first:
+        _cool_off(account, actor)
+    account.save()
+    alone_refresh()
+    forget()
+    return account
+
+
+def _others(schema_name: str, *, but: int | None = None) -> bool:
+    """Whether there is an account, in use or not, through which that shop collects, or any shop where none is named."""
+    known = GatewayAccount.objects.exclude(pk=but or 0).exclude(sealed_config="")
+    return known.filter(schema_name__in=("", schema_name)).exists() if schema_name else known.exists()
+
+
+def _cool_off(account: GatewayAccount, actor: str) -> None:
+    account.counts_from = timezone.now() + COOL_OFF
+    alert_raise(
+        NEW_ACCOUNT, subject=account.code, level=Level.URGENT,
+        url=f"/admin/merchants/gatewayaccount/{account.pk}/change/", account=account.name, by=actor,
+        schema=account.schema_name,
+    )  # fmt: skip
 
 
 def _owned(account: GatewayAccount, schema_name: str) -> None:
@@ -193,7 +239,8 @@ def _no_next(account: GatewayAccount) -> None:
 
 @transaction.atomic
 def gateway_accounts_change_due() -> int:
-    """Let keys count whose time has come; of how many accounts. Run by beat, in public; twice is harmless."""
+    """Let keys count, and new accounts collect, whose time has come; of how many accounts keys do. Run by beat, in
+    public; twice is harmless."""
     due = list(GatewayAccount.objects.select_for_update().filter(next_at__lte=timezone.now()).order_by("pk"))
     for account in due:
         account.sealed_config = account.next_sealed
@@ -201,6 +248,12 @@ def gateway_accounts_change_due() -> int:
         alert_end(KEY_UNKNOWN, subject=account.code)
         account.save()
         logger.warning("merchant account %s: its new keys count from now on", account.code)
+    for account in GatewayAccount.objects.select_for_update().filter(counts_from__lte=timezone.now()).order_by("pk"):
+        account.counts_from = None
+        account.save(update_fields=["counts_from"])
+        alert_end(NEW_ACCOUNT, subject=account.code)
+        logger.warning("merchant account %s collects from now on", account.code)
+    alone_refresh()
     if due:
         forget()
     return len(due)
@@ -208,20 +261,32 @@ def gateway_accounts_change_due() -> int:
 
 @transaction.atomic
 def gateway_account_place(
-    *, account_id: int, name: str, schema_name: str, position: int, fee_percent: Decimal, fee_bearer: str
+    *,
+    account_id: int,
+    name: str,
+    schema_name: str,
+    position: int,
+    fee_percent: Decimal,
+    fee_bearer: str,
+    actor: str = "",
 ) -> None:
     """Say what an account is called, which shop alone collects through it (empty: all), which one comes first, and what
-    the gateway keeps of what is paid from now on.
+    the gateway keeps of what is paid from now on. One that comes to shops which collected otherwise is new to them, and
+    waits like a new one, everywhere.
 
     Raises `django.core.exceptions.ValidationError` for a fee that is none, and for another shop than the owner's whose
     account it is.
     """
     account = GatewayAccount.objects.select_for_update().get(pk=account_id)
     _owned(account, schema_name)
+    is_new_there = account.schema_name not in ("", schema_name) and _others(schema_name, but=account.pk)
     account.name, account.schema_name, account.position = name, schema_name, position
     account.fee_percent, account.fee_bearer = fee_percent, fee_bearer
     account.full_clean(exclude=["sealed_config"])
+    if is_new_there:
+        _cool_off(account, actor)
     account.save()
+    alone_refresh()
     forget()
 
 
@@ -229,6 +294,9 @@ def gateway_account_place(
 def gateway_account_enable(*, account_id: int, is_active: bool) -> None:
     """Collect through this account, or open no new payments there: what is open is followed, refunds go back."""
     GatewayAccount.objects.filter(pk=account_id).update(is_active=is_active, updated_at=Now())
+    if not is_active:
+        alert_end(NEW_ACCOUNT, subject=GatewayAccount.objects.values_list("code", flat=True).get(pk=account_id))
+    alone_refresh()
     forget()
 
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from kameng.alerts.models import Alert
 from resellers.deposits.models import TopUp
-from resellers.deposits.services import EXHAUSTED, floor_of
+from resellers.deposits.outlook import Outlook
+from resellers.deposits.services import EXHAUSTED, outlook_of
 from resellers.ledger.balances import balances
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
@@ -23,8 +24,7 @@ def is_exhausted(shop: Reseller, deposit: Decimal) -> bool:
 
 def warning_of(shop: Reseller, deposit: Decimal) -> str:
     """`exhausted`, `low`, or empty where the deposit is what its owner wants it to be."""
-    floor = floor_of(shop)
-    if deposit > 0 and deposit >= floor:
+    if deposit > 0 and not outlook_of(shop, deposit).is_low:
         return ""
     return "exhausted" if is_exhausted(shop, deposit) else "low"
 
@@ -34,14 +34,13 @@ class Deposit:
     """A shop's, in yuan."""
 
     shop: Reseller
-    free: Decimal
     held: Decimal
-    floor: Decimal
+    outlook: Outlook
 
     @property
-    def is_low(self) -> bool:
-        """Its owner is warned."""
-        return self.free < self.floor
+    def free(self) -> Decimal:
+        """What is not held."""
+        return self.outlook.free
 
 
 def deposits() -> list[Deposit]:
@@ -51,9 +50,8 @@ def deposits() -> list[Deposit]:
     found = [
         Deposit(
             shop,
-            known.get((Name.DEPOSIT, shop.pk), Decimal(0)),
             known.get((Name.DEPOSIT_HELD, shop.pk), Decimal(0)),
-            floor_of(shop),
+            outlook_of(shop, known.get((Name.DEPOSIT, shop.pk), Decimal(0))),
         )
         for shop in Reseller.objects.filter(pk__in=owners)
     ]

@@ -14,6 +14,7 @@ from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core import sql
 from kameng.core.money import quantize
 from kameng.core.problems import Problem
+from resellers.deposits.outlook import DAYS_LOOKED_AT, Outlook, outlook
 from resellers.ledger.balances import balances_of
 from resellers.ledger.locks import shop_lock
 from resellers.ledger.posting import Kind, Move, Name, post
@@ -49,10 +50,43 @@ def deposit_of(shop_id: int) -> Decimal:
 
 
 def floor_of(shop: Reseller) -> Decimal:
-    """Below which deposit, in yuan, the owner is warned: their own wish, else the platform's."""
+    """Below which deposit, in yuan, the owner is warned in any case: their own wish, else the platform's."""
     own: Decimal | None = shop.deposit_warning
     general: Decimal = settings.DEPOSIT_WARNING
     return general if own is None else own
+
+
+def outlook_of(shop: Reseller, free: Decimal) -> Outlook:
+    """How long so much lasts the shop."""
+    days: int = settings.DEPOSIT_WARNING_DAYS
+    return outlook(free=free, daily=shop.deposit_daily, floor=floor_of(shop), warning_days=days)
+
+
+#: What payments and orders held, less what came to nothing and was freed.
+_RECKON = """
+UPDATE public.resellers_reseller AS shop SET deposit_daily = found.daily
+  FROM (SELECT shop.id, coalesce(held.amount, 0) AS daily
+          FROM public.resellers_reseller AS shop
+          LEFT JOIN (
+               SELECT account.owner, greatest(round(sum(entry.amount) / %(days)s, 2), 0) AS amount
+                 FROM public.ledger_journal AS journal
+                 JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+                 JOIN public.ledger_account AS account ON account.id = entry.account_id
+                WHERE account.name = 'deposit' AND journal.kind IN ('deposit_hold', 'deposit_free')
+                  AND journal.posted_at >= statement_timestamp() - %(days)s * interval '1 day'
+                GROUP BY account.owner) AS held ON held.owner = shop.id) AS found
+ WHERE found.id = shop.id AND shop.deposit_daily <> found.daily
+"""
+
+
+@transaction.atomic
+def deposits_reckon() -> int:
+    """Say anew of every shop what a day takes of its deposit, and warn who runs short by that; of how many shops it is
+    another sum. Run by beat, in public; twice is harmless."""
+    changed = sql.execute_anywhere(_RECKON, {"days": DAYS_LOOKED_AT})
+    for shop in Reseller.objects.filter(deposit_daily__gt=0).order_by("pk"):
+        _watch(shop, deposit_of(shop.pk))
+    return changed
 
 
 def deposit_take(*, shop_id: int, amount: Decimal, key: str, order_number: str) -> bool:
@@ -66,12 +100,26 @@ def deposit_take(*, shop_id: int, amount: Decimal, key: str, order_number: str) 
         return False
     moves = [Move(Name.DEPOSIT, amount, shop_id), Move(Name.DEPOSIT_HELD, -amount, shop_id)]
     post(key, Kind.DEPOSIT_HOLD, moves, shop_id=shop_id, order_number=order_number)
-    floor = floor_of(shop)
-    if left < floor:
-        alert_raise(LOW, subject=shop.slug, shop=shop.name, balance=f"{left:.2f}", floor=f"{floor:.2f}")
-    else:
-        _enough_again(shop)
+    _watch(shop, left)
     return True
+
+
+def _watch(shop: Reseller, left: Decimal) -> None:
+    """Warn of a deposit that does not last, with what is left and for how long; or take the warning back."""
+    seen = outlook_of(shop, left)
+    if not seen.is_low:
+        _enough_again(shop)
+        return
+    is_known = seen.days is not None
+    alert_raise(
+        LOW,
+        subject=shop.slug,
+        shop=shop.name,
+        balance=f"{left:.2f}",
+        floor=f"{seen.line:.2f}",
+        daily=f"{seen.daily:.2f}" if is_known else "",
+        lasts=str(seen.days) if is_known else "",
+    )
 
 
 def _enough_again(shop: Reseller) -> None:
@@ -89,7 +137,7 @@ def deposit_short(*, shop_id: int) -> None:
 def deposit_grown(shop: Reseller) -> None:
     """Money was put in: an order that failed before may not fail now, so that this is told anew if it does."""
     left = deposit_of(shop.pk)
-    if left >= floor_of(shop):
+    if not outlook_of(shop, left).is_low:
         _enough_again(shop)
     elif left > 0:
         alert_end(EXHAUSTED, subject=shop.slug)

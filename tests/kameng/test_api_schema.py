@@ -94,7 +94,7 @@ def test_every_refusal_is_problem_details_with_its_codes(described: dict[str, An
     place = described["paths"]["/api/v1/orders/"]["post"]["responses"]
     assert sorted(place) == ["201", "400", "403", "404", "409", "413", "415", "422", "429"]
     codes = re.findall(r"^- `(\w+)`:", place["409"]["description"], re.MULTILINE)
-    assert codes == ["unavailable", "price_changed", "idempotency_conflict"]
+    assert codes == ["unavailable", "price_changed", "idempotency_conflict", "shop_cannot_take"]
     for methods in described["paths"].values():
         for operation in methods.values():
             for status, response in operation["responses"].items():

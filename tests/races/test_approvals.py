@@ -5,16 +5,21 @@ from typing import Any
 
 import pytest
 
-from payments.approvals import refund_approve, refund_ask, refund_reject
+from orders.decisions import decision_reject
+from orders.models import Decision
+from payments.approvals import refund_approve, refund_ask, refund_by_hand, refund_by_hand_agree, refund_reject
 from payments.exceptions import RefundDecided
+from payments.gateways.base import GatewayRefused
 from payments.models import Refund
-from payments.refunds import refundable
+from payments.refunds import refund_run, refundable
 from payments.transfers.models import Transfer
 from payments.transfers.services import transfer_confirm
 from resellers.ledger.models import Journal
 from resellers.models import Reseller
+from tests.doubles import ScriptedGateway
 from tests.factories import on_sale, place
 from tests.flows import events, outbox, paid
+from tests.payments.test_refunds import waiting_refund
 from tests.payments.test_transfers import by_transfer, record, takes_transfers
 from tests.races.threads import SURELY, at_once, pause_after, without_row_locks
 
@@ -72,6 +77,35 @@ def test_without_the_lock_it_is_sent_and_rejected(
     results = approve_and_reject(live_shop, refund)
     assert RefundDecided not in {type(result) for result in results}
     assert outbox("refund.run") == [{"refund_id": refund.pk}]
+
+
+def agree_and_reject(shop: Reseller, settings: Any) -> tuple[list[Any], Refund]:
+    """A refund by hand that waits: one agrees that it is back, and one does not."""
+    ScriptedGateway.failures["refund"] = GatewayRefused("NO_SUCH_CALL")
+    refund = waiting_refund(shop)
+    refund_run(refund_id=refund.pk)
+    settings.REFUND_SECOND_APPROVER_ABOVE = Decimal(0)
+    waits = refund_by_hand(refund_id=refund.pk, reference="BANK-7", note="网银流水里看到", actor="a")
+    results = at_once(
+        shop,
+        lambda: refund_by_hand_agree(decision_id=waits.pk, actor="b"),
+        lambda: decision_reject(decision_id=waits.pk, reason="流水里没有", actor="c"),
+    )
+    refund.refresh_from_db()
+    return results, refund
+
+
+def test_of_one_who_agrees_that_it_is_back_and_one_who_does_not_one_is_late(live_shop: Reseller, settings: Any) -> None:
+    results, refund = agree_and_reject(live_shop, settings)
+    assert sorted(type(result).__name__ for result in results) == ["Decision", "DecisionOver"]
+    assert (refund.status, Decision.objects.get().status) in {("succeeded", "done"), ("failed", "rejected")}
+
+
+def test_without_the_lock_nobody_is_late(live_shop: Reseller, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pause_after(monkeypatch, "orders.decisions._locked", patience=SURELY)
+    without_row_locks(monkeypatch)
+    results, _refund = agree_and_reject(live_shop, settings)
+    assert "DecisionOver" not in {type(result).__name__ for result in results}
 
 
 def test_of_two_who_confirm_a_transfer_one_books_it(live_shop: Reseller) -> None:

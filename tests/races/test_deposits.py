@@ -1,5 +1,6 @@
 """The last yuan of a deposit asked for by many at once."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from orders.models import Order
 from payments.exceptions import MethodUnavailable
+from payments.merchants.alone import alone_refresh
 from payments.models import Payment
 from resellers.models import Reseller
 from tests.factories import on_sale, open_payment, place
@@ -48,6 +50,42 @@ def test_without_the_lock_more_is_held_than_there_is(live_shop: Reseller, monkey
     monkeypatch.undo()
     assert purse(live_shop) == (Decimal(-14), 2 * HELD)
     assert any("is at -14" in breach for breach in audited(live_shop))
+
+
+@pytest.fixture
+def alone(live_shop: Reseller) -> Iterator[Reseller]:
+    """A shop that only its owner collects for, until the end of the test: the shop's own row outlives it."""
+    yield live_shop
+    Reseller.objects.update(collects_alone=False)
+
+
+def order_at_once(shop: Reseller, times: int) -> list[Any]:
+    """So many order what costs 57 yuan, at once, where only the owner collects and the deposit is a hundred."""
+    own_till(shop)
+    fund(shop, "100")
+    alone_refresh()
+    shop.refresh_from_db()
+    variant = on_sale()
+    works = [lambda contact=f"138123{number:05}": place(shop, variant, contact=contact) for number in range(times)]
+    return at_once(shop, *works)
+
+
+def test_of_twenty_who_order_at_once_where_only_the_owner_collects_as_many_may_as_the_deposit_reaches_for(
+    alone: Reseller,
+) -> None:
+    results = order_at_once(alone, 20)
+    assert [type(result).__name__ for result in results].count("ShopCannotTake") == 19
+    assert list(Order.objects.values_list("held", flat=True)) == [HELD]
+    assert purse(alone) == (Decimal(43), HELD)
+    assert audited(alone) == []
+
+
+def test_without_the_lock_more_is_ordered_than_there_is_for(alone: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_row_locks(monkeypatch)
+    pause_after(monkeypatch, "resellers.deposits.services.deposit_of", patience=SURELY)
+    order_at_once(alone, 2)
+    monkeypatch.undo()
+    assert purse(alone) == (Decimal(-14), 2 * HELD)
 
 
 def test_two_attempts_for_one_order_hold_its_price_once(live_shop: Reseller) -> None:

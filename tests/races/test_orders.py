@@ -52,7 +52,7 @@ def test_without_the_constraint_a_double_click_is_two_orders(
 ) -> None:
     pause_after(monkeypatch, "orders.services.shelf_now", patience=SURELY)
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE orders_order DROP CONSTRAINT orders_order_idempotency_key_key")
+        cursor.execute("ALTER TABLE orders_order DROP CONSTRAINT order_once_per_key")
     try:
         results = click(live_shop, 1, 1)
         assert [placed.is_new for placed in results] == [True, True]
@@ -60,7 +60,7 @@ def test_without_the_constraint_a_double_click_is_two_orders(
     finally:
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE orders_order CASCADE")
-            cursor.execute("ALTER TABLE orders_order ADD UNIQUE (idempotency_key)")
+            cursor.execute("ALTER TABLE orders_order ADD CONSTRAINT order_once_per_key UNIQUE (idempotency_key)")
 
 
 # --- limits on what is not paid yet -------------------------------------------------------------------------

@@ -1,5 +1,8 @@
 """One order on the operators' page: everything about it, nobody's secrets, and steps that services take."""
 
+from decimal import Decimal
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -16,7 +19,7 @@ from tests.conftest import OPERATIONS_HOST
 from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import on_sale, open_payment, place, stocked
 from tests.flows import REFUSED, TOPPED_UP, asked_gateway, drain, fulfill, outbox, paid
-from tests.staff import handed_over, operator, order_address, owner_of
+from tests.staff import code_of, handed_over, operator, order_address, owner_of, with_second_factor
 
 
 def _act(client: Client, shop: Reseller, order: Order, act: str, row_id: int | str = "", **more: str) -> str:
@@ -193,8 +196,40 @@ def test_a_refund_made_by_hand_is_written_down_with_what_proves_it(
         assert order.status == Order.Status.REFUNDED
 
 
+def test_above_the_limit_another_one_with_a_code_of_theirs_agrees(
+    shop: Reseller, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway], settings: Any
+) -> None:
+    settings.REFUND_SECOND_APPROVER_ABOVE = Decimal(20)
+    (order, refund), first, second = _refund_failed(shop), operator(username="first"), operator(username="second")
+    proof = {"reference": "BANK-7", "note": "渠道后台显示已退款"}
+    assert "等另一位工作人员复核" in _act(first, shop, order, "refund_by_hand", refund.pk, **proof)
+    with _in(shop):
+        decision = order.decisions.get()
+    assert "要另一位工作人员自己核实" in first.get(order_address(shop, order)).content.decode()
+    assert "启用两步验证以后才能批准" in second.get(order_address(shop, order)).content.decode()
+    keys = {name: with_second_factor("public", name) for name in ("first", "second")}
+    connection.set_schema_to_public()  # type: ignore[attr-defined]
+    assert "BANK-7" in second.get(order_address(shop, order)).content.decode()
+    own = _act(first, shop, order, "decision_agree", decision.pk, code=code_of(keys["first"]))
+    assert "提交的人不能批自己的" in own
+    _act(second, shop, order, "decision_agree", decision.pk, code="000000")
+    assert "请写明不批准的原因" in _act(second, shop, order, "decision_reject", decision.pk, reason="不")
+    with _in(shop):
+        refund.refresh_from_db()
+        assert refund.status == Refund.Status.FAILED
+    said = _act(second, shop, order, "decision_agree", decision.pk, code=code_of(keys["second"]))
+    assert "已记为人工退款" in said
+    with _in(shop):
+        refund.refresh_from_db()
+        assert (refund.status, refund.reference) == (Refund.Status.SUCCEEDED, "BANK-7")
+
+
 @pytest.mark.parametrize(
-    "act", ["payment_ask", "fulfillment_retry", "fulfillment_give_up", "refund_retry", "refund_by_hand"]
+    "act",
+    [
+        *("payment_ask", "fulfillment_retry", "fulfillment_give_up", "refund_retry", "refund_by_hand"),
+        "decision_reject",
+    ],
 )
 @pytest.mark.parametrize("row_id", ["0", "x", "", "-1", "9" * 30, "１"])
 def test_a_step_on_something_that_is_not_the_orders_own_is_not_there(shop: Reseller, act: str, row_id: str) -> None:
