@@ -272,6 +272,15 @@ class Gateway(Protocol):
 
 
 @runtime_checkable
+class Vetted(Protocol):
+    """What a gateway has besides if more of its keys can be checked when they are configured than in use."""
+
+    @staticmethod
+    def vet(config: Mapping[str, object], *, now: datetime) -> None:
+        """Look at keys that the adapter can read. Raises `GatewayMisconfigured`, which says what is wrong."""
+
+
+@runtime_checkable
 class Billing(Protocol):
     """What a gateway can do besides, if it writes bills: an adapter without this method has none."""
 

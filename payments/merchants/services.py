@@ -19,7 +19,7 @@ from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core.encryption import Unreadable
 from kameng.core.http import HttpClient
 from kameng.core.remembered import Remembered
-from payments.gateways.base import ByHand, Gateway, GatewayError, GatewayKeyUnknown, GatewayMisconfigured
+from payments.gateways.base import ByHand, Gateway, GatewayError, GatewayKeyUnknown, GatewayMisconfigured, Vetted
 from payments.gateways.registry import gateway_class
 from payments.merchants.alone import alone_lock, alone_refresh
 from payments.merchants.models import GatewayAccount
@@ -124,10 +124,10 @@ def gateway_account_save(
     or cannot be.
     """
     try:
-        adapter = gateway_class(gateway)
+        gateway_class(gateway)
     except KeyError as error:
         raise GatewayMisconfigured(f"no such gateway: {gateway}") from error
-    adapter(config, _http)
+    _vet(gateway, config)
     account = GatewayAccount.objects.filter(code=code).first() or GatewayAccount(code=code)
     if account._state.adding:
         account.owner_collects = bool(owner_collects)
@@ -171,6 +171,13 @@ def gateway_account_open(*, code: str, schema_name: str, is_active: bool, actor:
     return account
 
 
+def _vet(gateway: str, config: Mapping[str, object]) -> None:
+    """An adapter can read such keys, and has nothing against them. Raises `GatewayMisconfigured`."""
+    adapter = gateway_class(gateway)(config, _http)
+    if isinstance(adapter, Vetted):
+        adapter.vet(config, now=timezone.now())
+
+
 def _others(schema_name: str, *, but: int | None = None) -> bool:
     """Whether there is an account, in use or not, through which that shop collects, or any shop where none is named."""
     known = GatewayAccount.objects.exclude(pk=but or 0).exclude(sealed_config="")
@@ -209,7 +216,7 @@ def gateway_account_change(*, account_id: int, config: Mapping[str, object], act
     wanted = {**stored, **config}
     if wanted == stored or (account.next_sealed and wanted == account.next_config):
         return account
-    gateway_class(account.gateway)(wanted, _http)
+    _vet(account.gateway, wanted)
     account.next_config = wanted
     account.next_at, account.next_by = timezone.now() + COOL_OFF, actor
     account.save(update_fields=["next_sealed", "next_at", "next_by"])

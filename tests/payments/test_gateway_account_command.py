@@ -16,10 +16,15 @@ pytestmark = pytest.mark.usefixtures("db")
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def gateways(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sandbox")
     keys.ensure(folder)
-    told: dict[str, Any] = json.loads((folder / "gateways" / "alipay.json").read_text())
+    return folder / "gateways"
+
+
+@pytest.fixture(scope="module")
+def config(gateways: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((gateways / "alipay.json").read_text())
     return told
 
 
@@ -62,6 +67,17 @@ def test_an_account_may_be_the_owners_own(config: dict[str, Any], tmp_path: Path
     call_command("gateway_account", "own", gateway="alipay", config=path, shop="one", owner_collects=True)
     call_command("gateway_account", "own", gateway="alipay", config=path, shop="one")
     assert GatewayAccount.objects.get().owner_collects
+
+
+def test_a_certificate_that_does_not_lead_to_the_root_is_refused(gateways: Path, tmp_path: Path) -> None:
+    told = json.loads((gateways / "alipay_cert.json").read_text())
+    path = tmp_path / "alipay.json"
+    path.write_text(json.dumps(told))
+    call_command("gateway_account", "till", gateway="alipay", config=path)
+    path.write_text(json.dumps(told | {"alipay_root_cert": told["app_cert"]}))
+    with pytest.raises(CommandError, match="has signed what"):
+        call_command("gateway_account", "till", gateway="alipay", config=path)
+    assert GatewayAccount.objects.get().config == told
 
 
 @pytest.mark.parametrize(

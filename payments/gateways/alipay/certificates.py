@@ -7,13 +7,15 @@ also holds certificates of other algorithms, only those that are signed with RSA
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from payments.gateways import signing
+from payments.gateways.alipay.chains import chain_check
 from payments.gateways.base import GatewayMisconfigured
 from payments.gateways.configuration import read_optional_text, read_text
 
@@ -50,6 +52,16 @@ def read_certificates(config: Mapping[str, object], private_key: RSAPrivateKey) 
     return Certificates(serial_of(app), _root(config), keys)
 
 
+def certificates_vet(config: Mapping[str, object], *, now: datetime) -> None:
+    """Whether Alipay's certificates are issued by its roots, and in their time: looked at when they are configured, not
+    while they are in use, so that a date that passes stops nobody's money. Raises `GatewayMisconfigured`."""
+    if not any(read_optional_text(config, name) for name in NAMES):
+        return
+    chain_check(
+        [certificate for certificate, _key in _read(config, "alipay_public_cert")], list(_roots(config)), now=now
+    )
+
+
 def serial_of(certificate: x509.Certificate) -> str:
     """What Alipay calls a certificate's `cert_sn`."""
     named = f"{certificate.issuer.rfc4514_string()}{certificate.serial_number}"
@@ -57,17 +69,22 @@ def serial_of(certificate: x509.Certificate) -> str:
 
 
 def _root(config: Mapping[str, object]) -> str:
-    serials = []
-    for block in _blocks(config, "alipay_root_cert"):
-        try:
-            certificate = x509.load_pem_x509_certificate(block.encode())
-        except ValueError:
-            raise GatewayMisconfigured("alipay_root_cert: not a readable certificate") from None
-        if certificate.signature_algorithm_oid.dotted_string.startswith(RSA_ALGORITHMS):
-            serials.append(serial_of(certificate))
+    serials = [
+        serial_of(certificate)
+        for certificate in _roots(config)
+        if certificate.signature_algorithm_oid.dotted_string.startswith(RSA_ALGORITHMS)
+    ]
     if not serials:
         raise GatewayMisconfigured("alipay_root_cert: none of its certificates is signed with RSA")
     return "_".join(serials)
+
+
+def _roots(config: Mapping[str, object]) -> Iterator[x509.Certificate]:
+    for block in _blocks(config, "alipay_root_cert"):
+        try:
+            yield x509.load_pem_x509_certificate(block.encode())
+        except ValueError:
+            raise GatewayMisconfigured("alipay_root_cert: not a readable certificate") from None
 
 
 def _read(config: Mapping[str, object], name: str) -> list[tuple[x509.Certificate, RSAPublicKey]]:

@@ -8,7 +8,7 @@ name; one that the configuration does not have is never fetched, and nothing tha
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from kameng.core.http import HttpClient, NoAnswer, NothingSent
 from payments.gateways import signing
 from payments.gateways.alipay import bill, transformers
-from payments.gateways.alipay.certificates import read_certificates
+from payments.gateways.alipay.certificates import certificates_vet, read_certificates
 from payments.gateways.base import (
     BillBroken,
     BillNotReady,
@@ -80,6 +80,11 @@ class AlipayGateway:
         self._url = read_base_url(config)
         self._http = http
         self._clock = clock
+
+    @staticmethod
+    def vet(config: Mapping[str, object], *, now: datetime) -> None:
+        """In certificate mode: Alipay's certificates lead to its roots. Raises `GatewayMisconfigured`."""
+        certificates_vet(config, now=now)
 
     @property
     def merchant(self) -> str:
