@@ -1,4 +1,5 @@
-"""The demo: three shops, a full catalogue, three gateways and suppliers, all of whose other side is the sandbox.
+"""The demo: three shops, a full catalogue, three gateways and suppliers, all of whose other side is the sandbox. The
+owner of one sub-site collects for themselves, out of a deposit.
 
 Running it again changes nothing that is right already, so `up` may do so at each start.
 """
@@ -34,6 +35,7 @@ from kameng.sandbox import keys
 from payments.merchants.models import FeeBearer, GatewayAccount
 from payments.merchants.services import gateway_account_save
 from resellers import demo as shop_data
+from resellers.deposits.top_ups import top_up_confirm, top_up_record
 from resellers.models import Reseller
 from resellers.services import domain_add, operations_open, reseller_open, shop_touch, staff_set
 
@@ -76,7 +78,11 @@ GATEWAYS: dict[str, tuple[str, str, FeeBearer]] = {
     "wechatpay": ("微信支付（沙箱）", "0.6", FeeBearer.PLATFORM),
     "epay": ("易支付（沙箱）", "2.5", FeeBearer.OWNER),
 }
-
+#: The sub-site whose owner collects for themselves, at the sandbox's 易支付, out of a deposit; and the account to which
+#: its shoppers may transfer money by hand.
+OWNS_A_TILL, OWN_TILL, BY_HAND = "qinghe", "qinghe-epay", "qinghe-transfer"
+DEPOSIT, DEPOSIT_REFERENCE = Decimal(2000), "DEMO-DEPOSIT-1"
+TRANSFER_TO = {"holder": "青禾充值演示账户", "bank": "演示银行", "number": "6222 0000 0000 0000 000"}
 
 _LOOK = (
     "name_en", "tagline", "tagline_en", "brand_color", "radius", "logo", "announcement", "announcement_en", "support",
@@ -109,6 +115,7 @@ def seed(*, bench: bool) -> list[LogIn]:
     availability_refresh()
     _gateways(sandbox / "gateways")
     shops = [_shop(wanted) for wanted in shop_data.SHOPS]
+    _own_till(sandbox / "gateways", next(shop for shop in shops if shop.slug == OWNS_A_TILL))
     Revision.bump()
     return _log_ins(shops)
 
@@ -307,6 +314,26 @@ def _gateways(folder: Path) -> None:
         is_known = GatewayAccount.objects.filter(code=gateway).exists()
         terms: dict[str, Any] = {} if is_known else {"fee_percent": Decimal(fee_percent), "fee_bearer": fee_bearer}
         gateway_account_save(code=gateway, gateway=gateway, config=config, name=name, position=position, **terms)
+
+
+def _own_till(folder: Path, shop: Reseller) -> None:
+    """One owner who collects for themselves, out of a deposit that two have seen; and an account for transfers."""
+    config = json.loads((folder / "epay.json").read_text())
+    is_known = GatewayAccount.objects.filter(code=OWN_TILL).exists()
+    terms: dict[str, Any] = {} if is_known else {"fee_percent": Decimal("2.5"), "fee_bearer": FeeBearer.OWNER}
+    own: dict[str, Any] = {"schema_name": shop.schema_name, "position": len(GATEWAYS)}
+    gateway_account_save(
+        code=OWN_TILL,
+        gateway="epay",
+        config=config,
+        name="青禾的易支付（店主自收）",
+        owner_collects=True,
+        **own,
+        **terms,
+    )
+    gateway_account_save(code=BY_HAND, gateway="manual", config=TRANSFER_TO, name="青禾的转账汇款", **own)
+    seen = top_up_record(shop_id=shop.pk, amount=DEPOSIT, reference=DEPOSIT_REFERENCE, actor="staff:demo-1")
+    top_up_confirm(top_up_id=seen.pk, actor="staff:demo-2")
 
 
 def _shop(wanted: shop_data.DemoShop) -> Reseller:
