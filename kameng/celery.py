@@ -67,6 +67,7 @@ def upkeep_task() -> None:
     """What is looked at once an hour."""
     from fulfillment.suppliers.results import results_prune
     from fulfillment.suppliers.scores import dependence_watch
+    from kameng.privacy.retention import retention_run
     from kameng.reconciliation.services import reconciliation_due
     from resellers.ledger.settlement import shops_settle
 
@@ -74,6 +75,7 @@ def upkeep_task() -> None:
     results_prune()
     shops_settle()
     reconciliation_due()
+    retention_run()
 
 
 @app.task(name="kameng.balances", ignore_result=True)

@@ -49,6 +49,7 @@ _SENTENCES: Mapping[str, tuple[str, Sentence]] = {
     "supplier.code_seen_before": ("bad", gettext_lazy("渠道给的卡密以前出现过，没有交付")),
     "fulfillment.retried": ("info", gettext_lazy("重新查看充值结果")),
     "codes.revealed": ("neutral", gettext_lazy("查看了卡密")),
+    "order.forgotten": ("neutral", gettext_lazy("删除了联系方式和账号")),
     "order.looked_into": ("neutral", gettext_lazy("查看了完整的账号和联系方式")),
 }
 #: What only operators are told beside the sentence.
@@ -65,6 +66,7 @@ _ACTORS: Mapping[str, Sentence] = {
     "staff": gettext_lazy("平台工作人员"),
     "refusal": gettext_lazy("系统"),
     "client": gettext_lazy("下游客户"),
+    "retention": gettext_lazy("到期自动"),
 }
 
 
