@@ -45,11 +45,10 @@ class Spending:
 #: What went back, and what was never paid, is not spent; what waits for its money is.
 _SPENT = """
 SELECT coalesce(sum(line.price * (line.quantity - line.short_quantity)), 0)
-  FROM orders_minorspending AS spent JOIN orders_orderline AS line ON line.id = spent.line_id
-       JOIN orders_order AS placed ON placed.id = line.order_id
- WHERE (spent.contact_digest = %(contact)s OR spent.account_digest = ANY (%(accounts)s::text[]))
-   AND spent.created_at >= %(since)s AND line.status <> 'refunded'
-   AND placed.status NOT IN ('expired', 'canceled', 'refunded')
+  FROM orders_orderline AS line JOIN orders_order AS placed ON placed.id = line.order_id
+ WHERE line.id IN (SELECT line_id FROM orders_minorspending
+                    WHERE key = ANY (%(keys)s::text[]) AND created_at >= %(since)s)
+   AND line.status <> 'refunded' AND placed.status NOT IN ('expired', 'canceled', 'refunded')
 """
 
 
@@ -83,7 +82,7 @@ def require_within_caps(*, age: str, contact_digest: str, wanted: Collection[Spe
     if total > caps.once:
         text = _("%(who)s一次最多买 ¥%(limit)s，这一单是 ¥%(total)s，请选小一点的面额")
         raise _refused(text % {"who": who, "limit": f"{caps.once:.2f}", "total": f"{total:.2f}"}, left=caps.once)
-    left = _left(caps, contact_digest, {one.account_digest for one in wanted}, now)
+    left = _left(caps, {contact_digest, *(one.account_digest for one in wanted)}, now)
     if total > left:
         text = _("%(who)s每月最多买 ¥%(limit)s，这个月还能买 ¥%(left)s，这一单是 ¥%(total)s")
         said = {"who": who, "limit": f"{caps.month:.2f}", "left": f"{left:.2f}", "total": f"{total:.2f}"}
@@ -92,7 +91,8 @@ def require_within_caps(*, age: str, contact_digest: str, wanted: Collection[Spe
 
 def spending_write(*, line: OrderLine, contact_digest: str, spending: Spending) -> None:
     """Remember what a line of a minor's order counts for; of adults nothing is written."""
-    sql.insert(MinorSpending(line=line, contact_digest=contact_digest, account_digest=spending.account_digest))
+    for key in sorted({contact_digest, spending.account_digest} - {""}):
+        sql.insert(MinorSpending(key=key, line=line))
 
 
 def is_beyond_caps(order: Order) -> bool:
@@ -102,17 +102,16 @@ def is_beyond_caps(order: Order) -> bool:
     if caps is None:
         return False
     spent = list(MinorSpending.objects.filter(line__order=order).select_related("line"))
-    accounts = {one.account_digest for one in spent}
-    left = _left(caps, order.contact_digest, accounts, order.locked_at)
-    return sum((one.line.amount for one in spent), Decimal(0)) > left
+    amounts = {one.line_id: one.line.amount for one in spent}
+    left = _left(caps, {one.key for one in spent}, order.locked_at)
+    return sum(amounts.values(), Decimal(0)) > left
 
 
-def _left(caps: Caps, contact_digest: str, account_digests: set[str], now: datetime) -> Decimal:
-    accounts = sorted(account_digests - {""})
+def _left(caps: Caps, keys: set[str], now: datetime) -> Decimal:
+    counted = sorted(keys - {""})
     # Always after those of unpaid orders, so that nobody waits for each other.
-    in_turn(f"minor/{key}" for key in (contact_digest, *accounts))
-    asked = {"contact": contact_digest, "accounts": accounts, "since": month_begin(now)}
-    ((spent,),) = sql.rows(_SPENT, asked)
+    in_turn(f"minor/{key}" for key in counted)
+    ((spent,),) = sql.rows(_SPENT, {"keys": counted, "since": month_begin(now)})
     return max(Decimal(0), caps.month - spent)
 
 

@@ -171,21 +171,20 @@ class OrderLine(models.Model):
 
 
 class MinorSpending(models.Model):
-    """What counts towards a declared minor's month: one row for a line of a marked category, none for adults."""
+    """What counts towards a declared minor's month: for a line of a marked category, a row for the contact and one for
+    the account that it is for (none for codes); of adults nothing. The month over, rows go (`kameng.privacy`)."""
 
-    line = models.OneToOneField(OrderLine, models.CASCADE, related_name="minor_spending")
-    #: Fingerprints of who asked for it and of the account that it is for; none for codes.
-    contact_digest = models.CharField(max_length=64, editable=False)
-    account_digest = models.CharField(max_length=64, blank=True, editable=False)
+    #: A fingerprint.
+    key = models.CharField(max_length=64, editable=False)
+    #: Few rows, and always found by their keys.
+    line = models.ForeignKey(OrderLine, models.CASCADE, related_name="minor_spending", db_index=False)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         verbose_name = _("未成年人消费")
         verbose_name_plural = _("未成年人消费")
-        indexes = [
-            models.Index(fields=["contact_digest", "created_at"], name="minor_spending_of_contact"),
-            models.Index(fields=["account_digest", "created_at"], name="minor_spending_of_account"),
-        ]
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["key", "line"], name="minor_spending_once")]
 
     def __str__(self) -> str:
         return f"#{self.pk}"

@@ -27,7 +27,7 @@ class ReportForm(ServiceForm):
     """What came of it."""
 
     note = forms.CharField(
-        label=gettext_lazy("处理说明"),
+        label=gettext_lazy("举报处理结果"),
         max_length=MAX_NOTE,
         widget=UnfoldAdminTextareaWidget({"rows": 3}),
         help_text=gettext_lazy("写明核实了什么、怎么处理的；保存后标为已处理，不能再改"),
@@ -46,7 +46,7 @@ class OpenFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """The choices."""
-        return [("open", gettext_lazy("待处理")), ("handled", gettext_lazy("已处理"))]
+        return [("open", gettext_lazy("待处理")), ("handled", gettext_lazy("已办结"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Report]) -> QuerySet[Report]:
         """What is chosen."""
@@ -81,7 +81,7 @@ class ReportAdmin(ServiceAdmin):
         """By the service."""
         report_handle(report_id=obj.pk, note=form.cleaned_data["note"], actor=actor_of(request))
 
-    @display(description=gettext_lazy("问题"), ordering="kind")
+    @display(description=gettext_lazy("举报的问题"), ordering="kind")
     def what(self, report: Report) -> SafeString:
         """The kind, and of which product."""
         return format_html(
@@ -121,7 +121,7 @@ class ReportAdmin(ServiceAdmin):
             return badge("warn", _("待处理"))
         return format_html(
             '<span class="k-cell">{}<span class="k-sub k-wrap">{} · {}</span></span>',
-            badge("ok", _("已处理")),
+            badge("ok", _("已办结")),
             report.handled_by,
             report.note,
         )

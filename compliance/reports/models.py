@@ -25,18 +25,20 @@ class Report(models.Model):
     product = models.CharField(_("商品代号"), max_length=60)
     #: As it was called in the shop when it was reported.
     product_name = models.CharField(_("商品"), max_length=80)
-    kind = models.CharField(_("问题"), max_length=10, choices=Kind)
+    kind = models.CharField(_("举报的问题"), max_length=10, choices=Kind)
     text = models.CharField(_("说明"), max_length=MAX_TEXT, blank=True)
     #: If they want an answer; forgotten once the report is handled and old enough.
     contact = models.CharField(_("联系方式"), max_length=MAX_CONTACT, blank=True)
     created_at = models.DateTimeField(_("举报时间"), db_default=Now())
-    handled_at = models.DateTimeField(_("处理时间"), null=True, blank=True)
-    handled_by = models.CharField(_("谁处理"), max_length=80, blank=True)
-    note = models.CharField(_("处理说明"), max_length=MAX_NOTE, blank=True)
+    handled_at = models.DateTimeField(_("举报处理时间"), null=True, blank=True)
+    handled_by = models.CharField(_("谁处理的举报"), max_length=80, blank=True)
+    note = models.CharField(_("举报处理结果"), max_length=MAX_NOTE, blank=True)
 
     class Meta:
         verbose_name = _("商品举报")
         verbose_name_plural = _("商品举报")
+        #: Who may enter the site may look.
+        default_permissions = ()
         ordering = ["-pk"]
         indexes = [
             models.Index(fields=["schema_name", "product"], name="report_of_product"),

@@ -32,6 +32,8 @@ class Scan(models.Model):
     class Meta:
         verbose_name = _("证照扫描件")
         verbose_name_plural = _("证照扫描件")
+        #: Who may enter the site may look.
+        default_permissions = ()
         ordering = ["pk"]
         constraints = [models.UniqueConstraint(fields=["license", "sha256"], name="scan_once_for_a_license")]
 

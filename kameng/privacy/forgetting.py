@@ -19,8 +19,7 @@ from fulfillment.models import Fulfillment, SupplierOrder
 from kameng.core.encryption import digest
 from kameng.core.problems import Problem
 from orders.events import event_write
-from orders.minors import month_begin
-from orders.models import MinorSpending, Order, OrderEvent, OrderLine
+from orders.models import Order, OrderEvent, OrderLine
 from orders.states import order_lock
 from payments.collecting import OPEN
 from payments.models import Payment, Refund
@@ -80,9 +79,7 @@ def order_forget(*, order_id: int, actor: str) -> bool:
     for line in lines:
         line.account = [_pseudonymous(entry) for entry in line.account]
     OrderLine.objects.bulk_update(lines, ["account"])
-    # What a minor has spent counts until the month is over, whoever asks to be forgotten.
-    begun = month_begin(order.locked_at)
-    MinorSpending.objects.filter(line__order=order, created_at__lt=begun).delete()
+    # What a minor has spent counts until the month is over, whoever asks to be forgotten: those fingerprints stay.
     Payment.objects.filter(order=order).update(payer_digest="", qr="", url="", call="")
     # The key of a form is a fingerprint of its browser; that of a program is its own, and still finds the order.
     key = None if (order.idempotency_key or "").startswith("web:") else order.idempotency_key

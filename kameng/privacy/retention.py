@@ -54,9 +54,8 @@ def shop_forget(*, batch: int = BATCH) -> int:
             forgotten += order_forget(order_id=order_id, actor=ACTOR)
         except NotOver:
             logger.warning("retention: order %s is old and still under way", order_id)
-    MinorSpending.objects.filter(
-        created_at__lt=month_begin(timezone.now()), line__order__forgotten_at__isnull=False
-    ).delete()
+    # A month that is over counts for nothing any more.
+    MinorSpending.objects.filter(created_at__lt=month_begin(timezone.now())).delete()
     return forgotten
 
 

@@ -251,7 +251,7 @@ UNPAID_ORDERS_PER_ADDRESS = 1_000_000 if BENCH else env.int("UNPAID_ORDERS_PER_A
 #: What a shopper who says that they are under age may spend on goods of the categories that operators have marked, in
 #: yuan, for one order and for a calendar month, by `catalog.ages.Age`. Below 8 it is nothing.
 MINOR_CAPS: dict[str, tuple[Decimal, Decimal]] = {}
-for _age, _name, _default in (("8-15", "MINOR_CAPS_8_TO_15", "50,200"), ("16-17", "MINOR_CAPS_16_TO_17", "100,400")):
+for _age, _name, _default in (("8-15", "MINOR_CAPS_CHILD", "50,200"), ("16-17", "MINOR_CAPS_TEEN", "100,400")):
     try:
         _once, _month = (Decimal(part.strip()) for part in env.str(_name, default=_default).split(","))
     except (ArithmeticError, ValueError) as _error:

@@ -1,5 +1,6 @@
 """What shoppers who say that they are under age may spend on goods that operators have marked."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -63,10 +64,10 @@ def test_each_age_has_its_limit_for_one_order_and_adults_none(shop: Reseller, ga
     assert "最多买 ¥120.00" in refused(shop, dear, TEEN)
     assert buy(shop, cheap, CHILD).age == "8-15"
     assert buy(shop, middle, TEEN, contact=OTHER_CONTACT, uid=OTHER_UID).age == "16-17"
-    assert MinorSpending.objects.count() == 2
+    assert MinorSpending.objects.count() == 4
     assert buy(shop, dear, Declared(age="adult")).age == "adult"
     assert buy(shop, dear, Declared()).age == ""
-    assert MinorSpending.objects.count() == 2  # of adults nothing is counted
+    assert MinorSpending.objects.count() == 4  # of adults nothing is counted
     with pytest.raises(OrderInvalid) as caught:
         buy(shop, cheap, Declared(age="12"))
     assert list(caught.value.fields) == ["age"]
@@ -124,14 +125,14 @@ def test_the_form_begins_with_an_adult_and_works_without_scripts(shop: Reseller,
     drawn = _page(variant)
     assert drawn.count('name="age"') == 4
     assert drawn.count("checked") == 2  # the amount, and the age
-    assert '<details class="slip fold">\n  <summary class="split">\n    未满 18 岁' in drawn
+    assert re.search(r'<details class="slip fold">\s*<summary class="split">\s*未满 18 岁', drawn)
     browser: Any = Client(headers={"host": "one.test"})
     form = {"product": variant.product.slug, "sku": variant.sku, "quantity": "1", "contact": CONTACT}
     reply = browser.post("/checkout/", {**form, "account_uid": UID, "age": "8-15"})
     assert reply.status_code == 422
     said = reply.content.decode()
     assert 'href="#age"' in said
-    assert 'value="8-15"\n               checked' in said
+    assert re.search(r'value="8-15"\s+checked', said)
 
 
 def test_a_program_may_say_an_age_and_need_not(program: Program, games: Category) -> None:

@@ -189,7 +189,7 @@ def test_a_minors_month_counts_on_until_it_is_over(shop: Reseller, settings: Laz
     settings.MINOR_CAPS = {"8-15": (Decimal(100), Decimal(100))}
     order = finished(shop, age="8-15")
     order_forget(order_id=order.pk, actor="shopper")
-    assert MinorSpending.objects.count() == 1
+    assert MinorSpending.objects.count() == 2
     assert Order.objects.get().age == ""
     MinorSpending.objects.update(created_at=timezone.now() - timedelta(days=40))
     shop_forget()
