@@ -112,7 +112,8 @@ def _left(caps: Caps, keys: set[str], now: datetime) -> Decimal:
     # Always after those of unpaid orders, so that nobody waits for each other.
     in_turn(f"minor/{key}" for key in counted)
     ((spent,),) = sql.rows(_SPENT, {"keys": counted, "since": month_begin(now)})
-    return max(Decimal(0), caps.month - spent)
+    left: Decimal = max(Decimal(0), caps.month - spent)
+    return left
 
 
 def month_begin(now: datetime) -> datetime:

@@ -67,7 +67,8 @@ def test_a_program_may_say_that_it_asked_and_need_not(program: Program) -> None:
         assert order.no_return_wording == kept
         placed_at = order.expires_at - timedelta(seconds=settings.ORDER_EXPIRES_SECONDS)
         assert order.no_return_at == (placed_at if kept else None)
-    for wrong in ("true", 1, []):
+    wrongs: list[Any] = ["true", 1, []]
+    for wrong in wrongs:
         reply = program.post("orders/", body_of(variant, no_return=wrong))
         assert refusal(reply) == (422, "invalid")
         assert fields(reply) == ["no_return"]
