@@ -41,7 +41,7 @@ class CategoryAdmin(ServiceAdmin):
     list_display = ("name_cell", "name_en", "position", "count", "is_active")
     list_editable = ("position", "is_active")
     search_fields = ("name", "slug")
-    fields = ("slug", ("name", "name_en"), ("icon", "position"), "supply_markup", "is_active")
+    fields = ("slug", ("name", "name_en"), ("icon", "position"), "supply_markup", "limits_minors", "is_active")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         """With how many products stand there."""

@@ -28,6 +28,12 @@ class Category(models.Model):
         validators=[MinValueValidator(0)],
         help_text=_("成本高过供货价时，供货价自动涨到成本加这么多；留空就先下架，等人处理"),
     )
+    limits_minors = models.BooleanField(
+        _("未成年人限额"),
+        default=False,
+        db_default=False,
+        help_text=_("下单时请买家声明年龄，未成年人按每次和每月的限额购买，商品页有提示；游戏类目要打开"),
+    )
     is_active = models.BooleanField(_("启用"), default=True)
 
     class Meta:

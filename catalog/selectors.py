@@ -49,6 +49,7 @@ class CatalogProduct:
     aliases: tuple[str, ...]
     search_text: str
     position: int
+    limits_minors: bool
     variants: tuple[CatalogVariant, ...]
 
 
@@ -156,6 +157,7 @@ def _product(product: Product) -> CatalogProduct:
         aliases=tuple(product.aliases),
         search_text=product.search_text,
         position=product.position,
+        limits_minors=product.category.limits_minors,
         variants=variants,
     )
 

@@ -67,6 +67,7 @@ def upkeep_task() -> None:
     """What is looked at once an hour."""
     from fulfillment.suppliers.results import results_prune
     from fulfillment.suppliers.scores import dependence_watch
+    from kameng.privacy.retention import retention_run
     from kameng.reconciliation.services import reconciliation_due
     from resellers.deposits.services import deposits_reckon
     from resellers.ledger.settlement import shops_settle
@@ -76,6 +77,7 @@ def upkeep_task() -> None:
     shops_settle()
     deposits_reckon()
     reconciliation_due()
+    retention_run()
 
 
 @app.task(name="kameng.balances", ignore_result=True)

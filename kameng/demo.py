@@ -67,6 +67,8 @@ LICENSES_REQUIRED = {
     "pc-games": [Kind.BRAND],
     "software": [Kind.SOFTWARE_COPYRIGHT],
 }
+#: Where minors have their limits.
+GAMES = frozenset({"mobile-games", "pc-games", "global-games", "game-cards"})
 LICENSE_ENDS_SOON, LICENSE_ENDS_DAYS = ("lantian", Kind.OPERATOR_AGENCY), 21
 #: Code products whose first variant also lies on our own shelf, before any supplier.
 STOCKED_PRODUCTS = 6
@@ -86,7 +88,7 @@ TRANSFER_TO = {"holder": "青禾充值演示账户", "bank": "演示银行", "nu
 
 _LOOK = (
     "name_en", "tagline", "tagline_en", "brand_color", "radius", "logo", "announcement", "announcement_en", "support",
-    "is_house",
+    "is_house", "company", "credit_code", "telecom_license", "icp", "license_url",
 )  # fmt: skip
 
 
@@ -127,10 +129,17 @@ def _catalogue() -> None:
         Category,
         "slug",
         (
-            Category(slug=row.slug, name=row.name, name_en=row.name_en, icon=row.icon, position=place)
+            Category(
+                slug=row.slug,
+                name=row.name,
+                name_en=row.name_en,
+                icon=row.icon,
+                position=place,
+                limits_minors=row.slug in GAMES,
+            )
             for place, row in enumerate(data.categories)
         ),
-        keep=("supply_markup",),
+        keep=("supply_markup", "limits_minors"),
     )
     brands = _upsert(Brand, "slug", (Brand(slug=row.slug, name=row.name, name_en=row.name_en) for row in data.brands))
     category_names = {row.slug: row.name for row in data.categories}

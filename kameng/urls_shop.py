@@ -12,6 +12,8 @@ from kameng.api import SUPPLY, OrderView, SchemaView
 from kameng.core.endpoint import UnknownAddress
 from kameng.manage.site import shop_site
 from kameng.pages import order as order_pages
+from kameng.pages import personal_data as data_pages
+from kameng.pages import report as report_pages
 from kameng.supply import urls as supply_urls
 from orders import urls as orders_urls
 from orders import views as orders
@@ -43,11 +45,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<slug:slug>/", goods.category, name="category"),
     path("search/", goods.search, name="search"),
     path("p/<slug:slug>/", goods.product, name="product"),
+    path("p/<slug:slug>/report/", report_pages.report, name="report"),
+    path("p/<slug:slug>/report/thanks/", report_pages.report_thanks, name="report_thanks"),
     path("p/<slug:slug>/account/", fulfillment.account_line, name="account_line"),
     # No longer than this: a whole number is no address here.
     re_path(r"^numbers/(?P<prefix>1[3-9][0-9]{5})/$", goods.number_origin, name="number_origin"),
     path("help/", goods.help_page, name="help"),
     path("legal/<slug:doc>/", goods.legal, name="legal"),
+    path("privacy/", goods.legal, {"doc": "privacy"}, name="privacy"),
+    path("privacy/data/", data_pages.personal_data, name="personal_data"),
     path("checkout/", orders.checkout, name="checkout"),
     path("checkout/<str:number>/", orders.confirm, name="confirm"),
     path("checkout/<str:number>/edit/", orders.edit, name="edit"),

@@ -36,12 +36,16 @@ def token_matches(order: Order, token: str) -> bool:
 
 
 def contact_matches(order: Order, proof: str) -> bool:
-    """Whether `proof` is the phone's last four digits (or the whole number), or the whole e-mail address."""
+    """Whether `proof` is the phone's last four digits (or the whole number), or the whole e-mail address.
+
+    Nothing proves an order whose contact was forgotten.
+    """
     proof = proof.strip().lower()
-    contact = order.contact.lower()
+    contact = "" if order.forgotten_at is not None else order.contact.lower()
     if "@" in contact:
         return constant_time_compare(contact, proof)
-    return constant_time_compare(contact[-4:], proof) or constant_time_compare(contact, proof)
+    is_proven = constant_time_compare(contact[-4:], proof) or constant_time_compare(contact, proof)
+    return bool(contact) and is_proven
 
 
 def device_of(request: HttpRequest) -> str:
@@ -94,7 +98,9 @@ def grant(response: _Response, request: HttpRequest, order: Order) -> _Response:
 
 
 def may_see(request: HttpRequest, order: Order) -> bool:
-    """Whether this browser placed the order or proved its contact."""
+    """Whether this browser placed the order or proved its contact; nobody's once that was forgotten."""
+    if order.forgotten_at is not None:
+        return False
     device = device_of(request)
     if device and order.device_digest and constant_time_compare(order.device_digest, device_digest(device)):
         return True

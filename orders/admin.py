@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from catalog.ages import Age
 from kameng.admin.bases import ReadOnlyAdmin
 from kameng.admin.panels import Panel, Viewer
 from kameng.admin.sites import Nav, StaffSite, operations_site, shop_site
@@ -26,6 +27,7 @@ from orders.badges import LINE_BADGES, order_badge
 from orders.faces import masked, masked_contact
 from orders.history import history
 from orders.models import Order, OrderLine
+from orders.no_return import wording_text
 from orders.statements import entries_of, statement_of
 from resellers.selectors import shop_in
 
@@ -204,6 +206,8 @@ def order_context(site: StaffSite, order: Order, viewer: Viewer) -> dict[str, An
         "word": str(word),
         "contact": order.contact if viewer.in_full else masked_contact(order),
         "profit": order_profit(order, lines),
+        "no_return": wording_text(order.no_return_wording) if order.no_return_at else "",
+        "age": Age(order.age).label if order.age in Age.values else "",
         "lines": [
             {
                 "line": line,

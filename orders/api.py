@@ -7,13 +7,14 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from catalog.ages import Age
 from kameng.core.client import client_address
-from kameng.core.endpoint import Endpoint, Form, Ignored, Integer, Text, Yuan, received, rfc3339
+from kameng.core.endpoint import Boolean, Endpoint, Form, Ignored, Integer, Text, Yuan, received, rfc3339
 from kameng.core.ids import normalize
 from kameng.core.openapi import BODY_REFUSALS, BY_ORDER_TOKEN, Amount, refusals
 from kameng.core.problems import Malformed, NotFound, Problem
@@ -31,7 +32,7 @@ from orders.exceptions import (
 )
 from orders.models import Order, OrderEvent, OrderLine
 from orders.selectors import order_by_number
-from orders.services import MAX_LINES, Buyer, LineRequest, order_place
+from orders.services import MAX_LINES, Buyer, Declared, LineRequest, order_place
 
 #: Orders by one address, and wrong tokens by one address.
 PLACE_LIMIT, PLACE_SECONDS = 300, 60
@@ -87,6 +88,11 @@ def number_of(request: HttpRequest, number: str) -> str:
     return number
 
 
+@extend_schema_field({"type": "string", "enum": Age.values})
+class AgeName(Text):
+    """One of four answers; any other is refused with the order."""
+
+
 class LineForm(Form):
     """One variant, for one account."""
 
@@ -127,6 +133,15 @@ class OrderForm(Form):
         error_messages=dict.fromkeys(("required", "null"), _("请填写手机号或邮箱，查订单时要用")),
     )
     coupon = Text(required=False, allow_null=True, allow_blank=True, help_text="Empty: there are no coupons yet.")
+    age = AgeName(
+        required=False,
+        help_text="How old the shopper says they are; asked where the shop's product pages ask. Minors have limits.",
+    )
+    no_return = Boolean(
+        required=False,
+        allow_null=True,
+        help_text="That the shopper has confirmed, for this purchase, that it is not taken back without a reason.",
+    )
     quoted_total = Yuan(
         required=False,
         allow_null=True,
@@ -201,6 +216,7 @@ class OrderPlace(Endpoint):
             buyer=Buyer(address=client_address(request), language=(get_language() or "zh-hans")[:8]),
             quoted_total=wanted.get("quoted_total"),
             idempotency_key=key,
+            declared=Declared(age=wanted.get("age") or "", no_return=bool(wanted.get("no_return"))),
         )
         order = placed.order
         return Response(

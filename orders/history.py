@@ -52,6 +52,7 @@ _SENTENCES: Mapping[str, tuple[str, Sentence]] = {
     "decision.agreed": ("info", gettext_lazy("人工处理复核通过")),
     "decision.rejected": ("neutral", gettext_lazy("人工处理没有批准")),
     "codes.revealed": ("neutral", gettext_lazy("查看了卡密")),
+    "order.forgotten": ("neutral", gettext_lazy("删除了联系方式和账号")),
     "order.looked_into": ("neutral", gettext_lazy("查看了完整的账号和联系方式")),
 }
 #: What only operators are told beside the sentence.
@@ -68,6 +69,7 @@ _ACTORS: Mapping[str, Sentence] = {
     "staff": gettext_lazy("平台工作人员"),
     "refusal": gettext_lazy("系统"),
     "client": gettext_lazy("下游客户"),
+    "retention": gettext_lazy("到期自动"),
 }
 
 

@@ -48,6 +48,8 @@ class Order(models.Model):
     held = models.DecimalField(_("冻结的保证金"), max_digits=12, decimal_places=2, default=0, db_default=0)
     #: It was held when the order was placed, and stays until that is paid or over: nobody else collects for the shop.
     held_at_once = models.BooleanField(_("下单即冻结"), default=False, db_default=False)
+    #: How old the shopper said they are (`catalog.ages.Age`), where the goods ask for it.
+    age = models.CharField(_("声明的年龄"), max_length=8, blank=True, default="", db_default="")
     #: Fingerprints: who may look without proof (`device`), and what limits count (`contact`, `address`).
     device_digest = models.CharField(max_length=64, blank=True, editable=False)
     address_digest = models.CharField(max_length=64, blank=True, editable=False)
@@ -57,8 +59,13 @@ class Order(models.Model):
     created_at = models.DateTimeField(_("下单时间"), db_default=Now())
     expires_at = models.DateTimeField(_("付款截止"))
     checked_at = models.DateTimeField(_("核对时间"), null=True, blank=True)
+    #: When the shopper confirmed that it is not taken back without a reason, and in which words (`orders.no_return`).
+    no_return_at = models.DateTimeField(_("确认不支持无理由退货的时间"), null=True, blank=True)
+    no_return_wording = models.CharField(_("确认的文字"), max_length=16, blank=True, default="", db_default="")
     paid_at = models.DateTimeField(_("付款时间"), null=True, blank=True)
     finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
+    #: When contact and account were replaced by pseudonyms; nobody can prove from then on that it is theirs.
+    forgotten_at = models.DateTimeField(_("删除个人信息的时间"), null=True, blank=True, editable=False)
     #: When the row was locked, by the database's clock (`orders.states.order_lock`); not stored.
     locked_at: datetime
 
@@ -76,6 +83,7 @@ class Order(models.Model):
             models.Index(fields=["contact_digest"], condition=Q(status="pending"), name="order_unpaid_contact"),
             models.Index(fields=["address_digest"], condition=Q(status="pending"), name="order_unpaid_address"),
             models.Index(fields=["device_digest", "-id"], condition=~Q(device_digest=""), name="order_device"),
+            models.Index(fields=["created_at"], condition=Q(forgotten_at__isnull=True), name="order_not_forgotten"),
         ]
 
     def __str__(self) -> str:
@@ -219,6 +227,26 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+
+class MinorSpending(models.Model):
+    """What counts towards a declared minor's month: for a line of a marked category, a row for the contact and one for
+    the account that it is for (none for codes); of adults nothing. The month over, rows go (`kameng.privacy`)."""
+
+    #: A fingerprint.
+    key = models.CharField(max_length=64, editable=False)
+    #: Few rows, and always found by their keys.
+    line = models.ForeignKey(OrderLine, models.CASCADE, related_name="minor_spending", db_index=False)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("未成年人消费")
+        verbose_name_plural = _("未成年人消费")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["key", "line"], name="minor_spending_once")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
 
 
 class OrderEvent(models.Model):

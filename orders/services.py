@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +12,12 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from catalog import accounts
+from catalog.ages import Age
 from catalog.listings.shelf import Shelf, ShelfProduct, ShelfVariant, shelf_now
 from kameng.core import sql
 from kameng.core.encryption import digest
@@ -34,12 +34,14 @@ from orders.exceptions import (
     ShopClosed,
     SkuUnavailable,
     SkuUnknown,
-    TooManyUnpaid,
 )
 from orders.holds import hold_take
+from orders.minors import Spending, is_beyond_caps, require_within_caps, spending_of, spending_write
 from orders.models import Order, OrderLine
+from orders.no_return import BY_PROGRAM, is_wording
 from orders.selectors import order_status
 from orders.states import lines_queue, order_lock, order_transition
+from orders.unpaid import limit_unpaid
 from resellers.deposits.services import deposit_short
 from resellers.models import Reseller
 
@@ -70,6 +72,19 @@ class Buyer:
     language: str = "zh-hans"
     #: Pays in the transaction that places the order: its orders are never unpaid, whoever else uses its contact.
     pays_at_once: bool = False
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the shopper says beside the order itself."""
+
+    #: One of `catalog.ages.Age`, or nothing.
+    age: str = ""
+    #: A program asked whether it is clear that the goods are not taken back without a reason, and was told yes.
+    no_return: bool = False
+
+
+NOTHING_DECLARED = Declared()
 
 
 @dataclass(frozen=True)
@@ -113,10 +128,16 @@ def contact_clean(raw: Any) -> str:
     raise ValueError(_("手机号或邮箱不对，应像 13812345678 或 name@example.com 这样"))
 
 
-def request_digest(lines: Sequence[LineRequest], contact: str, quoted_total: Decimal | None) -> str:
+def request_digest(
+    lines: Sequence[LineRequest],
+    contact: str,
+    quoted_total: Decimal | None,
+    declared: Declared = NOTHING_DECLARED,
+) -> str:
     """The fingerprint of a request, to tell a repetition from another request under the same key."""
     body = [[line.sku, line.quantity, sorted(line.account.items())] for line in lines]
-    text = json.dumps([body, contact, str(quoted_total)], ensure_ascii=False, default=str)
+    said = [] if declared == NOTHING_DECLARED else [declared.age, declared.no_return]
+    text = json.dumps([body, contact, str(quoted_total), *said], ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -128,6 +149,7 @@ def order_place(
     buyer: Buyer,
     quoted_total: Decimal | None = None,
     idempotency_key: str | None = None,
+    declared: Declared = NOTHING_DECLARED,
 ) -> Placed:
     """Commit to a purchase at this moment's prices.
 
@@ -136,10 +158,10 @@ def order_place(
     `PriceChanged`, `IdempotencyConflict`, `TooManyUnpaid`, `ShopClosed` or, where the deposit is short,
     `ShopCannotTake`; nothing is stored then.
     """
-    fingerprint = request_digest(lines, str(contact), quoted_total)
+    fingerprint = request_digest(lines, str(contact), quoted_total, declared)
     try:
         with transaction.atomic():
-            order = _place(shop, lines, contact, buyer, quoted_total, idempotency_key, fingerprint)
+            order = _place(shop, lines, contact, buyer, quoted_total, idempotency_key, fingerprint, declared)
     except (Problem, IntegrityError) as refused:
         # A repetition may not be possible any more, or breaks the constraint on the key; nothing else is asked of the
         # key, for nearly every order is a new one. Any other broken constraint is a bug and goes on up.
@@ -168,6 +190,7 @@ def _place(
     quoted_total: Decimal | None,
     key: str | None,
     fingerprint: str,
+    declared: Declared,
 ) -> Order:
     if not shop.is_open:
         raise ShopClosed
@@ -178,6 +201,8 @@ def _place(
     except ValueError as error:
         errors["contact"] = str(error)
     priced = [_price(shelf, line, place, errors) for place, line in enumerate(_checked_lines(requested))]
+    if declared.age and declared.age not in Age.values:
+        errors["age"] = _("请选一个年龄段")
     if errors:
         raise OrderInvalid(fields=errors)
     lines = [line for line in priced if line is not None]
@@ -189,7 +214,13 @@ def _place(
     contact_digest = digest(contact, purpose="contact")
     address_digest = digest(buyer.address, purpose="address") if buyer.address else ""
     if not buyer.pays_at_once:
-        _limit_unpaid(contact_digest, address_digest)
+        limit_unpaid(contact_digest, address_digest)
+    asks_age = any(line.product.limits_minors for line in lines)
+    counted = _counted(lines) if asks_age and declared.age not in ("", Age.ADULT) else {}
+    if counted:
+        require_within_caps(
+            age=declared.age, contact_digest=contact_digest, wanted=list(counted.values()), now=current.now
+        )
     order = Order(
         number=random_id(NUMBER_LENGTH),
         contact=contact,
@@ -202,10 +233,16 @@ def _place(
         request_digest=fingerprint,
         expires_at=current.now + timedelta(seconds=settings.ORDER_EXPIRES_SECONDS),
         held_at_once=shop.collects_alone and not buyer.pays_at_once,
+        age=declared.age if asks_age else "",
+        no_return_at=current.now if declared.no_return else None,
+        no_return_wording=BY_PROGRAM if declared.no_return else "",
     )
     sql.insert(order)
     for place, line in enumerate(lines):
-        sql.insert(_line(order, place, line))
+        written = _line(order, place, line)
+        sql.insert(written)
+        if place in counted:
+            spending_write(line=written, contact_digest=contact_digest, spending=counted[place])
     if order.held_at_once:
         order.locked_at = current.now
         if not hold_take(order, shop_id=shop.pk):
@@ -241,6 +278,15 @@ def _price(shelf: Shelf, line: LineRequest, place: int, errors: dict[str, str]) 
     return _Priced(product, variant, line.quantity, account)
 
 
+def _counted(lines: Sequence[_Priced]) -> dict[int, Spending]:
+    """What a minor's lines count for, by their places; other goods than the marked ones are nobody's business."""
+    return {
+        place: spending_of(line.product, line.account, line.amount)
+        for place, line in enumerate(lines)
+        if line.product.limits_minors
+    }
+
+
 def _line(order: Order, place: int, line: _Priced) -> OrderLine:
     product, variant = line.product, line.variant
     return OrderLine(
@@ -263,49 +309,19 @@ def _line(order: Order, place: int, line: _Priced) -> OrderLine:
     )
 
 
-_UNPAID = """
-SELECT count(*) FILTER (WHERE contact_digest = %(contact)s), count(*) FILTER (WHERE address_digest = %(address)s),
-       min(expires_at - statement_timestamp())
-  FROM orders_order
- WHERE status = 'pending' AND expires_at > statement_timestamp()
-   AND (contact_digest = %(contact)s OR (address_digest = %(address)s AND %(address)s <> ''))
-"""
-
-
-#: Whoever orders next with the same contact, or from the same address, counts after this one has committed. The order
-#: of the keys is the same for everybody, so that no two wait for each other.
-_IN_TURN = """
-SELECT pg_advisory_xact_lock(key)
-  FROM (SELECT DISTINCT hashtextextended(name, 0) AS key FROM unnest(%s::text[]) AS name ORDER BY key) AS keys
-"""
-#: So many is no limit, and nobody has to wait for it.
-_NO_LIMIT = 1_000_000
-
-
-def _limit_unpaid(contact_digest: str, address_digest: str) -> None:
-    """Raises `TooManyUnpaid`. Holds back others with the same contact or address until the transaction ends."""
-    limits = (
-        ("contact", contact_digest, settings.UNPAID_ORDERS_PER_CONTACT),
-        ("address", address_digest, settings.UNPAID_ORDERS_PER_ADDRESS),
-    )
-    tenant: str = connection.schema_name  # type: ignore[attr-defined]
-    if keys := [f"unpaid/{tenant}/{kind}/{key}" for kind, key, limit in limits if key and limit < _NO_LIMIT]:
-        sql.later(_IN_TURN, [keys])
-    of_contact, of_address, next_end = sql.rows(_UNPAID, {"contact": contact_digest, "address": address_digest})[0]
-    if of_contact >= settings.UNPAID_ORDERS_PER_CONTACT or (
-        address_digest and of_address >= settings.UNPAID_ORDERS_PER_ADDRESS
-    ):
-        raise TooManyUnpaid(extra={"retry_after": max(1, math.ceil(next_end.total_seconds()))})
-
-
 @transaction.atomic
-def order_check(*, order_id: int) -> Order:
-    """The shopper has checked what is bought for whom, on a page of its own."""
+def order_check(*, order_id: int, no_return: str) -> Order:
+    """The shopper has checked what is bought for whom, and confirmed in the words named `no_return` that it is not
+    taken back without a reason. The first time counts. Raises `OrderInvalid` for words that no page asks in.
+    """
+    if not is_wording(no_return):
+        raise OrderInvalid(fields={"no_return": _("请先勾选确认，再去付款")})
     order = order_lock(order_id)
     if order.checked_at is None:
-        order.checked_at = Now()
-        order.save(update_fields=["checked_at"])
-        event_write(order, "order.checked", actor="shopper")
+        order.checked_at = order.no_return_at = order.locked_at
+        order.no_return_wording = no_return
+        order.save(update_fields=["checked_at", "no_return_at", "no_return_wording"])
+        event_write(order, "order.checked", actor="shopper", no_return=no_return)
     return order
 
 
@@ -331,10 +347,16 @@ def order_settle(*, order_id: int, paid: Decimal, actor: str) -> bool:
 
 
 def settle(*, order: Order, paid: Decimal, actor: str, owner_collects: bool = False) -> bool:
-    """The same for an order whose row is locked already; `owner_collects` says that the shop's owner was paid."""
+    """The same for an order whose row is locked already; `owner_collects` says that the shop's owner was paid.
+
+    Late money settles nothing, and goes back, where nobody knows any more whom the goods were for, and where a minor
+    has spent the month's rest elsewhere.
+    """
     if order.status not in (Status.PENDING, Status.EXPIRED, Status.CANCELED) or paid < order.total:
         return False
     late = order.status != Status.PENDING
+    if order.forgotten_at is not None or (late and is_beyond_caps(order)):
+        return False
     order.owner_collects = owner_collects
     order_transition(order, to=Status.PAID, actor=actor, late=late)
     lines_queue(order, actor=actor)

@@ -4,6 +4,7 @@ Guests only need their contact.
 """
 
 import hashlib
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,7 +30,8 @@ from orders import access
 from orders.exceptions import OrderInvalid, SkuUnknown, TooManyUnpaid
 from orders.faces import checked_rows, line_face, masked_contact, recent_faces
 from orders.models import Order
-from orders.services import Buyer, LineRequest, order_check, order_hand_over, order_place, request_digest
+from orders.no_return import wording_for, wording_text
+from orders.services import Buyer, Declared, LineRequest, order_check, order_hand_over, order_place, request_digest
 
 #: Looking up: so many tries in so many seconds, from one address and for one order.
 LOOKUPS, LOOKUP_SECONDS = 10, 300
@@ -75,7 +77,13 @@ def checkout(request: HttpRequest) -> HttpResponse:
         return redirect("home")
     asked = account_asked(request)
     contact = form.get("contact", "").strip() or asked.get("phone", "")
-    answers = Answers(sku=sku, quantity=form.get("quantity", "1")[:10], contact=form.get("contact", ""), account=asked)
+    answers = Answers(
+        sku=sku,
+        quantity=form.get("quantity", "1")[:10],
+        contact=form.get("contact", ""),
+        age=form.get("age", "")[:8],
+        account=asked,
+    )
     if not sku:
         return _again(request, product, answers, {"sku": _("还没有选面额")})
     quantity = answers.quantity
@@ -89,7 +97,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
         language=(get_language() or "zh-hans")[:8],
     )
     try:
-        order = _place_once(request, line, contact, buyer, device)
+        order = _place_once(request, line, contact, buyer, device, Declared(age=answers.age))
     except OrderInvalid as invalid:
         fields = {
             name.removeprefix("lines.0.").removeprefix("account."): str(text) for name, text in invalid.fields.items()
@@ -109,17 +117,19 @@ def checkout(request: HttpRequest) -> HttpResponse:
 
 
 def _again(request: HttpRequest, product: ShelfProduct, answers: Answers, errors: dict[str, str]) -> HttpResponse:
-    shown = Answers(answers.sku, answers.quantity, answers.contact, answers.account, errors)
-    return product_page(request, product, shown, status=422)
+    return product_page(request, product, replace(answers, errors=errors), status=422)
 
 
-def _place_once(request: HttpRequest, line: LineRequest, contact: str, buyer: Buyer, device: str) -> Order:
+def _place_once(
+    request: HttpRequest, line: LineRequest, contact: str, buyer: Buyer, device: str, declared: Declared
+) -> Order:
     """The same form from the same device is the same order for as long as that one waits for its money.
 
     Without a cookie yet, the device is its address and what it calls itself: a double click sends both alike.
     """
     who = device or f"{client_address(request)}|{request.headers.get('User-Agent', '')}"
-    wanted = f"{who}|{str(request.POST.get('idempotency_key', ''))[:64]}|{request_digest([line], contact, None)}"
+    wish = str(request.POST.get("idempotency_key", ""))[:64]
+    wanted = f"{who}|{wish}|{request_digest([line], contact, None, declared)}"
     key = "web:" + hashlib.sha256(wanted.encode()).hexdigest()
     while True:
         known = Order.objects.filter(idempotency_key=key).first()
@@ -134,6 +144,7 @@ def _place_once(request: HttpRequest, line: LineRequest, contact: str, buyer: Bu
         contact=contact,
         buyer=buyer,
         idempotency_key=key,
+        declared=declared,
     ).order
 
 
@@ -160,12 +171,18 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
     order = visible_order(request, number)
     if order is None or order.status != Order.Status.PENDING:
         return redirect("order", number=normalize(number))
+    refused = ""
     if request.method == "POST":
-        order_check(order_id=order.pk)
-        response = redirect("cashier", number=order.number)
-        response.status_code = 303
-        return response
+        try:
+            order_check(order_id=order.pk, no_return=request.POST.get("no_return", ""))
+        except OrderInvalid as invalid:
+            refused = str(invalid.fields["no_return"])
+        else:
+            response = redirect("cashier", number=order.number)
+            response.status_code = 303
+            return response
     line = order.lines.all()[0]
+    wording = wording_for(line.kind)
     return page(
         request,
         "shop/confirm.html",
@@ -176,7 +193,16 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
             "contact": masked_contact(order),
             "edit_url": reverse("edit", args=[order.number]),
             "price_change": _price_change(request, line.price),
+            "no_return": {
+                "wording": wording,
+                "text": wording_text(wording),
+                # Never ticked beforehand; whoever comes back has ticked it for this very order.
+                "ticked": order.no_return_wording == wording,
+                "error": refused,
+            },
+            "errors": [{"field": "no_return", "message": refused}] if refused else [],
         },
+        status=OrderInvalid.status if refused else 200,
     )
 
 
@@ -199,7 +225,13 @@ def edit(request: HttpRequest, number: str) -> HttpResponse:
     product = shelf(request.shop).by_slug.get(line.product_slug)  # type: ignore[attr-defined]
     if product is None:
         return page(request, "404.html", status=404)
-    answers = Answers(sku=line.sku, quantity=str(line.quantity), contact=order.contact, account=line.account_values)
+    answers = Answers(
+        sku=line.sku,
+        quantity=str(line.quantity),
+        contact=order.contact,
+        age=order.age,
+        account=line.account_values,
+    )
     return product_page(request, product, answers)
 
 

@@ -37,6 +37,7 @@ from resellers.services import (
 )
 
 SHOP_GROUP = gettext_lazy("店铺")
+REGISTRATION = ("company", "credit_code", "telecom_license", "icp", "license_url")
 WITHDRAWAL_TERMS = ("withdrawal_minimum", "withdrawal_fee", "withdrawal_fee_percent")
 
 
@@ -66,6 +67,36 @@ class LookForm(StaffForm):
     )
     is_open = forms.BooleanField(
         label=gettext_lazy("营业中"), required=False, help_text=gettext_lazy("关掉以后不能下单；已付款的订单照常充值")
+    )
+    company = forms.CharField(
+        label=gettext_lazy("经营主体"),
+        max_length=120,
+        required=False,
+        help_text=gettext_lazy("营业执照上的名称，公示在每一页页脚"),
+    )
+    credit_code = forms.CharField(
+        label=gettext_lazy("统一社会信用代码"),
+        max_length=40,
+        required=False,
+        help_text=gettext_lazy("营业执照上的 18 位，最后一位会校验"),
+    )
+    telecom_license = forms.CharField(
+        label=gettext_lazy("增值电信业务经营许可证"),
+        max_length=60,
+        required=False,
+        help_text=gettext_lazy("像 京B2-20261234 这样"),
+    )
+    icp = forms.CharField(
+        label=gettext_lazy("ICP 备案号"),
+        max_length=40,
+        required=False,
+        help_text=gettext_lazy("像 京ICP备12345678号-1 这样，页脚会链接到备案查询"),
+    )
+    license_url = forms.CharField(
+        label=gettext_lazy("执照核验链接"),
+        max_length=300,
+        required=False,
+        help_text=gettext_lazy("电子营业执照亮照或公示系统的网址，https:// 开头"),
     )
 
 
@@ -172,7 +203,7 @@ class ShopForm(ServiceForm):
 
     class Meta:
         model = Reseller
-        fields = ("slug", "name", "is_open", "settlement_days", *WITHDRAWAL_TERMS)
+        fields = ("slug", "name", "is_open", "settlement_days", *WITHDRAWAL_TERMS, *REGISTRATION)
 
     def clean(self) -> dict[str, Any] | None:
         """A new shop needs somebody who runs it and an address."""
@@ -198,6 +229,7 @@ class ShopAdmin(ServiceAdmin):
     fieldsets = (
         (None, {"fields": ("slug", "name", "is_open", "settlement_days")}),
         (gettext_lazy("提现"), {"fields": WITHDRAWAL_TERMS}),
+        (gettext_lazy("证照公示"), {"fields": REGISTRATION}),
         (gettext_lazy("店主"), {"fields": ("owner", "owner_password")}),
     )
     add_fieldsets = (
@@ -222,7 +254,8 @@ class ShopAdmin(ServiceAdmin):
         """By the services: open a shop with its owner, or change what an operator may."""
         typed = form.cleaned_data
         if change:
-            shop_look_save(shop_id=obj.pk, name=typed["name"], is_open=typed["is_open"])
+            said = {name: typed[name] for name in ("name", "is_open", *REGISTRATION)}
+            shop_look_save(shop_id=obj.pk, **said)
             terms = {name: typed[name] for name in ("settlement_days", *WITHDRAWAL_TERMS)}
             shop_terms_save(shop_id=obj.pk, **terms)
         else:

@@ -12,6 +12,7 @@ from django.utils.translation import get_language
 
 from resellers import theme
 from resellers.models import Reseller
+from resellers.registrations import ICP_URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,13 @@ class ShopFace:
     logo_url: str
     theme_url: str
     support_text: str
-    license_text: str = ""
-    icp_text: str = ""
+    company: str = ""
+    credit_code: str = ""
+    telecom_license: str = ""
+    icp: str = ""
+    license_url: str = ""
+    #: Where a filing is looked up.
+    icp_url: str = ICP_URL
 
 
 def in_english() -> bool:
@@ -51,6 +57,11 @@ def shop_face(found: Reseller) -> ShopFace:
         logo_url=static(f"icons/shops/{found.logo}.svg") if found.logo else "",
         theme_url=reverse("theme", args=[version]),
         support_text=found.support,
+        company=found.company,
+        credit_code=found.credit_code,
+        telecom_license=found.telecom_license,
+        icp=found.icp,
+        license_url=found.license_url,
     )
 
 

@@ -35,6 +35,12 @@ class DemoShop:
     rules: tuple[DemoRule, ...]
     categories: tuple[str, ...] = ()
     is_house: bool = False
+    #: Well formed and nobody's: no region has the code 000000.
+    company: str = ""
+    credit_code: str = ""
+    telecom_license: str = ""
+    icp: str = ""
+    license_url: str = ""
 
 
 HOUSE = DemoShop(
@@ -51,6 +57,11 @@ HOUSE = DemoShop(
     support="service@house.example",
     hosts=("localhost", "house.localhost"),
     is_house=True,
+    company="卡盟演示网络有限公司（虚构）",
+    credit_code="91000000000000000K",
+    telecom_license="京B2-00000000",
+    icp="京ICP备00000000号-1",
+    license_url="https://license.example/91000000000000000K",
     rules=(
         DemoRule("percent", Decimal("1.5"), "jiao"),
         DemoRule("percent", Decimal("0.4"), "jiao", category="phone-credit"),

@@ -1,11 +1,13 @@
 """Shops: who owns one, where it answers and how it looks."""
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator, URLValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
+
+from resellers.registrations import credit_code, icp_number, telecom_license
 
 SCHEMA_PREFIX = "shop_"
 
@@ -41,6 +43,21 @@ class Reseller(TenantMixin):
     announcement = models.CharField(_("公告"), max_length=200, blank=True)
     announcement_en = models.CharField(_("英文公告"), max_length=300, blank=True)
     support = models.CharField(_("客服方式"), max_length=120, blank=True)
+    #: Who is behind the shop, and under which numbers that is registered: at the foot of each page, to be looked up.
+    company = models.CharField(_("经营主体"), max_length=120, blank=True, default="", db_default="")
+    credit_code = models.CharField(
+        _("统一社会信用代码"), max_length=18, blank=True, default="", db_default="", validators=[credit_code]
+    )
+    telecom_license = models.CharField(
+        _("增值电信业务经营许可证"), max_length=60, blank=True, default="", db_default="", validators=[telecom_license]
+    )
+    icp = models.CharField(
+        _("ICP 备案号"), max_length=40, blank=True, default="", db_default="", validators=[icp_number]
+    )
+    license_url = models.CharField(
+        _("执照核验链接"), max_length=300, blank=True, default="", db_default="",
+        validators=[URLValidator(schemes=["https", "http"])],
+    )  # fmt: skip
     settlement_days = models.PositiveSmallIntegerField(
         _("结算天数"), default=7, validators=[MaxValueValidator(90)],
         help_text=_("交付满这么多天，店主赚的钱转为可提现"),

@@ -94,8 +94,10 @@ def staff_set(*, schema_name: str, username: str, password: str, is_superuser: b
 #: What the owner of a shop may say about it; everything else is the platform's business.
 LOOK = (
     "name", "name_en", "tagline", "tagline_en", "brand_color", "radius", "announcement", "announcement_en", "support",
-    "categories", "is_open",
+    "categories", "is_open", "company", "credit_code", "telecom_license", "icp", "license_url",
 )  # fmt: skip
+#: Numbers, in which people leave spaces and write small letters.
+_NUMBERS = ("credit_code", "telecom_license", "icp")
 
 
 @transaction.atomic
@@ -105,7 +107,9 @@ def shop_look_save(*, shop_id: int, **look: object) -> Reseller:
         raise TypeError(f"not the owner's to change: {', '.join(sorted(unknown))}")
     shop: Reseller = Reseller.objects.select_for_update().exclude(schema_name=get_public_schema_name()).get(pk=shop_id)
     for name, value in look.items():
-        setattr(shop, name, " ".join(value.split()) if isinstance(value, str) else value)
+        if isinstance(value, str):
+            value = "".join(value.split()).upper() if name in _NUMBERS else " ".join(value.split())
+        setattr(shop, name, value)
     try:
         shop.clean_fields()
     except ValidationError as error:

@@ -104,6 +104,8 @@ _SAMPLES: dict[str, list[object]] = {
     "payout_file": [1],
     "statement_file": ["csv"],
     "client": [1],
+    "license_scans": [1],
+    "license_scan": [1],
 }
 
 

@@ -13,7 +13,6 @@ from resellers.context import in_english
 
 #: Choosing among codes may take several; a top-up is one for one account.
 CODE, PHONE, DATA = "code", "phone", "data"
-MINORS = ("topup",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,8 @@ class Answers:
     sku: str = ""
     quantity: str = "1"
     contact: str = ""
+    #: Empty: nobody has said anything, and the form begins with an adult.
+    age: str = ""
     account: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
 

@@ -60,6 +60,8 @@ class ShelfProduct:
     brand: str
     account_fields: tuple[Mapping[str, Any], ...]
     position: int
+    #: Whoever buys it says how old they are, and minors have their limits.
+    limits_minors: bool
     from_price: Decimal
     is_available: bool
     variants: tuple[ShelfVariant, ...]
@@ -242,6 +244,7 @@ def _product(product: CatalogProduct, variants: tuple[ShelfVariant, ...]) -> She
         brand=product.brand,
         account_fields=with_carrier(product.kind, product.account_fields),
         position=product.position,
+        limits_minors=product.limits_minors,
         from_price=min(available or [variant.price for variant in variants]),
         is_available=bool(available),
         variants=variants,

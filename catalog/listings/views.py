@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -9,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from catalog.ages import Age
 from catalog.listings.faces import (
     CODE,
-    MINORS,
     PHONE,
     Answers,
     categories_of,
@@ -157,7 +158,7 @@ def product_page(
                 "error": answers.errors.get("contact", ""),
                 "optional": any(asked.name == "phone" for asked in account_fields),
             },
-            "minors_notice": found.kind in MINORS,
+            "age": _age(answers) if found.limits_minors else None,
             "errors": _error_list(answers, messages),
             "page_path": f"/p/{found.slug}/",
         },
@@ -191,8 +192,18 @@ def _quantity(found: ShelfProduct, answers: Answers, limit: int) -> dict[str, An
     return {"value": answers.quantity, "max": limit, "error": answers.errors.get("quantity", "")}
 
 
+def _age(answers: Answers) -> dict[str, Any]:
+    """The question how old the shopper is. An adult need not touch it; nothing is remembered but on the order."""
+    said = answers.age if answers.age in Age.values else Age.ADULT
+    return {
+        "choices": [{"value": value, "label": label, "chosen": value == said} for value, label in Age.choices],
+        "error": answers.errors.get("age", ""),
+        "is_open": said != Age.ADULT or "age" in answers.errors,
+    }
+
+
 def _error_list(answers: Answers, messages: tuple[str, ...]) -> list[dict[str, str]]:
-    plain = {"sku", "quantity", "contact"}
+    plain = {"sku", "quantity", "contact", "age"}
     listed = [
         {"field": name if name in plain else f"account_{name}", "message": text}
         for name, text in answers.errors.items()
@@ -213,7 +224,15 @@ def legal(request: HttpRequest, doc: str) -> HttpResponse:
     """Refund rules, minors, privacy, terms."""
     if doc not in LEGAL:
         raise Http404
-    return page(request, "shop/legal.html", {"doc": doc, "doc_title": LEGAL[doc]})
+    caps = [{"age": Age(age).label, "once": once, "month": month} for age, (once, month) in settings.MINOR_CAPS.items()]
+    context = {
+        "doc": doc,
+        "doc_title": LEGAL[doc],
+        "minor_caps": caps,
+        "paid_days": settings.RETENTION_ORDER_DAYS,
+        "unpaid_days": settings.RETENTION_UNPAID_DAYS,
+    }
+    return page(request, "shop/legal.html", context)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

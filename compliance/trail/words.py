@@ -10,13 +10,17 @@ KINDS: Mapping[str, Any] = {
     "requirement": _("类目要求"),
     "rule": _("筛查规则"),
     "rules": _("软件自带的筛查规则"),
+    "report": _("商品举报"),
 }
 ACTIONS: Mapping[str, Any] = {
     "license.added": _("录入证照"),
     "license.replaced": _("证照由新的一份替换"),
     "license.revoked": _("作废证照"),
+    "license.scan_added": _("上传证照扫描件"),
+    "license.scan_seen": _("查看证照扫描件"),
     "requirement.set": _("改了类目要求"),
     "rule.added": _("新增筛查规则"),
     "rule.changed": _("修改筛查规则"),
     "rules.renewed": _("随软件更新筛查规则"),
+    "report.handled": _("处理商品举报"),
 }

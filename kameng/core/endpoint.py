@@ -128,6 +128,18 @@ class Integer(serializers.IntegerField):
         return data
 
 
+class Boolean(serializers.BooleanField):
+    """A JSON boolean: `"true"` and `1` are other things."""
+
+    default_error_messages = {"invalid": _("应为 true 或 false"), "null": _("应为 true 或 false")}
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Nothing is read as one."""
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
 @extend_schema_field({"type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,2})?$", "examples": ["57.00"]})
 class Yuan(serializers.CharField):
     """An amount in yuan as a JSON string: `"57.00"`."""

@@ -151,6 +151,7 @@ def _page(request: HttpRequest, *, form: LicenseForm | None = None, former: Lice
         "supplier": suppliers.get(supplier, supplier),
         "code": supplier,
         "former": former,
+        "scans": former.scans.defer("sealed") if former else (),
         "form": form or LicenseForm(initial=_initial(former) if former else {"supplier": supplier}),
     }
     return operations_site.render(request, "staff/licenses.html", context, status=422 if form else 200)

@@ -78,6 +78,8 @@ SHARED_APPS = [
     "resellers.deposits",
     "compliance",
     "compliance.trail",
+    "compliance.reports",
+    "compliance.scans",
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",
@@ -246,6 +248,22 @@ if BENCH and PRODUCTION:
     raise environ.ImproperlyConfigured("KAMENG_BENCH is for the demo only")
 UNPAID_ORDERS_PER_CONTACT = 1_000_000 if BENCH else env.int("UNPAID_ORDERS_PER_CONTACT", default=5)
 UNPAID_ORDERS_PER_ADDRESS = 1_000_000 if BENCH else env.int("UNPAID_ORDERS_PER_ADDRESS", default=20)
+#: What a shopper who says that they are under age may spend on goods of the categories that operators have marked, in
+#: yuan, for one order and for a calendar month, by `catalog.ages.Age`. Below 8 it is nothing.
+MINOR_CAPS: dict[str, tuple[Decimal, Decimal]] = {}
+for _age, _name, _default in (("8-15", "MINOR_CAPS_CHILD", "50,200"), ("16-17", "MINOR_CAPS_TEEN", "100,400")):
+    try:
+        _once, _month = (Decimal(part.strip()) for part in env.str(_name, default=_default).split(","))
+    except (ArithmeticError, ValueError) as _error:
+        raise environ.ImproperlyConfigured(f"{_name} must be two amounts in yuan, such as {_default}") from _error
+    MINOR_CAPS[_age] = (_once, _month)
+#: How many days after it ended an order's contact and account are replaced by pseudonyms: one that was paid, and one
+#: that never was. The contact of a report is forgotten so long after it was handled, the words of a gateway's or a
+#: supplier's notice so long after they came. docs/compliance.md says why.
+RETENTION_ORDER_DAYS = env.int("RETENTION_ORDER_DAYS", default=180)
+RETENTION_UNPAID_DAYS = env.int("RETENTION_UNPAID_DAYS", default=30)
+RETENTION_REPORT_DAYS = env.int("RETENTION_REPORT_DAYS", default=180)
+RETENTION_NOTICE_DAYS = env.int("RETENTION_NOTICE_DAYS", default=1096)
 #: An attempt that no supplier will explain is handed to a person after this long.
 UNKNOWN_LIMIT_SECONDS = env.int("UNKNOWN_LIMIT_SECONDS", default=60 * 60)
 #: So is one that a supplier took on and never finished.

@@ -129,8 +129,7 @@ def test_inside_an_app_only_what_works_there_can_be_chosen(
     device = {**PHONE, "user_agent": f"{PHONE['user_agent']} {agent}"}
     visit = visits.new(GAMES, device=device)
     number = visit.order(platform.good("topup"))
-    visit.by("confirm").click()
-    visit.page.wait_for_url(f"**/pay/{number}/")
+    visit.confirm(number)
     for gateway, is_enabled in works.items():
         tile = visit.by(f"pay-{gateway}")
         expect(tile).to_be_enabled(enabled=is_enabled)
@@ -154,8 +153,7 @@ def test_an_order_can_be_given_up_and_money_that_comes_all_the_same_is_used(plat
 def test_a_gateway_that_does_not_answer_leaves_a_way_on(platform: Platform, visits: Visits) -> None:
     visit = visits.new(GAMES, device=DESKTOP, forgiven="503")
     number = visit.order(platform.good("topup"))
-    visit.by("confirm").click()
-    visit.page.wait_for_url(f"**/pay/{number}/")
+    visit.confirm(number)
     platform.sandbox.steer("gateways/alipay", mode="error")
     visit.by("pay-alipay").click()
     expect(visit.page.get_by_role("alert")).to_be_visible()

@@ -183,3 +183,30 @@ def test_mistakes_are_named_beside_the_field_and_nothing_typed_is_lost(visits: V
             field.fill(visit.contact)
             visit.by("buy").click()
             page.wait_for_url("**/checkout/*/**")
+
+
+def test_what_is_asked_for_by_law_can_be_read_and_answered_by_anybody(visits: Visits, platform: Platform) -> None:
+    good = platform.good("topup")
+    for device, scripts in ((PHONE, True), (DESKTOP, False)):
+        visit = visits.new(GAMES, device=device, scripts=scripts, forgiven="422")
+        page = visit.page
+        number = visit.order(good)
+        expect(visit.by("no-return")).not_to_be_checked()
+        visit.by("confirm").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        expect(visit.by("no-return")).to_have_attribute("aria-invalid", "true")
+        if scripts:
+            assert violations(page) == []
+        visit.confirm(number)
+        visit.open(f"/p/{good.product}/")
+        page.locator('a[href$="/report/"]').click()
+        page.get_by_label("其他问题").check()
+        visit.by("report").click()
+        expect(page.locator("#text")).to_have_attribute("aria-invalid", "true")
+        page.locator("#text").fill("看着像外挂")
+        if scripts:
+            assert violations(page) == []
+        visit.by("report").click()
+        visit.by("report-thanks").wait_for()
+        visit.open("/privacy/data/")
+        assert not scripts or violations(page) == []

@@ -33,6 +33,7 @@ OPERATORS_PAGES = (
     "/admin/book/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
     "/admin/deposits/", "/admin/transfers/", "/admin/second-factor/", "/admin/licenses/",
     "/admin/license-requirements/", "/admin/compliance/rule/", "/admin/trail/auditentry/",
+    "/admin/reports/report/",
 )  # fmt: skip
 
 

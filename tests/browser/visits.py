@@ -96,12 +96,17 @@ class Visit:
 
     def choose(self, number: str, gateway: str) -> str:
         """Check the order and choose a way to pay; the payment's number."""
-        self.by("confirm").click()
-        self.page.wait_for_url(f"**/pay/{number}/")
+        self.confirm(number)
         self.by(f"pay-{gateway}").click()
         self.by("open-app").or_(self.by("qr")).first.wait_for()
         self.page.wait_for_load_state()  # the scripts behind it run as well
         return self.payment(number)[0]
+
+    def confirm(self, number: str) -> None:
+        """Say on the page where the order is checked that all of it is right, and that it is not taken back."""
+        self.by("no-return").check()
+        self.by("confirm").click()
+        self.page.wait_for_url(f"**/pay/{number}/")
 
     def payment(self, number: str) -> tuple[str, str, str]:
         """Number, code to scan and address of the newest payment, as they were opened at the gateway."""

@@ -2,11 +2,15 @@
 
 import base64
 import secrets
+from datetime import date
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from compliance.models import Kind
+from compliance.scans.models import Scan
+from compliance.services import Terms, license_add
 from fulfillment.suppliers.models import StockCode, Supplier
 from fulfillment.suppliers.stock_room import code_open
 from kameng.accounts.models import SecondFactor
@@ -22,6 +26,7 @@ from tests.resellers.withdrawals.test_services import pay_to
 from tests.staff import owner_of, with_second_factor
 
 CODES = ["CARD-1", "CARD-2", "CARD-3"]
+LICENSE = Terms(kind=Kind.BUSINESS, number="1", issuer="某局", valid_from=date(2026, 1, 1))
 
 
 def key() -> str:
@@ -43,6 +48,16 @@ def old(settings: Any, shop: Reseller) -> str:
     owner_of(shop)
     with_second_factor(shop.schema_name, "owner")
     client_key_issue(client_id=open_client(shop).pk, actor="staff:owner")
+    scan = Scan(
+        license=license_add(supplier="far", terms=LICENSE, actor="staff:li"),
+        kind="png",
+        width=1,
+        height=1,
+        sha256="0" * 64,
+        created_by="staff:li",
+    )
+    scan.data = b"picture"
+    scan.save()
     return str(settings.ENCRYPTION_KEYS[0])
 
 
@@ -53,7 +68,8 @@ def opened() -> tuple[dict[str, object], dict[str, str], list[str], dict[str, st
         [code_open(code) for code in StockCode.objects.order_by("pk")],
         Payee.objects.get().details,
         sum(map(len, (SecondFactor.objects.get().key, ClientKey.objects.get().secret)))
-        + len(str(GatewayAccount.objects.get().next_config["app_private_key"])),
+        + len(str(GatewayAccount.objects.get().next_config["app_private_key"]))
+        + len(Scan.objects.get().data),
     )
 
 
@@ -66,6 +82,7 @@ def sealed() -> list[str]:
         SecondFactor.objects.get().sealed_key,
         ClientKey.objects.get().sealed,
         GatewayAccount.objects.get().next_sealed,
+        Scan.objects.get().sealed,
     ]
 
 
@@ -81,6 +98,7 @@ def test_what_the_old_key_sealed_opens_with_the_new_one_alone(
         "merchant accounts: 1 resealed",
         "suppliers: 1 resealed",
         "codes: 3 resealed",
+        "scans: 1 resealed",
         "payees: 1 resealed",
         "second factors: 1 resealed",
         "clients' keys: 1 resealed",
@@ -88,7 +106,7 @@ def test_what_the_old_key_sealed_opens_with_the_new_one_alone(
     ]
     settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
     payee = {"name": "张三", "account": "13812345678"}
-    assert opened() == before == ({"app_private_key": "pem"}, {"api_secret": "theirs"}, CODES, payee, 32 + 43 + 5)
+    assert opened() == before == ({"app_private_key": "pem"}, {"api_secret": "theirs"}, CODES, payee, 32 + 43 + 5 + 7)
     assert all(text.startswith(f"{newest_key_id()}.") for text in sealed())
 
 

@@ -9,6 +9,7 @@ import httpx
 from tests.live.platform import Good
 from tests.live.shopper import LOOPBACK, Shopper
 
+_TICK = re.compile(r'name="no_return"\s+value="([\w-]+)"')
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
@@ -53,8 +54,11 @@ class Visitor:
         return self._client.post(to or path, data={**form, "csrfmiddlewaretoken": token[1]})
 
     def check(self, number: str) -> None:
-        """Say that the order is right."""
-        assert self.submit(f"/checkout/{number}/").headers["location"] == f"/pay/{number}/"
+        """Say that the order is right, and that it is not taken back without a reason."""
+        path = f"/checkout/{number}/"
+        asked = _TICK.search(self._client.get(path).text)
+        assert asked is not None, f"{path} asks for no confirmation"
+        assert self.submit(path, no_return=asked[1]).headers["location"] == f"/pay/{number}/"
 
     def choose(self, number: str, gateway: str) -> str:
         """Choose a way to pay; the payment's number at the gateway."""

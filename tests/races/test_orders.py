@@ -1,19 +1,20 @@
 """One click that becomes two requests, and many clicks at once."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.db import connection
 
-from orders import services
+from orders import turns
 from orders.exceptions import IdempotencyConflict, TooManyUnpaid
 from orders.models import Order
-from orders.services import Buyer, LineRequest, Placed, order_place
+from orders.services import Buyer, Declared, LineRequest, Placed, order_place
 from resellers.models import Reseller
-from tests.factories import CONTACT, on_sale
+from tests.factories import CONTACT, CategoryFactory, ProductFactory, on_sale
 from tests.flows import outbox
-from tests.races.threads import SURELY, at_once, pause_after
+from tests.races.threads import BRIEFLY, SURELY, at_once, pause_after
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("supplier_double")]
 
@@ -93,7 +94,7 @@ def _two_unpaid(settings: LazySettings) -> None:
 def test_orders_at_once_do_not_pass_the_limit(
     live_shop: Reseller, monkeypatch: pytest.MonkeyPatch, buyers: list[tuple[str, str]]
 ) -> None:
-    pause_after(monkeypatch, "orders.services._limit_unpaid", parties=len(buyers))
+    pause_after(monkeypatch, "orders.services.limit_unpaid", parties=len(buyers))
     assert order_at_once(live_shop, *buyers) == ["Placed"] * 2 + [TooManyUnpaid.__name__] * 4
     assert Order.objects.count() == 2
 
@@ -103,8 +104,8 @@ def test_orders_at_once_do_not_pass_the_limit(
 def test_without_the_lock_orders_at_once_pass_the_limit(
     live_shop: Reseller, monkeypatch: pytest.MonkeyPatch, buyers: list[tuple[str, str]]
 ) -> None:
-    monkeypatch.setattr(services, "_IN_TURN", "SELECT %s::text[]")
-    pause_after(monkeypatch, "orders.services._limit_unpaid", parties=len(buyers), patience=SURELY)
+    monkeypatch.setattr(turns, "_IN_TURN", "SELECT %s::text[]")
+    pause_after(monkeypatch, "orders.services.limit_unpaid", parties=len(buyers), patience=SURELY)
     assert order_at_once(live_shop, *buyers) == ["Placed"] * 6
 
 
@@ -113,3 +114,30 @@ def test_buyers_who_share_contact_and_address_crosswise_do_not_wait_for_each_oth
 ) -> None:
     crosswise = [(f"1380000000{place % 2}", f"10.0.0.{place // 2 % 2}") for place in range(8)]
     assert order_at_once(live_shop, *crosswise) == ["Placed"] * 8
+
+
+# --- what a minor may spend ---------------------------------------------------------------------------------
+
+
+def minors_at_once(shop: Reseller) -> list[str]:
+    """Two orders of the same child, of which the month has room for one."""
+    variant = on_sale(product=ProductFactory.create(category=CategoryFactory.create(limits_minors=True)))
+
+    def order(contact: str) -> Placed:
+        line = LineRequest(sku=variant.sku, quantity=1, account={"uid": "482019375"})
+        said = Declared(age="16-17")
+        return order_place(shop=shop, lines=[line], contact=contact, buyer=Buyer(), declared=said)
+
+    results = at_once(shop, *[lambda contact=contact: order(contact) for contact in ("13800000001", "13800000002")])
+    return sorted(type(result).__name__ for result in results)
+
+
+@pytest.mark.parametrize("is_locked", [True, False], ids=["locked", "unlocked"])
+def test_only_under_the_lock_two_orders_of_a_child_do_not_use_the_same_rest(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch, settings: LazySettings, is_locked: bool
+) -> None:
+    settings.MINOR_CAPS = {"16-17": (Decimal(100), Decimal(100))}
+    if not is_locked:
+        monkeypatch.setattr(turns, "_IN_TURN", "SELECT %s::text[]")
+    pause_after(monkeypatch, "orders.services.require_within_caps", patience=BRIEFLY if is_locked else SURELY)
+    assert minors_at_once(live_shop) == (["OrderInvalid", "Placed"] if is_locked else ["Placed", "Placed"])

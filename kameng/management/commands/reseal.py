@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import models
 from django_tenants.utils import schema_context
 
+from compliance.scans.models import Scan
 from fulfillment.suppliers.models import StockCode, Supplier
 from fulfillment.suppliers.stock_room import code_open, code_seal
 from kameng.accounts.models import SecondFactor
@@ -31,6 +32,7 @@ class Command(BaseCommand):
             ("merchant accounts", _configs(GatewayAccount)),
             ("suppliers", _configs(Supplier)),
             ("codes", _codes()),
+            ("scans", _resealed(Scan, "sealed", "data")),
             ("payees", _resealed(Payee, "sealed", "details")),
             ("second factors", _second_factors()),
             ("clients' keys", _resealed(ClientKey, "sealed", "secret")),

@@ -1,0 +1,1 @@
+"""What shoppers say is wrong with a product: public, for operators; the shop's owner never sees who said it."""

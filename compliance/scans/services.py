@@ -1,0 +1,70 @@
+"""Keeping scans, and looking at them."""
+
+import hashlib
+import logging
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from compliance.models import License
+from compliance.scans.models import Scan
+from compliance.scans.pictures import MAX_BYTES, NotAPicture, Picture, rebuilt
+from compliance.trail.services import entry_append
+from kameng.core.problems import Invalid, NotFound
+
+logger = logging.getLogger(__name__)
+
+#: Scans of one license.
+MAX_SCANS = 12
+_PDF, _SVG = b"%PDF-", (b"<svg", b"<?xml", b"<!doctype")
+
+
+@transaction.atomic
+def scan_add(*, license_id: int, upload: bytes, actor: str) -> Scan:
+    """Keep a picture of a license; the same one again is the one there is. Raises `Invalid` and `NotFound`."""
+    picture = _picture(upload)
+    paper = License.objects.select_for_update(of=("self",)).filter(pk=license_id).first()
+    if paper is None:
+        raise NotFound
+    sha256 = hashlib.sha256(picture.data).hexdigest()
+    known = Scan.objects.filter(license=paper, sha256=sha256).defer("sealed").first()
+    if known is not None:
+        return known
+    if Scan.objects.filter(license=paper).count() >= MAX_SCANS:
+        raise Invalid(fields={"file": _("一份证照最多 %(limit)s 张扫描件") % {"limit": MAX_SCANS}})
+    scan = Scan(
+        license=paper, kind=picture.kind, width=picture.width, height=picture.height, sha256=sha256, created_by=actor
+    )
+    scan.data = picture.data
+    scan.save(force_insert=True)
+    said = {"scan": scan.pk, "kind": scan.kind, "sha256": sha256}
+    entry_append(actor=actor, subject=f"license:{paper.pk}", action="license.scan_added", data=said)
+    return scan
+
+
+@transaction.atomic
+def scan_open(*, scan_id: int, actor: str) -> Scan:
+    """A scan with its picture, for somebody who then looks at it: that is written down first. Raises `NotFound`."""
+    scan = Scan.objects.filter(pk=scan_id).first()
+    if scan is None:
+        raise NotFound
+    said = {"scan": scan.pk, "sha256": scan.sha256}
+    entry_append(actor=actor, subject=f"license:{scan.license_id}", action="license.scan_seen", data=said)
+    return scan
+
+
+def _picture(upload: bytes) -> Picture:
+    if len(upload) > MAX_BYTES:
+        raise Invalid(fields={"file": _("文件太大了，最多 %(limit)s MB") % {"limit": MAX_BYTES // 1024 // 1024}})
+    beginning = upload[:512].lstrip().lower()
+    if upload.startswith(_PDF):
+        raise Invalid(fields={"file": _("不收 PDF：里面可能有脚本和附件。请把每一页存成 PNG 或 JPEG 再上传")})
+    if beginning.startswith(_SVG):
+        raise Invalid(fields={"file": _("不收 SVG 和网页：里面可能有脚本。请存成 PNG 或 JPEG 再上传")})
+    try:
+        return rebuilt(upload)
+    except NotAPicture as error:
+        logger.warning("a scan was refused: %s", error)
+        raise Invalid(
+            fields={"file": _("这不是完整的 PNG 或 JPEG 图片，或者太大了（每边最多 8000 像素，共 2000 万像素）")}
+        ) from error

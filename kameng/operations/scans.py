@@ -1,0 +1,50 @@
+"""Scans of licenses, for operators: to add, and to look at."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from compliance.scans.pictures import MAX_BYTES
+from compliance.scans.services import scan_add, scan_open
+from kameng.admin.bases import actor_of
+from kameng.admin.sites import operations_site
+from kameng.core.problems import NotFound, Problem
+
+
+@operations_site.page("licenses/<int:license_id>/scans/", name="license_scans")
+@require_POST
+def add(request: HttpRequest, license_id: int) -> HttpResponse:
+    """One picture more of a license."""
+    upload = request.FILES.get("file")
+    try:
+        if upload is None:
+            raise Problem(_("请选一个文件"))
+        # No more than one byte too many is read of what is too large.
+        scan_add(license_id=license_id, upload=upload.read(MAX_BYTES + 1), actor=actor_of(request))
+    except NotFound as error:
+        raise Http404 from error
+    except Problem as refused:
+        messages.error(request, str(refused.fields.get("file", refused)))
+    else:
+        messages.success(request, _("扫描件已保存"))
+    return redirect(f"{reverse('operations:licenses')}?renew={license_id}#license-scans")
+
+
+@operations_site.page("license-scans/<int:scan_id>/", name="license_scan")
+@require_GET
+@never_cache
+def look(request: HttpRequest, scan_id: int) -> HttpResponse:
+    """The picture and nothing else: a browser that takes it for something other may do nothing with it."""
+    try:
+        scan = scan_open(scan_id=scan_id, actor=actor_of(request))
+    except NotFound as error:
+        raise Http404 from error
+    response = HttpResponse(scan.data, content_type=f"image/{scan.kind}")
+    response["Content-Disposition"] = f'inline; filename="license-{scan.license_id}-{scan.pk}.{scan.kind}"'
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
