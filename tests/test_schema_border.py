@@ -54,6 +54,7 @@ def test_every_app_with_tables_is_on_a_side() -> None:
         "ledger",
         "compliance",
         "trail",
+        "gate",
         "catalog",
         "suppliers",
         "merchants",

@@ -10,6 +10,7 @@ KINDS: Mapping[str, Any] = {
     "requirement": _("类目要求"),
     "rule": _("筛查规则"),
     "rules": _("软件自带的筛查规则"),
+    "case": _("审核案件"),
 }
 ACTIONS: Mapping[str, Any] = {
     "license.added": _("录入证照"),
@@ -19,4 +20,8 @@ ACTIONS: Mapping[str, Any] = {
     "rule.added": _("新增筛查规则"),
     "rule.changed": _("修改筛查规则"),
     "rules.renewed": _("随软件更新筛查规则"),
+    "case.approved": _("审核通过"),
+    "case.sent_back": _("退回修改"),
+    "case.taken_down": _("下架"),
+    "case.restored": _("恢复上架"),
 }

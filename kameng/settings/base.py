@@ -78,6 +78,7 @@ SHARED_APPS = [
     "resellers.deposits",
     "compliance",
     "compliance.trail",
+    "compliance.gate",
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",
@@ -97,6 +98,12 @@ WITHOUT_TABLES = [
     "rest_framework",
     "drf_spectacular",
 ]
+#: Who keeps the rows of each kind that the gate screens (`compliance.gate.subjects.Door`).
+SCREENED_SUBJECTS = {
+    "product": "catalog.screened.PRODUCTS",
+    "listing": "catalog.listings.screened.LISTINGS",
+    "shop": "compliance.gate.shops.SHOPS",
+}
 INSTALLED_APPS = [*WITHOUT_TABLES, *dict.fromkeys([*SHARED_APPS, *TENANT_APPS])]
 TENANT_MODEL = "resellers.Reseller"
 TENANT_DOMAIN_MODEL = "resellers.Domain"
