@@ -24,6 +24,7 @@ class SubjectKind(models.TextChoices):
     PRODUCT = "product", _("平台商品")
     LISTING = "listing", _("分站商品")
     SHOP = "shop", _("店铺文字")
+    OFFER = "offer", _("渠道报价")
 
 
 class Version(models.Model):

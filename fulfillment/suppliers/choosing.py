@@ -51,6 +51,7 @@ SELECT {sql.columns(SupplierOffer, of="offer")}, coalesce(breaker.state, 'closed
             WHEN supplier.eliminated_at IS NOT NULL THEN 'eliminated'
             WHEN rule.is_excluded THEN 'excluded'
             WHEN NOT {licensed(variant_id="offer.variant_id", supplier_code="supplier.code")} THEN 'unlicensed'
+            WHEN offer.standing <> 'clear' THEN 'unscreened'
             WHEN breaker.state = 'open' THEN 'breaker_open'
             WHEN NOT offer.is_listed THEN 'unlisted'
             WHEN offer.stock = 0 THEN 'out_of_stock'
@@ -94,9 +95,10 @@ def offers_ranked(
     """Whom to ask for a variant, one after the other: pinned, then by score.
 
     Left out are what was taken down, unknown cost, loss, who was tried for this line before, who has none, is excluded,
-    eliminated, paused, without a required license or behind an open breaker. `highest_cost` in yuan for one piece: what
-    the shopper paid for it. A half-open supplier comes first for the one order that may try it. Of the orders, told
-    apart by `draw`, a small share begins with another than the first, so that it is known how the others do.
+    eliminated, paused, without a required license, not passed by the gate or behind an open breaker. `highest_cost` in
+    yuan for one piece: what the shopper paid for it. A half-open supplier comes first for the one order that may try
+    it. Of the orders, told apart by `draw`, a small share begins with another than the first, so that it is known how
+    the others do.
     """
     told = {"variant": variant_id, "highest": highest_cost, "tried": list(tried)}
     offers: list[Any] = _ranked(told)

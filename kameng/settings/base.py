@@ -103,6 +103,7 @@ SCREENED_SUBJECTS = {
     "product": "catalog.screened.PRODUCTS",
     "listing": "catalog.listings.screened.LISTINGS",
     "shop": "compliance.gate.shops.SHOPS",
+    "offer": "fulfillment.suppliers.screened.OFFERS",
 }
 INSTALLED_APPS = [*WITHOUT_TABLES, *dict.fromkeys([*SHARED_APPS, *TENANT_APPS])]
 TENANT_MODEL = "resellers.Reseller"
