@@ -16,7 +16,6 @@ from compliance.models import Rule
 from compliance.rules import rule_of, rule_save
 from compliance.screening.book import Book
 from compliance.screening.checking import check
-from compliance.screening.labelled import built_in_likeness
 from compliance.screening.rules import built_in_groups
 from kameng.admin.bases import ServiceAdmin, actor_of
 from kameng.admin.forms import ServiceForm
@@ -80,7 +79,7 @@ def _foreseen(rule: Rule) -> Outcome:
     pure = rule_of(rule)
     if check(pure, built_in_groups()):
         return Outcome()
-    return foresee(book=Book([pure], built_in_groups(), built_in_likeness()), seconds=PREVIEW_SECONDS)
+    return foresee(book=Book([pure], built_in_groups()), seconds=PREVIEW_SECONDS)
 
 
 def _effect(foreseen: Outcome) -> str:

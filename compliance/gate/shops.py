@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from compliance.gate.models import Case, SubjectKind
 from compliance.gate.selectors import case_telling, version_texts
-from compliance.gate.services import Gated, subject_screen
+from compliance.gate.services import Gated, caught_in, subject_screen
 from compliance.gate.subjects import Facts, Slot, Standing, Subject, Text
 from resellers.models import Reseller
 from resellers.services import shop_look_save
@@ -73,6 +73,16 @@ def shop_words_save(*, shop_id: int, **look: object) -> Saved:
     if not gated.is_clear:
         saved = shop_look_save(shop_id=shop_id, **shown)
     return Saved(saved, gated)
+
+
+@transaction.atomic
+def shop_words_screen(shop: Reseller) -> Gated:
+    """Screen what a shop says from its first moment on: doubtful words are not shown. Raises `ContentBlocked`."""
+    gated = subject_screen(subject=shop_subject(shop), facts=shop_facts(shop.name, _words_of(shop)))
+    if not gated.is_clear:
+        words = _words_of(shop)
+        SHOPS.stand(shop.pk, gated.standing, words=words, caught=caught_in(gated.screening))
+    return gated
 
 
 def words_written(shop: Reseller, case: Case | None) -> dict[str, str]:

@@ -1,6 +1,17 @@
 """The operators' admin with every page: the models' are found by the framework, these are named here."""
 
 from kameng.admin.sites import operations_site
-from kameng.operations import attempts, book, licenses, lists, pages, queue, refunds, transfers
+from kameng.operations import attempts, book, licenses, lists, pages, queue, refunds, shops, transfers
 
-__all__ = ["attempts", "book", "licenses", "lists", "operations_site", "pages", "queue", "refunds", "transfers"]
+__all__ = [
+    "attempts",
+    "book",
+    "licenses",
+    "lists",
+    "operations_site",
+    "pages",
+    "queue",
+    "refunds",
+    "shops",
+    "transfers",
+]

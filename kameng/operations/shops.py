@@ -1,4 +1,4 @@
-"""Shops, for operators: which there are, and where they answer."""
+"""Shops, for operators: which there are, and where they answer. What they are called passes the gate."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django_tenants.utils import get_public_schema_name
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
+from compliance.gate.shops import shop_words_save, shop_words_screen
 from kameng.admin.bases import ServiceAdmin, StaffTabularInline
 from kameng.admin.forms import RowForm, ServiceForm
 from kameng.admin.sites import Nav, operations_site
@@ -25,7 +26,6 @@ from resellers.services import (
     domain_prefer,
     domain_remove,
     reseller_open,
-    shop_look_save,
     shop_terms_save,
     staff_set,
 )
@@ -129,7 +129,9 @@ class ShopAdmin(ServiceAdmin):
         """By the services: open a shop with its owner, or change what an operator may."""
         typed = form.cleaned_data
         if change:
-            shop_look_save(shop_id=obj.pk, name=typed["name"], is_open=typed["is_open"])
+            # A name that was not touched may not be the one that the owner waits for.
+            named = {"name": typed["name"]} if "name" in form.changed_data else {}
+            shop_words_save(shop_id=obj.pk, is_open=typed["is_open"], **named)
             terms = {name: typed[name] for name in ("settlement_days", *WITHDRAWAL_TERMS)}
             shop_terms_save(shop_id=obj.pk, **terms)
         else:
@@ -139,6 +141,7 @@ class ShopAdmin(ServiceAdmin):
                 host_names=[typed["host"]],
                 settlement_days=typed["settlement_days"],
             )
+            shop_words_screen(opened)
             obj.pk, obj.schema_name = opened.pk, opened.schema_name
         if typed["owner"] and typed["owner_password"]:
             staff_set(schema_name=obj.schema_name, username=typed["owner"], password=typed["owner_password"])
