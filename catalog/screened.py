@@ -1,4 +1,7 @@
-"""A product as the gate sees it: all its texts, with those of its variants, brand and shelf, and its lowest price."""
+"""A product as the gate sees it: all its texts, with those of its variants and its brand, and its lowest price.
+
+The name of its shelf is context. It is the platform's own word for many things, and is looked at by itself.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -35,7 +38,7 @@ def product_facts(product: Product) -> Facts:
             Text("account_fields", Slot.LABEL, "\n".join(_form_words(product.account_fields))),
             *(Text(f"variants.{one.sku}", Slot.NAME, _variant_words(one)) for one in variants),
             Text("brand", Slot.BRAND, product.brand.name if product.brand else ""),
-            Text("category", Slot.CATEGORY, product.category.name),
+            Text("category", Slot.CATEGORY, product.category.name, own=False),
         ),
         kind=product.kind,
         price=cheapest.supply_price if cheapest else None,

@@ -13,6 +13,7 @@ from catalog.exceptions import CatalogInvalid
 from catalog.models import Brand, Category, Product, Revision, Variant
 from catalog.screened import product_screen
 from catalog.search import search_text
+from compliance.gate.services import refuse_forbidden
 from compliance.gate.subjects import Standing
 from kameng.outbox.services import publish
 
@@ -37,7 +38,9 @@ def category_save(*, category: Category) -> Category:
     Raises `CatalogInvalid` and `ContentBlocked`.
     """
     _check(category)
-    is_renamed = Category.objects.filter(pk=category.pk).exclude(name=category.name).exists()
+    is_renamed = not Category.objects.filter(pk=category.pk, name=category.name).exists()
+    if is_renamed:
+        refuse_forbidden({"name": category.name, "name_en": category.name_en})
     category.save()
     _write_search_texts(Product.objects.filter(category=category))
     if is_renamed:
@@ -54,7 +57,9 @@ def brand_save(*, brand: Brand) -> Brand:
     Raises `CatalogInvalid` and `ContentBlocked`.
     """
     _check(brand)
-    is_renamed = Brand.objects.filter(pk=brand.pk).exclude(name=brand.name).exists()
+    is_renamed = not Brand.objects.filter(pk=brand.pk, name=brand.name).exists()
+    if is_renamed:
+        refuse_forbidden({"name": brand.name, "name_en": brand.name_en})
     brand.save()
     _write_search_texts(Product.objects.filter(brand=brand))
     if is_renamed:

@@ -35,7 +35,7 @@ class Judged:
 
 def judge(facts: Facts, book: Book) -> Judged:
     """Screen a subject. What is found in context alone, which is not the owner's text, does not count."""
-    found = [_told(finding, facts) for finding in screen(facts.listing(), book).findings]
+    found = [_told(finding, facts) for finding in screen(facts.as_listing(), book).findings]
     findings = tuple(finding for finding in found if finding is not None)
     return Judged(facts.digest(), verdict_by(findings), findings)
 

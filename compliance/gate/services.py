@@ -3,7 +3,7 @@
 Locks: the subject's row, then its open case, then the head of the audit trail.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from django.utils import timezone
 from compliance.gate.exceptions import CaseClosed, CaseMoved, ContentBlocked, StatementMissing, TooMuchText
 from compliance.gate.judging import Judged, fresh, judge, verdict_by
 from compliance.gate.models import Case, Screening, Version
-from compliance.gate.subjects import MOST_CHARACTERS, Facts, Standing, Subject, door_of, entered
+from compliance.gate.subjects import MOST_CHARACTERS, Facts, Slot, Standing, Subject, Text, door_of, entered
 from compliance.gate.words import by_field
 from compliance.gate.words import reasons as reasons_of
 from compliance.rules import book_now
@@ -85,6 +85,15 @@ def subject_screen(*, subject: Subject, facts: Facts, is_edit: bool = True) -> G
         return Gated(_STANDING[verdict], screening, ruling)
     kind = Kind.FLAGGED if is_edit else Kind.RESCREENED
     return Gated(_STANDING[verdict], screening, _wait(subject, facts, screening, kind, waiting))
+
+
+def refuse_forbidden(words: Mapping[str, str]) -> None:
+    """For short words that are part of other subjects: raises `ContentBlocked` for what no subject may say."""
+    book, _version = book_now()
+    for name, text in words.items():
+        judged = judge(Facts(text, Standing.CLEAR, (Text(name, Slot.TITLE, text),)), book)
+        if judged.verdict is Verdict.BLOCKED:
+            raise _blocked(judged)
 
 
 @transaction.atomic

@@ -104,7 +104,7 @@ class Facts:
         plain = json.dumps([said, self.kind, odd.rule if odd else ""], ensure_ascii=False)
         return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 
-    def listing(self) -> listing.Subject:
+    def as_listing(self) -> listing.Subject:
         """As the screening takes it. Several texts of one slot are looked at as one, with a line between."""
         first = next((text for text in self.texts if text.slot is Slot.TITLE), None)
         joined = {slot: _BETWEEN.join(text.text for text in self._of(slot)) for slot in _JOINED}
