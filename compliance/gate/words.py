@@ -13,7 +13,8 @@ LONGEST, MOST = 24, 6
 
 def category_label(code: str) -> str:
     """What a category of findings is called."""
-    return str(Category(code).label) if code in Category else code
+    known = next((category for category in Category if category == code), None)
+    return str(known.label) if known is not None else code
 
 
 def quoted(findings: Iterable[Mapping[str, Any]]) -> str:

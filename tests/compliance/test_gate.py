@@ -35,7 +35,7 @@ ACTOR = "staff:li"
 def variant(shop: Reseller) -> Variant:
     """On sale in every shop, where a rule of ours calls some words doubtful."""
     doubtful_words()
-    return on_sale()
+    return on_sale(max_quantity=1)
 
 
 def open_case() -> Case:
@@ -129,7 +129,7 @@ def test_an_approval_ends_where_something_new_is_found(shop: Reseller, variant: 
 
 
 def test_new_rules_take_off_sale_what_stands_and_bring_it_back(shop: Reseller, other_shop: Reseller) -> None:
-    variant = on_sale()
+    variant = on_sale(max_quantity=1)
     renamed(variant.product, DOUBTFUL)
     listing_save(shop_id=shop.pk, variant_id=variant.pk, price=None, name="道礼包", is_visible=True)
     drain()
@@ -225,7 +225,7 @@ def test_too_much_of_anything_is_refused_or_screened_in_bounded_time(shop: Resel
 
 
 def test_a_place_is_told_in_the_owners_own_field(shop: Reseller) -> None:
-    product = Product.objects.get(pk=on_sale().product_id)
+    product = Product.objects.get(pk=on_sale(max_quantity=1).product_id)
     product.summary, product.notes, product.aliases = "好用", "不要\n外挂辅助，加群", ["农药", "王者"]
     facts = product_facts(product)
     digest = facts.digest()

@@ -91,7 +91,7 @@ def _doubt(live_shop: Reseller) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_doubt")
 def test_what_is_changed_while_somebody_decides_is_not_approved_unseen(live_shop: Reseller) -> None:
-    product = on_sale().product
+    product = on_sale(max_quantity=1).product
     renamed(product, DOUBTFUL)
     case = Case.objects.get()
     results = at_once(

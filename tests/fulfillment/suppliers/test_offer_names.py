@@ -1,4 +1,4 @@
-"""A supplier's list turns a line into something that may not be sold: nobody buys it there, until a person has looked."""
+"""A list turns a line into something that may not be sold: nobody buys it there, until a person has looked."""
 
 from decimal import Decimal
 from typing import Any
