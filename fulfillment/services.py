@@ -7,6 +7,7 @@ Locks are taken along the flow: order, then fulfillment, then supplier order; no
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -279,7 +280,7 @@ def _nobody_left(work: Fulfillment) -> None:
     """Everybody has definitely refused, or nobody may be asked: what did not arrive goes back as money, in this very
     transaction's wake."""
     line = work.line
-    why = {"reason": TAKEN_DOWN} if is_taken_down(line.variant_id) else {}
+    why: dict[str, Any] = {"reason": TAKEN_DOWN} if is_taken_down(line.variant_id) else {}
     if work.delivered_quantity:
         line_short(line, quantity=line.quantity - work.delivered_quantity, actor="worker")
         note = why.get("reason", "只到了一部分，其余退款")

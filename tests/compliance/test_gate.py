@@ -160,9 +160,9 @@ def test_an_owners_name_is_kept_from_sale_in_that_shop_alone(
     plain = [f"{name} 600 点券"]
     wish = {"shop_id": shop.pk, "variant_id": variant.pk, "price": Decimal("58.00"), "is_visible": True}
     with pytest.raises(ContentBlocked):
-        listing_save(name=UNLAWFUL, **wish)  # type: ignore[arg-type]
+        listing_save(name=UNLAWFUL, **wish)
     assert (Listing.objects.count(), sold(shop)) == (0, plain)
-    saved = listing_save(name=DOUBTFUL, **wish)  # type: ignore[arg-type]
+    saved = listing_save(name=DOUBTFUL, **wish)
     assert saved is not None
     assert (saved.standing, sold(shop)) == ("flagged", [])
     connection.set_tenant(other_shop)  # type: ignore[attr-defined]
@@ -179,7 +179,7 @@ def test_an_owners_name_is_kept_from_sale_in_that_shop_alone(
     assert subject_take_down(subject=listing_subject(variant.pk), actor=ACTOR, statement="再次").pk != case.pk
     subject_restore(subject=listing_subject(variant.pk), actor=ACTOR)
     assert sold(shop) == plain
-    listing_save(name="", **{**wish, "price": None})  # type: ignore[arg-type]
+    listing_save(name="", **{**wish, "price": None})
     assert Listing.objects.count() == 0
 
 
