@@ -76,12 +76,17 @@ def test_a_first_visit_is_light_and_asks_nobody_else(visits: Visits, platform: P
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})
     under_way: dict[str, str] = {}
     loaded: list[float] = []
-    session.on(
-        "Network.requestWillBeSent", lambda event: under_way.update({event["requestId"]: event["request"]["url"]})
-    )
-    for end in ("Network.loadingFinished", "Network.loadingFailed"):
-        session.on(end, lambda event: under_way.pop(event["requestId"], None))
-    session.on("Network.loadingFinished", lambda event: loaded.append(event["encodedDataLength"]))
+
+    def begun(event: dict[str, Any]) -> None:
+        under_way[event["requestId"]] = event["request"]["url"]
+
+    def ended(event: dict[str, Any]) -> None:
+        under_way.pop(event["requestId"], None)
+        loaded.append(event.get("encodedDataLength", 0))
+
+    session.on("Network.requestWillBeSent", begun)
+    session.on("Network.loadingFinished", ended)
+    session.on("Network.loadingFailed", ended)
     visit.open(path)
     visit.page.wait_for_timeout(500)  # scripts that run once all is there may ask for more
     until = monotonic() + PATIENCE / 1_000
