@@ -104,6 +104,8 @@ _SAMPLES: dict[str, list[object]] = {
     "payout_file": [1],
     "statement_file": ["csv"],
     "client": [1],
+    "case": [1],
+    "appeal": [1],
 }
 
 

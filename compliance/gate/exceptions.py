@@ -47,3 +47,11 @@ class StatementMissing(Problem):
 
     code = "statement_missing"
     message = _("请选理由，或写明要改什么")
+
+
+class UndoTooLate(Problem):
+    """Only whoever decided takes a decision back, and only for a while."""
+
+    code = "undo_too_late"
+    status = 409
+    message = _("只有决定的人能在 10 分钟内撤回；过后请下架或恢复上架")

@@ -97,6 +97,7 @@ class Case(_OfSubject):
         RESUBMITTED = "resubmitted", _("下架后修改")
         TAKEN_DOWN = "taken_down", _("直接下架")
         RESTORED = "restored", _("恢复上架")
+        APPEALED = "appealed", _("申诉成立")
 
     class State(models.TextChoices):
         """Where it stands."""
@@ -108,7 +109,11 @@ class Case(_OfSubject):
         WITHDRAWN = "withdrawn", _("已撤回")
 
     TRANSITIONS: dict[str, frozenset[str]] = {
-        State.OPEN: frozenset({State.APPROVED, State.SENT_BACK, State.TAKEN_DOWN, State.WITHDRAWN})
+        State.OPEN: frozenset({State.APPROVED, State.SENT_BACK, State.TAKEN_DOWN, State.WITHDRAWN}),
+        # Taken back by whoever decided (`gate.services.case_reopen`).
+        State.APPROVED: frozenset({State.OPEN}),
+        State.SENT_BACK: frozenset({State.OPEN}),
+        State.TAKEN_DOWN: frozenset({State.OPEN, State.WITHDRAWN}),
     }
 
     kind = models.CharField(_("来由"), max_length=12, choices=Kind)

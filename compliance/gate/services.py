@@ -11,9 +11,17 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from compliance.gate.exceptions import CaseClosed, CaseMoved, ContentBlocked, StatementMissing, TooMuchText
+from compliance.gate.exceptions import (
+    CaseClosed,
+    CaseMoved,
+    ContentBlocked,
+    StatementMissing,
+    TooMuchText,
+    UndoTooLate,
+)
 from compliance.gate.judging import Judged, fresh, judge, verdict_by
-from compliance.gate.models import Case, Screening, Version
+from compliance.gate.models import Case, Screening, SubjectKind, Version
+from compliance.gate.selectors import approved_before, version_texts
 from compliance.gate.subjects import MOST_CHARACTERS, Facts, Slot, Standing, Subject, Text, door_of, entered
 from compliance.gate.words import by_field
 from compliance.gate.words import reasons as reasons_of
@@ -183,6 +191,61 @@ def subject_restore(*, subject: Subject, actor: str, reasons: Sequence[str] = ()
     return case
 
 
+@transaction.atomic
+def case_reopen(*, case_id: int, actor: str, within: timedelta) -> Case:
+    """Take a decision back: the subject stands as it stood before, and the case is open again. One that was opened by
+    a take-down itself is withdrawn instead.
+
+    Raises `NotFound`, `CaseClosed` where nobody decided, `UndoTooLate` for anybody but `actor`'s own decision of the
+    last `within`, and `CaseMoved` where the subject was changed or decided about since.
+    """
+    known = Case.objects.filter(pk=case_id).first()
+    if known is None:
+        raise NotFound
+    with entered(known.schema_name):
+        facts = door_of(known.subject_kind).facts(known.subject_id, lock=True)
+        case = Case.objects.select_for_update(of=("self",)).select_related("screening").get(pk=case_id)
+        if facts is None or State.OPEN not in Case.TRANSITIONS.get(case.state, frozenset()) or case.decided_at is None:
+            raise CaseClosed
+        if case.decided_by != actor or case.decided_at < timezone.now() - within:
+            raise UndoTooLate
+        _check_last(case)
+        undone = _said(case) | {"was": case.state}
+        was = case.state
+        case.state, case.decided_by, case.decided_at, case.reasons, case.statement = State.OPEN, "", None, [], ""
+        if case.kind == Kind.TAKEN_DOWN:
+            case.state, case.decided_by, case.decided_at = State.WITHDRAWN, actor, timezone.now()
+        case.save(update_fields=["state", "decided_by", "decided_at", "reasons", "statement"])
+        _stand_as_before(case, was)
+    entry_append(actor=actor, subject=f"case:{case.pk}", action="case.undone", data=undone)
+    return case
+
+
+@transaction.atomic
+def case_overturn(*, case_id: int, actor: str, statement: str) -> Case:
+    """Approve what was sent back or taken down, by a case of its own; the decision before stays as it was written.
+
+    Raises `NotFound`, `CaseClosed` where nothing was decided against anybody, and `CaseMoved` where the subject was
+    changed or decided about since.
+    """
+    known = Case.objects.filter(pk=case_id).first()
+    if known is None:
+        raise NotFound
+    with entered(known.schema_name):
+        facts = door_of(known.subject_kind).facts(known.subject_id, lock=True)
+        before = Case.objects.select_related("screening").get(pk=case_id)
+        if facts is None or before.state not in (State.SENT_BACK, State.TAKEN_DOWN):
+            raise CaseClosed
+        _check_last(before)
+        case = _open(before.subject, facts, before.screening, Kind.APPEALED)
+        case.digest = before.digest
+        case.save(update_fields=["digest"])
+        _close(case, to=State.APPROVED, actor=actor, statement=statement)
+        _stand(case, Standing.CLEAR)
+    entry_append(actor=actor, subject=f"case:{case.pk}", action="case.approved", data=_said(case))
+    return case
+
+
 def caught_in(screening: Screening) -> frozenset[str]:
     """The fields in which a screening found something."""
     return frozenset(finding["field"] for finding in screening.findings if finding["field"])
@@ -264,6 +327,29 @@ def _stand(case: Case, standing: Standing) -> None:
     caught = caught_in(case.screening) if case.screening is not None else frozenset()
     words = version.texts if version is not None else {}
     door_of(case.subject_kind).stand(case.subject_id, standing, words=words, caught=caught)
+
+
+def _check_last(case: Case) -> None:
+    """Nothing has come after a decision: no other version, and no other case. Raises `CaseMoved`."""
+    of_subject = _of(case.subject)
+    last = Screening.objects.filter(**of_subject).first()
+    if (last is not None and last.digest != case.digest) or Case.objects.filter(**of_subject, pk__gt=case.pk).exists():
+        raise CaseMoved
+
+
+def _stand_as_before(case: Case, was: str) -> None:
+    """As the subject stood when nobody had decided yet about a case that was decided as `was`."""
+    if case.kind == Kind.RESUBMITTED:
+        _stand(case, Standing.TAKEN_DOWN)
+    elif case.state == State.WITHDRAWN or case.screening is None:
+        _stand(case, Standing.CLEAR)
+    elif case.subject_kind == SubjectKind.SHOP and was == State.APPROVED and (shown := approved_before(case)):
+        # A shop goes on showing the words before.
+        words = version_texts(shown.digest)
+        door_of(case.subject_kind).stand(case.subject_id, Standing.CLEAR, words=words, caught=frozenset())
+    else:
+        verdict = Verdict(case.screening.verdict)
+        _stand(case, _STANDING[verdict] if verdict is not Verdict.CLEAR else Standing.FLAGGED)
 
 
 def _taken_down(case: Case) -> None:

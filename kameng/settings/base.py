@@ -79,6 +79,7 @@ SHARED_APPS = [
     "compliance",
     "compliance.trail",
     "compliance.gate",
+    "compliance.desk",
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",

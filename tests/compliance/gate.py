@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from catalog.listings.services import listing_save
 from catalog.listings.shelf import shelf_now
-from catalog.models import Product
+from catalog.models import Product, Variant
 from catalog.services import product_save
 from compliance.models import Rule
 from resellers.models import Reseller
@@ -40,3 +41,8 @@ def sold(shop: Reseller) -> list[str]:
 def fields_of(findings: Iterable[dict[str, object]]) -> list[tuple[object, object]]:
     """Where something was found, and what."""
     return [(finding["field"], finding["text"]) for finding in findings]
+
+
+def named(shop: Reseller, variant: Variant, name: str) -> None:
+    """The owner calls a variant by a name of their own."""
+    listing_save(shop_id=shop.pk, variant_id=variant.pk, price=None, name=name, is_visible=True)

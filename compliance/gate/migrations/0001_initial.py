@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ('subject_kind', models.CharField(choices=KINDS, max_length=10, verbose_name='对象类型')),
                 ('schema_name', models.CharField(max_length=63, verbose_name='模式')),
                 ('subject_id', models.PositiveBigIntegerField(verbose_name='编号')),
-                ('kind', models.CharField(choices=[('flagged', '筛查存疑'), ('rescreened', '规则变了'), ('resubmitted', '下架后修改'), ('taken_down', '直接下架'), ('restored', '恢复上架')], max_length=12, verbose_name='来由')),
+                ('kind', models.CharField(choices=[('flagged', '筛查存疑'), ('rescreened', '规则变了'), ('resubmitted', '下架后修改'), ('taken_down', '直接下架'), ('restored', '恢复上架'), ('appealed', '申诉成立')], max_length=12, verbose_name='来由')),
                 ('state', models.CharField(choices=[('open', '待处理'), ('approved', '通过'), ('sent_back', '退回修改'), ('taken_down', '已下架'), ('withdrawn', '已撤回')], default='open', max_length=10, verbose_name='状态')),
                 ('title', models.CharField(max_length=160, verbose_name='名称')),
                 ('digest', models.CharField(blank=True, max_length=64, verbose_name='摘要')),
