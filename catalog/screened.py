@@ -12,7 +12,7 @@ from django_tenants.utils import get_public_schema_name
 from catalog.models import Product, Revision, Variant
 from compliance.gate.models import SubjectKind
 from compliance.gate.services import subject_screen
-from compliance.gate.subjects import Facts, Slot, Standing, Subject, Text
+from compliance.gate.subjects import Facts, NoAmends, Slot, Standing, Subject, Text
 
 
 def product_subject(product_id: int) -> Subject:
@@ -59,7 +59,7 @@ def _form_words(account_fields: Iterable[Mapping[str, Any]]) -> list[str]:
     return [str(word) for word in words if word]
 
 
-class Products:
+class Products(NoAmends):
     """The gate's way to products."""
 
     in_shops = False

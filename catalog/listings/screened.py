@@ -58,6 +58,11 @@ class Listings:
     """The gate's way to the listings of the shop that it is in."""
 
     in_shops = True
+    amendable: Mapping[str, int] = {"name": Listing._meta.get_field("name").max_length or 0}
+
+    def amend(self, subject_id: int, words: Mapping[str, str]) -> None:
+        """The owner's own name."""
+        Listing.objects.filter(variant_id=subject_id).update(name=words["name"])
 
     def facts(self, subject_id: int, *, lock: bool = False) -> Facts | None:
         """As it stands there. What only sells as the platform offers it has nothing that could be screened, but can be

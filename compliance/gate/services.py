@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from compliance.gate.exceptions import (
     CaseClosed,
@@ -188,6 +189,46 @@ def subject_restore(*, subject: Subject, actor: str, reasons: Sequence[str] = ()
         _close(case, to=State.APPROVED, actor=actor, reasons=reasons, statement=statement)
         _stand(case, Standing.CLEAR)
     entry_append(actor=actor, subject=f"case:{case.pk}", action="case.restored", data=_said(case))
+    return case
+
+
+@transaction.atomic
+def case_amend(*, case_id: int, digest: str, words: Mapping[str, str], actor: str, statement: str) -> Case:
+    """Put the words of a case right and approve them: the owner reads what was changed.
+
+    `digest` is the version that whoever decides has seen, `words` are fields that its door lets amend. Raises
+    `NotFound`, `CaseClosed`, `CaseMoved`, `StatementMissing` where nothing is changed, and `ContentBlocked` where the
+    new words may not be either; nothing has moved then.
+    """
+    known = Case.objects.filter(pk=case_id).first()
+    if known is None:
+        raise NotFound
+    subject, door = known.subject, door_of(known.subject_kind)
+    with entered(subject.schema_name):
+        facts = door.facts(subject.id, lock=True)
+        case = Case.objects.select_for_update(of=("self",)).select_related("screening").get(pk=case_id)
+        if case.state != State.OPEN or facts is None:
+            raise CaseClosed
+        if case.digest != digest:
+            raise CaseMoved
+        before = version_texts(digest)
+        new = {name: " ".join(text.split())[: door.amendable[name]] for name, text in words.items()}
+        changes = {name: [before.get(name, ""), text] for name, text in new.items() if text != before.get(name, "")}
+        if not changes:
+            raise StatementMissing(_("没有改动：要么改文字，要么直接通过"))
+        door.amend(subject.id, {**{name: before.get(name, "") for name in door.amendable}, **new})
+        facts = door.facts(subject.id)
+        book, rules_version = book_now()
+        if facts is None or (judged := judge(facts, book)).verdict is Verdict.BLOCKED:
+            raise _blocked(judged) if facts is not None else CaseClosed
+        screening = _written(subject, facts, judged, rules_version)
+        case.title, case.screening, case.digest = facts.title[:LONGEST_TITLE], screening, screening.digest
+        case.save(update_fields=["title", "screening", "digest"])
+        _close(case, to=State.APPROVED, actor=actor, statement=statement)
+        _stand(case, Standing.CLEAR)
+    entry_append(
+        actor=actor, subject=f"case:{case.pk}", action="case.amended", data={**_said(case), "changes": changes}
+    )
     return case
 
 

@@ -98,6 +98,11 @@ class Shops:
     """The gate's way to the words of the shop that it is in."""
 
     in_shops = True
+    amendable: Mapping[str, int] = {name: Reseller._meta.get_field(name).max_length or 0 for name in WORDS}
+
+    def amend(self, subject_id: int, words: Mapping[str, str]) -> None:
+        """What is written is shown: the decision that comes with it says that it may be."""
+        shop_look_save(shop_id=subject_id, **words)
 
     def facts(self, subject_id: int, *, lock: bool = False) -> Facts | None:
         """What is shown."""

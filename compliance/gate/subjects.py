@@ -153,6 +153,13 @@ class Door(Protocol):
     def in_shops(self) -> bool:
         """Whether the rows are in each shop's schema rather than in public."""
 
+    @property
+    def amendable(self) -> Mapping[str, int]:
+        """The fields that whoever decides may put right, with how many characters each may have."""
+
+    def amend(self, subject_id: int, words: Mapping[str, str]) -> None:
+        """Write such fields. The row is locked, and the gate screens it afterwards."""
+
     def facts(self, subject_id: int, *, lock: bool = False) -> Facts | None:
         """What is there now; None where it is not there (any more). `lock` holds it until the transaction ends."""
 
@@ -175,6 +182,16 @@ def door_of(kind: str) -> Door:
 def _doors() -> Mapping[str, Door]:
     paths: Mapping[str, str] = settings.SCREENED_SUBJECTS
     return {kind: cast(Door, import_string(path)) for kind, path in paths.items()}
+
+
+class NoAmends:
+    """For doors whose rows operators change on pages of their own."""
+
+    amendable: Mapping[str, int] = {}
+
+    def amend(self, subject_id: int, words: Mapping[str, str]) -> None:
+        """Never: there is nothing that may be amended."""
+        raise TypeError(f"not to be amended: {', '.join(words)}")
 
 
 def kinds() -> Iterator[str]:

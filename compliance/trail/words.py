@@ -24,6 +24,7 @@ ACTIONS: Mapping[str, Any] = {
     "case.sent_back": _("退回修改"),
     "case.taken_down": _("下架"),
     "case.restored": _("恢复上架"),
+    "case.amended": _("改字后通过"),
     "case.undone": _("撤回决定"),
     "case.appealed": _("店主申诉"),
     "case.appeal_upheld": _("复核：维持原决定"),

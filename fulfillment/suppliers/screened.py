@@ -10,7 +10,7 @@ from django_tenants.utils import get_public_schema_name
 from compliance.gate.judging import judge
 from compliance.gate.models import SubjectKind
 from compliance.gate.services import subject_screen
-from compliance.gate.subjects import Facts, Slot, Standing, Subject, Text
+from compliance.gate.subjects import Facts, NoAmends, Slot, Standing, Subject, Text
 from compliance.rules import book_now
 from compliance.screening.listing import Verdict
 from fulfillment.suppliers.costs import availability_refresh
@@ -56,7 +56,7 @@ def lines_judged(names: Iterable[str]) -> list[str]:
     return [judge(one, book).verdict.value for one in facts]
 
 
-class Offers:
+class Offers(NoAmends):
     """The gate's way to offers."""
 
     in_shops = False

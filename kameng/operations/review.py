@@ -40,6 +40,7 @@ from compliance.desk.services import (
     appeal_decide,
     case_claim,
     case_claim_next,
+    case_put_right,
     case_release,
     case_rule,
     case_undo,
@@ -317,6 +318,7 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
             "claim": lambda: _claimed(request, known),
             "release": lambda: _released(request, known),
             "decide": lambda: _decided(request, known, form),
+            "amend": lambda: _amended(request, known),
         }.get(act)
         if does is None:
             raise Http404
@@ -356,6 +358,15 @@ def _decided(request: HttpRequest, known: Case, form: DecideForm) -> HttpRespons
     messages.success(request, _("“%(title)s”：%(decision)s") % {"title": known.title, "decision": label})
     following = case_claim_next(actor=actor_of(request))
     return redirect("operations:case", pk=following.pk) if following is not None else redirect("operations:review")
+
+
+def _amended(request: HttpRequest, known: Case) -> HttpResponse:
+    amendable = door_of(known.subject_kind).amendable
+    words = {name: request.POST[f"word-{name}"] for name in amendable if f"word-{name}" in request.POST}
+    digest = request.POST.get("digest", "")
+    case_put_right(case_id=known.pk, digest=digest, words=words, actor=actor_of(request))
+    messages.success(request, _("“%(title)s”：改字后通过") % {"title": known.title})
+    return _next(request)
 
 
 def _fresh_form(known: Case) -> DecideForm:
@@ -413,6 +424,11 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
         "form": form,
         "decisions": DECISIONS,
         "preview": statement_of(Case.State.SENT_BACK, codes, findings),
+        "amendable": [
+            {"name": name, "label": _field_label(name), "text": texts[name], "longest": longest}
+            for name, longest in door_of(known.subject_kind).amendable.items()
+            if texts.get(name)
+        ],
         "is_open": known.state == Case.State.OPEN,
         "edit_url": _edit_url(known),
         "reasons": [REASONS[code] for code in known.reasons if code in REASONS],

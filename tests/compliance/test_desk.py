@@ -30,12 +30,13 @@ from compliance.desk.services import (
     appeal_make,
     case_claim,
     case_claim_next,
+    case_put_right,
     case_release,
     case_rule,
     case_undo,
     cases_rule,
 )
-from compliance.gate.exceptions import CaseClosed, CaseMoved, StatementMissing, UndoTooLate
+from compliance.gate.exceptions import CaseClosed, CaseMoved, ContentBlocked, StatementMissing, UndoTooLate
 from compliance.gate.models import Case
 from compliance.gate.services import subject_take_down
 from compliance.gate.shops import shop_words_save
@@ -43,7 +44,7 @@ from compliance.screening.rules import Category
 from compliance.trail.models import AuditEntry
 from kameng.core.problems import NotFound
 from resellers.models import Reseller
-from tests.compliance.gate import DOUBTFUL, doubtful_words, named, sold
+from tests.compliance.gate import DOUBTFUL, UNLAWFUL, doubtful_words, named, sold
 from tests.factories import on_sale
 
 pytestmark = pytest.mark.usefixtures("supplier_double")
@@ -161,6 +162,26 @@ def test_a_shops_words_before_are_back_when_an_approval_is_taken_back(shop: Rese
     decide(case, "approved")
     assert Reseller.objects.get(pk=shop.pk).announcement == DOUBTFUL
     case_undo(case_id=case.pk, actor=LI)
+    assert Reseller.objects.get(pk=shop.pk).announcement == "周末照常"
+
+
+def test_words_are_put_right_and_approved_in_one_step(shop: Reseller, variant: Variant, case: Case) -> None:
+    def put_right(name: str) -> Case:
+        return case_put_right(case_id=case.pk, digest=case.digest, words={"name": name}, actor=LI)
+
+    with pytest.raises(ContentBlocked):
+        put_right(UNLAWFUL)
+    with pytest.raises(StatementMissing):
+        put_right(DOUBTFUL)
+    with pytest.raises(KeyError):
+        case_put_right(case_id=case.pk, digest=case.digest, words={"price": "1"}, actor=LI)
+    assert (Listing.objects.get().name, standing(variant), AuditEntry.objects.count()) == (DOUBTFUL, "flagged", 0)
+    done = put_right(" 周年  礼包 ")
+    assert (done.state, standing(variant), sold(shop)) == ("approved", "clear", [f"{variant.product.name} 周年 礼包"])
+    assert AuditEntry.objects.get().data["changes"] == {"name": [DOUBTFUL, "周年 礼包"]}
+    shop_words_save(shop_id=shop.pk, announcement=DOUBTFUL)
+    shown = Case.objects.get(state="open")
+    case_put_right(case_id=shown.pk, digest=shown.digest, words={"announcement": "周末照常"}, actor=LI)
     assert Reseller.objects.get(pk=shop.pk).announcement == "周末照常"
 
 
