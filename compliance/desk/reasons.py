@@ -75,15 +75,14 @@ def suggested(findings: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def statement_of(to: str, codes: Sequence[str], findings: Sequence[Mapping[str, Any]]) -> str:
-    """What an owner is told: what was decided, why, about which words, and what to do. Empty for an approval.
+    """What an owner is told beside the decision: about which words, why, and what to do. Empty for an approval.
 
     Codes that nobody knows are left out.
     """
     known = [REASONS[code] for code in codes if code in REASONS and REASONS[code].advice]
     if to == Case.State.APPROVED or not known:
         return ""
-    head = _("平台已经下架这件商品。") if to == Case.State.TAKEN_DOWN else _("审核没有通过，请修改后再提交。")
-    sentences = [head]
+    sentences = []
     if caught := quoted(findings):
         sentences.append(_("看到的文字：%(caught)s。") % {"caught": caught})
     for reason in known:

@@ -75,6 +75,7 @@ _SHOWN: tuple[tuple[str, Any], ...] = (
     ("listing", gettext_lazy("分站商品")),
     ("product", gettext_lazy("平台商品")),
     ("shop", gettext_lazy("店铺文字")),
+    ("offer", gettext_lazy("渠道报价")),
     ("price", gettext_lazy("价格异常")),
     ("appeal", gettext_lazy("申诉")),
     ("paper", gettext_lazy("证照")),
