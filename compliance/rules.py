@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from django.db import transaction
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -20,21 +20,15 @@ from kameng.outbox.services import publish
 _WORDS = ("terms", "sounds", "exact", "but_not", "near", "also", "unless", "hits", "misses")
 #: What the trail keeps of a rule.
 _SAID = (*_WORDS, "note", "severity", "window", "is_weak", "is_active")
-#: The rules that this process has compiled, and how many they were, of which versions, and when one changed last.
-_kept: tuple[tuple[object, ...], Book, int] | None = None
+#: The rules that this process has compiled, by how many they were, of which versions, and when one changed last. The
+#: ones before stay for those whose transaction still sees them.
+_kept: dict[tuple[object, ...], Book] = {}
+_KEPT_BOOKS = 2
 
 
 def screening_book() -> Book | None:
     """The active rules, compiled once for each change; nothing where there are no rules in the database."""
-    global _kept
-    seen = Rule.objects.aggregate(count=Count("pk"), versions=Sum("version"), last=Max("changed_at"))
-    if not seen["count"]:
-        return None
-    key = (seen["count"], seen["versions"], seen["last"])
-    if _kept is None or _kept[0] != key:
-        active = [rule_of(row) for row in Rule.objects.filter(is_active=True)]
-        _kept = key, Book(active, built_in_groups(), built_in_likeness()), int(seen["versions"])
-    return _kept[1]
+    return _book_and_version()[0]
 
 
 def book_now() -> tuple[Book, int]:
@@ -42,16 +36,24 @@ def book_now() -> tuple[Book, int]:
 
     The version grows with every change to a rule, because rules are never deleted; 0 is the software's own.
     """
-    kept = screening_book()
-    if kept is None or _kept is None:
-        return built_in_book(), 0
-    return kept, _kept[2]
+    kept, version = _book_and_version()
+    return kept or built_in_book(), version
 
 
-def forget() -> None:
-    """Compile anew at the next call."""
-    global _kept
-    _kept = None
+def _book_and_version() -> tuple[Book | None, int]:
+    active = Count("pk", filter=Q(is_active=True))
+    seen = Rule.objects.aggregate(count=Count("pk"), active=active, versions=Sum("version"), last=Max("changed_at"))
+    if not seen["count"]:
+        return None, 0
+    key = (seen["count"], seen["active"], seen["versions"], seen["last"])
+    book = _kept.get(key)
+    if book is None:
+        rules = [rule_of(row) for row in Rule.objects.filter(is_active=True)]
+        book = Book(rules, built_in_groups(), built_in_likeness())
+        for former in list(_kept)[: 1 - _KEPT_BOOKS or None]:
+            _kept.pop(former, None)
+        _kept[key] = book
+    return book, int(seen["versions"])
 
 
 def rule_of(row: Rule) -> pure.Rule:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from compliance.gate.subjects import Facts
@@ -14,13 +15,18 @@ from compliance.screening.rules import Severity
 LONGEST_TEXT = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judged:
     """One version of a subject by one book. `findings` as `gate.models.Screening` keeps them, most severe first."""
 
-    digest: str
+    facts: Facts
     verdict: Verdict
     findings: tuple[dict[str, Any], ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """The version; of most, which are clear and stay so, nobody asks it."""
+        return self.facts.digest()
 
     @property
     def severity(self) -> Severity:
@@ -37,7 +43,7 @@ def judge(facts: Facts, book: Book) -> Judged:
     """Screen a subject. What is found in context alone, which is not the owner's text, does not count."""
     found = [_told(finding, facts) for finding in screen(facts.as_listing(), book).findings]
     findings = tuple(finding for finding in found if finding is not None)
-    return Judged(facts.digest(), verdict_by(findings), findings)
+    return Judged(facts, verdict_by(findings), findings)
 
 
 def verdict_by(findings: Iterable[Mapping[str, Any]]) -> Verdict:

@@ -28,7 +28,7 @@ def read(supplier: Supplier, **names: str) -> None:
 def test_what_a_line_is_called_decides_whether_anybody_buys_there(shop: Reseller) -> None:
     doubtful_words()
     supplier = listed()
-    offer = offered(supplier, "A")
+    offer = offered(supplier, "A", rank=1)
     others = offered(listed("listed-2"), "B", variant=offer.variant, cost="56", rank=2)
 
     def order() -> list[int]:
