@@ -26,7 +26,8 @@ from compliance.desk.models import Appeal, Claim
 from compliance.desk.reasons import REASONS, statement_of
 from compliance.gate.exceptions import CaseClosed, StatementMissing
 from compliance.gate.models import Case
-from compliance.gate.services import case_amend, case_decide, case_overturn, case_reopen
+from compliance.gate.second_thoughts import case_amend, case_overturn, case_reopen
+from compliance.gate.services import case_decide
 from compliance.trail.services import entry_append
 from kameng.core import sql
 from kameng.core.problems import NotFound, Problem
@@ -100,7 +101,7 @@ def case_rule(
 
 
 def case_put_right(*, case_id: int, digest: str, words: Mapping[str, str], actor: str) -> Case:
-    """Approve a case with other words (`compliance.gate.services.case_amend`) that nobody else has in hand.
+    """Approve a case with other words (`compliance.gate.second_thoughts.case_amend`) that nobody else has in hand.
 
     The owner is told. Raises what that and `case_claim` raise.
     """

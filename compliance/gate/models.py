@@ -110,7 +110,7 @@ class Case(_OfSubject):
 
     TRANSITIONS: dict[str, frozenset[str]] = {
         State.OPEN: frozenset({State.APPROVED, State.SENT_BACK, State.TAKEN_DOWN, State.WITHDRAWN}),
-        # Taken back by whoever decided (`gate.services.case_reopen`).
+        # Taken back by whoever decided (`gate.second_thoughts.case_reopen`).
         State.APPROVED: frozenset({State.OPEN}),
         State.SENT_BACK: frozenset({State.OPEN}),
         State.TAKEN_DOWN: frozenset({State.OPEN, State.WITHDRAWN}),
