@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.contrib.admin import display
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
@@ -15,7 +16,10 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from catalog.account_schema import KEYS
 from catalog.models import Brand, Category, Product, Variant
-from catalog.services import brand_save, category_save, product_save, variant_save
+from catalog.screened import product_subject
+from catalog.services import brand_save, category_save, product_save, variant_save, variants_screen
+from compliance.gate.selectors import standing_words
+from compliance.gate.subjects import Standing
 from kameng.admin.bases import ServiceAdmin, StaffTabularInline
 from kameng.admin.forms import RowForm, ServiceForm
 from kameng.admin.sites import Nav, operations_site
@@ -30,8 +34,10 @@ def _name_cell(name: str, below: str) -> SafeString:
     )
 
 
-def _on_sale(is_active: bool) -> SafeString:
-    return badge("ok", _("在售")) if is_active else badge("neutral", _("已下架"))
+def _state(product: Product) -> SafeString:
+    if product.standing != Standing.CLEAR:
+        return badge("warn" if product.standing == Standing.FLAGGED else "bad", product.get_standing_display())
+    return badge("ok", _("在售")) if product.is_active else badge("neutral", _("已下架"))
 
 
 class CategoryAdmin(ServiceAdmin):
@@ -177,7 +183,7 @@ class ProductAdmin(ServiceAdmin):
     form = ProductForm
     nav = Nav(GROUP, gettext_lazy("商品"), "shopping_bag", 30)
     list_display = ("name_cell", "category", "kind", "prices", "position", "state")
-    list_filter = ("category", "kind", "is_active")
+    list_filter = ("category", "kind", "is_active", "standing")
     list_select_related = ("category",)
     search_fields = ("name", "name_en", "slug", "search_text", "variants__sku")
     search_help_text = gettext_lazy("名称、拼音、别名或面额编码")
@@ -204,9 +210,19 @@ class ProductAdmin(ServiceAdmin):
         product_save(product=obj)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Denominations by their service."""
-        for variant in formset.save(commit=False):
-            variant_save(variant=variant)
+        """Denominations by their service, and the product screened once with all of them."""
+        changed = formset.save(commit=False)
+        for variant in changed:
+            variant_save(variant=variant, is_one_of_many=True)
+        if changed:
+            variants_screen(product_id=form.instance.pk)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Whoever has written something that does not pass is told why, and what to change."""
+        super().save_related(request, form, formsets, change)
+        if Product.objects.filter(pk=form.instance.pk).exclude(standing=Standing.CLEAR).exists():
+            for sentence in standing_words(product_subject(form.instance.pk)):
+                messages.warning(request, sentence)
 
     @display(description=gettext_lazy("商品"), ordering="name")
     def name_cell(self, product: Product) -> SafeString:
@@ -230,8 +246,8 @@ class ProductAdmin(ServiceAdmin):
 
     @display(description=gettext_lazy("状态"), ordering="is_active")
     def state(self, product: Product) -> SafeString:
-        """On sale or not."""
-        return _on_sale(product.is_active)
+        """On sale or not, and whether it may be."""
+        return _state(product)
 
 
 class VariantAdmin(ServiceAdmin):

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from compliance.gate.subjects import Standing
 from kameng.core.revisions import moved_on
 
 
@@ -91,6 +92,10 @@ class Product(models.Model):
     search_text = models.TextField(_("搜索文本"), blank=True, editable=False)
     position = models.PositiveIntegerField(_("热度排序"), default=0)
     is_active = models.BooleanField(_("在售"), default=True)
+    #: What the gate says of all its texts (`catalog.screened`); a row that did not pass it is not on sale.
+    standing = models.CharField(
+        _("合规状态"), max_length=10, choices=Standing, default=Standing.FLAGGED, editable=False
+    )
 
     class Meta:
         verbose_name = _("商品")

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from catalog.models import Category, Product
+from compliance.gate.subjects import Standing
 from kameng.core import sql
 
 
@@ -113,7 +114,7 @@ def _read(revision: int) -> Catalog:
         for category in Category.objects.filter(is_active=True)
     )
     products = (
-        Product.objects.filter(is_active=True, category__is_active=True)
+        Product.objects.filter(is_active=True, category__is_active=True, standing=Standing.CLEAR)
         .select_related("category", "brand")
         .prefetch_related("variants")
     )

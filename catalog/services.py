@@ -1,4 +1,6 @@
-"""Changing what the platform sells. Every change moves the revision, so that all shops see it within a second."""
+"""Changing what the platform sells. Every change passes the gate (`compliance.gate`) in its own transaction, and moves
+the revision, so that all shops see it within a second.
+"""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -9,10 +11,15 @@ from django.utils.translation import gettext as _
 from catalog.account_schema import SchemaInvalid, clean_schema
 from catalog.exceptions import CatalogInvalid
 from catalog.models import Brand, Category, Product, Revision, Variant
+from catalog.screened import product_screen
 from catalog.search import search_text
+from compliance.gate.services import refuse_forbidden
+from compliance.gate.subjects import Standing
 from kameng.outbox.services import publish
 
 MOST_PER_ORDER = 100
+#: Characters of what a shopper should know before buying.
+LONGEST_NOTES = 20_000
 
 
 def _check(row: Category | Brand | Product | Variant) -> None:
@@ -26,10 +33,18 @@ def _check(row: Category | Brand | Product | Variant) -> None:
 
 @transaction.atomic
 def category_save(*, category: Category) -> Category:
-    """Write a category, new or changed; its products are found by its new name. Raises `CatalogInvalid`."""
+    """Write a category, new or changed; its products are found by its new name, and screened with it.
+
+    Raises `CatalogInvalid` and `ContentBlocked`.
+    """
     _check(category)
+    is_renamed = not Category.objects.filter(pk=category.pk, name=category.name).exists()
+    if is_renamed:
+        refuse_forbidden({"name": category.name, "name_en": category.name_en})
     category.save()
     _write_search_texts(Product.objects.filter(category=category))
+    if is_renamed:
+        _screen_all(Product.objects.filter(category=category))
     Revision.bump()
     publish("category.refresh", category_id=category.pk)
     return category
@@ -37,10 +52,18 @@ def category_save(*, category: Category) -> Category:
 
 @transaction.atomic
 def brand_save(*, brand: Brand) -> Brand:
-    """Write a brand, new or changed; its products are found by its new name. Raises `CatalogInvalid`."""
+    """Write a brand, new or changed; its products are found by its new name, and screened with it.
+
+    Raises `CatalogInvalid` and `ContentBlocked`.
+    """
     _check(brand)
+    is_renamed = not Brand.objects.filter(pk=brand.pk, name=brand.name).exists()
+    if is_renamed:
+        refuse_forbidden({"name": brand.name, "name_en": brand.name_en})
     brand.save()
     _write_search_texts(Product.objects.filter(brand=brand))
+    if is_renamed:
+        _screen_all(Product.objects.filter(brand=brand))
     Revision.bump()
     return brand
 
@@ -49,9 +72,13 @@ def brand_save(*, brand: Brand) -> Brand:
 def product_save(*, product: Product) -> Product:
     """Write a product, new or changed. Codes have no account form, everything else asks whose account it is.
 
-    Raises `CatalogInvalid`.
+    What it says is screened: `product.standing` tells what came of it. Raises `CatalogInvalid`, and `ContentBlocked`
+    for what may not be sold.
     """
     _check(product)
+    for name in ("notes", "notes_en"):
+        if len(getattr(product, name)) > LONGEST_NOTES:
+            raise CatalogInvalid(fields={name: _("太长了，最多 %(limit)s 个字符") % {"limit": LONGEST_NOTES}})
     try:
         product.account_fields = clean_schema(product.account_fields)
     except SchemaInvalid as error:
@@ -63,19 +90,27 @@ def product_save(*, product: Product) -> Product:
         raise CatalogInvalid(fields={"account_fields": _("直充商品至少要问一项必填的账号")})
     if product.kind != Product.Kind.CODE and product.pk and product.variants.filter(max_quantity__gt=1).exists():
         raise CatalogInvalid(fields={"kind": _("有面额一单可以买多件，先把它们的每单上限改成 1")})
-    before = Product.objects.filter(pk=product.pk).values_list("category_id", "brand_id").first()
+    held = Product.objects.select_for_update(no_key=True).filter(pk=product.pk)
+    before = held.values_list("category_id", "brand_id", "standing").first()
+    # As it stands by now, and not when the form was drawn.
+    product.standing = before[2] if before is not None else Standing.FLAGGED
     product.save()
     _write_search_texts(Product.objects.filter(pk=product.pk))
+    product.standing = product_screen(product.pk)
     Revision.bump()
-    if before is not None and before != (product.category_id, product.brand_id):
+    if before is not None and before[:2] != (product.category_id, product.brand_id):
         # Another category may require licenses that the suppliers do not have.
         publish("category.refresh", category_id=product.category_id)
     return product
 
 
 @transaction.atomic
-def variant_save(*, variant: Variant) -> Variant:
-    """Write a variant, new or changed. Prices in yuan. Raises `CatalogInvalid`."""
+def variant_save(*, variant: Variant, is_one_of_many: bool = False) -> Variant:
+    """Write a variant, new or changed. Prices in yuan. Its product is screened with it.
+
+    Whoever writes one of many screens the product once they are all there (`variants_screen`). Raises `CatalogInvalid`
+    and `ContentBlocked`.
+    """
     for name in ("official_price", "supply_price"):
         if not getattr(variant, name) > 0:
             text = _("%(sku)s：价格要大于 0") % {"sku": variant.sku}
@@ -99,10 +134,27 @@ def variant_save(*, variant: Variant) -> Variant:
         # Until the suppliers' side has looked whether anybody else is cheap enough.
         variant.is_available = False
     variant.save()
-    _write_search_texts(Product.objects.filter(pk=variant.product_id))
-    Revision.bump()
+    if not is_one_of_many:
+        variants_screen(product_id=variant.product_id)
     publish("variant.refresh", variant_sku=variant.sku)
     return variant
+
+
+@transaction.atomic
+def variants_screen(*, product_id: int) -> Standing:
+    """A product's variants have changed: it is found by their names, and screened with them. How it stands now.
+
+    Raises `ContentBlocked`.
+    """
+    _write_search_texts(Product.objects.filter(pk=product_id))
+    standing = product_screen(product_id)
+    Revision.bump()
+    return standing
+
+
+def _screen_all(products: QuerySet[Product]) -> None:
+    for product_id in products.order_by("pk").values_list("pk", flat=True):
+        product_screen(product_id)
 
 
 def _write_search_texts(products: QuerySet[Product]) -> None:

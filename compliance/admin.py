@@ -7,14 +7,22 @@ from django.contrib.admin import display
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanSwitchWidget
 
+from compliance.gate.rescreening import Outcome, foresee
 from compliance.models import Rule
-from compliance.rules import rule_save
+from compliance.rules import rule_of, rule_save
+from compliance.screening.book import Book
+from compliance.screening.checking import check
+from compliance.screening.rules import built_in_groups
 from kameng.admin.bases import ServiceAdmin, actor_of
 from kameng.admin.forms import ServiceForm
 from kameng.admin.sites import Nav, operations_site
+
+#: Somebody waits for the answer: for so long everything is looked at, and so many are named.
+PREVIEW_SECONDS, NAMED = 5.0, 8
 
 
 class WordsField(forms.CharField):
@@ -47,6 +55,39 @@ class RuleForm(ServiceForm):
     unless = WordsField(gettext_lazy("有了就不算"), gettext_lazy("在标题或同一段文字里"))
     hits = WordsField(gettext_lazy("应当命中的例子"), gettext_lazy("一行一个标题，保存时会试"), required=True)
     misses = WordsField(gettext_lazy("不应命中的例子"))
+    is_seen = forms.BooleanField(
+        label=gettext_lazy("我看过影响，照样保存"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text=gettext_lazy("会让在售的内容下架时，先告诉你是哪些，勾上再保存才生效"),
+    )
+
+    def clean(self) -> dict[str, Any] | None:
+        """Of a rule that would take something off sale, say what, and ask first."""
+        cleaned = super().clean()
+        if not self.errors and not self.cleaned_data["is_seen"] and self.cleaned_data["is_active"]:
+            rule = Rule(**{name: value for name, value in self.cleaned_data.items() if name != "is_seen"})
+            rule.category, rule.code = rule.category or self.instance.category, rule.code or self.instance.code
+            foreseen = _foreseen(rule)
+            if foreseen.fell:
+                self.add_error("is_seen", _effect(foreseen))
+        return cleaned
+
+
+def _foreseen(rule: Rule) -> Outcome:
+    """What this rule alone would take off sale. Nothing for one that its own examples do not hold for."""
+    pure = rule_of(rule)
+    if check(pure, built_in_groups()):
+        return Outcome()
+    return foresee(book=Book([pure], built_in_groups()), seconds=PREVIEW_SECONDS)
+
+
+def _effect(foreseen: Outcome) -> str:
+    names = "、".join(f"“{fall.title}”" for fall in foreseen.examples[:NAMED])
+    told = {"fell": foreseen.fell, "looked": foreseen.looked, "names": names}
+    if foreseen.is_whole:
+        return _("会让 %(fell)s 个在售的内容下架：%(names)s。确认没错就勾上，再保存一次。") % told
+    return _("只看完了 %(looked)s 个，其中 %(fell)s 个会下架：%(names)s。确认没错就勾上，再保存一次。") % told
 
 
 class RuleAdmin(ServiceAdmin):
@@ -59,7 +100,7 @@ class RuleAdmin(ServiceAdmin):
     search_fields = ("code", "note")
     fields = (
         ("category", "code"), "note", ("severity", "window"), "terms", "sounds", "exact", "but_not", "near", "also",
-        "unless", "hits", "misses", ("is_weak", "is_active"),
+        "unless", "hits", "misses", ("is_weak", "is_active"), "is_seen",
     )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -3,43 +3,57 @@
 from dataclasses import asdict
 
 from django.db import transaction
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from compliance.models import Rule
 from compliance.screening import rules as pure
-from compliance.screening.book import Book
+from compliance.screening.book import Book, built_in_book
 from compliance.screening.checking import check
 from compliance.screening.labelled import built_in_likeness
 from compliance.screening.rules import Category, Severity, built_in_groups, built_in_rules
 from compliance.trail.services import entry_append
 from kameng.core.problems import Invalid
+from kameng.outbox.services import publish
 
 _WORDS = ("terms", "sounds", "exact", "but_not", "near", "also", "unless", "hits", "misses")
 #: What the trail keeps of a rule.
 _SAID = (*_WORDS, "note", "severity", "window", "is_weak", "is_active")
-#: The rules that this process has compiled, and how many they were, of which versions, and when one changed last.
-_kept: tuple[tuple[object, ...], Book] | None = None
+#: The rules that this process has compiled, by how many they were, of which versions, and when one changed last. The
+#: ones before stay for those whose transaction still sees them.
+_kept: dict[tuple[object, ...], Book] = {}
+_KEPT_BOOKS = 2
 
 
 def screening_book() -> Book | None:
     """The active rules, compiled once for each change; nothing where there are no rules in the database."""
-    global _kept
-    seen = Rule.objects.aggregate(count=Count("pk"), versions=Sum("version"), last=Max("changed_at"))
+    return _book_and_version()[0]
+
+
+def book_now() -> tuple[Book, int]:
+    """The rules to screen by, those of the software where the database has none, and the version that they are.
+
+    The version grows with every change to a rule, because rules are never deleted; 0 is the software's own.
+    """
+    kept, version = _book_and_version()
+    return kept or built_in_book(), version
+
+
+def _book_and_version() -> tuple[Book | None, int]:
+    active = Count("pk", filter=Q(is_active=True))
+    seen = Rule.objects.aggregate(count=Count("pk"), active=active, versions=Sum("version"), last=Max("changed_at"))
     if not seen["count"]:
-        return None
-    key = (seen["count"], seen["versions"], seen["last"])
-    if _kept is None or _kept[0] != key:
-        active = [rule_of(row) for row in Rule.objects.filter(is_active=True)]
-        _kept = key, Book(active, built_in_groups(), built_in_likeness())
-    return _kept[1]
-
-
-def forget() -> None:
-    """Compile anew at the next call."""
-    global _kept
-    _kept = None
+        return None, 0
+    key = (seen["count"], seen["active"], seen["versions"], seen["last"])
+    book = _kept.get(key)
+    if book is None:
+        rules = [rule_of(row) for row in Rule.objects.filter(is_active=True)]
+        book = Book(rules, built_in_groups(), built_in_likeness())
+        for former in list(_kept)[: 1 - _KEPT_BOOKS or None]:
+            _kept.pop(former, None)
+        _kept[key] = book
+    return book, int(seen["versions"])
 
 
 def rule_of(row: Rule) -> pure.Rule:
@@ -74,6 +88,7 @@ def rule_save(*, rule: Rule, actor: str) -> Rule:
     rule.refresh_from_db(fields=["changed_at"])
     before, after = _said(former) if former is not None else {}, _said(rule)
     changed = [name for name in _SAID if former is None or before[name] != after[name]]
+    _say_changed()
     entry_append(
         actor=actor,
         subject=f"rule:{_name(rule)}",
@@ -113,8 +128,14 @@ def rules_load() -> int:
             switched_off.append(_name(row))
     changed = {"added": added, "renewed": renewed, "switched_off": switched_off}
     if any(changed.values()):
+        _say_changed()
         entry_append(actor="system", subject="rules:software", action="rules.renewed", data=changed)
     return sum(map(len, changed.values()))
+
+
+def _say_changed() -> None:
+    """Whoever screens looks at everything again."""
+    publish("rules.changed", rules_version=Rule.objects.aggregate(versions=Sum("version"))["versions"])
 
 
 def _name(rule: Rule | pure.Rule) -> str:

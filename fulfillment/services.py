@@ -7,6 +7,7 @@ Locks are taken along the flow: order, then fulfillment, then supplier order; no
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -20,7 +21,7 @@ from fulfillment.selectors import attempts_of, order_id_of_work, work_known, wor
 from fulfillment.states import BuyStatus, Status, fulfillment_transition, supplier_order_transition
 from fulfillment.suppliers.base import Outcome
 from fulfillment.suppliers.breaker import NOT_CLOSED
-from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, offers_ranked, somebody_rests
+from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, is_taken_down, offers_ranked, somebody_rests
 from fulfillment.suppliers.limits import Place, asking, held, place_take
 from fulfillment.suppliers.models import Supplier
 from fulfillment.suppliers.reasons import Reason
@@ -45,6 +46,8 @@ CROWDED_SECONDS = 0.5
 #: who wait out an outage do not look all the time; within these limits in seconds.
 RESTING_SHARE, RESTING_SHORTEST, RESTING_LONGEST = 0.1, 2.0, 20.0
 RESTING = "渠道暂停采购，等它恢复"
+#: Why money goes back for what was paid before the platform took it down.
+TAKEN_DOWN = "商品已被平台下架，没有到账的自动退款"
 
 
 @dataclass(frozen=True)
@@ -274,16 +277,19 @@ def _attempt(work: Fulfillment, choice: Chosen) -> SupplierOrder | None:
 
 
 def _nobody_left(work: Fulfillment) -> None:
-    """Everybody has definitely refused: what did not arrive goes back as money, in this very transaction's wake."""
+    """Everybody has definitely refused, or nobody may be asked: what did not arrive goes back as money, in this very
+    transaction's wake."""
     line = work.line
+    why: dict[str, Any] = {"reason": TAKEN_DOWN} if is_taken_down(line.variant_id) else {}
     if work.delivered_quantity:
         line_short(line, quantity=line.quantity - work.delivered_quantity, actor="worker")
-        fulfillment_transition(work, to=Status.DELIVERED, actor="worker", note="只到了一部分，其余退款")
+        note = why.get("reason", "只到了一部分，其余退款")
+        fulfillment_transition(work, to=Status.DELIVERED, actor="worker", note=note)
         order_recount(line.order, actor="worker")
-        publish("line.short", line_id=line.pk)
+        publish("line.short", line_id=line.pk, **why)
         return
-    fulfillment_transition(work, to=Status.FAILED, actor="worker", note="所有渠道都明确失败")
-    publish("line.failed", line_id=line.pk)
+    fulfillment_transition(work, to=Status.FAILED, actor="worker", note=why.get("reason", "所有渠道都明确失败"))
+    publish("line.failed", line_id=line.pk, **why)
 
 
 def _shop_id() -> int:

@@ -25,6 +25,7 @@ from catalog import demo as catalogue_data
 from catalog.listings.models import PriceRule
 from catalog.models import Brand, Category, Product, Revision, Variant
 from catalog.search import search_text
+from compliance.gate.rescreening import rescreen_all
 from compliance.models import Kind, License, Requirement
 from compliance.services import Terms, license_add, requirements_set
 from fulfillment.suppliers.models import StockCode, Supplier, SupplierOffer
@@ -118,6 +119,7 @@ def seed(*, bench: bool) -> list[LogIn]:
     _gateways(sandbox / "gateways")
     shops = [_shop(wanted) for wanted in shop_data.SHOPS]
     _own_till(sandbox / "gateways", next(shop for shop in shops if shop.slug == OWNS_A_TILL))
+    rescreen_all()
     Revision.bump()
     return _log_ins(shops)
 
@@ -172,6 +174,7 @@ def _catalogue() -> None:
             )
             for row in data.products
         ),
+        keep=("standing",),
     )
     _upsert(
         Variant,

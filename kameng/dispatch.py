@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
 
+from compliance.gate.rescreening import rules_changed, subjects_rescreen
 from fulfillment.services import (
     category_refresh,
     fulfillment_run,
@@ -17,6 +18,7 @@ from fulfillment.services import (
 from fulfillment.suppliers.balances import supplier_balance
 from fulfillment.suppliers.breaker import supplier_probe
 from fulfillment.suppliers.price_lists import supplier_sync
+from fulfillment.taken_down import goods_taken_down, subject_taken_down
 from kameng.outbox.services import Claim
 from kameng.reconciliation.services import day_run
 from kameng.supply.callbacks import client_callback_send, client_order_follow, client_order_refunded
@@ -61,6 +63,10 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "category.refresh": [category_refresh],
     "licenses.changed": [licenses_changed],
     "requirements.changed": [requirements_changed],
+    "rules.changed": [rules_changed],
+    "subjects.rescreen": [subjects_rescreen],
+    "subject.taken_down": [subject_taken_down],
+    "goods.taken_down": [goods_taken_down],
     "supplier.sync": [supplier_sync],
     "supplier.balance": [supplier_balance],
     "reconciliation.run": [day_run],

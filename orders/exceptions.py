@@ -77,5 +77,13 @@ class OrderNotPayable(Problem):
     message = _("这个订单不能再付款了")
 
 
+class GoodsTakenDown(Problem):
+    """The platform has taken down what was ordered, before it was paid."""
+
+    code = "taken_down"
+    status = 409
+    message = _("商品刚被平台下架，这个订单不能再付款，没有扣款")
+
+
 class IllegalTransition(Exception):
     """A bug or a lost race: the state machine does not allow this step."""

@@ -5,7 +5,15 @@ from orders.models import Order, OrderLine
 
 _BY_NUMBER = f"SELECT {sql.columns(Order)} FROM orders_order WHERE number = %s"
 _LINES = f"SELECT {sql.columns(OrderLine)} FROM orders_orderline WHERE order_id = %s ORDER BY position"
-_TITLE = "SELECT product_name, variant_name FROM orders_orderline WHERE order_id = %s ORDER BY position LIMIT 1"
+_TOLD = """
+SELECT concat_ws(' ', line.product_name, line.variant_name), EXISTS (
+       SELECT FROM orders_orderline AS other
+         JOIN public.catalog_variant AS variant ON variant.id = other.variant_id
+         JOIN public.catalog_product AS product ON product.id = variant.product_id
+         LEFT JOIN listings_listing AS listing ON listing.variant_id = other.variant_id
+        WHERE other.order_id = line.order_id AND 'taken_down' IN (product.standing, listing.standing))
+  FROM orders_orderline AS line WHERE line.order_id = %s ORDER BY line.position LIMIT 1
+"""
 
 
 def order_by_number(number: str) -> Order | None:
@@ -22,9 +30,10 @@ def order_status(order_id: int) -> str:
     raise Order.DoesNotExist
 
 
-def order_title(order_id: int) -> str:
-    """What a gateway is told that the order is about: its first line."""
-    return " ".join(sql.rows(_TITLE, [order_id])[0])
+def order_told(order_id: int) -> tuple[str, bool]:
+    """What a gateway is told that the order is about, its first line; and whether any of it has been taken down."""
+    title, is_taken_down = sql.rows(_TOLD, [order_id])[0]
+    return str(title), bool(is_taken_down)
 
 
 def lines_of(order_id: int) -> list[OrderLine]:

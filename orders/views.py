@@ -104,6 +104,8 @@ def checkout(request: HttpRequest) -> HttpResponse:
         }
         return _again(request, product, answers, fields)
     except SkuUnknown as refused:
+        if product.slug not in shelf(shop).by_slug:
+            return page(request, "shop/gone.html", status=refused.status)
         return product_page(
             request, product, answers, status=refused.status, messages=(_("这个面额刚刚下架，已为你保留账号"),)
         )

@@ -159,18 +159,19 @@ def _sum(refunds: "QuerySet[Refund]") -> Decimal:
     return refunds.aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
-def line_refund(*, line_id: int) -> None:
+def line_refund(*, line_id: int, reason: str = "") -> None:
     """Nobody can deliver the line, or a part of it: return what that cost, from the payments that covered the order.
 
-    Where all of it is back already, the order is told so again: it may have arrived only after the money had.
+    `reason` is why, where it is not simply that. Where all of it is back already, the order is told so again: it may
+    have arrived only after the money had.
     """
     with transaction.atomic():
         order = order_lock(OrderLine.objects.values_list("order_id", flat=True).get(pk=line_id))
         line = OrderLine.objects.get(pk=line_id)
         if line.status == OrderLine.Status.FAILED:
-            cause, owed, reason = f"line:{line.pk}", line.amount, "没充成，自动退款"
+            cause, owed, reason = f"line:{line.pk}", line.amount, reason or "没充成，自动退款"
         elif line.status == OrderLine.Status.DELIVERED and line.short_quantity:
-            cause, owed, reason = f"{SHORT}{line.pk}", line.short_amount, "缺少的部分，自动退款"
+            cause, owed, reason = f"{SHORT}{line.pk}", line.short_amount, reason or "缺少的部分，自动退款"
         else:
             return
         open_amount = owed - _returning_by_itself(line)

@@ -20,9 +20,9 @@ from kameng.core.encryption import digest
 from kameng.core.ids import routed_id
 from kameng.outbox.services import publish
 from orders.events import event_write
-from orders.exceptions import OrderNotPayable
+from orders.exceptions import GoodsTakenDown, OrderNotPayable
 from orders.models import Order
-from orders.selectors import order_title
+from orders.selectors import order_told
 from orders.services import settle
 from orders.states import lines_return, order_lock
 from payments.collecting import OPEN, DepositShort, ended, hold_before_payment, is_superfluous, settled
@@ -111,7 +111,7 @@ def payment_start(
 
     At an account of the shop's owner, the price of the goods is held from the deposit first. `payer` is who pays inside
     an app, as the app names them. Raises `MethodUnavailable`, also where the deposit is short, `PayerUnknown`,
-    `OrderNotPayable` or `GatewayDown`.
+    `OrderNotPayable`, `GoodsTakenDown` or `GatewayDown`.
     """
     account = next((known for known in accounts_for_shop() if known.gateway == gateway), None)
     try:
@@ -125,6 +125,9 @@ def payment_start(
         payer = ""
     elif not adapter.is_payer(payer):
         raise PayerUnknown
+    title, is_taken_down = order_told(order.pk)
+    if is_taken_down:
+        raise GoodsTakenDown
     try:
         payment = _open_attempt(order.pk, account, shop_id, Channel(channel), payer)
     except DepositShort:
@@ -135,7 +138,7 @@ def payment_start(
     request = ChargeRequest(
         payment=payment.number,
         amount=payment.amount,
-        subject=order_title(order.pk),
+        subject=title,
         channel=Channel(channel),
         notify_url=f"{settings.WEBHOOK_BASE_URL}/webhooks/payments/{account.code}/",
         return_url=return_url,

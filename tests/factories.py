@@ -50,6 +50,7 @@ class ProductFactory(factory.django.DjangoModelFactory[Product]):
     slug = factory.Sequence(lambda n: f"product-{n}")
     name = factory.Sequence(lambda n: f"商品 {n}")
     kind = Product.Kind.TOPUP
+    standing = "clear"
     account_fields = factory.LazyFunction(lambda: [dict(field) for field in UID_FORM])
 
 

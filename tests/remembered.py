@@ -6,7 +6,6 @@ from django.core.cache import cache
 
 from catalog import selectors
 from catalog.listings import pages_kept, shelf
-from compliance import rules
 from fulfillment.suppliers import connections
 from payments.merchants import services as merchant_services
 from resellers import hosts
@@ -21,4 +20,3 @@ def forget() -> None:
     selectors.forget()
     merchant_services.forget()
     connections.forget()
-    rules.forget()

@@ -106,6 +106,8 @@ _SAMPLES: dict[str, list[object]] = {
     "client": [1],
     "license_scans": [1],
     "license_scan": [1],
+    "case": [1],
+    "appeal": [1],
 }
 
 

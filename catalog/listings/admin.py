@@ -1,7 +1,7 @@
 """A shop's goods for its owner: every variant of the platform with its price and why, markups, and its range."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,8 @@ from catalog.listings.models import PriceRule
 from catalog.listings.selectors import OwnGoods, OwnVariant, own_goods
 from catalog.listings.services import listing_reset, listing_save, price_rule_delete, price_rule_save
 from catalog.models import Category, Product, Variant
+from compliance.gate.models import SubjectKind
+from compliance.gate.selectors import case_words, cases_telling
 from kameng.admin.bases import PER_PAGE, ServiceAdmin, write_down
 from kameng.admin.forms import ServiceForm
 from kameng.admin.sites import Nav, shop_site
@@ -52,6 +54,7 @@ _STATES: dict[str, tuple[Any, Callable[[OwnVariant], bool]]] = {
     "raised": (gettext_lazy("价格被抬高"), lambda variant: variant.raised),
     "outdated": (gettext_lazy("供货价涨了"), lambda variant: variant.is_outdated),
     "dear": (gettext_lazy("成本涨了，已停售"), lambda variant: variant.is_too_dear),
+    "held": (gettext_lazy("未过审核"), lambda variant: variant.is_held),
     "empty": (gettext_lazy("暂时无货"), lambda variant: not variant.is_available),
 }
 
@@ -69,15 +72,28 @@ def why(variant: OwnVariant) -> str:
 
 
 def _row(
-    variant: OwnVariant, *, typed: dict[str, Any] | None = None, errors: dict[str, str] | None = None
+    variant: OwnVariant,
+    told: dict[int, list[str]],
+    *,
+    typed: dict[str, Any] | None = None,
+    errors: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A variant with what its form shows: what is stored, or what was typed and refused."""
+    """A variant with what its form shows: what is stored, or what was typed and refused; and why it is kept from sale,
+    if it is."""
     stored = {
         "price": "" if variant.own_price is None else f"{variant.own_price:.2f}",
         "name": variant.own_name,
         "is_visible": variant.is_visible,
     }
-    return {"variant": variant, "why": why(variant), "form": typed or stored, "errors": errors or {}}
+    words = {"why": why(variant), "told": told.get(variant.id, [])}
+    return {"variant": variant, **words, "form": typed or stored, "errors": errors or {}}
+
+
+def _told(shop: Any, variants: Iterable[OwnVariant]) -> dict[int, list[str]]:
+    """What the gate says of those that it keeps from sale, in sentences, by their ids."""
+    held = [variant.id for variant in variants if variant.is_held]
+    cases = cases_telling(SubjectKind.LISTING, shop.schema_name, held) if held else {}
+    return {variant_id: case_words(case) for variant_id, case in cases.items()}
 
 
 @shop_site.page("goods/", name="goods", nav=Nav(GROUP, gettext_lazy("商品与售价"), "sell", 20, is_tab=True))
@@ -95,12 +111,13 @@ def goods(request: HttpRequest) -> HttpResponse:
     if state in _STATES:
         variants = [variant for variant in variants if _STATES[state][1](variant)]
     page = Paginator(variants, PER_PAGE).get_page(request.GET.get("page"))
+    told = _told(request.shop, page)  # type: ignore[attr-defined]
     return shop_site.render(
         request,
         "staff/goods.html",
         {
             "title": _("商品与售价"),
-            "rows": [_row(variant) for variant in page],
+            "rows": [_row(variant, told) for variant in page],
             "page_obj": page,
             "query": query,
             "category": category,
@@ -144,12 +161,15 @@ def goods_save(request: HttpRequest, variant_id: int) -> HttpResponse:
     if not errors:
         _log(request, variant, is_reset="reset" in request.POST)
     if request.headers.get("HX-Request"):
-        row = _row(variant, typed=typed if errors else None, errors=errors)
+        row = _row(variant, _told(shop, [variant]), typed=typed if errors else None, errors=errors)
         context = {"row": row, "saved": not errors}
         return shop_site.render(request, "staff/_goods_row.html", context, status=422 if errors else 200)
     for text in errors.values():
         messages.error(request, f"{variant.product_name} {variant.name}：{text}")
-    if not errors:
+    told = _told(shop, [variant]).get(variant.id, [])
+    for sentence in told if not errors else ():
+        messages.warning(request, sentence)
+    if not errors and not told:
         messages.success(request, _("已保存：%(name)s") % {"name": f"{variant.product_name} {variant.name}"})
     return redirect(_back(request))
 

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from compliance.gate.subjects import Standing
 from kameng.core.fields import public_key
 
 
@@ -16,6 +17,8 @@ class Listing(models.Model):
     name = models.CharField(_("自定名称"), max_length=60, blank=True)
     is_visible = models.BooleanField(_("展示"), default=True)
     position = models.PositiveIntegerField(_("排序"), null=True, blank=True)
+    #: What the gate says of the owner's own name (`catalog.listings.screened`); without one there is nothing to say.
+    standing = models.CharField(_("合规状态"), max_length=10, choices=Standing, default=Standing.CLEAR, editable=False)
     updated_at = models.DateTimeField(_("更新时间"), auto_now=True)
 
     class Meta:

@@ -8,6 +8,7 @@ from catalog import pricing, search
 from catalog.listings.models import Listing, PriceRule
 from catalog.listings.shelf import rules_of
 from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, catalog, revisions
+from compliance.gate.subjects import Standing
 from resellers.models import Reseller
 
 
@@ -37,8 +38,15 @@ class OwnVariant:
     is_overridden: bool
     #: The supply price rose after the owner named a price, which stays where it is.
     is_outdated: bool
+    #: What the gate says of the own name; only what is clear is on sale.
+    standing: str
     #: Off sale at the moment, because every supplier asks more than the shop pays.
     is_too_dear: bool
+
+    @property
+    def is_held(self) -> bool:
+        """Kept from sale by the gate."""
+        return self.standing != Standing.CLEAR
 
     @property
     def margin(self) -> Decimal:
@@ -137,5 +145,6 @@ def _own_variant(
         and listing.price is not None
         and variant.supply_raised_at is not None
         and listing.updated_at < variant.supply_raised_at,
+        standing=listing.standing if listing is not None else Standing.CLEAR,
         is_too_dear=not variant.is_available and variant.cost is not None and variant.cost > variant.supply_price,
     )

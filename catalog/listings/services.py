@@ -12,7 +12,10 @@ from django.utils.translation import gettext as _
 from catalog import pricing
 from catalog.listings.exceptions import ListingInvalid, PriceRuleInvalid
 from catalog.listings.models import Listing, PriceRule
+from catalog.listings.screened import listing_screen, listing_subject
 from catalog.models import Variant
+from compliance.gate.services import subject_withdraw
+from compliance.gate.subjects import Standing
 from kameng.core.money import CENT
 from resellers.services import shop_touch
 
@@ -27,8 +30,9 @@ def listing_save(
 ) -> Listing | None:
     """Write what the owner overrides for a variant; with nothing overridden, the row goes and None comes back.
 
-    `price` in yuan, None for "by rule". Raises `ListingInvalid` for a price below what the shop pays, or above twice
-    that.
+    `price` in yuan, None for "by rule". A name of the owner's is screened: `standing` tells what came of it. What the
+    platform has taken down keeps its row, and stays off sale until a person says otherwise. Raises `ListingInvalid` for
+    a price below what the shop pays, or above twice that, and `ContentBlocked` for a name that may not be.
     """
     variant = Variant.objects.select_for_update().filter(pk=variant_id, is_active=True).first()
     if variant is None:
@@ -38,23 +42,39 @@ def listing_save(
         raise ListingInvalid(fields={"name": _("太长了，最多 %(limit)s 个字符") % {"limit": LONGEST_NAME}})
     if price is not None:
         _check_price(variant, price)
-    listing = Listing.objects.filter(variant_id=variant_id).first()
-    if price is None and not name and is_visible and (listing is None or listing.position is None):
+    listing = Listing.objects.select_for_update().filter(variant_id=variant_id).first()
+    is_taken_down = listing is not None and listing.standing == Standing.TAKEN_DOWN
+    says_nothing = price is None and not name and is_visible
+    if says_nothing and not is_taken_down and (listing is None or listing.position is None):
         Listing.objects.filter(variant_id=variant_id).delete()
         listing = None
+        subject_withdraw(subject=listing_subject(variant_id))
     else:
         listing = listing or Listing(variant_id=variant_id)
         listing.price, listing.name, listing.is_visible = price, name, is_visible
         listing.save()
+        listing.standing = listing_screen(listing)
     shop_touch(shop_id=shop_id)
     return listing
 
 
 @transaction.atomic
 def listing_reset(*, shop_id: int, variant_id: int) -> None:
-    """Sell a variant as the platform offers it and the rules price it."""
-    if Listing.objects.filter(variant_id=variant_id).delete()[0]:
-        shop_touch(shop_id=shop_id)
+    """Sell a variant as the platform offers it and the rules price it.
+
+    One that was taken down loses what the owner says of it, and stays off sale.
+    """
+    listing = Listing.objects.select_for_update().filter(variant_id=variant_id).first()
+    if listing is None:
+        return
+    if listing.standing == Standing.TAKEN_DOWN:
+        listing.price, listing.name, listing.is_visible, listing.position = None, "", True, None
+        listing.save()
+        listing_screen(listing)
+    else:
+        listing.delete()
+        subject_withdraw(subject=listing_subject(variant_id))
+    shop_touch(shop_id=shop_id)
 
 
 def _check_price(variant: Variant, price: Decimal) -> None:

@@ -17,6 +17,7 @@ from catalog import pricing, search
 from catalog.listings.models import Listing, PriceRule
 from catalog.phone_numbers import with_carrier
 from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, Revisions, catalog, revisions
+from compliance.gate.subjects import Standing
 from resellers.models import Reseller
 
 FRESH_SECONDS = 1.0
@@ -188,7 +189,7 @@ def _variants(
     placed = []
     for place, variant in enumerate(product.variants):
         listing = listings.get(variant.id)
-        if listing is not None and not listing.is_visible:
+        if listing is not None and not (listing.is_visible and listing.standing == Standing.CLEAR):
             continue
         position = listing.position if listing is not None and listing.position is not None else place
         placed.append((position, place, _variant(product, variant, rules, listing)))

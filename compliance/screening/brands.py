@@ -81,11 +81,19 @@ def _claimed(brand: str, names: _Names) -> Iterator[Lookalike]:
     claimed = fold(brand)
     if len(claimed) < 2 or claimed in names.exact:
         return
+    near = _nearest(claimed)
+    if near:
+        yield Lookalike("brand-imitated", "brand", 0, len(brand), brand, near)
+
+
+@lru_cache(maxsize=1024)
+def _nearest(claimed: str) -> str | None:
+    """The protected name that a brand comes close to. There are few brands, and many listings of each."""
+    names = _names()
     near = names.sounds.get(sounds_of(claimed)) or names.latin.get(_looks(claimed))
     if near is None:
         near = next((name for name in names.exact if len(name) >= _SHORTEST and distance(claimed, name) <= NEAR), None)
-    if near:
-        yield Lookalike("brand-imitated", "brand", 0, len(brand), brand, near)
+    return near
 
 
 def distance(one: str, other: str) -> float:

@@ -11,6 +11,7 @@ KINDS: Mapping[str, Any] = {
     "rule": _("筛查规则"),
     "rules": _("软件自带的筛查规则"),
     "report": _("商品举报"),
+    "case": _("审核案件"),
 }
 ACTIONS: Mapping[str, Any] = {
     "license.added": _("录入证照"),
@@ -23,4 +24,13 @@ ACTIONS: Mapping[str, Any] = {
     "rule.changed": _("修改筛查规则"),
     "rules.renewed": _("随软件更新筛查规则"),
     "report.handled": _("处理商品举报"),
+    "case.approved": _("审核通过"),
+    "case.sent_back": _("退回修改"),
+    "case.taken_down": _("下架"),
+    "case.restored": _("恢复上架"),
+    "case.amended": _("改字后通过"),
+    "case.undone": _("撤回决定"),
+    "case.appealed": _("店主申诉"),
+    "case.appeal_upheld": _("复核：维持原决定"),
+    "case.appeal_reversed": _("复核：撤销原决定"),
 }

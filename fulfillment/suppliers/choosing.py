@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
+from django_tenants.utils import get_public_schema_name
 
 from fulfillment.suppliers.base import Capability, SupplierMisconfigured
 from fulfillment.suppliers.breaker import State, probe_take
@@ -29,15 +31,27 @@ class Chosen:
     why: dict[str, Any]
 
 
+#: What the platform has taken down is bought from nobody: everywhere, or in the one shop whose listing it is.
+_TAKEN_DOWN = """
+(SELECT product.standing FROM public.catalog_variant AS variant
+   JOIN public.catalog_product AS product ON product.id = variant.product_id
+  WHERE variant.id = %(variant)s) = 'taken_down'
+"""
+_TAKEN_DOWN_HERE = f"""
+({_TAKEN_DOWN} OR EXISTS (
+  SELECT FROM listings_listing AS listing WHERE listing.variant_id = %(variant)s AND listing.standing = 'taken_down'))
+"""
 #: Every active offer; `left_out` is the word for why nobody buys there now, empty where somebody may.
 _RANKED = f"""
 SELECT {sql.columns(SupplierOffer, of="offer")}, coalesce(breaker.state, 'closed') AS breaker_state,
        coalesce(rule.is_pinned, FALSE) AS is_pinned,
-       CASE WHEN offer.supplier_id = ANY(%(tried)s::bigint[]) THEN 'asked_before'
+       CASE WHEN {_TAKEN_DOWN} THEN 'taken_down'
+            WHEN offer.supplier_id = ANY(%(tried)s::bigint[]) THEN 'asked_before'
             WHEN NOT supplier.is_active THEN 'supplier_inactive'
             WHEN supplier.eliminated_at IS NOT NULL THEN 'eliminated'
             WHEN rule.is_excluded THEN 'excluded'
             WHEN NOT {licensed(variant_id="offer.variant_id", supplier_code="supplier.code")} THEN 'unlicensed'
+            WHEN offer.standing <> 'clear' THEN 'unscreened'
             WHEN breaker.state = 'open' THEN 'breaker_open'
             WHEN NOT offer.is_listed THEN 'unlisted'
             WHEN offer.stock = 0 THEN 'out_of_stock'
@@ -60,6 +74,19 @@ SELECT {sql.columns(SupplierOffer, of="offer")}, coalesce(breaker.state, 'closed
  ORDER BY coalesce(rule.is_pinned, FALSE) DESC, coalesce(offer.score, {UNSCORED}) DESC,
           offer.rank, offer.cost, offer.id
 """
+_RANKED_HERE = _RANKED.replace(_TAKEN_DOWN, _TAKEN_DOWN_HERE)
+
+
+def _ranked(told: dict[str, Any]) -> list[Any]:
+    """All active offers, in the current shop or, for operators, on the platform."""
+    is_public = connection.schema_name == get_public_schema_name()  # type: ignore[attr-defined]
+    return sql.instances(SupplierOffer, _RANKED if is_public else _RANKED_HERE, told)
+
+
+def is_taken_down(variant_id: int) -> bool:
+    """Whether the platform has taken a variant down, everywhere or in the current shop."""
+    ((is_so,),) = sql.rows(f"SELECT {_TAKEN_DOWN_HERE}", {"variant": variant_id})
+    return bool(is_so)
 
 
 def offers_ranked(
@@ -67,13 +94,14 @@ def offers_ranked(
 ) -> Iterator[Chosen]:
     """Whom to ask for a variant, one after the other: pinned, then by score.
 
-    Left out are unknown cost, loss, who was tried for this line before, who has none, is excluded, eliminated, paused,
-    without a required license or behind an open breaker. `highest_cost` in yuan for one piece: what the shopper paid
-    for it. A half-open supplier comes first for the one order that may try it. Of the orders, told apart by `draw`, a
-    small share begins with another than the first, so that it is known how the others do.
+    Left out are what was taken down, unknown cost, loss, who was tried for this line before, who has none, is excluded,
+    eliminated, paused, without a required license, not passed by the gate or behind an open breaker. `highest_cost` in
+    yuan for one piece: what the shopper paid for it. A half-open supplier comes first for the one order that may try
+    it. Of the orders, told apart by `draw`, a small share begins with another than the first, so that it is known how
+    the others do.
     """
     told = {"variant": variant_id, "highest": highest_cost, "tried": list(tried)}
-    offers: list[Any] = sql.instances(SupplierOffer, _RANKED, told)
+    offers: list[Any] = _ranked(told)
     for offer in offers:
         offer.supplier = supplier_known(offer.supplier_id)
     able = [offer for offer in offers if not offer.left_out]
@@ -92,7 +120,7 @@ def offers_ranked(
 def offers_order(*, variant_id: int, highest_cost: Decimal) -> list[int]:
     """The ids of the offers that an order would be bought at, first to last, without reading their suppliers."""
     told = {"variant": variant_id, "highest": highest_cost, "tried": []}
-    offers: list[Any] = sql.instances(SupplierOffer, _RANKED, told)
+    offers: list[Any] = _ranked(told)
     return [offer.pk for offer in offers if not offer.left_out]
 
 
@@ -102,7 +130,7 @@ def somebody_rests(
     """Whether one who could deliver is left out for nothing but its breaker: open, or half open and tried by another
     order at this moment; or because it is one of the `unreached`, whose breaker has not opened."""
     told = {"variant": variant_id, "highest": highest_cost, "tried": list(tried)}
-    offers: list[Any] = sql.instances(SupplierOffer, _RANKED, told)
+    offers: list[Any] = _ranked(told)
     return any(
         (offer.left_out == "breaker_open" and offer.is_listed and offer.stock != 0 and _pays(offer, highest_cost))
         or (not offer.left_out and (offer.breaker_state == State.HALF_OPEN or offer.supplier_id in unreached))

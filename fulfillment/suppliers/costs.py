@@ -34,6 +34,7 @@ GROWN_OLD, TYPED_COST_TOLD_AT = "cost.typed_long_ago", 2 / 3
 #: Which offers can be bought at all, over `offer` and `supplier`.
 BUYABLE = f"""
        offer.is_active AND offer.cost IS NOT NULL AND offer.is_listed AND coalesce(offer.stock, 1) > 0
+   AND offer.standing = 'clear'
    AND supplier.is_active AND supplier.eliminated_at IS NULL
    AND (supplier.adapter <> 'stock' OR EXISTS (
         SELECT FROM public.suppliers_stockcode AS code

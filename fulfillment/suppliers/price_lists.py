@@ -26,6 +26,7 @@ from fulfillment.suppliers.costs import availability_refresh
 from fulfillment.suppliers.models import PriceChange, PriceSync, Supplier, SupplierOffer
 from fulfillment.suppliers.prices import PRICE_FIELDS, Taken, price_take, tell_operators
 from fulfillment.suppliers.rates import yuan_per_unit
+from fulfillment.suppliers.screened import lines_judged, names_screen
 from kameng.alerts.services import alert_end, alert_raise
 from kameng.core.locks import alone
 from kameng.core.problems import Problem
@@ -188,6 +189,7 @@ def _offers_take(
     changes: list[PriceChange] = []
     variant_ids: set[int] = set()
     changed: list[SupplierOffer] = []
+    renamed: list[SupplierOffer] = []
     for offer in offers:
         offer.supplier = supplier
         line = lines[offer.supplier_sku]
@@ -199,6 +201,13 @@ def _offers_take(
         if kept != (offer.list_price, offer.proposed_price, offer.cost, offer.stock, offer.is_listed):
             changed.append(offer)
             variant_ids.add(offer.variant_id)
+        if (name := _name(line)) and name != offer.listed_name:
+            offer.listed_name = name
+            renamed.append(offer)
+            variant_ids.add(offer.variant_id)
+    if renamed:
+        SupplierOffer.objects.bulk_update(renamed, ["listed_name"], batch_size=200)
+        names_screen([offer.pk for offer in renamed])
     SupplierOffer.objects.bulk_update(changed, [*PRICE_FIELDS, "stock", "is_listed"], batch_size=200)
     SupplierOffer.objects.filter(pk__in=[offer.pk for offer in offers]).update(synced_at=Now())
     tell_operators(taken, told={offer.pk: lines[offer.supplier_sku].cost for offer in offers})
@@ -225,6 +234,10 @@ def _yes(is_listed: bool) -> str:
     return "1" if is_listed else "0"
 
 
+def _name(line: SupplierProduct) -> str:
+    return line.name.replace("\0", "")[:LONGEST_NAME]
+
+
 def _change(
     sync: PriceSync,
     line: SupplierProduct,
@@ -233,22 +246,30 @@ def _change(
     after: str,
     offer: SupplierOffer | None,
 ) -> PriceChange:
-    name = line.name.replace("\0", "")[:LONGEST_NAME]
     return PriceChange(
-        sync=sync, offer=offer, supplier_sku=line.sku, name=name, field=field, before=before[:40], after=after[:40]
+        sync=sync,
+        offer=offer,
+        supplier_sku=line.sku,
+        name=_name(line),
+        field=field,
+        before=before[:40],
+        after=after[:40],
     )
 
 
 def _unmatched(sync: PriceSync, supplier: Supplier, lines: dict[str, SupplierProduct]) -> list[PriceChange]:
-    """Lines that no offer takes up and that no reading has told of before."""
+    """Lines that no offer takes up and that no reading has told of before, with what the gate says of their names."""
     ours = SupplierOffer.objects.filter(supplier=supplier, supplier_sku__in=lines)
     told = PriceChange.objects.filter(field=Field.NEW, supplier_sku__in=lines, sync__supplier=supplier)
     known = {*ours.values_list("supplier_sku", flat=True), *told.values_list("supplier_sku", flat=True)}
-    return [
+    found = [
         _change(sync, line, Field.NEW, "", "" if line.cost is None else str(line.cost), None)
         for sku, line in lines.items()
         if sku not in known
     ]
+    for change, verdict in zip(found, lines_judged(change.name for change in found), strict=True):
+        change.verdict = verdict
+    return found
 
 
 def _gone(sync: PriceSync, supplier: Supplier) -> list[PriceChange]:

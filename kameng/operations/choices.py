@@ -18,6 +18,8 @@ _PASSED_OVER: Mapping[str, Promise] = {
     "eliminated": gettext_lazy("自动停用"),
     "excluded": gettext_lazy("人工排除"),
     "unlicensed": gettext_lazy("缺少有效证照"),
+    "unscreened": gettext_lazy("对方名称没有通过审核"),
+    "taken_down": gettext_lazy("平台已下架"),
     "unlisted": gettext_lazy("对方下架了"),
     "out_of_stock": gettext_lazy("对方没货"),
     "unknown_cost": gettext_lazy("成本不明"),

@@ -1,7 +1,7 @@
 """The operators' admin with every page: the models' are found by the framework, these are named here."""
 
 from kameng.admin.sites import operations_site
-from kameng.operations import attempts, book, licenses, lists, pages, queue, refunds, scans, transfers
+from kameng.operations import attempts, book, licenses, lists, pages, queue, refunds, review, scans, shops, transfers
 
 __all__ = [
     "attempts",
@@ -12,6 +12,8 @@ __all__ = [
     "pages",
     "queue",
     "refunds",
+    "review",
     "scans",
+    "shops",
     "transfers",
 ]

@@ -80,6 +80,8 @@ SHARED_APPS = [
     "compliance.trail",
     "compliance.reports",
     "compliance.scans",
+    "compliance.gate",
+    "compliance.desk",
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",
@@ -99,6 +101,13 @@ WITHOUT_TABLES = [
     "rest_framework",
     "drf_spectacular",
 ]
+#: Who keeps the rows of each kind that the gate screens (`compliance.gate.subjects.Door`).
+SCREENED_SUBJECTS = {
+    "product": "catalog.screened.PRODUCTS",
+    "listing": "catalog.listings.screened.LISTINGS",
+    "shop": "compliance.gate.shops.SHOPS",
+    "offer": "fulfillment.suppliers.screened.OFFERS",
+}
 INSTALLED_APPS = [*WITHOUT_TABLES, *dict.fromkeys([*SHARED_APPS, *TENANT_APPS])]
 TENANT_MODEL = "resellers.Reseller"
 TENANT_DOMAIN_MODEL = "resellers.Domain"

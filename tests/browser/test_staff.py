@@ -22,7 +22,7 @@ OWNERS_PAGES = (
     "/manage/", "/manage/orders/order/", "/manage/goods/?q=wzry", "/manage/look/", "/manage/range/",
     "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/accounts/user/",
     "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/",
-    "/manage/statement/", "/manage/clients/",
+    "/manage/statement/", "/manage/clients/", "/manage/cases/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",
@@ -32,8 +32,8 @@ OPERATORS_PAGES = (
     "/admin/ranking/?variant=hok-300", "/admin/prices/", "/admin/rates/", "/admin/after-sales/", "/admin/duplicates/",
     "/admin/book/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
     "/admin/deposits/", "/admin/transfers/", "/admin/second-factor/", "/admin/licenses/",
-    "/admin/license-requirements/", "/admin/compliance/rule/", "/admin/trail/auditentry/",
-    "/admin/reports/report/",
+    "/admin/license-requirements/", "/admin/compliance/rule/", "/admin/review/", "/admin/review/figures/",
+    "/admin/trail/auditentry/", "/admin/reports/report/",
 )  # fmt: skip
 
 

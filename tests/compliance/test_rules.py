@@ -13,6 +13,7 @@ from compliance.screening.engine import screen
 from compliance.screening.listing import Subject, Verdict
 from compliance.screening.rules import built_in_rules
 from kameng.core.problems import Invalid
+from tests.factories import ProductFactory, on_sale
 from tests.staff import URLCONFS, operator
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +86,18 @@ def test_operators_write_words_one_a_line_and_see_what_an_example_says() -> None
     assert saved.status_code == 302
     assert kept().terms == ["新词某某", "别的词"]
     assert kept().changed_by == ACTOR
+
+
+def test_a_rule_that_takes_something_off_sale_says_what_and_is_kept_once_that_was_seen() -> None:
+    on_sale(product=ProductFactory(name="星彩渠道礼包"))
+    client = operator()
+    address = reverse("operations:compliance_rule_add", urlconf=URLCONFS["operations"])
+    form = {
+        "category": "shared_account", "code": "new-word", "note": "新", "severity": "medium", "window": "40",
+        "terms": "星彩渠道", "hits": "星彩渠道", "is_active": "on",
+    }  # fmt: skip
+    asked = client.post(address, form)
+    assert "“星彩渠道礼包”" in asked.context["adminform"].form.errors["is_seen"][0]
+    assert not Rule.objects.filter(code="new-word").exists()
+    assert client.post(address, {**form, "is_seen": "on"}).status_code == 302
+    assert Rule.objects.filter(code="new-word").exists()

@@ -61,7 +61,7 @@ category = Category.objects.create(slug="all", name="全部")
 for place, good in enumerate(told["goods"]):
     product = Product.objects.create(
         category=category, slug=f"product-{place}", name=good["product"], kind=good["kind"],
-        account_fields=good["account_fields"],
+        account_fields=good["account_fields"], standing="clear",
     )
     price = Decimal(good["price"]) + 2
     variant = Variant.objects.create(

@@ -80,6 +80,8 @@ class PriceChange(models.Model):
     supplier_sku = models.CharField(_("对方编码"), max_length=64)
     name = models.CharField(_("对方名称"), max_length=120, blank=True)
     field = models.CharField(_("变化"), max_length=8, choices=Field)
+    #: Of a line that no offer takes up: what the gate says of its name.
+    verdict = models.CharField(_("筛查结论"), max_length=8, blank=True)
     before = models.CharField(_("原来"), max_length=40, blank=True)
     after = models.CharField(_("现在"), max_length=40, blank=True)
 

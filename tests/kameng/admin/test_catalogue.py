@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 
 from catalog.models import Product, Revision, Variant
+from tests.compliance.gate import DOUBTFUL, UNLAWFUL, doubtful_words
 from tests.factories import (
     CategoryFactory,
     ProductFactory,
@@ -122,3 +123,19 @@ def test_prices_in_the_list_are_saved_row_by_row_and_a_bad_one_saves_none(db: No
     assert "价格要大于 0" in answer.content.decode()
     first.refresh_from_db()
     assert first.supply_price == Decimal("58.00")
+
+
+def test_what_may_not_be_sold_is_refused_in_the_form_and_what_is_doubtful_says_what_to_change() -> None:
+    doubtful_words()
+    client, form = operator(), _product_form()
+    for field, where in (("name", "name"), ("variants-0-name", None)):
+        refused = client.post("/admin/catalog/product/add/", {**form, field: UNLAWFUL})
+        errors = refused.context["adminform"].form.errors
+        said = errors[where][0] if where else refused.context["adminform"].form.non_field_errors()[0]
+        assert "“外挂” 属于“游戏外挂与脚本”" in said
+    assert not Product.objects.exists()
+    saved = client.post("/admin/catalog/product/add/", {**form, "summary": DOUBTFUL}, follow=True)
+    told = [str(message) for message in saved.context["messages"]]
+    assert any("审核通过前不上架" in sentence for sentence in told)
+    assert any("“星彩渠道”" in sentence for sentence in told)
+    assert Product.objects.get().standing == "flagged"

@@ -1,0 +1,102 @@
+"""A product as the gate sees it: all its texts, with those of its variants and its brand, and its lowest price.
+
+The name of its shelf is context. It is the platform's own word for many things, and is looked at by itself.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django_tenants.utils import get_public_schema_name
+
+from catalog.models import Product, Revision, Variant
+from compliance.gate.models import SubjectKind
+from compliance.gate.services import subject_screen
+from compliance.gate.subjects import Facts, NoAmends, Slot, Standing, Subject, Text
+
+
+def product_subject(product_id: int) -> Subject:
+    """What the gate calls a product."""
+    return Subject(SubjectKind.PRODUCT, get_public_schema_name(), product_id)
+
+
+def product_facts(product: Product) -> Facts:
+    """What is screened of a product: what is on sale of it, in an order that does not change."""
+    variants = sorted((one for one in product.variants.all() if one.is_active), key=lambda one: one.sku)
+    cheapest = min(variants, key=lambda one: one.supply_price / one.official_price, default=None)
+    return Facts(
+        title=product.name,
+        standing=product.standing,
+        texts=(
+            Text("name", Slot.TITLE, product.name),
+            Text("name_en", Slot.NAME, product.name_en),
+            Text("aliases", Slot.NAME, "、".join(product.aliases)),
+            Text("summary", Slot.DESCRIPTION, product.summary),
+            Text("summary_en", Slot.DESCRIPTION, product.summary_en),
+            Text("notes", Slot.DESCRIPTION, product.notes),
+            Text("notes_en", Slot.DESCRIPTION, product.notes_en),
+            Text("account_fields", Slot.LABEL, "\n".join(_form_words(product.account_fields))),
+            *(Text(f"variants.{one.sku}", Slot.NAME, _variant_words(one)) for one in variants),
+            Text("brand", Slot.BRAND, product.brand.name if product.brand else ""),
+            Text("category", Slot.CATEGORY, product.category.name, own=False),
+        ),
+        kind=product.kind,
+        price=cheapest.supply_price if cheapest else None,
+        official_price=cheapest.official_price if cheapest else None,
+    )
+
+
+def _variant_words(variant: Variant) -> str:
+    return "\n".join(filter(None, (variant.name, variant.name_en, variant.note, variant.note_en)))
+
+
+def _form_words(account_fields: Iterable[Mapping[str, Any]]) -> list[str]:
+    """All that an account form says to the shopper."""
+    words = []
+    for field in account_fields:
+        words += [field.get(name) for name in ("label", "label_en", "help", "help_en", "example")]
+        words += [choice.get(name) for choice in field.get("choices") or () for name in ("label", "label_en")]
+    return [str(word) for word in words if word]
+
+
+class Products(NoAmends):
+    """The gate's way to products."""
+
+    in_shops = False
+
+    def facts(self, subject_id: int, *, lock: bool = False) -> Facts | None:
+        """As it stands there."""
+        if lock:
+            Product.objects.select_for_update(no_key=True).filter(pk=subject_id).values_list("pk").first()
+        product = _whole().filter(pk=subject_id).first()
+        return product_facts(product) if product is not None else None
+
+    def stand(self, subject_id: int, standing: Standing, *, words: Mapping[str, str], caught: Collection[str]) -> None:
+        """Every shop's shelf sees it with the next page."""
+        if Product.objects.filter(pk=subject_id).exclude(standing=standing).update(standing=standing):
+            Revision.bump()
+
+    def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
+        """Those that are not on sale too: they may be tomorrow."""
+        return [(row.pk, product_facts(row)) for row in _whole().filter(pk__gt=after).order_by("pk")[:limit]]
+
+
+PRODUCTS = Products()
+
+
+def _whole() -> "QuerySet[Product]":
+    return Product.objects.select_related("category", "brand").prefetch_related("variants")
+
+
+def product_screen(product_id: int) -> Standing:
+    """Screen a product as it is written by now, and write how it stands; the caller moves the revision.
+
+    Raises `ContentBlocked`: the caller's transaction must not stay.
+    """
+    facts = PRODUCTS.facts(product_id, lock=True)
+    if facts is None:
+        raise Product.DoesNotExist
+    gated = subject_screen(subject=product_subject(product_id), facts=facts)
+    if gated.standing != facts.standing:
+        Product.objects.filter(pk=product_id).update(standing=gated.standing)
+    return gated.standing

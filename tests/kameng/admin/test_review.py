@@ -1,0 +1,85 @@
+"""The desk in the operators' admin, and what owners see of it."""
+
+import re
+
+import pytest
+
+from compliance.desk.models import Appeal
+from compliance.gate.models import Case
+from resellers.models import Reseller
+from tests.compliance.gate import DOUBTFUL, doubtful_words, named
+from tests.factories import on_sale
+from tests.staff import operator, owner_of
+
+pytestmark = pytest.mark.usefixtures("supplier_double")
+
+
+@pytest.fixture
+def case(shop: Reseller) -> Case:
+    doubtful_words()
+    named(shop, on_sale(max_quantity=1), DOUBTFUL)
+    return Case.objects.get(state="open")
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"<[^>]+>", "", html)
+
+
+def test_from_the_queue_over_the_decision_to_the_owner_and_the_appeal(shop: Reseller, case: Case) -> None:
+    li, wang = operator(username="li"), operator(username="wang")
+    queue = li.get("/admin/review/").content.decode()
+    assert DOUBTFUL in queue
+    assert "“星彩渠道”" in queue
+    opened = li.post("/admin/review/", {"act": "next"})
+    page = li.get(opened["Location"]).content.decode()
+    assert "<mark>星彩渠道<sup>1</sup></mark>" in page
+    assert "归你处理到" in page
+    assert "li 正在处理" in text_of(wang.get(opened["Location"]).content.decode())
+    refused = wang.post(opened["Location"], {"act": "decide", "digest": case.digest, "to": "approved"})
+    assert refused.status_code == 422
+    assert "另一位同事正在处理" in refused.content.decode()
+    nameless = li.post(opened["Location"], {"act": "decide", "digest": case.digest, "to": "taken_down"})
+    assert nameless.status_code == 422
+    li.post(opened["Location"], {"act": "decide", "digest": case.digest, "to": "taken_down", "reasons": "R07"})
+    shop.refresh_from_db()
+    assert Case.objects.get().decided_by == "staff:li"
+
+    owner = owner_of(shop)
+    told = owner.get("/manage/cases/").content.decode()
+    assert "R07" in told
+    assert owner.post("/manage/cases/", {"case": case.pk, "text": "短"}).status_code == 422
+    assert owner.post("/manage/cases/", {"case": case.pk, "text": "有品牌方的授权书"}).status_code == 302
+    appeal = Appeal.objects.get()
+    assert "待复核" in owner.get("/manage/cases/").content.decode()
+    assert "有品牌方的授权书" in wang.get("/admin/review/?kind=appeal").content.decode()
+    address = f"/admin/review/appeals/{appeal.pk}/"
+    own = li.post(address, {"outcome": "reversed", "statement": "对"})
+    assert (own.status_code, "不能复核自己的决定" in own.content.decode()) == (422, True)
+    assert wang.post(address, {"outcome": "reversed", "statement": "授权书有效"}).status_code == 302
+    assert "授权书有效" in owner.get("/manage/cases/").content.decode()
+    figures = text_of(li.get("/admin/review/figures/").content.decode())
+    assert "tests-doubt" in figures
+
+
+def test_many_at_once_and_taking_back(shop: Reseller, case: Case) -> None:
+    li = operator(username="li")
+    ticked = f"{case.pk}:{case.digest}"
+    assert "请先勾选" in li.post("/admin/review/", {"act": "together", "to": "approved"}, follow=True).content.decode()
+    li.post("/admin/review/", {"act": "together", "to": "sent_back", "reasons": "R07", "case": ["x:y", ticked]})
+    assert Case.objects.get().state == "sent_back"
+    page = li.get("/admin/review/").content.decode()
+    assert "撤回刚才对" in page
+    back = li.post("/admin/review/", {"act": "undo"})
+    assert back["Location"] == f"/admin/review/{case.pk}/"
+    assert Case.objects.get().state == "open"
+    assert li.post("/admin/review/", {"act": "undo"}).status_code == 404
+    assert li.post(f"/admin/review/{case.pk}/", {"act": "fly"}).status_code == 404
+    assert li.get(f"/admin/review/{case.pk + 1}/").status_code == 404
+
+
+def test_another_shops_case_is_nothing_to_appeal_against(shop: Reseller, other_shop: Reseller, case: Case) -> None:
+    stranger = owner_of(other_shop)
+    assert DOUBTFUL not in stranger.get("/manage/cases/").content.decode()
+    refused = stranger.post("/manage/cases/", {"case": case.pk, "text": "放过这个名字"})
+    assert refused.status_code == 422
+    assert not Appeal.objects.exists()
