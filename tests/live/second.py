@@ -173,6 +173,8 @@ class Second(Platform):
             said = subprocess.run([*dump, *part], capture_output=True, text=True, check=True).stdout
             kept = (line for line in said.splitlines() if not line.startswith("\\"))
             self.sql("\n".join(kept).replace("%", "%%"))
+        # A migration begins the audit trail.
+        self.sql("INSERT INTO public.trail_head (id, sequence, hash) VALUES (1, 0, repeat('0', 64))")
 
     def audit(self) -> None:
         """The same over its own books alone: what the sandbox charged is the first one's."""
