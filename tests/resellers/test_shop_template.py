@@ -93,7 +93,7 @@ def test_a_shop_counts_on_from_where_the_template_stopped(db: None) -> None:
     reseller_open(slug="fresh", name="Fresh", host_names=["fresh.test"])
     with connection.cursor() as cursor:
         for table in ("django_content_type", "auth_permission", "django_migrations"):
-            cursor.execute(f"SELECT max(id) FROM shop_fresh.{table}")
+            cursor.execute(f"SELECT coalesce(max(id), 0) FROM shop_fresh.{table}")
             highest = cursor.fetchone()[0]
             cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [f"shop_fresh.{table}"])
             assert cursor.fetchone()[0] > highest

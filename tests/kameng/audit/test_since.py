@@ -163,7 +163,7 @@ def test_the_command_says_how_far_it_looked(busy: Busy, tmp_path: Path) -> None:
     told = json.loads(said("--json", "--since", "2026-11-01T08:00+08:00"))
     assert datetime.fromisoformat(told["since"]) == datetime(2026, 11, 1, tzinfo=UTC)
     reaches = {entry["code"]: (entry["scope"], entry["left_out"]) for entry in told["invariants"]}
-    assert [code for code, (scope, _) in reaches.items() if scope == "whole"] == ["I10", "I16"]
+    assert [code for code, (scope, _) in reaches.items() if scope == "whole"] == ["I10", "I12", "I16"]
     assert reaches["I1"] == ("since", ["the sum of all entries, and sums that were written down"])
     whole = json.loads(said("--json"))
     assert set(whole) == {"ok", "seconds", "invariants"}

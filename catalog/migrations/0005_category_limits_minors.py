@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0003_supply_price_rises'),
+        ('catalog', '0004_product_standing'),
     ]
 
     operations = [

@@ -12,7 +12,7 @@ UPDATE catalog_revision SET number = number + 1;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0004_category_limits_minors'),
+        ('catalog', '0005_category_limits_minors'),
     ]
 
     operations = [
