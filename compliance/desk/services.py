@@ -71,7 +71,7 @@ def case_release(*, case_id: int, actor: str) -> None:
 def case_claim_next(*, actor: str, after: int | None = None) -> Case | None:
     """Take the most urgent case in hand that nobody else has; None where there is none. `after` is passed over."""
     others = Claim.objects.filter(until__gt=timezone.now()).exclude(by=actor).values("case_id")
-    free = Case.objects.filter(state=Case.State.OPEN).exclude(pk=after).exclude(pk__in=others)
+    free = Case.objects.filter(state=Case.State.OPEN).exclude(pk=after or 0).exclude(pk__in=others)
     for case in free.order_by("due_at", "pk")[:MOST_TOGETHER]:
         try:
             case_claim(case_id=case.pk, actor=actor)

@@ -6,6 +6,7 @@ import pytest
 
 from compliance.desk.models import Appeal
 from compliance.gate.models import Case
+from compliance.reports.services import report_add, report_handle
 from resellers.models import Reseller
 from tests.compliance.gate import DOUBTFUL, doubtful_words, named
 from tests.factories import on_sale
@@ -83,3 +84,16 @@ def test_another_shops_case_is_nothing_to_appeal_against(shop: Reseller, other_s
     refused = stranger.post("/manage/cases/", {"case": case.pk, "text": "放过这个名字"})
     assert refused.status_code == 422
     assert not Appeal.objects.exists()
+
+
+def test_what_shoppers_report_stands_in_the_queue_until_somebody_has_looked(shop: Reseller) -> None:
+    li = operator(username="li")
+    report = report_add(
+        schema_name=shop.schema_name, product="hok", product_name="点券礼包", kind="fraud", text="收了钱不给"
+    )
+    for address in ("/admin/review/", "/admin/review/?kind=report"):
+        page = li.get(address).content.decode()
+        assert "收了钱不给" in page
+        assert f"/admin/reports/report/{report.pk}/change/" in page
+    report_handle(report_id=report.pk, note="已核实并退款", actor="staff:li")
+    assert "收了钱不给" not in li.get("/admin/review/").content.decode()
