@@ -94,8 +94,9 @@ class Product(models.Model):
     is_active = models.BooleanField(_("在售"), default=True)
     #: What the gate says of all its texts (`catalog.screened`); a row that did not pass it is not on sale.
     standing = models.CharField(
-        _("合规状态"), max_length=10, choices=Standing, default=Standing.FLAGGED, editable=False
-    )
+        _("合规状态"), max_length=10, choices=Standing, default=Standing.FLAGGED, db_default=Standing.FLAGGED,
+        editable=False,
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("商品")

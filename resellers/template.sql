@@ -1,4 +1,4 @@
--- migrations 4d0c308b99f508561388ae4200461cff555ae0bd3f4a2b482c80c01da8224d8e
+-- migrations 37be0a890c839a08ba03ad90b3c1515bb2cfbd28e4e1bf0dbac797a261fcffc5
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -238,7 +238,7 @@ CREATE TABLE kameng_shop_template.listings_listing (
     "position" integer,
     updated_at timestamp with time zone NOT NULL,
     variant_id bigint NOT NULL,
-    standing character varying(10) NOT NULL,
+    standing character varying(10) DEFAULT 'clear'::character varying NOT NULL,
     CONSTRAINT listing_price_positive CHECK (((price IS NULL) OR (price > (0)::numeric))),
     CONSTRAINT listings_listing_position_check CHECK (("position" >= 0))
 );

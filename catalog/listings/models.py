@@ -18,7 +18,14 @@ class Listing(models.Model):
     is_visible = models.BooleanField(_("展示"), default=True)
     position = models.PositiveIntegerField(_("排序"), null=True, blank=True)
     #: What the gate says of the owner's own name (`catalog.listings.screened`); without one there is nothing to say.
-    standing = models.CharField(_("合规状态"), max_length=10, choices=Standing, default=Standing.CLEAR, editable=False)
+    standing = models.CharField(
+        _("合规状态"),
+        max_length=10,
+        choices=Standing,
+        default=Standing.CLEAR,
+        db_default=Standing.CLEAR,
+        editable=False,
+    )
     updated_at = models.DateTimeField(_("更新时间"), auto_now=True)
 
     class Meta:

@@ -19,6 +19,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='product',
             name='standing',
-            field=models.CharField(choices=STANDINGS, default='flagged', editable=False, max_length=10, verbose_name='合规状态'),
+            field=models.CharField(choices=STANDINGS, db_default='flagged', default='flagged', editable=False, max_length=10, verbose_name='合规状态'),
         ),
     ]

@@ -11,34 +11,30 @@ COLORS = ["color-contrast", "link-in-text-block"]
 #: The rules of WCAG 2.2 AA, without the advice beyond it.
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _AXE = Axe()
-#: Of rows (or other siblings) that differ in nothing but words, addresses and names, the first one stays in sight: they
-#: look alike, and looking at the colors of a hundred of them takes axe seconds. What stylesheets go by is no name.
-_ONE_OF_EACH = """() => {
-  const named = new RegExp('^(id|href|name|value|for|title|action|src|alt|d|content|datetime' +
-    '|aria-(label|labelledby|describedby|controls)|data-(?!step|theme|look|label|soon).*|(hx-|x-|:|@).*)$');
-  const look = element => [element, ...element.querySelectorAll('*')].map(one => one.tagName + [...one.attributes]
-    .map(({name, value}) => named.test(name) ? name : name + '=' + value).join()).join('>');
-  const repeated = [];
-  for (const parent of document.querySelectorAll('table, tbody, ul, ol, dl, div, section')) {
-    if (parent.children.length < 5) continue;
-    const seen = new Set();
-    for (const child of parent.children) {
-      const {color, backgroundColor} = getComputedStyle(child);
-      const looks = color + backgroundColor + look(child);
-      if (seen.has(looks)) repeated.push(child);
-      seen.add(looks);
+#: Looking at colors takes axe seconds, and most texts look like one that it has seen: the same colors down to an opaque
+#: ground, size and weight, link or not, in the same kind of layer above others. Of each look, the first text is marked.
+_LOOKS = """() => {
+  const looks = {};
+  for (const element of document.body.querySelectorAll('*')) {
+    const says = [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (!says && !element.matches('input, select, textarea')) continue;
+    const style = getComputedStyle(element);
+    const parent = element.closest('a') && element.closest('a').parentElement;
+    const look = [style.color, style.fontSize, style.fontWeight, style.textShadow, element.matches(':disabled'),
+      parent && [getComputedStyle(parent).color, style.textDecorationLine, style.borderBottom].join()];
+    for (let one = element; one; one = one.parentElement) {
+      const {backgroundColor, backgroundImage, opacity, filter, position} = getComputedStyle(one);
+      look.push(backgroundColor, backgroundImage, opacity, filter);
+      if (position === 'absolute' || position === 'fixed') look.push(position, one.tagName, one.className);
+      if (/^rgb\\(/.test(backgroundColor) && position === 'static') break;
     }
+    (looks[look.join('|')] ||= element).dataset.axeLook ||= Object.keys(looks).length;
   }
-  for (const child of repeated) {
-    child.dataset.axeStyle = child.style.cssText;
-    child.style.setProperty('display', 'none', 'important');
-  }
-  return repeated.length;
+  return Object.fromEntries(Object.entries(looks).map(([look, element]) => [look, element.dataset.axeLook]));
 }"""
-_ALL_AGAIN = """() => document.querySelectorAll('[data-axe-style]').forEach(child => {
-  child.style.cssText = child.dataset.axeStyle;
-  delete child.dataset.axeStyle;
-})"""
+_UNMARK = """() => document.querySelectorAll('[data-axe-look]').forEach(element => delete element.dataset.axeLook)"""
+#: Looks that have passed, in this process.
+_passed: set[str] = set()
 
 
 def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
@@ -46,24 +42,32 @@ def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
     only: dict[str, Any] = {"runOnly": list(rules)} if rules else {}
     page.evaluate(_AXE.axe_script)
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    found = []
-    if page.evaluate(_ONE_OF_EACH):
-        page.evaluate(_ALL_AGAIN)
-        found += _broken(page, "everything", {"rules": {color: {"enabled": False} for color in COLORS}, **only})
-        page.evaluate(_ONE_OF_EACH)
-        found += _broken(page, "light", {"runOnly": COLORS})
-    else:
-        found += _broken(page, "light", only)
+    found = _broken(page, "everything", "document", {"rules": {color: {"enabled": False} for color in COLORS}, **only})
+    found += _colors(page, "light")
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    found += _broken(page, "dark", {"runOnly": COLORS})
-    page.evaluate(_ALL_AGAIN)
+    found += _colors(page, "dark")
     page.emulate_media(color_scheme="light")
     return found
 
 
-def _broken(page: Page, label: str, options: dict[str, Any]) -> list[str]:
+def _colors(page: Page, label: str) -> list[str]:
+    looks: dict[str, str] = page.evaluate(_LOOKS)
+    new = {look: number for look, number in looks.items() if look not in _passed}
+    found = []
+    if new:
+        where = {"include": [[f'[data-axe-look="{number}"]'] for number in new.values()]}
+        found = _broken(page, label, where, {"runOnly": COLORS})
+    page.evaluate(_UNMARK)
+    if not found:
+        _passed.update(new)
+    return found
+
+
+def _broken(page: Page, label: str, where: Any, options: dict[str, Any]) -> list[str]:
     broken = page.evaluate(
-        "options => axe.run(options).then(results => results.violations)", {"resultTypes": ["violations"], **options}
+        "([where, options]) => axe.run(where === 'document' ? document : where, options)"
+        ".then(results => results.violations)",
+        [where, {"resultTypes": ["violations"], **options}],
     )
     return [
         f"{label} {rule['id']}: {node['target']} {node['failureSummary']}" for rule in broken for node in rule["nodes"]

@@ -44,6 +44,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 def platform(platform_process: Platform) -> Iterator[Platform]:
     """Everything running and well; what earlier visitors did counts for no limit."""
     redis.Redis.from_url(platform_process.valkey.url).flushall()
+    platform_process.forget_unpaid()
     yield platform_process
     platform_process.make_well()
 

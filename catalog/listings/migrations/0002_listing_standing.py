@@ -11,6 +11,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='listing',
             name='standing',
-            field=models.CharField(choices=[('clear', '正常'), ('flagged', '待审核'), ('blocked', '不合规'), ('taken_down', '已下架')], default='clear', editable=False, max_length=10, verbose_name='合规状态'),
+            field=models.CharField(choices=[('clear', '正常'), ('flagged', '待审核'), ('blocked', '不合规'), ('taken_down', '已下架')], db_default='clear', default='clear', editable=False, max_length=10, verbose_name='合规状态'),
         ),
     ]

@@ -11,13 +11,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='supplieroffer',
             name='listed_name',
-            field=models.CharField(blank=True, default='', editable=False, max_length=120, verbose_name='对方名称'),
-            preserve_default=False,
+            field=models.CharField(blank=True, db_default='', editable=False, max_length=120, verbose_name='对方名称'),
         ),
         migrations.AddField(
             model_name='supplieroffer',
             name='standing',
-            field=models.CharField(choices=[('clear', '正常'), ('flagged', '待审核'), ('blocked', '不合规'), ('taken_down', '已下架')], default='clear', editable=False, max_length=10, verbose_name='合规状态'),
+            field=models.CharField(choices=[('clear', '正常'), ('flagged', '待审核'), ('blocked', '不合规'), ('taken_down', '已下架')], db_default='clear', default='clear', editable=False, max_length=10, verbose_name='合规状态'),
         ),
         migrations.AddField(
             model_name='pricechange',

@@ -103,8 +103,15 @@ class SupplierOffer(models.Model):
     stock = models.PositiveIntegerField(_("对方库存"), null=True, blank=True)
     is_listed = models.BooleanField(_("对方在售"), default=True)
     #: What the list calls it, and what the gate says of that (`suppliers.screened`).
-    listed_name = models.CharField(_("对方名称"), max_length=120, blank=True, editable=False)
-    standing = models.CharField(_("合规状态"), max_length=10, choices=Standing, default=Standing.CLEAR, editable=False)
+    listed_name = models.CharField(_("对方名称"), max_length=120, blank=True, db_default="", editable=False)
+    standing = models.CharField(
+        _("合规状态"),
+        max_length=10,
+        choices=Standing,
+        default=Standing.CLEAR,
+        db_default=Standing.CLEAR,
+        editable=False,
+    )
     synced_at = models.DateTimeField(_("同步时间"), null=True, blank=True)
     score = models.FloatField(_("得分"), null=True, blank=True)
     #: How the score came about: each part with its figure, its weight and what it rests on.
