@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.admin import display
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -190,7 +191,7 @@ class ProductAdmin(ServiceAdmin):
     ordering = ("position", "pk")
     inlines = (VariantInline,)
     fieldsets = (
-        (None, {"fields": (("slug", "kind"), ("category", "brand"), ("position", "is_active"))}),
+        (None, {"fields": (("slug", "kind"), ("category", "brand"), ("position", "is_active"), "gate")}),
         (gettext_lazy("名称和介绍"), {"fields": (("name", "name_en"), "aliases", ("summary", "summary_en"), "icon")}),
         (gettext_lazy("购买须知"), {"fields": (("notes", "notes_en"),)}),
         (gettext_lazy("账号表单"), {"fields": ("account_fields",)}),
@@ -203,7 +204,7 @@ class ProductAdmin(ServiceAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Addresses of products stay."""
-        return ("slug",) if obj is not None else ()
+        return ("slug", "gate") if obj is not None else ("gate",)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """By the service."""
@@ -223,6 +224,17 @@ class ProductAdmin(ServiceAdmin):
         if Product.objects.filter(pk=form.instance.pk).exclude(standing=Standing.CLEAR).exists():
             for sentence in standing_words(product_subject(form.instance.pk)):
                 messages.warning(request, sentence)
+
+    @display(description=gettext_lazy("合规"))
+    def gate(self, product: Product) -> SafeString | str:
+        """How it stands, and where it is taken down and restored."""
+        if product.pk is None:
+            return _("保存时检查")
+        subject = product_subject(product.pk)
+        address = reverse("operations:subject", args=[subject.kind, subject.schema_name, subject.id])
+        return format_html(
+            '{} <a class="k-link" href="{}">{}</a>', product.get_standing_display(), address, _("下架或恢复")
+        )
 
     @display(description=gettext_lazy("商品"), ordering="name")
     def name_cell(self, product: Product) -> SafeString:

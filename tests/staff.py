@@ -108,6 +108,7 @@ _SAMPLES: dict[str, list[object]] = {
     "license_scan": [1],
     "case": [1],
     "appeal": [1],
+    "subject": ["product", "public", 1],
 }
 
 

@@ -13,6 +13,14 @@ from compliance.desk.reasons import FALSE_ALARM
 from compliance.gate.models import Case
 from kameng.core import sql
 
+#: How a case's state is shown.
+STATE_TONES = {
+    Case.State.OPEN: "warn",
+    Case.State.APPROVED: "ok",
+    Case.State.SENT_BACK: "warn",
+    Case.State.TAKEN_DOWN: "bad",
+    Case.State.WITHDRAWN: "neutral",
+}
 #: What figures look back over.
 FIGURES = timedelta(days=30)
 

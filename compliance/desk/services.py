@@ -7,8 +7,10 @@ the case, and a claim refers to the case.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -69,10 +71,19 @@ def case_release(*, case_id: int, actor: str) -> None:
 
 
 def case_claim_next(*, actor: str, after: int | None = None) -> Case | None:
-    """Take the most urgent case in hand that nobody else has; None where there is none. `after` is passed over."""
+    """Take the most urgent case in hand that nobody else has; None where there is none.
+
+    One that is passed over (`after`) is put back, and the next is the one behind it; after the last comes the first.
+    """
     others = Claim.objects.filter(until__gt=timezone.now()).exclude(by=actor).values("case_id")
-    free = Case.objects.filter(state=Case.State.OPEN).exclude(pk=after or 0).exclude(pk__in=others)
-    for case in free.order_by("due_at", "pk")[:MOST_TOGETHER]:
+    free = Case.objects.filter(state=Case.State.OPEN).exclude(pk__in=others).order_by("due_at", "pk")
+    passed = Case.objects.filter(pk=after).first() if after else None
+    behind = free.none()
+    if passed is not None:
+        case_release(case_id=passed.pk, actor=actor)
+        free = free.exclude(pk=passed.pk)
+        behind = free.filter(Q(due_at__gt=passed.due_at) | Q(due_at=passed.due_at, pk__gt=passed.pk))
+    for case in chain(behind[:MOST_TOGETHER], free[:MOST_TOGETHER]):
         try:
             case_claim(case_id=case.pk, actor=actor)
         except (CaseClaimed, CaseClosed):

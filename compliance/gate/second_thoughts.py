@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from compliance.gate.exceptions import CaseClosed, CaseMoved, StatementMissing, UndoTooLate
+from compliance.gate.exceptions import CaseClosed, CaseMoved, StatementMissing, TooMuchText, UndoTooLate
 from compliance.gate.judging import judge
 from compliance.gate.models import Case, Screening, SubjectKind
 from compliance.gate.selectors import approved_before, version_texts
@@ -39,8 +39,8 @@ def case_amend(*, case_id: int, digest: str, words: Mapping[str, str], actor: st
     """Put the words of a case right and approve them: the owner reads what was changed.
 
     `digest` is the version that whoever decides has seen, `words` are fields that its door lets amend. Raises
-    `NotFound`, `CaseClosed`, `CaseMoved`, `StatementMissing` where nothing is changed, and `ContentBlocked` where the
-    new words may not be either; nothing has moved then.
+    `NotFound`, `CaseClosed`, `CaseMoved`, `TooMuchText`, `StatementMissing` where nothing is changed, and
+    `ContentBlocked` where the new words may not be either; nothing has moved then.
     """
     known = Case.objects.filter(pk=case_id).first()
     if known is None:
@@ -54,7 +54,9 @@ def case_amend(*, case_id: int, digest: str, words: Mapping[str, str], actor: st
         if case.digest != digest:
             raise CaseMoved
         before = version_texts(digest)
-        new = {name: " ".join(text.split())[: door.amendable[name]] for name, text in words.items()}
+        new = {name: " ".join(text.replace("\0", "").split()) for name, text in words.items()}
+        if any(len(text) > door.amendable[name] for name, text in new.items()):
+            raise TooMuchText
         changes = {name: [before.get(name, ""), text] for name, text in new.items() if text != before.get(name, "")}
         if not changes:
             raise StatementMissing(_("没有改动：要么改文字，要么直接通过"))

@@ -262,7 +262,7 @@ def _severity(screening: Screening | None) -> Severity:
 
 
 def case_close(case: Case, *, to: str, actor: str, reasons: Sequence[str] = (), statement: str = "") -> None:
-    """The only door for a case's state; the row must be locked. Raises `CaseClosed`."""
+    """How a case ends (`second_thoughts.case_reopen` opens it again); the row must be locked. Raises `CaseClosed`."""
     if to not in Case.TRANSITIONS.get(case.state, frozenset()):
         raise CaseClosed
     case.state, case.decided_by, case.reasons = to, actor, list(reasons)

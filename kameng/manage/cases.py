@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from catalog.models import Variant
 from compliance.desk.models import Appeal
-from compliance.desk.selectors import appealable_until
+from compliance.desk.selectors import STATE_TONES, appealable_until
 from compliance.desk.services import APPEAL, LONGEST_APPEAL, appeal_make
 from compliance.gate.models import Case, SubjectKind
 from compliance.gate.selectors import case_words, cases_of_shop
@@ -26,14 +26,6 @@ from kameng.admin.sites import Nav, shop_site
 from kameng.core.problems import Problem
 from kameng.manage.look import SHOP_GROUP
 from resellers.models import Reseller
-
-_TONES = {
-    Case.State.OPEN: "warn",
-    Case.State.APPROVED: "ok",
-    Case.State.SENT_BACK: "warn",
-    Case.State.TAKEN_DOWN: "bad",
-    Case.State.WITHDRAWN: "neutral",
-}
 
 
 class AppealForm(StaffForm):
@@ -94,7 +86,7 @@ def _shown(rows: list[Case], refused: AppealForm | None) -> list[dict[str, Any]]
         shown.append(
             {
                 "case": case,
-                "tone": _TONES[Case.State(case.state)],
+                "tone": STATE_TONES[Case.State(case.state)],
                 "words": case_words(case),
                 "edit_url": _edit_url(case, skus),
                 "appeal": appeals.get(case.pk),

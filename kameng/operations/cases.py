@@ -20,6 +20,7 @@ from compliance.desk.evidence import fields_of
 from compliance.desk.models import Appeal
 from compliance.desk.reasons import REASONS, statement_of, suggested
 from compliance.desk.selectors import (
+    STATE_TONES,
     claims_now,
     record_of,
     similar,
@@ -33,7 +34,7 @@ from compliance.desk.services import (
     case_release,
     case_rule,
 )
-from compliance.gate.models import Case, SubjectKind
+from compliance.gate.models import Case, Screening, SubjectKind
 from compliance.gate.selectors import approved_before, cases_of, version_texts
 from compliance.gate.subjects import Facts, door_of, entered
 from compliance.gate.words import category_label
@@ -44,14 +45,6 @@ from kameng.admin.sites import operations_site
 from kameng.core.problems import Problem
 from kameng.operations.review import DECISIONS, TONES, take_next
 from resellers.models import Reseller
-
-_STATE_TONES = {
-    Case.State.OPEN: "warn",
-    Case.State.APPROVED: "ok",
-    Case.State.SENT_BACK: "warn",
-    Case.State.TAKEN_DOWN: "bad",
-    Case.State.WITHDRAWN: "neutral",
-}
 
 #: What the fields of subjects are called; amounts have their number behind a dot.
 _FIELDS: Mapping[str, str | Promise] = {
@@ -176,6 +169,15 @@ def _findings(known: Case) -> list[dict[str, Any]]:
     return list(known.screening.findings) if known.screening is not None else []
 
 
+def _evidence(known: Case, texts: Mapping[str, str], before: Screening | None) -> list[dict[str, Any]]:
+    """The texts with what was caught in them, and what has changed since they were approved."""
+    approved = version_texts(before.digest) if before is not None else None
+    return [
+        {"label": _field_label(field.name), "pieces": field.pieces, "changes": field.changes}
+        for field in fields_of(texts, _findings(known), approved)
+    ]
+
+
 def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[str, Any]:
     findings, before = _findings(known), approved_before(known)
     claim = claims_now([known.pk]).get(known.pk)
@@ -189,14 +191,11 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
         "up_url": reverse("operations:review"),
         "up_title": _("审核"),
         "case": known,
-        "tone": _STATE_TONES[Case.State(known.state)],
+        "tone": STATE_TONES[Case.State(known.state)],
         "severity_tone": TONES[Severity(known.severity)],
         "left": (known.due_at - timezone.now()).total_seconds(),
         "late": (timezone.now() - known.due_at).total_seconds(),
-        "fields": [
-            {"label": _field_label(field.name), "pieces": field.pieces, "changes": field.changes}
-            for field in fields_of(texts, findings, version_texts(before.digest) if before is not None else None)
-        ],
+        "fields": _evidence(known, texts, before),
         "findings": [
             {
                 "number": number,
@@ -230,6 +229,7 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
         ],
         "is_open": known.state == Case.State.OPEN,
         "edit_url": _edit_url(known),
+        "subject_url": reverse("operations:subject", args=[known.subject_kind, known.schema_name, known.subject_id]),
         "reasons": [REASONS[code] for code in known.reasons if code in REASONS],
     }
 
@@ -285,19 +285,13 @@ def appeal(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("申诉：%(outcome)s") % {"outcome": decided.get_outcome_display()})
             return redirect("operations:review")
-    findings = _findings(row.case)
-    before = approved_before(row.case)
-    texts = version_texts(row.case.digest)
     context = {
         "title": _("申诉 %(title)s") % {"title": row.case.title},
         "up_url": reverse("operations:review"),
         "up_title": _("审核"),
         "appeal": row,
         "case": row.case,
-        "fields": [
-            {"label": _field_label(field.name), "pieces": field.pieces, "changes": field.changes}
-            for field in fields_of(texts, findings, version_texts(before.digest) if before is not None else None)
-        ],
+        "fields": _evidence(row.case, version_texts(row.case.digest), approved_before(row.case)),
         "is_own": row.against == actor_of(request),
         "is_open": row.outcome == Appeal.Outcome.OPEN,
         "shop": Reseller.objects.filter(schema_name=row.case.schema_name).first(),

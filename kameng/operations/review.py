@@ -218,10 +218,14 @@ def review(request: HttpRequest) -> HttpResponse:
     return operations_site.render(request, "staff/review.html", context)
 
 
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
 def take_next(request: HttpRequest) -> HttpResponse:
     """To the most urgent case that nobody has in hand, or back to the queue."""
     after = request.POST.get("after", "")
-    case = case_claim_next(actor=actor_of(request), after=int(after) if after.isascii() and after.isdigit() else None)
+    case = case_claim_next(actor=actor_of(request), after=int(after) if _is_id(after) else None)
     if case is None:
         messages.success(request, _("没有等人处理的案件了"))
         return redirect("operations:review")
@@ -245,7 +249,7 @@ def _together(request: HttpRequest) -> HttpResponse:
     versions = []
     for ticked in request.POST.getlist("case")[: MOST_TOGETHER + 1]:
         number, _colon, digest = ticked.partition(":")
-        if number.isascii() and number.isdigit():
+        if _is_id(number):
             versions.append((int(number), digest))
     to = request.POST.get("to", "")
     if not versions or to not in {known for known, _key, _label, _look in DECISIONS}:

@@ -13,6 +13,7 @@ from kameng.operations import (
     review,
     scans,
     shops,
+    subjects,
     transfers,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "review",
     "scans",
     "shops",
+    "subjects",
     "transfers",
 ]

@@ -36,7 +36,7 @@ from compliance.desk.services import (
     case_undo,
     cases_rule,
 )
-from compliance.gate.exceptions import CaseClosed, CaseMoved, ContentBlocked, StatementMissing, UndoTooLate
+from compliance.gate.exceptions import CaseClosed, CaseMoved, ContentBlocked, StatementMissing, TooMuchText, UndoTooLate
 from compliance.gate.models import Case
 from compliance.gate.services import subject_take_down
 from compliance.gate.shops import shop_words_save
@@ -173,6 +173,8 @@ def test_words_are_put_right_and_approved_in_one_step(shop: Reseller, variant: V
         put_right(UNLAWFUL)
     with pytest.raises(StatementMissing):
         put_right(DOUBTFUL)
+    with pytest.raises(TooMuchText):
+        put_right("长" * 61)
     with pytest.raises(KeyError):
         case_put_right(case_id=case.pk, digest=case.digest, words={"price": "1"}, actor=LI)
     assert (Listing.objects.get().name, standing(variant), AuditEntry.objects.count()) == (DOUBTFUL, "flagged", 0)

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from compliance.desk.models import Appeal
+from catalog.models import Product
+from compliance.desk.models import Appeal, Claim
 from compliance.gate.models import Case
 from compliance.reports.services import report_add, report_handle
 from resellers.models import Reseller
@@ -97,3 +98,35 @@ def test_what_shoppers_report_stands_in_the_queue_until_somebody_has_looked(shop
         assert f"/admin/reports/report/{report.pk}/change/" in page
     report_handle(report_id=report.pk, note="已核实并退款", actor="staff:li")
     assert "收了钱不给" not in li.get("/admin/review/").content.decode()
+
+
+def test_what_is_on_sale_is_taken_down_and_restored_from_its_page(shop: Reseller, case: Case) -> None:
+    li, product = operator(username="li"), Product.objects.get()
+    address = f"/admin/review/product/public/{product.pk}/"
+    assert address in li.get(f"/admin/catalog/product/{product.pk}/change/").content.decode()
+    assert "下架" in li.get(address).content.decode()
+    for lacking in ({}, {"reasons": "N-00"}):
+        refused = li.post(address, lacking)
+        assert (refused.status_code, Product.objects.get().standing) == (422, "clear")
+    assert li.post(address, {"reasons": "U-01"}).status_code == 302
+    assert Product.objects.get().standing == "taken_down"
+    assert "U-01" in li.get(address).content.decode()
+    assert li.post(address, {}).status_code == 302
+    assert Product.objects.get().standing == "clear"
+    # A place that such a row is not kept in, a shop that there is none of, and a row that is not there.
+    for nowhere in (f"product/{shop.schema_name}", "listing/public", "listing/shop_none", "rumor/public"):
+        assert li.get(f"/admin/review/{nowhere}/{product.pk}/").status_code == 404
+    assert li.get(f"/admin/review/product/public/{product.pk + 1}/").status_code == 404
+
+
+def test_whoever_skips_goes_through_the_queue_and_not_to_and_fro(shop: Reseller, case: Case) -> None:
+    li = operator(username="li")
+    for name in ("二", "三"):
+        named(shop, on_sale(max_quantity=1), f"{DOUBTFUL} {name}")
+    seen = [li.post("/admin/review/", {"act": "next"})["Location"]]
+    for _again in range(3):
+        seen.append(li.post("/admin/review/", {"act": "next", "after": seen[-1].split("/")[-2]})["Location"])
+    assert len(set(seen)) == 3
+    assert seen[3] == seen[0]
+    assert list(Claim.objects.values_list("case_id", flat=True)) == [case.pk]
+    assert li.post("/admin/review/", {"act": "next", "after": "9" * 40}).status_code == 302
