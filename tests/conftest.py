@@ -1,19 +1,22 @@
 """One database with its shops for the whole run; a transaction, or a cleaned shop of its own, for each test."""
 
 import gc
+import os
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
-from hypothesis import settings
+from hypothesis import settings as hypothesis_settings
+from hypothesis.internal.charmap import charmap, intervals_from_codec
 
 from catalog.models import Revision
 from fulfillment.suppliers.registry import ADAPTERS
 from payments.gateways.registry import GATEWAYS
 from resellers.models import Reseller
 from resellers.services import operations_open, reseller_open
-from tests import remembered
+from tests import databases, remembered
 from tests.doubles import (
     GuardedSupplier,
     ListedSupplier,
@@ -26,7 +29,7 @@ from tests.doubles import (
 OPERATIONS_HOST = "ops.test"
 pytest_plugins = ["tests.live.fixtures"]
 #: `--hypothesis-profile=nightly`: tests that have a short and a long way take the long one.
-settings.register_profile("nightly")
+hypothesis_settings.register_profile("nightly")
 
 
 # A full collection walks over all modules and thousands of tests, and finds nothing there: they stay to the end.
@@ -34,7 +37,9 @@ gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """From here on only what tests leave is looked through, and not as often."""
+    """Hypothesis learns all characters before it is timed; from here on only what tests leave is looked through."""
+    charmap()
+    intervals_from_codec("utf-8")
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -42,13 +47,23 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> None:
+def django_db_setup(django_test_environment: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
     """Two shops and the operations host, opened once; `shop_live` is for tests that really commit."""
+    before = connection.settings_dict["NAME"]
+    name = f"test_{before}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    databases.drop(name)
+    databases.create(name)
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        connection.close()
+        settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
         operations_open(host=OPERATIONS_HOST)
         Revision.bump()
         for slug in ("one", "two", "live"):
             reseller_open(slug=slug, name=f"Shop {slug}", host_names=[f"{slug}.test"])
+        yield
+        connection.close()
+        settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = before
+    databases.drop(name)
 
 
 @pytest.fixture(autouse=True)

@@ -31,16 +31,13 @@ def outdated(database_url: str, *, purpose: str) -> dict[str, Callable[[], str]]
     `purpose` is whatever else the seed depends on.
     """
     var = paths.var()
-    code = sorted(
-        path for folder in _code_folders() for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"
-    )
-    migrations = _fingerprint(path for path in code if path.parent.name == "migrations")
+    code = _code()
     everything = _fingerprint(code)
     static = _fingerprint(sorted(path for path in _static_files(code) if path.is_file()))
     lock = _fingerprint([paths.ROOT / "uv.lock"])
     other_side = _fingerprint(sorted((var / "sandbox").glob("*/*.json")))
     now: dict[str, Callable[[], str]] = {
-        "migrate": lambda: _join(migrations, lock, recorded_migrations(database_url)),
+        "migrate": lambda: _join(migrations_fingerprint(), recorded_migrations(database_url)),
         "seed": lambda: _join(everything, lock, recorded_migrations(database_url), other_side, purpose),
         "static": lambda: _join(static, lock),
     }
@@ -51,6 +48,13 @@ def outdated(database_url: str, *, purpose: str) -> dict[str, Callable[[], str]]
         for name, fingerprint in now.items()
         if done.get(name) != fingerprint() or (name in made and not made[name].exists())
     }
+
+
+def migrations_fingerprint() -> str:
+    """Changes with every change to what the migrations do."""
+    return _join(
+        _fingerprint(path for path in _code() if path.parent.name == "migrations"), _fingerprint([paths.ROOT / "uv.lock"])
+    )
 
 
 def recorded_migrations(database_url: str) -> str:
@@ -141,6 +145,12 @@ def main(steps: list[str]) -> None:
                 call_command("collectstatic", interactive=False, clear=True, verbosity=0)
         sys.stdout.write(f"{name} {time.monotonic() - started:.2f}\n")
         sys.stdout.flush()
+
+
+def _code() -> list[Path]:
+    return sorted(
+        path for folder in _code_folders() for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"
+    )
 
 
 def _code_folders() -> list[Path]:

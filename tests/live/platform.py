@@ -21,6 +21,7 @@ from kameng.embedded.processes import Process, wait_ready
 from kameng.embedded.storage import Storage
 from kameng.embedded.valkey import Valkey
 from kameng.sandbox import keys
+from tests import databases
 from tests.kameng.sandbox.running import RunningSandbox
 from tests.live.shopper import Address, Shopper, until
 
@@ -94,7 +95,7 @@ class Platform:
 
     def start(self) -> None:
         """Everything that `manage.py up` starts but beat: what a sweep would find is a defect here."""
-        self._administer(f"CREATE DATABASE {self.database}")
+        databases.create(self.database)
         with _var(self.folder):
             self.valkey.prepare()
         self.env = {
@@ -129,7 +130,7 @@ class Platform:
             self._auditor.wait()
         broker = [self.valkey.process] if self.valkey.process else []
         processes.stop([*self.processes, *broker], seconds=STOP_SECONDS)
-        self._administer(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
+        databases.drop(self.database)
 
     def wait_for_worker(self) -> None:
         """Until it has reached the broker, and its poller the database."""
@@ -168,7 +169,7 @@ class Platform:
 
     def _prepare(self) -> None:
         steps = subprocess.run(
-            [sys.executable, "-m", "kameng.embedded.prepare", "migrate", "seed", "static"],
+            [sys.executable, "-m", "kameng.embedded.prepare", "seed", "static"],
             cwd=paths.ROOT, env=self.env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert steps.returncode == 0, steps.stderr[-2000:]
@@ -193,13 +194,6 @@ class Platform:
         return all(said.get(check) is True for check in checks)
 
     # --- the database -------------------------------------------------------------------------------------------------
-
-    def _administer(self, statement: str) -> None:
-        connection = psycopg2.connect(self.server._replace(path="/postgres").geturl())
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-        connection.close()
 
     def sql(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of a query, or none for a change: for what has no public address, such as the passing of time."""
