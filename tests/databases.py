@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import psycopg2
-from psycopg2.extensions import cursor as Cursor
+from psycopg2 import extensions
 
 from kameng.embedded import paths, prepare
 
@@ -35,7 +35,7 @@ def drop(name: str) -> None:
 
 
 @contextmanager
-def server() -> Iterator[Cursor]:
+def server() -> Iterator[extensions.cursor]:
     """A session on the test servers outside any of their databases."""
     connection = psycopg2.connect(_address("postgres", scheme="postgresql"))
     connection.autocommit = True
@@ -50,7 +50,7 @@ def _address(database: str, *, scheme: str) -> str:
     return urlsplit(os.environ["DATABASE_URL"])._replace(scheme=scheme, path=f"/{database}").geturl()
 
 
-def _migrated(cursor: Cursor) -> str:
+def _migrated(cursor: extensions.cursor) -> str:
     """The name of the one to copy, which nobody is connected to; the lock is held as long as the session lasts."""
     made_from = hashlib.sha256(prepare.migrations_fingerprint().encode())
     for path in sorted((paths.ROOT / "compliance" / "screening").rglob("*.*")):  # one of them writes the rules

@@ -53,7 +53,8 @@ def outdated(database_url: str, *, purpose: str) -> dict[str, Callable[[], str]]
 def migrations_fingerprint() -> str:
     """Changes with every change to what the migrations do."""
     return _join(
-        _fingerprint(path for path in _code() if path.parent.name == "migrations"), _fingerprint([paths.ROOT / "uv.lock"])
+        _fingerprint(path for path in _code() if path.parent.name == "migrations"),
+        _fingerprint([paths.ROOT / "uv.lock"]),
     )
 
 
