@@ -75,7 +75,8 @@ class Text:
 class Facts:
     """All that is screened of a subject, and how it stands. Prices in yuan: those of the amount with the lowest share.
 
-    `title` is for people; the first text of slot `TITLE` is what is screened as the title.
+    `title` is for people; the first text of slot `TITLE` is what is screened as the title. `authorized` is whether a
+    license of the goods' own brand covers it, `licensed` are the brands (by slug) whose names may be used beside that.
     """
 
     title: str
@@ -84,6 +85,8 @@ class Facts:
     kind: str = ""
     price: Decimal | None = None
     official_price: Decimal | None = None
+    authorized: bool = False
+    licensed: frozenset[str] = frozenset()
 
     @property
     def words(self) -> dict[str, str]:
@@ -119,6 +122,8 @@ class Facts:
             kind=self.kind,
             price=self.price,
             official_price=self.official_price,
+            authorized=self.authorized,
+            licensed=self.licensed,
         )
 
     def place(self, span: listing.Span) -> tuple[Text, int, int] | None:
