@@ -83,8 +83,10 @@ class Revisions:
     catalog: int
     shop: int
     now: datetime
-    #: Which of the shop's papers count changes with the days: a number for the last day on which that turned, 0 for none.
+    #: Which of the shop's papers count changes with the days: a number for the last day on which that turned, or 0.
     turned: int
+    #: Whether any category requires papers of this shop.
+    asks_papers: bool
 
     @property
     def key(self) -> tuple[int, int, int]:
@@ -98,7 +100,9 @@ SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp(), coales
          SELECT max(turn.day) - date '2000-01-01'
            FROM public.compliance_license AS paper
           CROSS JOIN LATERAL (VALUES (paper.valid_from), (paper.valid_until + 1)) AS turn (day)
-          WHERE paper.holder_kind = 'seller' AND paper.holder = shop.slug AND {IN_FORCE} AND turn.day <= {TODAY}), 0)
+          WHERE paper.holder_kind = 'seller' AND paper.holder = shop.slug AND {IN_FORCE} AND turn.day <= {TODAY}), 0),
+       NOT shop.is_house AND EXISTS (
+         SELECT FROM public.compliance_requirement AS asked WHERE asked.holder_kind = 'seller')
   FROM public.resellers_reseller AS shop LEFT JOIN public.catalog_revision AS catalog ON catalog.id = 1
  WHERE shop.id = %s
 """

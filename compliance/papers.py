@@ -1,7 +1,7 @@
 """Papers that owners hand in: they count for nothing until an operator has held them against their scans.
 
-What was handed in is never changed: who decides decides about exactly what they saw. Locks: the paper, then the one that
-it renews, then its shop, then the head of the audit trail.
+What was handed in is never changed: who decides decides about exactly what they saw. Locks: the paper, then the one
+that it renews, then its shop, then the head of the audit trail.
 """
 
 from collections.abc import Sequence
@@ -141,8 +141,8 @@ def paper_confirm(*, license_id: int, actor: str) -> License:
 
 @transaction.atomic
 def paper_send_back(*, license_id: int, actor: str, reasons: Sequence[str], statement: str = "") -> License:
-    """What an owner handed in does not do. `reasons` are codes of `REASONS`, of which the statement to the owner is made
-    unless another was written. Raises `NotFound`, `PaperDecided`, and `ReasonMissing`."""
+    """What an owner handed in does not do. `reasons` are codes of `REASONS`, of which the statement to the owner is
+    made unless another was written. Raises `NotFound`, `PaperDecided`, and `ReasonMissing`."""
     codes, told = reasons_told(reasons, statement)
     paper = _waiting(license_id)
     paper.reasons, paper.statement = codes, told

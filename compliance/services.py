@@ -92,15 +92,11 @@ def license_revoke(*, license_id: int, actor: str, reasons: Sequence[str] = (), 
     if paper.replaced_by_id is not None or paper.revoked_at is not None or paper.review != Review.CONFIRMED:
         return False
     note = f"{paper.note} · {actor}".strip(" ·")[:400]
-    License.objects.filter(pk=paper.pk).update(
-        revoked_at=Now(), note=note, reasons=list(reasons), statement=statement
-    )
+    License.objects.filter(pk=paper.pk).update(revoked_at=Now(), note=note, reasons=list(reasons), statement=statement)
     _end_alerts(paper)
     license_told(paper)
     said = {**license_said(paper), "reasons": list(reasons), "statement": statement} if statement else None
-    entry_append(
-        actor=actor, subject=license_name(paper), action="license.revoked", data=said or license_said(paper)
-    )
+    entry_append(actor=actor, subject=license_name(paper), action="license.revoked", data=said or license_said(paper))
     return True
 
 

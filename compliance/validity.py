@@ -36,7 +36,6 @@ class Paper:
         in_category = not self.categories or category in self.categories
         return in_category and (not self.brands or brand in self.brands)
 
-
     def authorizes(self, category: str, brand: str, on: date) -> bool:
         """Whether it lets its holder use a brand's name there, that day. One that names no brand authorizes none."""
         return self.kind == BRAND and brand in self.brands and self.holds(on) and self.covers(category, brand)

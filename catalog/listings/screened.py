@@ -9,6 +9,7 @@ from django.db import connection
 
 from catalog.listings.models import Listing
 from catalog.models import Variant
+from catalog.screened import licensed_names
 from compliance.gate.authorizations import Authorizations, authorizations_of_shop
 from compliance.gate.models import SubjectKind
 from compliance.gate.services import subject_screen, subject_withdraw
@@ -23,8 +24,8 @@ def listing_subject(variant_id: int) -> Subject:
 
 
 def listing_facts(listing: Listing, variant: Variant, papers: Authorizations) -> Facts:
-    """What is screened of a listing of a shop with these papers. Its price has a floor of its own (`floor_of`) and is no
-    sign of anything."""
+    """What is screened of a listing of a shop with these papers. Its price has a floor of its own (`floor_of`) and is
+    no sign of anything."""
     product = variant.product
     return Facts(
         title=f"{product.name} {listing.name or variant.name}",
@@ -36,8 +37,7 @@ def listing_facts(listing: Listing, variant: Variant, papers: Authorizations) ->
             Text("category", Slot.CATEGORY, product.category.name, own=False),
         ),
         kind=product.kind,
-        authorized=product.brand is not None and papers.cover(product.category.slug, product.brand.slug),
-        licensed=papers.brands(),
+        licensed=papers.brands() | licensed_names(product, papers),
     )
 
 

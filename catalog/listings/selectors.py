@@ -91,15 +91,21 @@ class OwnGoods:
 
 
 def own_goods(shop: Reseller) -> OwnGoods:
-    """All active variants of the categories that the shop trades in, hidden ones too. Five queries at most."""
+    """All active variants of the categories that the shop trades in, hidden ones too.
+
+    Three queries, two more where papers are required of shops.
+    """
     current = revisions(shop_id=shop.pk)
-    return _own_goods(shop, catalog(revision=current.catalog), PriceRule.objects.all(), Listing.objects.all())
+    permits = permits_of(shop) if current.asks_papers else Permits()
+    return _own_goods(shop, catalog(revision=current.catalog), PriceRule.objects.all(), Listing.objects.all(), permits)
 
 
-def _own_goods(shop: Reseller, source: Catalog, rules: Iterable[PriceRule], listings: Iterable[Listing]) -> OwnGoods:
+def _own_goods(
+    shop: Reseller, source: Catalog, rules: Iterable[PriceRule], listings: Iterable[Listing], permits: Permits
+) -> OwnGoods:
     priced_by = rules_of(rules)
     own = {listing.variant_id: listing for listing in listings}
-    wanted, permits = set(shop.categories), permits_of(shop)
+    wanted = set(shop.categories)
     products = [product for product in source.products if not wanted or product.category in wanted]
     return OwnGoods(
         categories=tuple(category for category in source.categories if not wanted or category.slug in wanted),

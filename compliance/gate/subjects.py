@@ -75,8 +75,8 @@ class Text:
 class Facts:
     """All that is screened of a subject, and how it stands. Prices in yuan: those of the amount with the lowest share.
 
-    `title` is for people; the first text of slot `TITLE` is what is screened as the title. `authorized` is whether a
-    license of the goods' own brand covers it, `licensed` are the brands (by slug) whose names may be used beside that.
+    `title` is for people; the first text of slot `TITLE` is what is screened as the title. `licensed` are the
+    names of brands that whoever says it has a license for: coming close to those is no imitation.
     """
 
     title: str
@@ -85,7 +85,6 @@ class Facts:
     kind: str = ""
     price: Decimal | None = None
     official_price: Decimal | None = None
-    authorized: bool = False
     licensed: frozenset[str] = frozenset()
 
     @property
@@ -122,7 +121,6 @@ class Facts:
             kind=self.kind,
             price=self.price,
             official_price=self.official_price,
-            authorized=self.authorized,
             licensed=self.licensed,
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from django.db.models import QuerySet
 from django_tenants.utils import get_public_schema_name
 
+from catalog.screened import licensed_names
 from compliance.gate.authorizations import Authorizations, authorizations_of_suppliers
 from compliance.gate.judging import judge
 from compliance.gate.models import SubjectKind
@@ -24,8 +25,8 @@ def offer_subject(offer_id: int) -> Subject:
 
 
 def offer_facts(offer: SupplierOffer, papers: Authorizations) -> Facts:
-    """What is screened of an offer of a supplier with these papers: its name for the goods, and what we sell them as for
-    context."""
+    """What is screened of an offer of a supplier with these papers: its name for the goods, and what we sell them as
+    for context."""
     product = offer.variant.product
     return Facts(
         title=f"{offer.listed_name} ← {offer.supplier.name}",
@@ -36,7 +37,7 @@ def offer_facts(offer: SupplierOffer, papers: Authorizations) -> Facts:
             Text("category", Slot.CATEGORY, product.category.name, own=False),
         ),
         kind=product.kind,
-        authorized=product.brand is not None and papers.cover(product.category.slug, product.brand.slug),
+        licensed=licensed_names(product, papers),
     )
 
 

@@ -34,8 +34,10 @@ def confirm_twice(shop: Reseller) -> tuple[list[object], int]:
     """What came of two confirming the same, and how often that is written down."""
     _former, waits = renewal()
     results = at_once(
-        shop, *(lambda actor=actor: paper_confirm(license_id=waits.pk, actor=actor) for actor in ("staff:li", "staff:wang"))
-    )  # fmt: skip
+        shop,
+        lambda: paper_confirm(license_id=waits.pk, actor="staff:li"),
+        lambda: paper_confirm(license_id=waits.pk, actor="staff:wang"),
+    )
     said = AuditEntry.objects.filter(subject=f"license:{waits.pk}", action="license.confirmed").count()
     return [type(result) for result in results], said
 
