@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from compliance.models import Kind, License
 from compliance.paper_reasons import REASONS, paper_statement
-from compliance.scans.services import MAX_SCANS, scan_add
+from compliance.scans.services import scan_add
 from compliance.selectors import papers_waiting
 from compliance.services import (
     IN_TURN,
@@ -38,6 +38,8 @@ REVIEW_DUE = timedelta(hours=24)
 #: Papers of one shop that may wait at a time.
 MOST_WAITING = 20
 LONGEST_STATEMENT = 1000
+#: Pictures that are handed in together: what fits into one request.
+MOST_PICTURES = 5
 
 Holder, Review = License.Holder, License.Review
 
@@ -84,8 +86,8 @@ def paper_hand_in(
         return known
     if not uploads:
         raise Invalid(fields={"file": _("请附上证照的照片或扫描件")})
-    if len(uploads) > MAX_SCANS:
-        raise Invalid(fields={"file": _("一份证照最多 %(limit)s 张扫描件") % {"limit": MAX_SCANS}})
+    if len(uploads) > MOST_PICTURES:
+        raise Invalid(fields={"file": _("一份证照最多 %(limit)s 张扫描件") % {"limit": MOST_PICTURES}})
     if papers_waiting().filter(holder_kind=Holder.SELLER, holder=seller).count() >= MOST_WAITING:
         raise Invalid(_("已经有 %(limit)s 份在等待核对，请等有结果再提交") % {"limit": MOST_WAITING})
     before = _former(former, seller) if former is not None else None

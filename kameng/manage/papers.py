@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from catalog.listings.selectors import OwnGoods, own_goods
 from compliance.models import License
-from compliance.papers import REVIEW_DUE, paper_hand_in, paper_take_back
+from compliance.papers import MOST_PICTURES, REVIEW_DUE, paper_hand_in, paper_take_back
 from compliance.scans.models import Scan
 from compliance.scans.pictures import MAX_BYTES
-from compliance.scans.services import MAX_SCANS, scan_open
+from compliance.scans.services import scan_open
 from compliance.selectors import papers_of_seller
 from compliance.validity import State
 from kameng.admin.forms import add_problem
@@ -51,7 +51,7 @@ class HandInForm(TermsForm):
         required=False,
         widget=_Pictures(attrs={"multiple": True, "accept": "image/png,image/jpeg"}),
         help_text=gettext_lazy(
-            "PNG 或 JPEG，每张最多 3 MB，可以选几张。加密保存，只有平台核对的人和你能看，每次查看都有记录；"
+            "PNG 或 JPEG，每张最多 3 MB，最多 5 张。加密保存，只有平台核对的人和你能看，每次查看都有记录；"
             "照片里的位置等信息会去掉。"
         ),
     )
@@ -117,7 +117,7 @@ def papers(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
     if request.method == "POST" and form.is_valid():
         # No more than one byte too many is read of what is too large, and no more than one file too many.
-        uploads = [one.read(MAX_BYTES + 1) for one in form.cleaned_data["file"][: MAX_SCANS + 1]]
+        uploads = [one.read(MAX_BYTES + 1) for one in form.cleaned_data["file"][: MOST_PICTURES + 1]]
         try:
             paper_hand_in(
                 seller=shop.slug, terms=form.terms(), uploads=uploads, by=owner_of(request),
