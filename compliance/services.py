@@ -131,7 +131,7 @@ def requirements_set(
         actor=actor,
         subject=f"requirement:{category}",
         action="requirement.set",
-        data={"of": str(of), "before": sorted(held), "after": sorted(wanted)},
+        data={"before": sorted(held), "after": sorted(wanted)} | ({"of": str(of)} if of == Holder.SELLER else {}),
     )
     return True
 

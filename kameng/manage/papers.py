@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from catalog.listings.selectors import OwnGoods, own_goods
+from catalog.models import Category
 from compliance.models import License
 from compliance.papers import MOST_PICTURES, REVIEW_DUE, paper_hand_in, paper_take_back
 from compliance.scans.models import Scan
@@ -60,10 +61,8 @@ class HandInForm(TermsForm):
         super().__init__(*args, **options)
         self.fields["note"].help_text = _("给核对的人看，可以不写")
         if shop.categories:
-            field = self.fields["categories"]
-            assert isinstance(field, forms.MultipleChoiceField)
-            chosen = {*shop.categories, *self.initial.get("categories", ())}
-            self.choose("categories", [row for row in field.choices if row[0] in chosen])
+            known = {*shop.categories, *self.initial.get("categories", ())}
+            self.choose("categories", Category.objects.filter(slug__in=known).values_list("slug", "name"))
 
 
 def owner_of(request: HttpRequest) -> str:
