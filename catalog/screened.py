@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django_tenants.utils import get_public_schema_name
 
 from catalog.models import Product, Revision, Variant
+from compliance.gate.authorizations import Authorizations
 from compliance.gate.models import SubjectKind
 from compliance.gate.services import subject_screen
 from compliance.gate.subjects import Facts, NoAmends, Slot, Standing, Subject, Text
@@ -44,6 +45,14 @@ def product_facts(product: Product) -> Facts:
         price=cheapest.supply_price if cheapest else None,
         official_price=cheapest.official_price if cheapest else None,
     )
+
+
+def licensed_names(product: Product, papers: Authorizations) -> frozenset[str]:
+    """The names of a product's brand, where papers cover it."""
+    brand = product.brand
+    if brand is None or not papers.cover(product.category.slug, brand.slug):
+        return frozenset()
+    return frozenset(filter(None, (brand.slug, brand.name, brand.name_en)))
 
 
 def _variant_words(variant: Variant) -> str:

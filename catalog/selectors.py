@@ -8,6 +8,7 @@ from typing import Any
 
 from catalog.models import Category, Product
 from compliance.gate.subjects import Standing
+from compliance.held import IN_FORCE, TODAY
 from kameng.core import sql
 
 
@@ -46,6 +47,7 @@ class CatalogProduct:
     notes: str
     notes_en: str
     brand: str
+    brand_slug: str
     account_fields: tuple[Mapping[str, Any], ...]
     aliases: tuple[str, ...]
     search_text: str
@@ -81,18 +83,33 @@ class Revisions:
     catalog: int
     shop: int
     now: datetime
+    #: Which of the shop's papers count changes with the days: a number for the last day on which that turned, or 0.
+    turned: int
+    #: Whether any category requires papers of this shop.
+    asks_papers: bool
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """What a shelf goes by."""
+        return self.catalog, self.shop, self.turned
 
 
 #: A catalogue into which nobody has put anything yet has no number: 0.
-_REVISIONS = """
-SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp()
+_REVISIONS = f"""
+SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp(), coalesce((
+         SELECT max(turn.day) - date '2000-01-01'
+           FROM public.compliance_license AS paper
+          CROSS JOIN LATERAL (VALUES (paper.valid_from), (paper.valid_until + 1)) AS turn (day)
+          WHERE paper.holder_kind = 'seller' AND paper.holder = shop.slug AND {IN_FORCE} AND turn.day <= {TODAY}), 0),
+       NOT shop.is_house AND EXISTS (
+         SELECT FROM public.compliance_requirement AS asked WHERE asked.holder_kind = 'seller')
   FROM public.resellers_reseller AS shop LEFT JOIN public.catalog_revision AS catalog ON catalog.id = 1
  WHERE shop.id = %s
 """
 
 
 def revisions(*, shop_id: int) -> Revisions:
-    """The numbers that change whenever the catalogue or the shop's own settings do."""
+    """The numbers that change whenever the catalogue, the shop's own settings or the days of its papers do."""
     (current,) = sql.rows_anywhere(_REVISIONS, [shop_id])
     return Revisions(*current)
 
@@ -154,6 +171,7 @@ def _product(product: Product) -> CatalogProduct:
         notes=product.notes,
         notes_en=product.notes_en,
         brand=product.brand.name if product.brand else "",
+        brand_slug=product.brand.slug if product.brand else "",
         account_fields=tuple(product.account_fields),
         aliases=tuple(product.aliases),
         search_text=product.search_text,

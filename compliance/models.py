@@ -1,7 +1,7 @@
 """Who may deal in what: public, and read with the suppliers.
 
 This stage comes before the catalogue and the suppliers and therefore names them by what never changes: a category by
-its slug, a brand by its slug, a supplier by its code.
+its slug, a brand by its slug, a supplier by its code, a seller by the slug of the shop.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -28,13 +28,22 @@ class License(models.Model):
     """One paper of one holder. Valid from the first to the last day, both included; without a last day, for good.
 
     An empty scope is everything; brands and categories narrow it together. A renewal is a new row, and the one before
-    says by which it was replaced: rows are never overwritten nor deleted.
+    says by which it was replaced: rows are never overwritten nor deleted. What an owner hands in counts for nothing
+    until an operator has held it against its scan.
     """
 
     class Holder(models.TextChoices):
-        """Whose paper it is."""
+        """Whose paper it is: of whom we buy, or of whoever runs a shop."""
 
         SUPPLIER = "supplier", _("供应商")
+        SELLER = "seller", _("店主")
+
+    class Review(models.TextChoices):
+        """Whether somebody of the platform has confirmed it."""
+
+        WAITING = "waiting", _("等待核对")
+        CONFIRMED = "confirmed", _("已核对")
+        SENT_BACK = "sent_back", _("已退回")
 
     holder_kind = models.CharField(_("持有方类型"), max_length=10, choices=Holder, default=Holder.SUPPLIER)
     holder = models.CharField(_("持有方"), max_length=40)
@@ -50,6 +59,21 @@ class License(models.Model):
         "self", models.PROTECT, verbose_name=_("续期为"), null=True, blank=True, related_name="replaces"
     )
     revoked_at = models.DateTimeField(_("作废时间"), null=True, blank=True)
+    #: What operators record themselves is confirmed by that.
+    review = models.CharField(
+        _("核对"), max_length=10, choices=Review, default=Review.CONFIRMED, db_default=Review.CONFIRMED, editable=False
+    )
+    #: What a handed-in renewal replaces once it is confirmed; until then the former one goes on counting.
+    renews = models.ForeignKey(
+        "self", models.PROTECT, verbose_name=_("续期自"), null=True, blank=True, related_name="renewals"
+    )
+    reviewed_by = models.CharField(_("核对人"), max_length=80, blank=True, default="", db_default="", editable=False)
+    reviewed_at = models.DateTimeField(_("核对时间"), null=True, blank=True, editable=False)
+    #: Why it was sent back or revoked, in codes (`compliance.paper_reasons`), and what the owner is told.
+    reasons = ArrayField(
+        models.CharField(max_length=40), verbose_name=_("理由"), default=list, db_default=[], blank=True, editable=False
+    )
+    statement = models.TextField(_("给店主的说明"), blank=True, default="", db_default="", editable=False)
     #: The day for which the watch last looked at it, and the shortest notice that it gave: 30, 7, 1 or 0 days.
     watched_on = models.DateField(null=True, editable=False)
     warned_days = models.PositiveSmallIntegerField(null=True, editable=False)
@@ -60,11 +84,20 @@ class License(models.Model):
         verbose_name = _("证照")
         verbose_name_plural = _("证照")
         ordering = ["holder", "kind", "pk"]
-        indexes = [models.Index(fields=["holder_kind", "holder", "kind"], name="license_of_holder")]
+        indexes = [
+            models.Index(fields=["holder_kind", "holder", "kind"], name="license_of_holder"),
+            models.Index(fields=["created_at"], condition=Q(review="waiting", revoked_at=None), name="license_waits"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(valid_until__isnull=True) | Q(valid_until__gte=F("valid_from")),
                 name="license_ends_after_it_begins",
+            ),
+            models.CheckConstraint(
+                condition=~Q(review="sent_back") | Q(reviewed_at__isnull=False), name="license_sent_back_has_a_time"
+            ),
+            models.UniqueConstraint(
+                fields=["renews"], condition=Q(review="waiting", revoked_at=None), name="license_one_renewal_waits"
             ),
         ]
 
@@ -73,9 +106,16 @@ class License(models.Model):
 
 
 class Requirement(models.Model):
-    """What is sold in a category must come from somebody with a license of this kind."""
+    """What is sold in a category must come from a supplier, or be sold by a seller, with a license of this kind."""
 
     category = models.CharField(_("类目"), max_length=40)
+    holder_kind = models.CharField(
+        _("要求谁"),
+        max_length=10,
+        choices=License.Holder,
+        default=License.Holder.SUPPLIER,
+        db_default=License.Holder.SUPPLIER,
+    )
     kind = models.CharField(_("种类"), max_length=20, choices=Kind)
     created_by = models.CharField(_("录入人"), max_length=80)
     created_at = models.DateTimeField(_("录入时间"), db_default=Now())
@@ -83,8 +123,8 @@ class Requirement(models.Model):
     class Meta:
         verbose_name = _("类目要求")
         verbose_name_plural = _("类目要求")
-        ordering = ["category", "kind"]
-        constraints = [models.UniqueConstraint(fields=["category", "kind"], name="requirement_once")]
+        ordering = ["category", "holder_kind", "kind"]
+        constraints = [models.UniqueConstraint(fields=["category", "holder_kind", "kind"], name="requirement_once")]
 
     def __str__(self) -> str:
         return f"{self.category}: {self.get_kind_display()}"

@@ -4,22 +4,46 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import date
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from compliance.models import License, Requirement
-from compliance.validity import Paper, State, state_of
+from compliance.validity import Paper, Permits, State, state_of
+from resellers.models import Reseller
+
+Holder, Review = License.Holder, License.Review
 
 
 def licenses_in_force() -> "QuerySet[License]":
-    """Those that have been neither replaced nor revoked, whatever their days are."""
-    return License.objects.filter(replaced_by=None, revoked_at=None)
+    """Those that count, whatever their days are: confirmed, neither replaced nor revoked."""
+    return License.objects.filter(replaced_by=None, revoked_at=None, review=Review.CONFIRMED)
+
+
+def papers_waiting() -> "QuerySet[License]":
+    """What owners have handed in and nobody has looked at, the oldest first."""
+    return License.objects.filter(review=Review.WAITING, revoked_at=None).order_by("created_at", "pk")
+
+
+def papers_of_seller(seller: str) -> "QuerySet[License]":
+    """What the owner of a shop (by slug) should see: what waits, was sent back or revoked, and what counts or counted,
+    without what a later paper stands for. The newest first."""
+    found = License.objects.filter(holder_kind=Holder.SELLER, holder=seller, replaced_by=None)
+    return found.exclude(~Q(review=Review.CONFIRMED), revoked_at__isnull=False).order_by("-pk")
 
 
 def papers_of(suppliers: Collection[str]) -> dict[str, list[Paper]]:
     """The papers of suppliers by code, in one query."""
+    return _papers(Holder.SUPPLIER, suppliers)
+
+
+def papers_of_sellers(sellers: Collection[str]) -> dict[str, list[Paper]]:
+    """The same of shops, by their slugs."""
+    return _papers(Holder.SELLER, sellers)
+
+
+def _papers(kind: License.Holder, holders: Collection[str]) -> dict[str, list[Paper]]:
     found: dict[str, list[Paper]] = defaultdict(list)
-    for paper in licenses_in_force().filter(holder_kind=License.Holder.SUPPLIER, holder__in=suppliers):
+    for paper in licenses_in_force().filter(holder_kind=kind, holder__in=holders):
         found[paper.holder].append(
             Paper(
                 paper.kind,
@@ -32,12 +56,18 @@ def papers_of(suppliers: Collection[str]) -> dict[str, list[Paper]]:
     return found
 
 
-def required_kinds() -> dict[str, list[str]]:
-    """What each category requires, by its slug."""
+def required_kinds(of: License.Holder = Holder.SUPPLIER) -> dict[str, list[str]]:
+    """What each category requires of suppliers, or of sellers, by its slug."""
     found: dict[str, list[str]] = defaultdict(list)
-    for category, kind in Requirement.objects.values_list("category", "kind"):
+    for category, kind in Requirement.objects.filter(holder_kind=of).values_list("category", "kind"):
         found[category].append(kind)
     return found
+
+
+def permits_of(shop: Reseller) -> Permits:
+    """What categories require of a shop, with its papers. Nothing of the house shop, which is the platform itself."""
+    required = {} if shop.is_house else required_kinds(Holder.SELLER)
+    return Permits(required, tuple(papers_of_sellers([shop.slug])[shop.slug])) if required else Permits()
 
 
 def license_state(paper: License, *, on: date | None = None) -> State:
@@ -46,4 +76,6 @@ def license_state(paper: License, *, on: date | None = None) -> State:
         return State.REPLACED
     if paper.revoked_at is not None:
         return State.REVOKED
+    if paper.review != Review.CONFIRMED:
+        return State.WAITING if paper.review == Review.WAITING else State.SENT_BACK
     return state_of(paper.valid_from, paper.valid_until, on=on or timezone.localdate())

@@ -1,20 +1,25 @@
 """Which required licenses somebody lacks for one thing on one day. Pure.
 
-The purchase asks the database the same question (`fulfillment/suppliers/licensed.py`); tests hold both together.
+Purchases and payments ask the database the same question (`compliance/held.py`); tests hold both together.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
 #: Days before the end at which people are told; 0 is the day after the last one.
 NOTICES = (30, 7, 1)
+#: The kind that speaks for a brand (`compliance.models.Kind.BRAND`).
+BRAND = "brand"
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A license that has been neither replaced nor revoked. Empty scopes are everything; both ends are included."""
+    """A license that counts: confirmed, neither replaced nor revoked.
+
+    Empty scopes are everything; both ends are included.
+    """
 
     kind: str
     valid_from: date
@@ -31,9 +36,28 @@ class Paper:
         in_category = not self.categories or category in self.categories
         return in_category and (not self.brands or brand in self.brands)
 
+    def authorizes(self, category: str, brand: str, on: date) -> bool:
+        """Whether it lets its holder use a brand's name there, that day. One that names no brand authorizes none."""
+        return self.kind == BRAND and brand in self.brands and self.holds(on) and self.covers(category, brand)
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """What categories (by slug) require of somebody, beside the papers that they have."""
+
+    required: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    papers: tuple[Paper, ...] = ()
+
+    def lacking(self, category: str, brand: str, *, on: date) -> list[str]:
+        """The kinds that are lacking for something of this category and brand, that day."""
+        return lacking(self.required.get(category, ()), self.papers, category=category, brand=brand, on=on)
+
 
 class State(StrEnum):
     """How a license stands on a day."""
+
+    WAITING = "waiting"
+    SENT_BACK = "sent_back"
 
     VALID = "valid"
     EXPIRING = "expiring"

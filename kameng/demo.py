@@ -32,6 +32,7 @@ from fulfillment.suppliers.models import StockCode, Supplier, SupplierOffer
 from fulfillment.suppliers.services import availability_refresh, supplier_save
 from fulfillment.suppliers.stock_room import stock_load
 from kameng.core.http import HttpClient, HttpFailure
+from kameng.demo_papers import papers_seed
 from kameng.sandbox import keys
 from payments.merchants.models import FeeBearer, GatewayAccount
 from payments.merchants.services import gateway_account_save
@@ -118,7 +119,9 @@ def seed(*, bench: bool) -> list[LogIn]:
     availability_refresh()
     _gateways(sandbox / "gateways")
     shops = [_shop(wanted) for wanted in shop_data.SHOPS]
-    _own_till(sandbox / "gateways", next(shop for shop in shops if shop.slug == OWNS_A_TILL))
+    owned = next(shop for shop in shops if shop.slug == OWNS_A_TILL)
+    _own_till(sandbox / "gateways", owned)
+    papers_seed(owned)
     rescreen_all()
     Revision.bump()
     return _log_ins(shops)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
 
+from compliance.gate.authorizations import authorizations_changed
 from compliance.gate.rescreening import rules_changed, subjects_rescreen
 from fulfillment.services import (
     category_refresh,
@@ -63,6 +64,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "category.refresh": [category_refresh],
     "licenses.changed": [licenses_changed],
     "requirements.changed": [requirements_changed],
+    "authorizations.changed": [authorizations_changed],
     "rules.changed": [rules_changed],
     "subjects.rescreen": [subjects_rescreen],
     "subject.taken_down": [subject_taken_down],

@@ -85,5 +85,13 @@ class GoodsTakenDown(Problem):
     message = _("商品刚被平台下架，这个订单不能再付款，没有扣款")
 
 
+class SellerUnlicensed(Problem):
+    """The shop has lost a paper that its category requires, between ordering and paying."""
+
+    code = "seller_unlicensed"
+    status = 409
+    message = _("这家店现在不能卖这类商品，这个订单不能再付款，没有扣款")
+
+
 class IllegalTransition(Exception):
     """A bug or a lost race: the state machine does not allow this step."""

@@ -13,7 +13,7 @@ from kameng.core.client import client_address
 from kameng.core.endpoint import Endpoint, Form, Text, received, rfc3339
 from kameng.core.openapi import BODY_REFUSALS, BY_ORDER_TOKEN, Amount, refusals
 from orders.api import ACCESS_REFUSALS, order_of
-from orders.exceptions import GoodsTakenDown, OrderNotPayable
+from orders.exceptions import GoodsTakenDown, OrderNotPayable, SellerUnlicensed
 from payments.exceptions import GatewayDown, MethodUnavailable, PayerUnknown
 from payments.gateways.base import Channel
 from payments.services import payment_start
@@ -74,6 +74,7 @@ class PaymentStart(Endpoint):
                 PayerUnknown,
                 OrderNotPayable,
                 GoodsTakenDown,
+                SellerUnlicensed,
                 GatewayDown,
             ),
         },

@@ -20,7 +20,7 @@ from kameng.core.encryption import digest
 from kameng.core.ids import routed_id
 from kameng.outbox.services import publish
 from orders.events import event_write
-from orders.exceptions import GoodsTakenDown, OrderNotPayable
+from orders.exceptions import GoodsTakenDown, OrderNotPayable, SellerUnlicensed
 from orders.models import Order
 from orders.selectors import order_told
 from orders.services import settle
@@ -111,7 +111,7 @@ def payment_start(
 
     At an account of the shop's owner, the price of the goods is held from the deposit first. `payer` is who pays inside
     an app, as the app names them. Raises `MethodUnavailable`, also where the deposit is short, `PayerUnknown`,
-    `OrderNotPayable`, `GoodsTakenDown` or `GatewayDown`.
+    `OrderNotPayable`, `GoodsTakenDown`, `SellerUnlicensed` or `GatewayDown`.
     """
     account = next((known for known in accounts_for_shop() if known.gateway == gateway), None)
     try:
@@ -125,9 +125,9 @@ def payment_start(
         payer = ""
     elif not adapter.is_payer(payer):
         raise PayerUnknown
-    title, is_taken_down = order_told(order.pk)
-    if is_taken_down:
-        raise GoodsTakenDown
+    title, stopped = order_told(order.pk)
+    if stopped:
+        raise GoodsTakenDown if stopped == "taken_down" else SellerUnlicensed
     try:
         payment = _open_attempt(order.pk, account, shop_id, Channel(channel), payer)
     except DepositShort:

@@ -107,6 +107,8 @@ _SAMPLES: dict[str, list[object]] = {
     "license_scans": [1],
     "license_scan": [1],
     "case": [1],
+    "paper": [1],
+    "paper_scan": [1],
     "appeal": [1],
     "subject": ["product", "public", 1],
 }

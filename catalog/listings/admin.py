@@ -55,6 +55,7 @@ _STATES: dict[str, tuple[Any, Callable[[OwnVariant], bool]]] = {
     "outdated": (gettext_lazy("供货价涨了"), lambda variant: variant.is_outdated),
     "dear": (gettext_lazy("成本涨了，已停售"), lambda variant: variant.is_too_dear),
     "held": (gettext_lazy("未过审核"), lambda variant: variant.is_held),
+    "lacking": (gettext_lazy("缺证照"), lambda variant: bool(variant.lacks)),
     "empty": (gettext_lazy("暂时无货"), lambda variant: not variant.is_available),
 }
 

@@ -35,7 +35,7 @@ Key = tuple[int, str, str]
 class KeptPage:
     """A finished answer: both encodings and their headers."""
 
-    shelf_key: tuple[int, int]
+    shelf_key: tuple[int, int, int]
     etag: str
     plain: bytes
     packed: bytes
@@ -85,7 +85,7 @@ class KeepPagesMiddleware:
         return response
 
 
-def _finished(response: HttpResponse, shelf_key: tuple[int, int]) -> KeptPage:
+def _finished(response: HttpResponse, shelf_key: tuple[int, int, int]) -> KeptPage:
     body = response.content
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     own = {"content-length", "etag", "cache-control", "vary"}

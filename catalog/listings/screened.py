@@ -9,6 +9,8 @@ from django.db import connection
 
 from catalog.listings.models import Listing
 from catalog.models import Variant
+from catalog.screened import licensed_names
+from compliance.gate.authorizations import Authorizations, authorizations_of_shop
 from compliance.gate.models import SubjectKind
 from compliance.gate.services import subject_screen, subject_withdraw
 from compliance.gate.subjects import Facts, Slot, Standing, Subject, Text
@@ -21,8 +23,9 @@ def listing_subject(variant_id: int) -> Subject:
     return Subject(SubjectKind.LISTING, connection.schema_name, variant_id)  # type: ignore[attr-defined]
 
 
-def listing_facts(listing: Listing, variant: Variant) -> Facts:
-    """What is screened of a listing. Its price has a floor of its own (`floor_of`) and is no sign of anything."""
+def listing_facts(listing: Listing, variant: Variant, papers: Authorizations) -> Facts:
+    """What is screened of a listing of a shop with these papers. Its price has a floor of its own (`floor_of`) and is
+    no sign of anything."""
     product = variant.product
     return Facts(
         title=f"{product.name} {listing.name or variant.name}",
@@ -34,6 +37,7 @@ def listing_facts(listing: Listing, variant: Variant) -> Facts:
             Text("category", Slot.CATEGORY, product.category.name, own=False),
         ),
         kind=product.kind,
+        licensed=papers.brands() | licensed_names(product, papers),
     )
 
 
@@ -45,7 +49,8 @@ def listing_screen(listing: Listing) -> Standing:
     subject = listing_subject(listing.variant_id)
     if listing.name or listing.standing == Standing.TAKEN_DOWN:
         variant = _variants([listing.variant_id])[listing.variant_id]
-        standing = subject_screen(subject=subject, facts=listing_facts(listing, variant)).standing
+        facts = listing_facts(listing, variant, _authorizations())
+        standing = subject_screen(subject=subject, facts=facts).standing
     else:
         subject_withdraw(subject=subject)
         standing = Standing.CLEAR
@@ -70,7 +75,9 @@ class Listings:
         rows = Listing.objects.select_for_update() if lock else Listing.objects.all()
         listing = rows.filter(variant_id=subject_id).first()
         variant = _variants([subject_id]).get(subject_id)
-        return listing_facts(listing or Listing(variant_id=subject_id), variant) if variant is not None else None
+        if variant is None:
+            return None
+        return listing_facts(listing or Listing(variant_id=subject_id), variant, _authorizations())
 
     def stand(self, subject_id: int, standing: Standing, *, words: Mapping[str, str], caught: Collection[str]) -> None:
         """The shop's own shelf sees it with the next page."""
@@ -83,9 +90,11 @@ class Listings:
         """Those with a name of their own."""
         rows = Listing.objects.filter(variant_id__gt=after).exclude(name="").order_by("variant_id")[:limit]
         listings = list(rows)
-        variants = _variants([listing.variant_id for listing in listings])
+        if not listings:
+            return []
+        variants, papers = _variants([listing.variant_id for listing in listings]), _authorizations()
         return [
-            (listing.variant_id, listing_facts(listing, variants[listing.variant_id]))
+            (listing.variant_id, listing_facts(listing, variants[listing.variant_id], papers))
             for listing in listings
             if listing.variant_id in variants
         ]
@@ -96,6 +105,10 @@ LISTINGS = Listings()
 
 def _variants(ids: Sequence[int]) -> dict[int, Variant]:
     return Variant.objects.select_related("product__brand", "product__category").in_bulk(ids)
+
+
+def _authorizations() -> Authorizations:
+    return authorizations_of_shop(connection.schema_name)  # type: ignore[attr-defined]
 
 
 def _shop_id() -> int:

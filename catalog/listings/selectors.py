@@ -4,11 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.utils import timezone
+
 from catalog import pricing, search
 from catalog.listings.models import Listing, PriceRule
 from catalog.listings.shelf import rules_of
 from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, catalog, revisions
 from compliance.gate.subjects import Standing
+from compliance.models import Kind
+from compliance.selectors import permits_of
+from compliance.validity import Permits
 from resellers.models import Reseller
 
 
@@ -40,6 +45,8 @@ class OwnVariant:
     is_outdated: bool
     #: What the gate says of the own name; only what is clear is on sale.
     standing: str
+    #: The names of the papers that its category requires of the shop, and that the shop does not have today.
+    lacks: tuple[str, ...]
     #: Off sale at the moment, because every supplier asks more than the shop pays.
     is_too_dear: bool
 
@@ -84,12 +91,18 @@ class OwnGoods:
 
 
 def own_goods(shop: Reseller) -> OwnGoods:
-    """All active variants of the categories that the shop trades in, hidden ones too. Three queries at most."""
+    """All active variants of the categories that the shop trades in, hidden ones too.
+
+    Three queries, two more where papers are required of shops.
+    """
     current = revisions(shop_id=shop.pk)
-    return _own_goods(shop, catalog(revision=current.catalog), PriceRule.objects.all(), Listing.objects.all())
+    permits = permits_of(shop) if current.asks_papers else Permits()
+    return _own_goods(shop, catalog(revision=current.catalog), PriceRule.objects.all(), Listing.objects.all(), permits)
 
 
-def _own_goods(shop: Reseller, source: Catalog, rules: Iterable[PriceRule], listings: Iterable[Listing]) -> OwnGoods:
+def _own_goods(
+    shop: Reseller, source: Catalog, rules: Iterable[PriceRule], listings: Iterable[Listing], permits: Permits
+) -> OwnGoods:
     priced_by = rules_of(rules)
     own = {listing.variant_id: listing for listing in listings}
     wanted = set(shop.categories)
@@ -97,12 +110,18 @@ def _own_goods(shop: Reseller, source: Catalog, rules: Iterable[PriceRule], list
     return OwnGoods(
         categories=tuple(category for category in source.categories if not wanted or category.slug in wanted),
         variants=tuple(
-            _own_variant(product, variant, priced_by, own.get(variant.id))
+            _own_variant(product, variant, priced_by, own.get(variant.id), lacks)
             for product in products
+            for lacks in [_lacks(permits, product)]
             for variant in product.variants
         ),
         index=tuple((product.id, product.search_text) for product in products),
     )
+
+
+def _lacks(permits: Permits, product: CatalogProduct) -> tuple[str, ...]:
+    kinds = permits.lacking(product.category, product.brand_slug, on=timezone.localdate())
+    return tuple(str(Kind(kind).label) for kind in kinds)
 
 
 def _own_variant(
@@ -110,6 +129,7 @@ def _own_variant(
     variant: CatalogVariant,
     rules: pricing.Rules,
     listing: Listing | None,
+    lacks: tuple[str, ...],
 ) -> OwnVariant:
     _because, rule = rules.decide(variant=variant.id, product=product.id, category=product.category_id)
     price = pricing.selling_price(
@@ -146,5 +166,6 @@ def _own_variant(
         and variant.supply_raised_at is not None
         and listing.updated_at < variant.supply_raised_at,
         standing=listing.standing if listing is not None else Standing.CLEAR,
+        lacks=lacks,
         is_too_dear=not variant.is_available and variant.cost is not None and variant.cost > variant.supply_price,
     )

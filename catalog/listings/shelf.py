@@ -1,6 +1,7 @@
 """A shop's shelf: the platform's catalogue with this shop's choice, names and prices.
 
-Built from two revisions, kept by each process, and thrown away when either number has moved on. Looking costs one
+Built from two revisions and the days of the shop's papers, kept by each process, and thrown away when one of these
+numbers has moved on: what the shop lacks a paper for today is not on it. Looking costs one
 query a second for each shop; ordering asks the database for the numbers in its own transaction, so a price that is
 charged is never older than that transaction.
 """
@@ -13,11 +14,15 @@ from decimal import Decimal
 from threading import Lock
 from typing import Any
 
+from django.utils import timezone
+
 from catalog import pricing, search
 from catalog.listings.models import Listing, PriceRule
 from catalog.phone_numbers import with_carrier
 from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, Revisions, catalog, revisions
 from compliance.gate.subjects import Standing
+from compliance.selectors import permits_of
+from compliance.validity import Permits
 from resellers.models import Reseller
 
 FRESH_SECONDS = 1.0
@@ -72,7 +77,7 @@ class ShelfProduct:
 class Shelf:
     """Everything on sale in one shop at one moment."""
 
-    key: tuple[int, int]
+    key: tuple[int, int, int]
     categories: tuple[CatalogCategory, ...]
     products: tuple[ShelfProduct, ...]
     by_slug: Mapping[str, ShelfProduct]
@@ -106,10 +111,10 @@ def shelf_now(shop: Reseller) -> tuple[Shelf, Revisions]:
     """The shelf to sell from: current in this transaction, with the database's clock."""
     current = revisions(shop_id=shop.pk)
     known = _shelves.get(shop.pk)
-    if known is not None and known[1].key == (current.catalog, current.shop):
+    if known is not None and known[1].key == current.key:
         built = known[1]
     else:
-        built = _build(shop, catalog(revision=current.catalog), (current.catalog, current.shop))
+        built = _build(shop, catalog(revision=current.catalog), current)
     _remember(shop, built)
     return built, current
 
@@ -122,13 +127,12 @@ def _remember(shop: Reseller, built: Shelf) -> None:
             _shelves.popitem(last=False)
 
 
-def key_now(shop: Reseller) -> tuple[int, int]:
+def key_now(shop: Reseller) -> tuple[int, int, int]:
     """The numbers of the current shelf, at most a second old: what is drawn from it is current as long as they are."""
     known = _shelves.get(shop.pk)
     if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
         return known[1].key
-    current = revisions(shop_id=shop.pk)
-    key = (current.catalog, current.shop)
+    key = revisions(shop_id=shop.pk).key
     if known is not None and known[1].key == key:
         _remember(shop, known[1])
     return key
@@ -159,7 +163,9 @@ def rules_of(rows: Iterable[PriceRule]) -> pricing.Rules:
     return pricing.Rules(whole, by_category, by_product, by_variant)
 
 
-def _build(shop: Reseller, source: Catalog, key: tuple[int, int]) -> Shelf:
+def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
+    permits = permits_of(shop) if current.asks_papers else Permits()
+    today = timezone.localdate(current.now)
     rules = rules_of(PriceRule.objects.all())
     listings = {listing.variant_id: listing for listing in Listing.objects.all()}
     wanted = set(shop.categories)
@@ -168,13 +174,15 @@ def _build(shop: Reseller, source: Catalog, key: tuple[int, int]) -> Shelf:
     for product in source.products:
         if wanted and product.category not in wanted:
             continue
+        if permits.lacking(product.category, product.brand_slug, on=today):
+            continue
         variants = _variants(product, rules, listings)
         if variants:
             products.append(_product(product, variants))
             index.append((product.id, product.search_text))
     present = {product.category for product in products}
     return Shelf(
-        key=key,
+        key=current.key,
         categories=tuple(category for category in source.categories if category.slug in present),
         products=tuple(products),
         by_slug={product.slug: product for product in products},

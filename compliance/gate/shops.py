@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from compliance.gate.authorizations import authorizations_of_shop
 from compliance.gate.models import Case, SubjectKind
 from compliance.gate.selectors import case_telling, version_texts
 from compliance.gate.services import Gated, caught_in, subject_screen
@@ -47,10 +48,10 @@ def shop_subject(shop: Reseller) -> Subject:
     return Subject(SubjectKind.SHOP, shop.schema_name, shop.pk)
 
 
-def shop_facts(title: str, words: Mapping[str, str]) -> Facts:
-    """What is screened of a shop, if its words were these."""
+def shop_facts(title: str, words: Mapping[str, str], licensed: frozenset[str] = frozenset()) -> Facts:
+    """What is screened of a shop, if its words were these; `licensed` are brands whose names it may use."""
     texts = tuple(Text(name, slot, words.get(name, "")) for name, slot in _SLOTS.items())
-    return Facts(title=title, standing=Standing.CLEAR, texts=texts)
+    return Facts(title=title, standing=Standing.CLEAR, texts=texts, licensed=licensed)
 
 
 @transaction.atomic
@@ -69,7 +70,7 @@ def shop_words_save(*, shop_id: int, **look: object) -> Saved:
         return Saved(shop_look_save(shop_id=shop_id, **look), None)
     # What is too long or otherwise impossible is said first, and by whoever knows.
     saved = shop_look_save(shop_id=shop_id, **{**look, **wanted})
-    gated = subject_screen(subject=shop_subject(shop), facts=shop_facts(wanted["name"], wanted))
+    gated = subject_screen(subject=shop_subject(shop), facts=shop_facts(wanted["name"], wanted, _licensed(shop)))
     if not gated.is_clear:
         saved = shop_look_save(shop_id=shop_id, **shown)
     return Saved(saved, gated)
@@ -78,7 +79,7 @@ def shop_words_save(*, shop_id: int, **look: object) -> Saved:
 @transaction.atomic
 def shop_words_screen(shop: Reseller) -> Gated:
     """Screen what a shop says from its first moment on: doubtful words are not shown. Raises `ContentBlocked`."""
-    gated = subject_screen(subject=shop_subject(shop), facts=shop_facts(shop.name, _words_of(shop)))
+    gated = subject_screen(subject=shop_subject(shop), facts=_facts(shop))
     if not gated.is_clear:
         words = _words_of(shop)
         SHOPS.stand(shop.pk, gated.standing, words=words, caught=caught_in(gated.screening))
@@ -108,7 +109,7 @@ class Shops:
         """What is shown."""
         rows = Reseller.objects.select_for_update() if lock else Reseller.objects.all()
         shop = rows.filter(pk=subject_id).first()
-        return shop_facts(shop.name, _words_of(shop)) if shop is not None else None
+        return _facts(shop) if shop is not None else None
 
     def stand(self, subject_id: int, standing: Standing, *, words: Mapping[str, str], caught: Collection[str]) -> None:
         """Approved words are shown; of others, the fields in which something was found are emptied, or all of them
@@ -129,10 +130,18 @@ class Shops:
         """This one shop."""
         schema_name = connection.schema_name  # type: ignore[attr-defined]
         shop = Reseller.objects.filter(schema_name=schema_name, pk__gt=after).first()
-        return [(shop.pk, shop_facts(shop.name, _words_of(shop)))] if shop is not None else []
+        return [(shop.pk, _facts(shop))] if shop is not None else []
 
 
 SHOPS = Shops()
+
+
+def _facts(shop: Reseller) -> Facts:
+    return shop_facts(shop.name, _words_of(shop), _licensed(shop))
+
+
+def _licensed(shop: Reseller) -> frozenset[str]:
+    return authorizations_of_shop(shop.schema_name).brands()
 
 
 def _words_of(shop: Reseller) -> dict[str, str]:

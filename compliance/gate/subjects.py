@@ -75,7 +75,8 @@ class Text:
 class Facts:
     """All that is screened of a subject, and how it stands. Prices in yuan: those of the amount with the lowest share.
 
-    `title` is for people; the first text of slot `TITLE` is what is screened as the title.
+    `title` is for people; the first text of slot `TITLE` is what is screened as the title. `licensed` are the
+    names of brands that whoever says it has a license for: coming close to those is no imitation.
     """
 
     title: str
@@ -84,6 +85,7 @@ class Facts:
     kind: str = ""
     price: Decimal | None = None
     official_price: Decimal | None = None
+    licensed: frozenset[str] = frozenset()
 
     @property
     def words(self) -> dict[str, str]:
@@ -119,6 +121,7 @@ class Facts:
             kind=self.kind,
             price=self.price,
             official_price=self.official_price,
+            licensed=self.licensed,
         )
 
     def place(self, span: listing.Span) -> tuple[Text, int, int] | None:

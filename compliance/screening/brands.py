@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -74,6 +74,13 @@ def lookalikes(title: str, *, brand: str = "", authorized: bool = False) -> Iter
             start, end = text.span(text.places[at], text.places[at + len(wrong) - 1] + 1)
             yield Lookalike("brand-imitated", "title", start, end, title[start:end], wrong)
     yield from _claimed(brand[:_MAX_BRAND], names)
+
+
+def is_named(found: str, names: Collection[str]) -> bool:
+    """Whether the name that something comes close to is one of these, as it is written or as it sounds."""
+    folded = {fold(name) for name in names}
+    sound = sound_of(fold(found))
+    return fold(found) in folded or (bool(sound) and sound in {sound_of(name) for name in folded})
 
 
 def _claimed(brand: str, names: _Names) -> Iterator[Lookalike]:

@@ -149,6 +149,8 @@ def _beside_text(subject: Subject) -> Iterator[Finding]:
     if price := prices.suspicion(subject.category, subject.kind, subject.price, subject.official_price):
         yield Finding(price.category, price.rule, price.severity, None)
     for alike in brands.lookalikes(subject.title, brand=subject.brand, authorized=subject.authorized):
+        if subject.licensed and brands.is_named(alike.brand, subject.licensed):
+            continue
         span = Span(alike.field, alike.start, alike.end, alike.text)
         yield Finding(Category.INFRINGEMENT, alike.rule, Severity.MEDIUM, span)
     for number, name in enumerate(subject.variants):

@@ -21,7 +21,7 @@ class Subject:
     """What is looked at: the texts that a shopper reads, and what is known of the goods. Unknown is empty or None.
 
     `category` is the name or the slug of a category, `kind` one of the catalogue's kinds; `authorized` is whether a
-    license of the brand covers it.
+    license of the brand covers it, `licensed` are names of brands that may be come close to in any case.
     """
 
     title: str
@@ -36,6 +36,7 @@ class Subject:
     price: Decimal | None = None
     official_price: Decimal | None = None
     authorized: bool = False
+    licensed: frozenset[str] = frozenset()
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Each text with the name of its field."""

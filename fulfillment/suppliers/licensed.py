@@ -1,15 +1,14 @@
 """Whether a supplier has the licenses that a category requires on the day: asked within the statement that chooses.
 
-It is computed and not stored: the end of a license counts from midnight on and a renewal at once, whoever was told
-meanwhile. What pages read is told by `licenses_changed` and `requirements_changed` of `fulfillment.services`.
+What pages read is told by `licenses_changed` and `requirements_changed` of `fulfillment.services`.
 """
 
 from collections.abc import Sequence
 
-from django.conf import settings
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
+from compliance.held import held
 from compliance.models import Kind
 from compliance.selectors import papers_of, required_kinds
 from compliance.validity import lacking
@@ -18,21 +17,18 @@ from fulfillment.suppliers.models import SupplierOffer
 
 def licensed(*, variant_id: str, supplier_code: str) -> str:
     """A condition of SQL over two columns: nothing that the variant's category requires is lacking today."""
+    has_it = held(
+        holder_kind="supplier", holder=supplier_code, kind="required.kind", category="sold_category.slug",
+        brand="sold_brand.slug",
+    )  # fmt: skip
     return f"""NOT EXISTS (
        SELECT FROM public.catalog_variant AS sold
          JOIN public.catalog_product AS sold_product ON sold_product.id = sold.product_id
          JOIN public.catalog_category AS sold_category ON sold_category.id = sold_product.category_id
-         JOIN public.compliance_requirement AS required ON required.category = sold_category.slug
+         JOIN public.compliance_requirement AS required
+           ON required.category = sold_category.slug AND required.holder_kind = 'supplier'
          LEFT JOIN public.catalog_brand AS sold_brand ON sold_brand.id = sold_product.brand_id
-        WHERE sold.id = {variant_id}
-          AND NOT EXISTS (
-              SELECT FROM public.compliance_license AS paper
-               WHERE paper.holder_kind = 'supplier' AND paper.holder = {supplier_code} AND paper.kind = required.kind
-                 AND paper.replaced_by_id IS NULL AND paper.revoked_at IS NULL
-                 AND (statement_timestamp() AT TIME ZONE '{settings.TIME_ZONE}')::date
-                     BETWEEN paper.valid_from AND coalesce(paper.valid_until, 'infinity'::date)
-                 AND (paper.categories = '{{}}' OR sold_category.slug = ANY(paper.categories))
-                 AND (paper.brands = '{{}}' OR sold_brand.slug = ANY(paper.brands))))"""
+        WHERE sold.id = {variant_id} AND NOT {has_it})"""
 
 
 #: The same for the ORM, over offers with their suppliers.

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from django.db.models import QuerySet
 from django_tenants.utils import get_public_schema_name
 
+from catalog.screened import licensed_names
+from compliance.gate.authorizations import Authorizations, authorizations_of_suppliers
 from compliance.gate.judging import judge
 from compliance.gate.models import SubjectKind
 from compliance.gate.services import subject_screen
@@ -22,8 +24,9 @@ def offer_subject(offer_id: int) -> Subject:
     return Subject(SubjectKind.OFFER, get_public_schema_name(), offer_id)
 
 
-def offer_facts(offer: SupplierOffer) -> Facts:
-    """What is screened of an offer: the supplier's name for it, and what we sell it as for context."""
+def offer_facts(offer: SupplierOffer, papers: Authorizations) -> Facts:
+    """What is screened of an offer of a supplier with these papers: its name for the goods, and what we sell them as
+    for context."""
     product = offer.variant.product
     return Facts(
         title=f"{offer.listed_name} ← {offer.supplier.name}",
@@ -34,6 +37,7 @@ def offer_facts(offer: SupplierOffer) -> Facts:
             Text("category", Slot.CATEGORY, product.category.name, own=False),
         ),
         kind=product.kind,
+        licensed=licensed_names(product, papers),
     )
 
 
@@ -41,8 +45,7 @@ def names_screen(offer_ids: Collection[int]) -> None:
     """Suppliers call these something else than before: what does not pass is bought by nobody, until a person has
     looked. The caller holds the rows, and refreshes what is available."""
     book = book_now()[0]
-    for offer in _whole().filter(pk__in=offer_ids).order_by("pk"):
-        facts = offer_facts(offer)
+    for offer, facts in _with_facts(_whole().filter(pk__in=offer_ids).order_by("pk")):
         if facts.standing == Standing.CLEAR and judge(facts, book).verdict is Verdict.CLEAR:
             continue
         gated = subject_screen(subject=offer_subject(offer.pk), facts=facts, is_edit=False)
@@ -64,8 +67,7 @@ class Offers(NoAmends):
     def facts(self, subject_id: int, *, lock: bool = False) -> Facts | None:
         """As it stands there."""
         rows = _whole().select_for_update(of=("self",)) if lock else _whole()
-        offer = rows.filter(pk=subject_id).first()
-        return offer_facts(offer) if offer is not None else None
+        return next((facts for _offer, facts in _with_facts(rows.filter(pk=subject_id))), None)
 
     def stand(self, subject_id: int, standing: Standing, *, words: Mapping[str, str], caught: Collection[str]) -> None:
         """Whoever buys next sees it; what is on sale follows."""
@@ -76,11 +78,17 @@ class Offers(NoAmends):
     def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
         """Those that a list has a name for."""
         rows = _whole().exclude(listed_name="").filter(pk__gt=after).order_by("pk")[:limit]
-        return [(offer.pk, offer_facts(offer)) for offer in rows]
+        return [(offer.pk, facts) for offer, facts in _with_facts(rows)]
 
 
 OFFERS = Offers()
 
 
 def _whole() -> "QuerySet[SupplierOffer]":
-    return SupplierOffer.objects.select_related("supplier", "variant__product__category")
+    return SupplierOffer.objects.select_related("supplier", "variant__product__category", "variant__product__brand")
+
+
+def _with_facts(rows: Iterable[SupplierOffer]) -> list[tuple[SupplierOffer, Facts]]:
+    offers = list(rows)
+    papers = authorizations_of_suppliers({offer.supplier.code for offer in offers}) if offers else {}
+    return [(offer, offer_facts(offer, papers[offer.supplier.code])) for offer in offers]

@@ -156,6 +156,14 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("供应商的证照已过期"),
         gettext_lazy("要求这份证照的类目已不向它采购。录入续期的证照，马上恢复。"),
     ),
+    "paper.expiring": (
+        gettext_lazy("店主的证照快到期"),
+        gettext_lazy("店主在店铺后台也看得到。过期以后，要求它的类目在这家店自动停售；核对续期的证照后恢复。"),
+    ),
+    "paper.expired": (
+        gettext_lazy("店主的证照已过期"),
+        gettext_lazy("要求这份证照的类目已在这家店停售。店主提交续期的证照，核对后马上恢复。"),
+    ),
     "price.sync_failed": (
         gettext_lazy("价目同步没有完成"),
         gettext_lazy("看失败的原因；下次从断开的地方接着读。"),

@@ -11,6 +11,8 @@ from django.db.models import Count, DecimalField, ExpressionWrapper, F, Q, Query
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from compliance.held import IN_FORCE, TODAY
+from compliance.validity import NOTICES
 from kameng.core import sql
 from orders.models import Order, OrderLine
 
@@ -117,14 +119,21 @@ class Attention:
     owner_collects: bool
     #: Names of merchant accounts of this shop alone that somebody has opened or given other keys, before that counts.
     accounts_changing: str
+    #: Papers of the shop were sent back, or end soon, or have ended.
+    has_papers: bool
 
 
-_COUNTS = """
+_COUNTS = f"""
 SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
        EXISTS (SELECT FROM public.merchants_gatewayaccount
                 WHERE schema_name = %(schema)s AND owner_collects AND is_active),
        (SELECT coalesce(string_agg(name, '、' ORDER BY id), '') FROM public.merchants_gatewayaccount
-         WHERE schema_name = %(schema)s AND (next_at IS NOT NULL OR is_active AND counts_from IS NOT NULL))
+         WHERE schema_name = %(schema)s AND (next_at IS NOT NULL OR is_active AND counts_from IS NOT NULL)),
+       EXISTS (SELECT FROM public.compliance_license AS paper
+                 JOIN public.resellers_reseller AS seller ON seller.slug = paper.holder AND NOT seller.is_house
+                WHERE seller.schema_name = %(schema)s AND paper.holder_kind = 'seller'
+                  AND paper.replaced_by_id IS NULL AND paper.revoked_at IS NULL
+                  AND (paper.review = 'sent_back' OR {IN_FORCE} AND paper.valid_until <= {TODAY} + {NOTICES[0]}))
 """
 
 
@@ -134,11 +143,12 @@ def attention(*, limit: int = 5) -> Attention:
     found = Order.objects.filter(status=Order.Status.PAID, pk__in=stuck.values("order_id"))
     first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
-    ((refunds_failed, owner_collects, accounts_changing),) = sql.rows(_COUNTS, {"schema": schema_name})
+    ((refunds_failed, owner_collects, accounts_changing, has_papers),) = sql.rows(_COUNTS, {"schema": schema_name})
     return Attention(
         orders=first,
         count=found.count() if len(first) == limit else len(first),
         refunds_failed=refunds_failed,
         owner_collects=owner_collects,
         accounts_changing=accounts_changing,
+        has_papers=has_papers,
     )

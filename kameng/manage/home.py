@@ -10,8 +10,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from catalog.listings.selectors import own_goods
+from compliance.selectors import papers_of_seller
 from kameng.admin.sites import shop_site
 from kameng.manage.figures import Figures, attention, figures
+from kameng.manage.papers import attention_papers, missing
+from kameng.paper_faces import rows_of
 from orders.badges import order_badge
 from resellers.deposits.selectors import warning_of
 from resellers.deposits.services import outlook_of
@@ -72,7 +75,8 @@ def home(request: HttpRequest) -> HttpResponse:
     now = figures()
     waiting = attention()
     shop: Reseller = request.shop  # type: ignore[attr-defined]
-    goods = own_goods(shop).variants
+    own = own_goods(shop)
+    goods = own.variants
     earned = None if shop.is_house else balances_of(shop.pk, Name.PENDING, Name.AVAILABLE, Name.DEPOSIT)
     context: dict[str, Any] = {
         "title": _("今天"),
@@ -89,6 +93,8 @@ def home(request: HttpRequest) -> HttpResponse:
         # Of what has no price of the owner's own, nothing is for the owner to do.
         "dear": sum(variant.is_too_dear and variant.own_price is not None for variant in goods),
         "hidden": sum(not variant.is_visible for variant in goods),
+        "papers": attention_papers(rows_of(papers_of_seller(shop.slug))) if waiting.has_papers else [],
+        "missing": missing(own),
         "is_open": shop.is_open,
         # The house shop's is the platform's.
         "earned": earned,

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
+from django_tenants.utils import get_public_schema_name
 
 from catalog.models import Product, Variant
 from compliance.desk.evidence import fields_of
@@ -39,11 +40,13 @@ from compliance.gate.selectors import approved_before, cases_of, version_texts
 from compliance.gate.subjects import Facts, door_of, entered
 from compliance.gate.words import category_label
 from compliance.screening.rules import Severity
+from compliance.selectors import papers_of_seller
 from kameng.admin.bases import actor_of
 from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import operations_site
 from kameng.core.problems import Problem
 from kameng.operations.review import DECISIONS, TONES, take_next
+from kameng.paper_faces import rows_of
 from resellers.models import Reseller
 
 #: What the fields of subjects are called; amounts have their number behind a dot.
@@ -212,6 +215,7 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
         "prices": _prices(known, facts) if facts is not None else None,
         "is_gone": facts is None,
         "shop": shop,
+        "papers": _papers(known, shop),
         "record": [(Case.State(state).label, count) for state, count in record_of(known.schema_name).items()],
         "earlier": list(cases_of(known.subject).exclude(pk=known.pk)[:5]),
         "similar": similar(known),
@@ -239,6 +243,13 @@ def _field_label(name: str) -> str:
     if head == "variants":
         return _("面额 %(sku)s") % {"sku": tail}
     return str(_FIELDS.get(head, name))
+
+
+def _papers(known: Case, shop: Reseller | None) -> list[dict[str, Any]] | None:
+    """The papers of whoever says it; None where that is the platform."""
+    if shop is None or shop.is_house or known.schema_name == get_public_schema_name():
+        return None
+    return rows_of(papers_of_seller(shop.slug))
 
 
 def _edit_url(known: Case) -> str:

@@ -36,9 +36,11 @@ from compliance.desk.services import (
 from compliance.gate.models import Case, SubjectKind
 from compliance.gate.selectors import cases_open
 from compliance.gate.words import category_label, quoted
+from compliance.models import License
+from compliance.papers import REVIEW_DUE
 from compliance.reports.models import Report
 from compliance.screening.rules import Severity
-from compliance.selectors import license_state, licenses_in_force
+from compliance.selectors import license_state, licenses_in_force, papers_waiting
 from compliance.validity import State as PaperState
 from kameng.admin.bases import PER_PAGE, actor_of
 from kameng.admin.sites import Nav, operations_site
@@ -165,17 +167,33 @@ def _names(schema_names: Collection[str]) -> dict[str, str]:
 
 
 def _papers() -> list[Item]:
-    """Licenses that end soon or have ended, and were not renewed."""
-    items = []
+    """What owners handed in and nobody has looked at; licenses that end soon or have ended, and were not renewed."""
+    names = dict(Reseller.objects.values_list("slug", "name"))
+    items = [
+        Item(
+            due_at=paper.created_at + REVIEW_DUE,
+            kind=_("证照"),
+            title=str(paper),
+            url=reverse("operations:paper", args=[paper.pk]),
+            tone="info",
+            word=_("等待核对"),
+            shop=names.get(paper.holder, paper.holder),
+        )
+        for paper in papers_waiting()[:PER_PAGE]
+    ]
     for paper in licenses_in_force().exclude(valid_until=None).order_by("valid_until")[: 4 * PER_PAGE]:
         state = license_state(paper)
         if state not in (PaperState.EXPIRING, PaperState.EXPIRED) or paper.valid_until is None:
             continue
         tone, word = ("bad", _("已过期")) if state is PaperState.EXPIRED else ("warn", _("快到期"))
         due_at = timezone.make_aware(datetime.combine(paper.valid_until, time.max))
-        url = reverse("operations:licenses")
-        items.append(Item(due_at, _("证照"), f"{paper.holder} {paper}", url, tone, word))
-    return items[:PER_PAGE]
+        if paper.holder_kind == License.Holder.SELLER:
+            url, holder = reverse("operations:paper", args=[paper.pk]), names.get(paper.holder, paper.holder)
+            items.append(Item(due_at, _("证照"), str(paper), url, tone, word, shop=holder))
+        else:
+            url = reverse("operations:licenses")
+            items.append(Item(due_at, _("证照"), f"{paper.holder} {paper}", url, tone, word))
+    return sorted(items, key=lambda item: item.due_at)[:PER_PAGE]
 
 
 def _items(shown: str) -> list[Item]:

@@ -8,11 +8,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from compliance.models import License
 from compliance.scans.pictures import MAX_BYTES
 from compliance.scans.services import scan_add, scan_open
 from kameng.admin.bases import actor_of
 from kameng.admin.sites import operations_site
 from kameng.core.problems import NotFound, Problem
+from kameng.paper_faces import picture
 
 
 @operations_site.page("licenses/<int:license_id>/scans/", name="license_scans")
@@ -31,6 +33,8 @@ def add(request: HttpRequest, license_id: int) -> HttpResponse:
         messages.error(request, str(refused.fields.get("file", refused)))
     else:
         messages.success(request, _("扫描件已保存"))
+    if License.objects.filter(pk=license_id, holder_kind=License.Holder.SELLER).exists():
+        return redirect("operations:paper", pk=license_id)
     return redirect(f"{reverse('operations:licenses')}?renew={license_id}#license-scans")
 
 
@@ -38,13 +42,8 @@ def add(request: HttpRequest, license_id: int) -> HttpResponse:
 @require_GET
 @never_cache
 def look(request: HttpRequest, scan_id: int) -> HttpResponse:
-    """The picture and nothing else: a browser that takes it for something other may do nothing with it."""
+    """A scan, once it is written down who looks."""
     try:
-        scan = scan_open(scan_id=scan_id, actor=actor_of(request))
+        return picture(scan_open(scan_id=scan_id, actor=actor_of(request)))
     except NotFound as error:
         raise Http404 from error
-    response = HttpResponse(scan.data, content_type=f"image/{scan.kind}")
-    response["Content-Disposition"] = f'inline; filename="license-{scan.license_id}-{scan.pk}.{scan.kind}"'
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
