@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from kameng.embedded import paths, postgres
+from kameng.embedded import paths
 from tests.kameng.sandbox.running import RunningSandbox
 from tests.kameng.supply.signed import ROOT, sign
 from tests.live.platform import HOUSE, Good, Platform
@@ -150,7 +150,6 @@ class Second(Platform):
         return self.first.sandbox
 
     def _prepare(self) -> None:
-        self._copy_tables()
         callback_url = f"http://localhost:{self.port}/webhooks/suppliers/upstream/"
         config = run(self.first, _UPSTREAM, {"callback_url": callback_url})
         shopper = self.first.shopper()
@@ -162,19 +161,6 @@ class Second(Platform):
         self.upstream = SupplyClient(self.first, config["key"], config["secret"])
         self.buyer = SupplyClient(self, made["key"], made["secret"])
         self.costs = {sku: Decimal(cost) for sku, cost in made["costs"].items()}
-
-    def _copy_tables(self) -> None:
-        """What the migrations of the platform lead to, as the first one has it, without a row but those that say so."""
-        dump = [str(postgres.find().folder / "pg_dump"), "--no-owner", "--dbname", self.server._replace(
-            path=f"/{self.first.database}"
-        ).geturl()]  # fmt: skip
-        self.sql("DROP SCHEMA public CASCADE")
-        for part in (["--schema-only", "--schema=public"], ["--data-only", "--inserts", "--table=django_migrations"]):
-            said = subprocess.run([*dump, *part], capture_output=True, text=True, check=True).stdout
-            kept = (line for line in said.splitlines() if not line.startswith("\\"))
-            self.sql("\n".join(kept).replace("%", "%%"))
-        # A migration begins the audit trail.
-        self.sql("INSERT INTO public.trail_head (id, sequence, hash) VALUES (1, 0, repeat('0', 64))")
 
     def audit(self) -> None:
         """The same over its own books alone: what the sandbox charged is the first one's."""
