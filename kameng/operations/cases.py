@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from catalog.models import Product, Variant
 from compliance.desk.evidence import fields_of
+from compliance.desk.export import case_export
 from compliance.desk.models import Appeal
 from compliance.desk.reasons import REASONS, statement_of, suggested
 from compliance.desk.selectors import (
@@ -34,8 +35,8 @@ from compliance.desk.services import (
     case_release,
     case_rule,
 )
-from compliance.gate.models import Case, Screening, SubjectKind
-from compliance.gate.selectors import approved_before, cases_of, version_texts
+from compliance.gate.models import Case, Refusal, Screening, SubjectKind
+from compliance.gate.selectors import approved_before, cases_of, refusals_of, version_texts
 from compliance.gate.subjects import Facts, door_of, entered
 from compliance.gate.words import category_label
 from compliance.screening.rules import Severity
@@ -62,6 +63,7 @@ _FIELDS: Mapping[str, str | Promise] = {
     "announcement": gettext_lazy("公告"),
     "announcement_en": gettext_lazy("英文公告"),
     "support": gettext_lazy("客服方式"),
+    "company": gettext_lazy("经营主体"),
 }
 
 
@@ -111,6 +113,7 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
             "release": lambda: _released(request, known),
             "decide": lambda: _decided(request, known, form),
             "amend": lambda: _amended(request, known),
+            "export": lambda: _exported(request, known),
         }.get(act)
         if does is None:
             raise Http404
@@ -161,6 +164,15 @@ def _amended(request: HttpRequest, known: Case) -> HttpResponse:
     return take_next(request)
 
 
+def _exported(request: HttpRequest, known: Case) -> HttpResponse:
+    exported = case_export(case_id=known.pk, actor=actor_of(request))
+    return JsonResponse(
+        exported,
+        json_dumps_params={"ensure_ascii": False, "indent": 2},
+        headers={"Content-Disposition": f'attachment; filename="case-{known.pk}.json"', "Cache-Control": "no-store"},
+    )
+
+
 def _fresh_form(known: Case) -> DecideForm:
     return DecideForm(initial={"digest": known.digest, "reasons": suggested(_findings(known))})
 
@@ -186,6 +198,7 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
     shop = Reseller.objects.filter(schema_name=known.schema_name).first()
     texts = version_texts(known.digest)
     codes = suggested(findings)
+    refusals = refusals_of(known.subject)
     return {
         "title": known.title,
         "up_url": reverse("operations:review"),
@@ -212,7 +225,8 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
         "prices": _prices(known, facts) if facts is not None else None,
         "is_gone": facts is None,
         "shop": shop,
-        "record": [(Case.State(state).label, count) for state, count in record_of(known.schema_name).items()],
+        "record": _record(known, refusals.count()),
+        "refusals": [{"one": one, "rules": _rules_of(one)} for one in refusals[:5]],
         "earlier": list(cases_of(known.subject).exclude(pk=known.pk)[:5]),
         "similar": similar(known),
         "claim": claim,
@@ -234,6 +248,19 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
     }
 
 
+def _record(known: Case, refused: int) -> list[tuple[str | Promise, int]]:
+    """What was decided before, and how often nothing was saved."""
+    record: list[tuple[str | Promise, int]] = [
+        (Case.State(state).label, count) for state, count in record_of(known.schema_name).items()
+    ]
+    return [*record, (_("编辑被拦下"), refused)] if refused else record
+
+
+def _rules_of(refusal: Refusal) -> str:
+    """By which rules, each once."""
+    return "、".join(dict.fromkeys(finding["rule"] for finding in refusal.findings))
+
+
 def _field_label(name: str) -> str:
     head, _dot, tail = name.partition(".")
     if head == "variants":
@@ -245,6 +272,8 @@ def _edit_url(known: Case) -> str:
     """Where an operator changes the words themselves."""
     if known.subject_kind == SubjectKind.PRODUCT:
         return reverse("operations:catalog_product_change", args=[known.subject_id])
+    if known.subject_kind == SubjectKind.CATEGORY:
+        return reverse("operations:catalog_category_change", args=[known.subject_id])
     return ""
 
 
