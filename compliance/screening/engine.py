@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from compliance.screening import brands, prices
-from compliance.screening.book import Book
+from compliance.screening.book import Book, is_own
 from compliance.screening.denial import denied
 from compliance.screening.listing import Finding, Screening, Span, Subject, verdict_of
 from compliance.screening.looking import TITLE, Hit, Marks, look
-from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST, WIDE, Category, Rule, Severity
+from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST, PAPER, WIDE, Category, Rule, Severity
 from compliance.screening.text import Folded
 
 #: Findings of one rule in one field, and of one listing; a reviewer needs no more to decide.
@@ -41,7 +41,7 @@ def screen(subject: Subject, book: Book) -> Screening:
     for number in sorted(marks.terms):
         if not (reads_lawful and book.rules[number].weak):
             findings += _findings(number, book, marks, names, texts, reads_lawful=reads_lawful)
-    findings = _enough(findings, marks)
+    findings = _enough(findings, marks) or _nothing_else(title, book, marks)
     findings += _beside_text(subject)
     if not findings and score >= READS_UNLAWFUL and HONEST not in marks.groups:
         findings.append(_likely(title, book))
@@ -92,6 +92,40 @@ def _enough(findings: list[Finding], marks: Marks) -> list[Finding]:
         if not of_goods[GOODS_OF_WORKS if finding.category is Category.INFRINGEMENT else GOODS]
         or (finding.span and not _names_goods(finding.span.field))
     ]
+
+
+def _nothing_else(title: Folded, book: Book, marks: Marks) -> list[Finding]:
+    """Where a title says that it is a voucher, a ticket or a lesson, and beside that has nothing but what a rule looks
+    for: 外挂 体验券, 辅助 教学课程. No other goods are there of which the words could speak; a person looks.
+
+    Words about games count without those that the rule needs near them: what it needs is what the title leaves out.
+    What clears a rule clears it here too, unless it is a group of words for whatever is printed or taught.
+    """
+    if not marks.in_title(PAPER):
+        return []
+    covered = bytearray(len(title.plain))
+    paper = marks.groups[PAPER].by_field[TITLE]
+    said: list[tuple[Hit, Rule]] = []
+    for number, hits in sorted(marks.terms.items()):
+        rule, (near, also, unless) = book.rules[number], book.contexts[number]
+        own = [group for group in unless if is_own(group)]
+        for hit in hits.by_field.get(TITLE, ()):
+            if number in marks.phrases and any(_within(hit, one) for one in marks.phrases[number].near(hit, 0)):
+                continue
+            reasons = [_context(group, hit, rule, marks, ["title"]) for group in (near, also) if group]
+            if any(_clears(group, hit, marks) for group in own) or any(_within(hit, one) for one in paper) or (
+                None in reasons and rule.category is not Category.GAME_CHEAT
+            ):
+                continue
+            said.append((hit, rule))
+            paper = [*paper, *(reason for reason in reasons if reason and reason.field == TITLE)]
+    for hit in (*paper, *(hit for hit, _rule in said)):
+        covered[hit.start : hit.end] = b"\1" * (hit.end - hit.start)
+    if not said or any(char.isalpha() and not seen for char, seen in zip(title.plain, covered, strict=True)):
+        return []
+    hit, rule = said[0]
+    severity = Severity.LOW if rule.severity is Severity.LOW else Severity.MEDIUM
+    return [Finding(rule.category, rule.code, severity, _span(hit, ["title"], [title]))]
 
 
 def _names_goods(field_name: str) -> bool:

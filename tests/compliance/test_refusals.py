@@ -81,7 +81,8 @@ def test_a_shelfs_doubtful_name_waits_while_the_one_before_stays(shop: Reseller,
         category_save(category=Category(slug="other", name="好物", name_en="game cheats aimbot"))
 
 
-def test_a_new_shop_says_only_what_has_passed(shop: Reseller) -> None:
+@pytest.mark.usefixtures("db")
+def test_a_new_shop_says_only_what_has_passed() -> None:
     doubtful_words()
     with pytest.raises(ContentBlocked):
         shop_open(slug="fresh", name="新店", host_names=["fresh.test"], tagline=UNLAWFUL)

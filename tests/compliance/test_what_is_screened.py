@@ -96,14 +96,15 @@ def product_with(**words: Any) -> Product:
 
 def facts_with(model: type[Model], name: str) -> Facts:
     """What the gate sees of a row of which that one field is written."""
+    variants: list[Variant] = []
     if model is Product:
         value: Any = {"aliases": [CANARY], "account_fields": [{"name": "uid", "label": CANARY}]}.get(name, CANARY)
-        product, variants = product_with(**{name: value}), []
+        product = product_with(**{name: value})
     elif model is Variant:
         product = product_with()
-        variants = [Variant(sku="a", official_price=1, supply_price=1, **{name: CANARY})]
+        variants = [Variant(**{"sku": "a", "official_price": 1, "supply_price": 1, name: CANARY})]
     elif model is Brand:
-        product, variants = product_with(brand=Brand(**{name: CANARY})), []
+        product = product_with(brand=Brand(**{name: CANARY}))
     elif model is Listing:
         return listing_facts(Listing(**{name: CANARY}), Variant(product=product_with(name="点券"), name="600"))
     elif model is Category:
