@@ -1,4 +1,4 @@
--- migrations 37be0a890c839a08ba03ad90b3c1515bb2cfbd28e4e1bf0dbac797a261fcffc5
+-- migrations e6c531470f29d4375df0576fd6c3f9ee955efa99232d7651b2e8ccc780431c51
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -648,28 +648,29 @@ INSERT INTO kameng_shop_template.django_migrations VALUES
 	(63, 'orders', '0006_decision', '2026-01-01 00:00:00+00'),
 	(64, 'orders', '0007_unique_without_pattern', '2026-01-01 00:00:00+00'),
 	(65, 'orders', '0008_shoppers_rights', '2026-01-01 00:00:00+00'),
-	(66, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
-	(67, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
-	(68, 'payments', '0002_fees', '2026-01-01 00:00:00+00'),
-	(69, 'payments', '0003_refund_approved_by_another', '2026-01-01 00:00:00+00'),
-	(70, 'payments', '0004_payment_in_app', '2026-01-01 00:00:00+00'),
-	(71, 'payments', '0005_deposits', '2026-01-01 00:00:00+00'),
-	(72, 'payments', '0006_unique_without_pattern', '2026-01-01 00:00:00+00'),
-	(73, 'reconciliation', '0001_reconcile', '2026-01-01 00:00:00+00'),
-	(74, 'reports', '0001_initial', '2026-01-01 00:00:00+00'),
-	(75, 'resellers', '0005_collects_alone', '2026-01-01 00:00:00+00'),
-	(76, 'resellers', '0006_deposit_daily', '2026-01-01 00:00:00+00'),
-	(77, 'resellers', '0007_registration', '2026-01-01 00:00:00+00'),
-	(78, 'scans', '0001_initial', '2026-01-01 00:00:00+00'),
-	(79, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
-	(80, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
-	(81, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
-	(82, 'suppliers', '0004_names_of_offers', '2026-01-01 00:00:00+00'),
-	(83, 'supply', '0001_initial', '2026-01-01 00:00:00+00'),
-	(84, 'trail', '0001_initial', '2026-01-01 00:00:00+00'),
-	(85, 'trail', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
-	(86, 'transfers', '0001_transfers', '2026-01-01 00:00:00+00'),
-	(87, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
+	(66, 'orders', '0009_decision_that_it_failed', '2026-01-01 00:00:00+00'),
+	(67, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
+	(68, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
+	(69, 'payments', '0002_fees', '2026-01-01 00:00:00+00'),
+	(70, 'payments', '0003_refund_approved_by_another', '2026-01-01 00:00:00+00'),
+	(71, 'payments', '0004_payment_in_app', '2026-01-01 00:00:00+00'),
+	(72, 'payments', '0005_deposits', '2026-01-01 00:00:00+00'),
+	(73, 'payments', '0006_unique_without_pattern', '2026-01-01 00:00:00+00'),
+	(74, 'reconciliation', '0001_reconcile', '2026-01-01 00:00:00+00'),
+	(75, 'reports', '0001_initial', '2026-01-01 00:00:00+00'),
+	(76, 'resellers', '0005_collects_alone', '2026-01-01 00:00:00+00'),
+	(77, 'resellers', '0006_deposit_daily', '2026-01-01 00:00:00+00'),
+	(78, 'resellers', '0007_registration', '2026-01-01 00:00:00+00'),
+	(79, 'scans', '0001_initial', '2026-01-01 00:00:00+00'),
+	(80, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
+	(81, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
+	(82, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
+	(83, 'suppliers', '0004_names_of_offers', '2026-01-01 00:00:00+00'),
+	(84, 'supply', '0001_initial', '2026-01-01 00:00:00+00'),
+	(85, 'trail', '0001_initial', '2026-01-01 00:00:00+00'),
+	(86, 'trail', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
+	(87, 'transfers', '0001_transfers', '2026-01-01 00:00:00+00'),
+	(88, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_user_permissions_id_seq', 1, false);
@@ -678,7 +679,7 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 77, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 87, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 88, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);
