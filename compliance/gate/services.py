@@ -4,7 +4,7 @@ Locks: the subject's row, then its open case, then the head of the audit trail.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from compliance.gate.exceptions import (
     StatementMissing,
     TooMuchText,
 )
+from compliance.gate.history import held_against
 from compliance.gate.judging import Judged, fresh, judge, verdict_by
 from compliance.gate.models import Case, Screening, Version
 from compliance.gate.refusals import refusal_note
@@ -70,8 +71,11 @@ def subject_screen(*, subject: Subject, facts: Facts, is_edit: bool = True) -> G
     if facts.length > MOST_CHARACTERS:
         raise TooMuchText
     book, rules_version = book_now()
+    ruling = ruling_on(subject, facts.digest())
+    if ruling is None:
+        # What somebody has decided about, they have decided knowing whose it is.
+        facts = replace(facts, against=held_against(subject))
     judged = judge(facts, book)
-    ruling = ruling_on(subject, judged.digest)
     new = fresh(judged.findings, ruling.screening.findings if ruling and ruling.screening else [])
     verdict = judged.verdict
     if ruling is not None and ruling.state == State.APPROVED:

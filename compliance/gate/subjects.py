@@ -23,6 +23,7 @@ from django_tenants.utils import schema_context
 
 from compliance.screening import listing
 from compliance.screening.prices import suspicion
+from compliance.screening.rules import Category
 
 #: Characters of all texts of a subject together: what the screening looks at, and more than anybody reads.
 MOST_CHARACTERS = 200_000
@@ -84,6 +85,8 @@ class Facts:
     kind: str = ""
     price: Decimal | None = None
     official_price: Decimal | None = None
+    #: What was held against the owner of late (`gate.history`); no part of the version.
+    against: tuple[Category, ...] = ()
 
     @property
     def words(self) -> dict[str, str]:
@@ -119,6 +122,7 @@ class Facts:
             kind=self.kind,
             price=self.price,
             official_price=self.official_price,
+            against=self.against,
         )
 
     def place(self, span: listing.Span) -> tuple[Text, int, int] | None:

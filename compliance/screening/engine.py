@@ -8,7 +8,7 @@ Texts are looked at below the tricks of writing (`text`, `readings`); each findi
 from collections import defaultdict
 from collections.abc import Iterator
 
-from compliance.screening import brands, prices
+from compliance.screening import brands, history, prices
 from compliance.screening.book import Book, is_own
 from compliance.screening.denial import denied
 from compliance.screening.listing import Finding, Screening, Span, Subject, verdict_of
@@ -179,7 +179,9 @@ def _span(hit: Hit, names: list[str], texts: list[Folded]) -> Span:
 
 
 def _beside_text(subject: Subject) -> Iterator[Finding]:
-    """What the price, the kind and the brand say."""
+    """What the price, the kind, the brand and the seller's history say."""
+    if before := history.suspicion(subject.against):
+        yield Finding(before.category, before.rule, before.severity, None)
     if price := prices.suspicion(subject.category, subject.kind, subject.price, subject.official_price):
         yield Finding(price.category, price.rule, price.severity, None)
     for alike in brands.lookalikes(subject.title, brand=subject.brand, authorized=subject.authorized):

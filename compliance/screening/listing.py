@@ -36,6 +36,8 @@ class Subject:
     price: Decimal | None = None
     official_price: Decimal | None = None
     authorized: bool = False
+    #: The category of each time that something was held against the seller of late.
+    against: tuple[Category, ...] = ()
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Each text with the name of its field."""

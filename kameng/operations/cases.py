@@ -38,7 +38,7 @@ from compliance.desk.services import (
 from compliance.gate.models import Case, Refusal, Screening, SubjectKind
 from compliance.gate.selectors import approved_before, cases_of, refusals_of, version_texts
 from compliance.gate.subjects import Facts, door_of, entered
-from compliance.gate.words import category_label
+from compliance.gate.words import EXPLAINED, category_label
 from compliance.screening.rules import Severity
 from kameng.admin.bases import actor_of
 from kameng.admin.forms import StaffForm, add_problem
@@ -215,6 +215,7 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
                 "category": category_label(finding["category"]),
                 "rule": finding["rule"],
                 "text": finding["text"],
+                "meaning": EXPLAINED.get(finding["rule"], ""),
                 "where": _field_label(finding["field"]) if finding["field"] else "",
                 "tone": TONES[Severity(finding["severity"])],
                 "word": Severity(finding["severity"]).label,

@@ -104,7 +104,7 @@ class Item:
 def _cases(kind: str) -> list[Item]:
     found = cases_open()
     if kind == "price":
-        found = found.filter(screening__findings__contains=[{"field": ""}])
+        found = found.filter(screening__findings__contains=[{"field": "", "rule": "price-far-below-official"}])
     elif kind:
         found = found.filter(subject_kind=kind)
     cases = list(found[:PER_PAGE])

@@ -8,13 +8,13 @@ from compliance.desk.selectors import records_of
 from compliance.desk.services import appeal_make, case_put_right, case_rule, case_undo
 from compliance.gate.exceptions import ContentBlocked
 from compliance.gate.models import Case, Refusal, Screening
-from compliance.gate.selectors import approved_before, version_texts
+from compliance.gate.selectors import approved_before, case_words, version_texts
 from compliance.gate.shops import shop_open, shop_words_save
 from compliance.reports.services import report_add
 from compliance.trail.chain import digest
 from compliance.trail.models import AuditEntry
 from resellers.models import Reseller
-from tests.compliance.gate import CLEAR, DOUBTFUL, UNLAWFUL, doubtful_words, fields_of, named, sold
+from tests.compliance.gate import CLEAR, DOUBTFUL, UNLAWFUL, doubtful_words, fields_of, named, renamed, sold
 from tests.factories import on_sale
 from tests.staff import operator, owner_of
 
@@ -147,3 +147,22 @@ def test_a_report_leads_to_where_its_product_is_taken_down(shop: Reseller, varia
     assert li.get(address)["Location"] == f"/admin/review/product/public/{product.pk}/"
     gone = report_add(product="gone", **told)
     assert li.get(f"/admin/review/reports/{gone.pk}/")["Location"] == f"/admin/reports/report/{gone.pk}/change/"
+
+
+def test_after_three_take_downs_a_person_looks_first_and_what_they_approve_holds(
+    shop: Reseller, variant: Variant
+) -> None:
+    for number in range(3):
+        other = on_sale(max_quantity=1)
+        named(shop, other, f"{DOUBTFUL} {number}")
+        case = only_case()
+        case_rule(case_id=case.pk, digest=case.digest, to="taken_down", actor=LI, reasons=["R07"])
+    named(shop, variant, CLEAR)
+    case = only_case()
+    assert (sold(shop), case.severity) == ([], "low")
+    assert "店铺 90 天内多次被下架或拦下" in " ".join(case_words(case))
+    case_rule(case_id=case.pk, digest=case.digest, to="approved", actor=LI)
+    named(shop, variant, CLEAR)
+    assert sold(shop) == [f"{variant.product.name} {CLEAR}"]
+    # The platform's own goods have no such owner.
+    assert renamed(variant.product, "周年大礼包").standing == "clear"

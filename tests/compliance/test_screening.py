@@ -205,6 +205,13 @@ def test_a_name_close_to_a_protected_one_is_a_finding_unless_it_is_authorized() 
     assert (distance("", ""), distance("abc", "abc"), distance("abcd", "abce")) == (0, 0, 0.25)
 
 
+def test_a_seller_who_was_stopped_often_is_looked_at_first() -> None:
+    cheat, vpn = Category.GAME_CHEAT, Category.VPN
+    assert screened("周年礼包", against=(cheat, vpn)).verdict is Verdict.CLEAR
+    (finding,) = screened("周年礼包", against=(vpn, cheat, vpn)).findings
+    assert (finding.rule, finding.category, finding.severity, finding.span) == ("seller-history", vpn, "low", None)
+
+
 def test_texts_of_any_size_are_bounded() -> None:
     began = time.process_time()
     for text in ("外挂" * 10_000, "<" * 20_000, "P0rnh*b " * 3_000, "外" + " " * 40_000 + "挂", "w a i g u a " * 3_000):
