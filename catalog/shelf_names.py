@@ -59,7 +59,9 @@ class Categories:
     """The gate's way to the names of shelves."""
 
     in_shops = False
-    amendable: Mapping[str, int] = {name: Category._meta.get_field(name).max_length or 0 for name in WORDS}
+    amendable: Mapping[str, int] = {
+        field.name: field.max_length or 0 for field in Category._meta.concrete_fields if field.name in WORDS
+    }
 
     def amend(self, subject_id: int, words: Mapping[str, str]) -> None:
         """What is written is shown: the decision that comes with it says that it may be."""

@@ -64,8 +64,9 @@ _USUAL: Mapping[str, str] = {
 
 
 def suggested(findings: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The codes for what was found, the most severe finding's first. What has no place in a text is about its price, but for the
-    seller's history, for which nothing is decided."""
+    """The codes for what was found, the most severe finding's first.
+
+    What has no place in a text is about its price, but for the seller's history, for which nothing is decided."""
     return list(
         dict.fromkeys(
             "P-01" if not finding["field"] else _USUAL[finding["category"]]

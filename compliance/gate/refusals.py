@@ -26,9 +26,7 @@ class _Noted:
 _noted: ContextVar[list[_Noted] | None] = ContextVar("refusals", default=None)
 
 
-def refusal_note(
-    *, subject: Subject, title: str, findings: tuple[dict[str, Any], ...], rules_version: int
-) -> None:
+def refusal_note(*, subject: Subject, title: str, findings: tuple[dict[str, Any], ...], rules_version: int) -> None:
     """An edit is about to be refused. The same one twice is noted once; outside of a doorway it is not noted at all."""
     noted, new = _noted.get(), _Noted(subject, title, findings, rules_version)
     if noted is not None and new not in noted:

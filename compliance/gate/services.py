@@ -83,9 +83,7 @@ def subject_screen(*, subject: Subject, facts: Facts, is_edit: bool = True) -> G
     elif ruling is not None and verdict is Verdict.CLEAR:
         verdict = Verdict.FLAGGED
     if verdict is Verdict.BLOCKED and is_edit:
-        refusal_note(
-            subject=subject, title=facts.title, findings=judged.findings, rules_version=rules_version
-        )
+        refusal_note(subject=subject, title=facts.title, findings=judged.findings, rules_version=rules_version)
         raise blocked(judged)
     screening = screening_write(subject, facts, judged, rules_version)
     waiting = open_case(subject)

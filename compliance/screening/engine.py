@@ -41,7 +41,7 @@ def screen(subject: Subject, book: Book) -> Screening:
     for number in sorted(marks.terms):
         if not (reads_lawful and book.rules[number].weak):
             findings += _findings(number, book, marks, names, texts, reads_lawful=reads_lawful)
-    findings = _enough(findings, marks) or _nothing_else(title, book, marks)
+    findings = _enough(findings, marks) or _nothing_else(book, marks, names, texts)
     findings += _beside_text(subject)
     if not findings and score >= READS_UNLAWFUL and HONEST not in marks.groups:
         findings.append(_likely(title, book))
@@ -94,7 +94,7 @@ def _enough(findings: list[Finding], marks: Marks) -> list[Finding]:
     ]
 
 
-def _nothing_else(title: Folded, book: Book, marks: Marks) -> list[Finding]:
+def _nothing_else(book: Book, marks: Marks, names: list[str], texts: list[Folded]) -> list[Finding]:
     """Where a title says that it is a voucher, a ticket or a lesson, and beside that has nothing but what a rule looks
     for: 外挂 体验券, 辅助 教学课程. No other goods are there of which the words could speak; a person looks.
 
@@ -103,6 +103,7 @@ def _nothing_else(title: Folded, book: Book, marks: Marks) -> list[Finding]:
     """
     if not marks.in_title(PAPER):
         return []
+    title = texts[TITLE]
     covered = bytearray(len(title.plain))
     paper = marks.groups[PAPER].by_field[TITLE]
     said: list[tuple[Hit, Rule]] = []
@@ -112,9 +113,11 @@ def _nothing_else(title: Folded, book: Book, marks: Marks) -> list[Finding]:
         for hit in hits.by_field.get(TITLE, ()):
             if number in marks.phrases and any(_within(hit, one) for one in marks.phrases[number].near(hit, 0)):
                 continue
-            reasons = [_context(group, hit, rule, marks, ["title"]) for group in (near, also) if group]
-            if any(_clears(group, hit, marks) for group in own) or any(_within(hit, one) for one in paper) or (
-                None in reasons and rule.category is not Category.GAME_CHEAT
+            reasons = [_context(group, hit, rule, marks, names) for group in (near, also) if group]
+            if (
+                any(_clears(group, hit, marks) for group in own)
+                or any(_within(hit, one) for one in paper)
+                or (None in reasons and rule.category is not Category.GAME_CHEAT)
             ):
                 continue
             said.append((hit, rule))
@@ -125,7 +128,7 @@ def _nothing_else(title: Folded, book: Book, marks: Marks) -> list[Finding]:
         return []
     hit, rule = said[0]
     severity = Severity.LOW if rule.severity is Severity.LOW else Severity.MEDIUM
-    return [Finding(rule.category, rule.code, severity, _span(hit, ["title"], [title]))]
+    return [Finding(rule.category, rule.code, severity, _span(hit, names, texts))]
 
 
 def _names_goods(field_name: str) -> bool:

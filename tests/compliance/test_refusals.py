@@ -48,8 +48,8 @@ def test_a_refused_edit_leaves_a_record_and_nothing_else(shop: Reseller, variant
     # What an operator writes about the shop is kept, and is nothing against its owner.
     form = li.get(f"/admin/resellers/reseller/{shop.pk}/change/")
     assert form.status_code == 200
-    typed = {"name": UNLAWFUL, "settlement_days": 7, "is_open": "on"}
-    rows = {f"domains-{name}": 0 for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")}
+    typed = {"name": UNLAWFUL, "settlement_days": "7", "is_open": "on"}
+    rows = {f"domains-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")}
     assert li.post(f"/admin/resellers/reseller/{shop.pk}/change/", {**typed, **rows}).status_code == 200
     assert list(Refusal.objects.order_by("pk").values_list("by", "is_owners")) == [("staff:owner", True), (LI, False)]
     assert records_of([shop.schema_name]) == {shop.schema_name: 1}

@@ -89,10 +89,26 @@ def test_a_word_that_means_something_else_is_let_go(title: str) -> None:
 
 @pytest.mark.parametrize(
     "title",
-    ["外挂 体验券", "外挂体验券 30元", "辅助 教学课程", "吃鸡辅助 体验券", "翻墙 课程", "私服 门票", "代开发票 兑换券", "破解版 代金券"],
+    [
+        "外挂 体验券",
+        "外挂体验券 30元",
+        "辅助 教学课程",
+        "吃鸡辅助 体验券",
+        "翻墙 课程",
+        "私服 门票",
+        "代开发票 兑换券",
+        "破解版 代金券",
+    ],
 )
 def test_a_voucher_or_a_lesson_for_nothing_but_what_a_rule_names_is_for_a_person(title: str) -> None:
     assert screened(title).verdict is Verdict.FLAGGED
+
+
+def test_what_makes_a_voucher_suspicious_may_stand_in_another_field() -> None:
+    found = screened(
+        "代练 体验券", description="王者荣耀 上分", category="游戏服务", variants=("和平精英", "共享 账号")
+    )
+    assert found.verdict is Verdict.FLAGGED
 
 
 def test_a_voucher_for_something_else_is_none_for_the_word_in_its_name() -> None:

@@ -118,8 +118,9 @@ def facts_with(model: type[Model], name: str) -> Facts:
 
 
 def test_every_text_of_goods_and_shops_is_screened_or_says_why_not() -> None:
-    shown = {Brand, Category, Product, Variant, Listing, Reseller}
-    seen, lacking = set(), []
+    shown: tuple[type[Model], ...] = (Brand, Category, Product, Variant, Listing, Reseller)
+    seen: set[tuple[type[Model], str]] = set()
+    lacking = []
     for model in shown:
         for name in texts_of(model):
             seen.add((model, name))

@@ -17,16 +17,15 @@ from compliance.gate.models import Case
 from compliance.gate.services import case_decide, subject_take_down
 from compliance.trail.models import AuditEntry
 from fulfillment.suppliers import choosing
-from orders import services as orders
+from orders.exceptions import GoodsTakenDown
 from orders.models import Order
-from payments import services as payments
+from orders.selectors import order_told
 from payments.models import Payment
-from payments.services import GoodsTakenDown
 from resellers.models import Reseller
 from tests.compliance.gate import CLEAR, DOUBTFUL, doubtful_words, renamed
 from tests.doubles import ScriptedSupplier
-from tests.factories import GatewayAccountFactory, on_sale, place
-from tests.flows import confirm, drain, open_payment, states
+from tests.factories import GatewayAccountFactory, on_sale, open_payment, place
+from tests.flows import confirm, drain, states
 from tests.program import Program, refusal, staying
 from tests.races.threads import BRIEFLY, at_once, pause_before, without_row_locks
 
@@ -185,7 +184,7 @@ def test_two_who_take_down_at_once_make_one_case(
 def test_an_order_that_was_placed_during_a_take_down_cannot_be_paid(
     live_shop: Reseller, monkeypatch: pytest.MonkeyPatch, is_guarded: bool
 ) -> None:
-    variant, read = on_sale(), orders.shelf_now
+    variant, read = on_sale(), shelves.shelf_now
 
     def taken_down_meanwhile(shop: Reseller) -> Any:
         found = read(shop)
@@ -193,14 +192,13 @@ def test_an_order_that_was_placed_during_a_take_down_cannot_be_paid(
         return found
 
     with monkeypatch.context() as between:
-        between.setattr(orders, "shelf_now", taken_down_meanwhile)
+        between.setattr("orders.services.shelf_now", taken_down_meanwhile)
         order = place(live_shop, variant)
     if is_guarded:
         with pytest.raises(GoodsTakenDown):
             open_payment(live_shop, order)
     else:
-        told = payments.order_told
-        monkeypatch.setattr(payments, "order_told", lambda order_id: (told(order_id)[0], False))
+        monkeypatch.setattr("payments.services.order_told", lambda order_id: (order_told(order_id)[0], False))
         open_payment(live_shop, order)
     assert Payment.objects.count() == (0 if is_guarded else 1)
 
