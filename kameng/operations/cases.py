@@ -38,7 +38,7 @@ from compliance.desk.services import (
 from compliance.gate.models import Case, Refusal, Screening, SubjectKind
 from compliance.gate.selectors import approved_before, cases_of, refusals_of, version_texts
 from compliance.gate.subjects import Facts, door_of, entered
-from compliance.gate.words import EXPLAINED, category_label
+from compliance.gate.words import EXPLAINED, category_label, quoted
 from compliance.screening.rules import Severity
 from kameng.admin.bases import actor_of
 from kameng.admin.forms import StaffForm, add_problem
@@ -227,7 +227,7 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
         "is_gone": facts is None,
         "shop": shop,
         "record": _record(known, refusals.count()),
-        "refusals": [{"one": one, "rules": _rules_of(one)} for one in refusals[:5]],
+        "refusals": [{"one": one, "rules": _rules_of(one), "caught": quoted(one.findings)} for one in refusals[:5]],
         "earlier": list(cases_of(known.subject).exclude(pk=known.pk)[:5]),
         "similar": similar(known),
         "claim": claim,
