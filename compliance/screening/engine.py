@@ -23,6 +23,8 @@ MAX_FINDINGS = 100
 READS_LAWFUL, READS_UNLAWFUL = -0.7, 0.7
 #: Words against a listing, of rules and of what stands near, that outweigh an honest kind of goods in the title.
 _SAID_ENOUGH = 3
+#: A title that says that it is a voucher and nothing else is short.
+_LONGEST_PAPER = 60
 #: Fields that say what the whole listing is.
 _NAMING = frozenset({"title", "category"})
 
@@ -101,9 +103,9 @@ def _nothing_else(book: Book, marks: Marks, names: list[str], texts: list[Folded
     Words about games count without those that the rule needs near them: what it needs is what the title leaves out.
     What clears a rule clears it here too, unless it is a group of words for whatever is printed or taught.
     """
-    if not marks.in_title(PAPER):
-        return []
     title = texts[TITLE]
+    if len(title.plain) > _LONGEST_PAPER or not marks.in_title(PAPER):
+        return []
     covered = bytearray(len(title.plain))
     paper = marks.groups[PAPER].by_field[TITLE]
     said: list[tuple[Hit, Rule]] = []
