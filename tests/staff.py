@@ -109,6 +109,7 @@ _SAMPLES: dict[str, list[object]] = {
     "case": [1],
     "appeal": [1],
     "subject": ["product", "public", 1],
+    "report_goods": [1],
 }
 
 
