@@ -19,6 +19,7 @@ from catalog.account_schema import KEYS
 from catalog.models import Brand, Category, Product, Variant
 from catalog.screened import product_subject
 from catalog.services import brand_save, category_save, product_save, variant_save, variants_screen
+from catalog.shelf_names import category_subject
 from compliance.gate.selectors import standing_words
 from compliance.gate.subjects import Standing
 from kameng.admin.bases import ServiceAdmin, StaffTabularInline
@@ -60,8 +61,11 @@ class CategoryAdmin(ServiceAdmin):
         return ("slug",) if obj is not None else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """By the service."""
+        """By the service. Whoever has written a name that does not pass is told why, and what to change."""
         category_save(category=obj)
+        if {"name", "name_en"} & set(form.changed_data):
+            for sentence in standing_words(category_subject(obj.pk)):
+                messages.warning(request, sentence)
 
     @display(description=gettext_lazy("类目"), ordering="name")
     def name_cell(self, category: Category) -> SafeString:

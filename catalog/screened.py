@@ -97,15 +97,15 @@ def _whole() -> "QuerySet[Product]":
     return Product.objects.select_related("category", "brand").prefetch_related("variants")
 
 
-def product_screen(product_id: int) -> Standing:
+def product_screen(product_id: int, *, is_edit: bool = True) -> Standing:
     """Screen a product as it is written by now, and write how it stands; the caller moves the revision.
 
-    Raises `ContentBlocked`: the caller's transaction must not stay.
+    Raises `ContentBlocked` for an edit: the caller's transaction must not stay.
     """
     facts = PRODUCTS.facts(product_id, lock=True)
     if facts is None:
         raise Product.DoesNotExist
-    gated = subject_screen(subject=product_subject(product_id), facts=facts)
+    gated = subject_screen(subject=product_subject(product_id), facts=facts, is_edit=is_edit)
     if gated.standing != facts.standing:
         Product.objects.filter(pk=product_id).update(standing=gated.standing)
     return gated.standing

@@ -7,14 +7,16 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django_tenants.utils import get_public_schema_name
 
+from catalog import shelf_names
 from catalog.account_schema import SchemaInvalid, clean_schema
 from catalog.exceptions import CatalogInvalid
 from catalog.models import Brand, Category, Product, Revision, Variant
 from catalog.screened import product_screen
-from catalog.search import search_text
+from catalog.search_texts import search_texts_write
 from compliance.gate.services import refuse_forbidden
-from compliance.gate.subjects import Standing
+from compliance.gate.subjects import Standing, Subject
 from kameng.outbox.services import publish
 
 MOST_PER_ORDER = 100
@@ -35,16 +37,17 @@ def _check(row: Category | Brand | Product | Variant) -> None:
 def category_save(*, category: Category) -> Category:
     """Write a category, new or changed; its products are found by its new name, and screened with it.
 
-    Raises `CatalogInvalid` and `ContentBlocked`.
+    A doubtful name is not shown: the row that comes back is called as before, or by its code, and a case waits
+    (`catalog.shelf_names`). Raises `CatalogInvalid` and `ContentBlocked`.
     """
     _check(category)
-    is_renamed = not Category.objects.filter(pk=category.pk, name=category.name).exists()
-    if is_renamed:
-        refuse_forbidden({"name": category.name, "name_en": category.name_en})
+    shown = Category.objects.select_for_update(no_key=True).filter(pk=category.pk).values(*shelf_names.WORDS).first()
+    wanted = {name: getattr(category, name) for name in shelf_names.WORDS}
     category.save()
-    _write_search_texts(Product.objects.filter(category=category))
-    if is_renamed:
-        _screen_all(Product.objects.filter(category=category))
+    if wanted != shown:
+        before = shown or {"name": category.slug, "name_en": ""}
+        if shelf_names.names_screen(category, shown=before) or shown is None:
+            shelf_names.products_follow(category.pk)
     Revision.bump()
     publish("category.refresh", category_id=category.pk)
     return category
@@ -57,11 +60,12 @@ def brand_save(*, brand: Brand) -> Brand:
     Raises `CatalogInvalid` and `ContentBlocked`.
     """
     _check(brand)
-    is_renamed = not Brand.objects.filter(pk=brand.pk, name=brand.name).exists()
+    is_renamed = not Brand.objects.filter(pk=brand.pk, name=brand.name, name_en=brand.name_en).exists()
     if is_renamed:
-        refuse_forbidden({"name": brand.name, "name_en": brand.name_en})
+        subject = Subject("brand", get_public_schema_name(), brand.pk or 0)
+        refuse_forbidden(subject, {"name": brand.name, "name_en": brand.name_en})
     brand.save()
-    _write_search_texts(Product.objects.filter(brand=brand))
+    search_texts_write(Product.objects.filter(brand=brand))
     if is_renamed:
         _screen_all(Product.objects.filter(brand=brand))
     Revision.bump()
@@ -95,7 +99,7 @@ def product_save(*, product: Product) -> Product:
     # As it stands by now, and not when the form was drawn.
     product.standing = before[2] if before is not None else Standing.FLAGGED
     product.save()
-    _write_search_texts(Product.objects.filter(pk=product.pk))
+    search_texts_write(Product.objects.filter(pk=product.pk))
     product.standing = product_screen(product.pk)
     Revision.bump()
     if before is not None and before[:2] != (product.category_id, product.brand_id):
@@ -146,7 +150,7 @@ def variants_screen(*, product_id: int) -> Standing:
 
     Raises `ContentBlocked`.
     """
-    _write_search_texts(Product.objects.filter(pk=product_id))
+    search_texts_write(Product.objects.filter(pk=product_id))
     standing = product_screen(product_id)
     Revision.bump()
     return standing
@@ -155,18 +159,3 @@ def variants_screen(*, product_id: int) -> Standing:
 def _screen_all(products: QuerySet[Product]) -> None:
     for product_id in products.order_by("pk").values_list("pk", flat=True):
         product_screen(product_id)
-
-
-def _write_search_texts(products: QuerySet[Product]) -> None:
-    """Everything that products may be called, from what they, their shelf, brand and variants are called now."""
-    changed = []
-    for product in products.select_related("category", "brand").prefetch_related("variants"):
-        around = [product.category.name, *([product.brand.name] if product.brand else [])]
-        product.search_text = search_text(
-            name=product.name,
-            name_en=product.name_en,
-            aliases=product.aliases,
-            context=[*around, *(variant.name for variant in product.variants.all())],
-        )
-        changed.append(product)
-    Product.objects.bulk_update(changed, ["search_text"])

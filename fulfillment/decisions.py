@@ -66,13 +66,43 @@ def attempt_confirm(*, supplier_order_id: int, actor: str, note: str, codes: Seq
 
 
 @transaction.atomic
-def attempt_fail(*, supplier_order_id: int, actor: str, note: str) -> None:
-    """The supplier certainly did not deliver and will not: the next one is asked, or the money goes back.
+def attempt_fail(*, supplier_order_id: int, actor: str, note: str) -> Decision:
+    """The supplier certainly did not deliver and will not: the next one is asked, or the money goes back. What costs
+    more than the limit waits until another one agrees (`attempt_fail_agree`), and may still end otherwise.
 
-    Raises `NotForPeople`, `NoteMissing`.
+    Raises `NotForPeople`, `NoteMissing`, and `DecisionWaits`.
     """
     buy = _decidable(supplier_order_id)
-    note = _grounds(note)
+    note, line = _grounds(note), buy.fulfillment.line
+    decision = decision_ask(
+        line.order,
+        kind=Decision.Kind.FAIL,
+        subject=buy.pk,
+        label=str(line),
+        amount=line.amount,
+        note=note,
+        actor=actor,
+        reference=buy.reference,
+    )
+    if decision.status == Decision.Status.DONE:
+        _failed(buy, actor, note)
+    return decision
+
+
+@transaction.atomic
+def attempt_fail_agree(*, decision_id: int, actor: str) -> Decision:
+    """The second person has made sure as well. Raises as `decision_agree` does, and `DecisionOver` where the attempt
+    does not wait for a person any more."""
+    decision, _order = decision_agree(decision_id, actor=actor)
+    try:
+        buy = _decidable(decision.subject)
+    except NotForPeople:
+        raise DecisionOver from None
+    _failed(buy, actor, decision.note)
+    return decision
+
+
+def _failed(buy: SupplierOrder, actor: str, note: str) -> None:
     _decide(buy, Outcome(OutcomeKind.FAILED, code="decided_failed", message=note), actor, note)
     work = buy.fulfillment
     if work.status == Status.MANUAL:

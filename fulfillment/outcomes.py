@@ -29,8 +29,9 @@ from fulfillment.suppliers.stock_room import codes_keep
 from kameng.alerts.services import Level, alert_end, alert_raise
 from kameng.core import sql
 from kameng.outbox.services import publish
+from orders.decisions import decisions_moot
 from orders.events import event_write
-from orders.models import Order, OrderLine
+from orders.models import Decision, Order, OrderLine
 from orders.selectors import lines_of
 from orders.states import order_lock, order_recount
 
@@ -81,6 +82,7 @@ def outcome_book(buy: SupplierOrder, outcome: Outcome, actor: str) -> float | No
         _judged(buy)
     if waited_for_a_person and buy.status not in SupplierOrder.ACTIVE:
         alert_end(NEEDS_PERSON, subject=buy.reference)
+        decisions_moot(buy.fulfillment.line.order, kind=Decision.Kind.FAIL, subject=buy.pk)
     return wait
 
 

@@ -26,6 +26,7 @@ from catalog.listings.models import PriceRule
 from catalog.models import Brand, Category, Product, Revision, Variant
 from catalog.search import search_text
 from compliance.gate.rescreening import rescreen_all
+from compliance.gate.shops import shop_open
 from compliance.models import Kind, License, Requirement
 from compliance.services import Terms, license_add, requirements_set
 from fulfillment.suppliers.models import StockCode, Supplier, SupplierOffer
@@ -39,7 +40,7 @@ from payments.merchants.services import gateway_account_save
 from resellers import demo as shop_data
 from resellers.deposits.top_ups import top_up_confirm, top_up_record
 from resellers.models import Reseller
-from resellers.services import domain_add, operations_open, reseller_open, shop_touch, staff_set
+from resellers.services import domain_add, operations_open, shop_touch, staff_set
 
 logger = logging.getLogger(__name__)
 
@@ -355,9 +356,10 @@ def _shop(wanted: shop_data.DemoShop) -> Reseller:
     shop: Reseller | None = Reseller.objects.filter(slug=wanted.slug).first()
     if shop is None:
         look = {name: getattr(wanted, name) for name in _LOOK}
-        shop = reseller_open(
+        opened = shop_open(
             slug=wanted.slug, name=wanted.name, host_names=wanted.hosts, categories=list(wanted.categories), **look
         )
+        shop = opened.shop
         with schema_context(shop.schema_name):
             _rules(wanted.rules)
     for host in wanted.hosts:

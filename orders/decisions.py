@@ -169,4 +169,8 @@ def decision_said(decision: Decision) -> str:
     """What became of it, for whoever has just decided."""
     if decision.status == Status.WAITING:
         return _("已提交，等另一位工作人员复核")
-    return _("已记为人工退款") if decision.kind == Kind.BY_HAND else _("已放弃，退款自动开始")
+    return {
+        Kind.BY_HAND: _("已记为人工退款"),
+        Kind.GIVE_UP: _("已放弃，退款自动开始"),
+        Kind.FAIL: _("已按没充成处理：有别家就换一家，没有就自动退款"),
+    }[Kind(decision.kind)]

@@ -182,6 +182,7 @@ class Decision(models.Model):
 
         BY_HAND = "by_hand", _("记为已人工退款")
         GIVE_UP = "give_up", _("放弃并退款")
+        FAIL = "fail", _("按没充成处理")
 
     class Status(models.TextChoices):
         """Where it stands."""

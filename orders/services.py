@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,8 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
@@ -24,6 +21,7 @@ from kameng.core.encryption import digest
 from kameng.core.ids import random_id
 from kameng.core.problems import Problem
 from kameng.outbox.services import publish
+from orders.contacts import contact_clean
 from orders.events import event_write
 from orders.exceptions import (
     IdempotencyConflict,
@@ -49,7 +47,6 @@ NUMBER_LENGTH = 16
 MAX_LINES = 20
 #: So long after the first click a second one of the same browser may come.
 DOUBLE_CLICK_SECONDS = 15
-_PHONE = re.compile(r"1[3-9]\d{9}", re.ASCII)
 
 Status = Order.Status
 
@@ -105,27 +102,6 @@ class _Priced:
     @property
     def amount(self) -> Decimal:
         return self.variant.price * self.quantity
-
-
-def contact_clean(raw: Any) -> str:
-    """A mobile number of eleven digits or an e-mail address, normalized.
-
-    Raises `ValueError` with a message for people.
-    """
-    if not isinstance(raw, str) or not raw.strip():
-        raise ValueError(_("请填写手机号或邮箱，查订单时要用"))
-    text = raw.strip()
-    digits = re.sub(r"[\s\-]", "", text).removeprefix("+86")
-    if _PHONE.fullmatch(digits):
-        return digits
-    if len(text) <= 120 and "@" in text:
-        try:
-            validate_email(text)
-        except ValidationError:
-            pass
-        else:
-            return text.lower()
-    raise ValueError(_("手机号或邮箱不对，应像 13812345678 或 name@example.com 这样"))
 
 
 def request_digest(

@@ -111,6 +111,7 @@ _SAMPLES: dict[str, list[object]] = {
     "paper_scan": [1],
     "appeal": [1],
     "subject": ["product", "public", 1],
+    "report_goods": [1],
 }
 
 

@@ -78,6 +78,9 @@ class ProductDetail(serializers.Serializer[Any]):
     slug = serializers.CharField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=Product.Kind.choices)
+    asks_age = serializers.BooleanField(
+        help_text="Whether its shoppers say how old they are: the order's `age`. Declared minors have limits."
+    )
     account_fields = AccountField(many=True)
     variants = VariantDetail(many=True)
 
@@ -135,6 +138,7 @@ class ProductView(Endpoint):
                 "slug": product.slug,
                 "name": name_of(product),
                 "kind": product.kind,
+                "asks_age": product.limits_minors,
                 "account_fields": [field_entry(field) for field in product.account_fields],
                 "variants": [_variant(variant) for variant in product.variants],
             }

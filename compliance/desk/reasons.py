@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from compliance.gate.models import Case
-from compliance.gate.words import quoted
+from compliance.gate.words import HISTORY, quoted
 from compliance.screening.rules import Category
 
 #: The rule was wrong about it. Counts against the rule.
@@ -64,12 +64,14 @@ _USUAL: Mapping[str, str] = {
 
 
 def suggested(findings: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The codes for what was found, the most severe finding's first. What has no place in a text is about its price."""
+    """The codes for what was found, the most severe finding's first.
+
+    What has no place in a text is about its price, but for the seller's history, for which nothing is decided."""
     return list(
         dict.fromkeys(
             "P-01" if not finding["field"] else _USUAL[finding["category"]]
             for finding in findings
-            if not finding["field"] or finding["category"] in _USUAL
+            if finding.get("rule") != HISTORY and (not finding["field"] or finding["category"] in _USUAL)
         )
     )
 

@@ -1,5 +1,6 @@
 """What the desk shows: the queue, a case's past and its like, and how well rules and people have done."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from compliance.desk.models import Appeal, Claim
 from compliance.desk.reasons import FALSE_ALARM
-from compliance.gate.models import Case
+from compliance.gate.models import Case, Refusal
 from kameng.core import sql
 
 #: How a case's state is shown.
@@ -93,9 +94,13 @@ def record_of(schema_name: str) -> dict[str, int]:
 
 
 def records_of(schema_names: Collection[str]) -> dict[str, int]:
-    """How many decisions went against each of these shops."""
+    """What each of these shops has against it: decisions, and edits of its owner's that were refused."""
     against = Case.objects.filter(schema_name__in=schema_names, state__in=(Case.State.SENT_BACK, Case.State.TAKEN_DOWN))
-    return dict(against.order_by().values_list("schema_name").annotate(Count("pk")))
+    refused = Refusal.objects.filter(schema_name__in=schema_names, is_owners=True)
+    record: Counter[str] = Counter()
+    for rows in (against, refused):
+        record.update(dict(rows.order_by().values_list("schema_name").annotate(Count("pk"))))
+    return dict(record)
 
 
 def similar(case: Case, limit: int = 5) -> list[Case]:

@@ -25,6 +25,7 @@ class SubjectKind(models.TextChoices):
     LISTING = "listing", _("分站商品")
     SHOP = "shop", _("店铺文字")
     OFFER = "offer", _("渠道报价")
+    CATEGORY = "category", _("类目名称")
 
 
 class Version(models.Model):
@@ -133,6 +134,8 @@ class Case(_OfSubject):
     decided_at = models.DateTimeField(_("决定时间"), null=True, blank=True)
     decided_by = models.CharField(_("决定人"), max_length=80, blank=True)
     reasons = ArrayField(models.CharField(max_length=40), verbose_name=_("理由"), default=list, blank=True)
+    #: The version before whoever decided put its words right: what comes back if they take that back.
+    amended_from = models.CharField(_("改字前的摘要"), max_length=64, blank=True, default="", db_default="")
     #: What the owner is told.
     statement = models.TextField(_("给店主的说明"), blank=True)
 
@@ -158,3 +161,31 @@ class Case(_OfSubject):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.title}"
+
+
+class Refusal(models.Model):
+    """An edit of which nothing was saved, because the gate blocked it. Only ever added (`gate.refusals`).
+
+    What it was about is named as in the other rows. What would have been new by it has a number that no row has.
+    """
+
+    subject_kind = models.CharField(_("对象类型"), max_length=10)
+    schema_name = models.CharField(_("模式"), max_length=63)
+    subject_id = models.PositiveBigIntegerField(_("编号"))
+    title = models.CharField(_("名称"), max_length=160)
+    #: As those of a screening.
+    findings: "models.JSONField[Any, Any]" = models.JSONField(_("命中"))
+    rules_version = models.PositiveBigIntegerField(_("规则版本"))
+    by = models.CharField(_("谁"), max_length=80)
+    #: Whether whoever wrote it signed in to the shop itself: what operators write is not held against its owner.
+    is_owners = models.BooleanField(_("店主写的"))
+    at = models.DateTimeField(_("时间"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("拦下的编辑")
+        verbose_name_plural = _("拦下的编辑")
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["schema_name", "-id"], name="refusal_of_shop")]
+
+    def __str__(self) -> str:
+        return f"{self.subject_kind}:{self.schema_name}/{self.subject_id} {self.title}"

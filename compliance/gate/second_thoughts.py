@@ -25,13 +25,15 @@ from compliance.gate.services import (
     screening_write,
     subject_stand,
 )
-from compliance.gate.subjects import Standing, door_of, entered
+from compliance.gate.subjects import Facts, Standing, door_of, entered
 from compliance.rules import book_now
 from compliance.screening.listing import Verdict
 from compliance.trail.services import entry_append
 from kameng.core.problems import NotFound
 
 State, Kind = Case.State, Case.Kind
+#: What goes on showing the words before, as long as the new ones wait.
+_SHOWN_BEFORE = frozenset({SubjectKind.SHOP, SubjectKind.CATEGORY})
 
 
 @transaction.atomic
@@ -66,8 +68,9 @@ def case_amend(*, case_id: int, digest: str, words: Mapping[str, str], actor: st
         if facts is None or (judged := judge(facts, book)).verdict is Verdict.BLOCKED:
             raise blocked(judged) if facts is not None else CaseClosed
         screening = screening_write(subject, facts, judged, rules_version)
-        case.title, case.screening, case.digest = facts.title[:LONGEST_TITLE], screening, screening.digest
-        case.save(update_fields=["title", "screening", "digest"])
+        _move_on(case, facts, screening)
+        case.amended_from = digest
+        case.save(update_fields=["amended_from"])
         case_close(case, to=State.APPROVED, actor=actor, statement=statement)
         subject_stand(case, Standing.CLEAR)
     entry_append(
@@ -79,7 +82,7 @@ def case_amend(*, case_id: int, digest: str, words: Mapping[str, str], actor: st
 @transaction.atomic
 def case_reopen(*, case_id: int, actor: str, within: timedelta) -> Case:
     """Take a decision back: the subject stands as it stood before, and the case is open again. One that was opened by
-    a take-down itself is withdrawn instead.
+    a take-down itself is withdrawn instead; words that were put right are again those that the owner wrote.
 
     Raises `NotFound`, `CaseClosed` where nobody decided, `UndoTooLate` for anybody but `actor`'s own decision of the
     last `within`, and `CaseMoved` where the subject was changed or decided about since.
@@ -101,6 +104,8 @@ def case_reopen(*, case_id: int, actor: str, within: timedelta) -> Case:
         if case.kind == Kind.TAKEN_DOWN:
             case.state, case.decided_by, case.decided_at = State.WITHDRAWN, actor, timezone.now()
         case.save(update_fields=["state", "decided_by", "decided_at", "reasons", "statement"])
+        if case.amended_from:
+            _give_words_back(case)
         _stand_as_before(case, was)
     entry_append(actor=actor, subject=f"case:{case.pk}", action="case.undone", data=undone)
     return case
@@ -139,14 +144,32 @@ def _check_last(case: Case) -> None:
         raise CaseMoved
 
 
+def _give_words_back(case: Case) -> None:
+    """The words as the owner wrote them, screened again: the last version that anybody knows of."""
+    door, before = door_of(case.subject_kind), version_texts(case.amended_from)
+    door.amend(case.subject_id, {name: before.get(name, "") for name in door.amendable})
+    facts = door.facts(case.subject_id)
+    if facts is None:
+        raise CaseClosed
+    book, rules_version = book_now()
+    _move_on(case, facts, screening_write(case.subject, facts, judge(facts, book), rules_version))
+    case.amended_from = ""
+    case.save(update_fields=["amended_from"])
+
+
+def _move_on(case: Case, facts: Facts, screening: Screening) -> None:
+    """The case is about this version now."""
+    case.title, case.screening, case.digest = facts.title[:LONGEST_TITLE], screening, screening.digest
+    case.save(update_fields=["title", "screening", "digest"])
+
+
 def _stand_as_before(case: Case, was: str) -> None:
     """As the subject stood when nobody had decided yet about a case that was decided as `was`."""
     if case.kind == Kind.RESUBMITTED:
         subject_stand(case, Standing.TAKEN_DOWN)
     elif case.state == State.WITHDRAWN or case.screening is None:
         subject_stand(case, Standing.CLEAR)
-    elif case.subject_kind == SubjectKind.SHOP and was == State.APPROVED and (shown := approved_before(case)):
-        # A shop goes on showing the words before.
+    elif case.subject_kind in _SHOWN_BEFORE and was == State.APPROVED and (shown := approved_before(case)):
         words = version_texts(shown.digest)
         door_of(case.subject_kind).stand(case.subject_id, Standing.CLEAR, words=words, caught=frozenset())
     else:

@@ -7,8 +7,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from compliance.gate.models import Case, Screening, Version
-from compliance.gate.subjects import Subject
+from compliance.gate.models import Case, Refusal, Screening, Version
+from compliance.gate.subjects import Subject, door_of
 from compliance.gate.words import reasons
 
 #: States in which a case says something that its owner should read.
@@ -79,12 +79,23 @@ def version_texts(digest: str) -> dict[str, str]:
 
 
 def approved_before(case: Case) -> Screening | None:
-    """The screening of the version that was on sale before this case: the last that was clear, or was approved."""
+    """The screening of the version that was on sale before this case: the last that was clear, or was approved.
+
+    What was clear since is none: words that whoever decided put right, and then took back.
+    """
     of_subject = {"subject_kind": case.subject_kind, "schema_name": case.schema_name, "subject_id": case.subject_id}
     approved = Case.objects.filter(**of_subject, state=Case.State.APPROVED).values("screening_id")
-    found = Screening.objects.filter(**of_subject).exclude(digest=case.digest)
+    found = Screening.objects.filter(**of_subject, at__lt=case.opened_at).exclude(digest=case.digest)
     clear = found.filter(verdict="clear") | found.filter(pk__in=approved)
     return clear.order_by("-pk").first()
+
+
+def refusals_of(subject: Subject) -> "QuerySet[Refusal]":
+    """Edits that were refused, the newest first: the owner's own of the whole shop, or all of one of ours."""
+    found = Refusal.objects.order_by("-pk")
+    if door_of(subject.kind).in_shops:
+        return found.filter(schema_name=subject.schema_name, is_owners=True)
+    return found.filter(subject_kind=subject.kind, schema_name=subject.schema_name, subject_id=subject.id)
 
 
 def _said(case: Case, findings: list[dict[str, object]]) -> list[str]:

@@ -4,7 +4,7 @@ Locks: the subject's row, then its open case, then the head of the audit trail.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,8 +18,10 @@ from compliance.gate.exceptions import (
     StatementMissing,
     TooMuchText,
 )
+from compliance.gate.history import held_against
 from compliance.gate.judging import Judged, fresh, judge, verdict_by
 from compliance.gate.models import Case, Screening, Version
+from compliance.gate.refusals import refusal_note
 from compliance.gate.subjects import MOST_CHARACTERS, Facts, Slot, Standing, Subject, Text, door_of, entered
 from compliance.gate.words import by_field
 from compliance.gate.words import reasons as reasons_of
@@ -69,8 +71,11 @@ def subject_screen(*, subject: Subject, facts: Facts, is_edit: bool = True) -> G
     if facts.length > MOST_CHARACTERS:
         raise TooMuchText
     book, rules_version = book_now()
+    ruling = ruling_on(subject, facts.digest())
+    if ruling is None:
+        # What somebody has decided about, they have decided knowing whose it is.
+        facts = replace(facts, against=held_against(subject))
     judged = judge(facts, book)
-    ruling = ruling_on(subject, judged.digest)
     new = fresh(judged.findings, ruling.screening.findings if ruling and ruling.screening else [])
     verdict = judged.verdict
     if ruling is not None and ruling.state == State.APPROVED:
@@ -78,6 +83,7 @@ def subject_screen(*, subject: Subject, facts: Facts, is_edit: bool = True) -> G
     elif ruling is not None and verdict is Verdict.CLEAR:
         verdict = Verdict.FLAGGED
     if verdict is Verdict.BLOCKED and is_edit:
+        refusal_note(subject=subject, title=facts.title, findings=judged.findings, rules_version=rules_version)
         raise blocked(judged)
     screening = screening_write(subject, facts, judged, rules_version)
     waiting = open_case(subject)
@@ -97,12 +103,16 @@ def subject_screen(*, subject: Subject, facts: Facts, is_edit: bool = True) -> G
     return Gated(STANDING_BY_VERDICT[verdict], screening, _wait(subject, facts, screening, kind, waiting))
 
 
-def refuse_forbidden(words: Mapping[str, str]) -> None:
-    """For short words that are part of other subjects: raises `ContentBlocked` for what no subject may say."""
-    book, _version = book_now()
+def refuse_forbidden(subject: Subject, words: Mapping[str, str]) -> None:
+    """For short words that are part of other subjects: raises `ContentBlocked` for what no subject may say.
+
+    `subject` is what the record of it names.
+    """
+    book, rules_version = book_now()
     for name, text in words.items():
         judged = judge(Facts(text, Standing.CLEAR, (Text(name, Slot.TITLE, text),)), book)
         if judged.verdict is Verdict.BLOCKED:
+            refusal_note(subject=subject, title=text, findings=judged.findings, rules_version=rules_version)
             raise blocked(judged)
 
 

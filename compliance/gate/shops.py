@@ -4,7 +4,7 @@ A shop does not go off sale for its announcement. So what is doubtful is not sho
 person has approved the new ones, which are kept as the version of the case that waits.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -15,7 +15,7 @@ from compliance.gate.selectors import case_telling, version_texts
 from compliance.gate.services import Gated, caught_in, subject_screen
 from compliance.gate.subjects import Facts, Slot, Standing, Subject, Text
 from resellers.models import Reseller
-from resellers.services import shop_look_save
+from resellers.services import reseller_open, shop_look_save
 
 #: What is screened, and where the screening takes it for. What the owner collects or colors is not text.
 _SLOTS = {
@@ -26,6 +26,7 @@ _SLOTS = {
     "announcement": Slot.ANNOUNCEMENT,
     "announcement_en": Slot.ANNOUNCEMENT,
     "support": Slot.DESCRIPTION,
+    "company": Slot.NAME,
 }
 WORDS = tuple(_SLOTS)
 
@@ -77,13 +78,17 @@ def shop_words_save(*, shop_id: int, **look: object) -> Saved:
 
 
 @transaction.atomic
-def shop_words_screen(shop: Reseller) -> Gated:
-    """Screen what a shop says from its first moment on: doubtful words are not shown. Raises `ContentBlocked`."""
+def shop_open(*, slug: str, name: str, host_names: Iterable[str], **look: object) -> Saved:
+    """Open a shop (`resellers.services.reseller_open`, which raises the rest), and screen what it says from its first
+    moment on: doubtful words are not shown. Raises `ContentBlocked`; nothing is opened then.
+    """
+    shop = reseller_open(slug=slug, name=name, host_names=host_names, **look)
+    words = _words_of(shop)
     gated = subject_screen(subject=shop_subject(shop), facts=_facts(shop))
     if not gated.is_clear:
-        words = _words_of(shop)
         SHOPS.stand(shop.pk, gated.standing, words=words, caught=caught_in(gated.screening))
-    return gated
+        shop.refresh_from_db(fields=list(WORDS))
+    return Saved(shop, gated)
 
 
 def words_written(shop: Reseller, case: Case | None) -> dict[str, str]:

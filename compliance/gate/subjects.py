@@ -23,6 +23,7 @@ from django_tenants.utils import schema_context
 
 from compliance.screening import listing
 from compliance.screening.prices import suspicion
+from compliance.screening.rules import Category
 
 #: Characters of all texts of a subject together: what the screening looks at, and more than anybody reads.
 MOST_CHARACTERS = 200_000
@@ -86,6 +87,8 @@ class Facts:
     price: Decimal | None = None
     official_price: Decimal | None = None
     licensed: frozenset[str] = frozenset()
+    #: What was held against the owner of late (`gate.history`); no part of the version.
+    against: tuple[Category, ...] = ()
 
     @property
     def words(self) -> dict[str, str]:
@@ -122,6 +125,7 @@ class Facts:
             price=self.price,
             official_price=self.official_price,
             licensed=self.licensed,
+            against=self.against,
         )
 
     def place(self, span: listing.Span) -> tuple[Text, int, int] | None:

@@ -3,9 +3,21 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from compliance.screening.rules import Category
+
+HISTORY = "seller-history"
+#: What signs beside the words of a rule mean.
+EXPLAINED: Mapping[str, str | Promise] = {
+    HISTORY: gettext_lazy("店铺 90 天内多次被下架或拦下，新写的文字先由人看过再展示。"),
+    "price-far-below-official": gettext_lazy("供货价远低于官方价，正规货源一般做不到。"),
+    "brand-imitated": gettext_lazy("和受保护的品牌名很像但不一样，可能是仿冒。"),
+    "kind-mismatch": gettext_lazy("类型是充到买家自己的账号，面额却写着给别人的账号。"),
+    "reads-unlawful": gettext_lazy("没有命中具体的词，但整句很像违规商品的写法。"),
+}
 
 #: Of a caught passage, and of passages, so much is quoted.
 LONGEST, MOST = 24, 6
@@ -43,4 +55,6 @@ def _reason(category: str, found: list[Mapping[str, Any]]) -> str:
     label = category_label(category)
     if caught := quoted(found):
         return _("%(caught)s 属于“%(category)s”，请删掉或换一种说法。") % {"caught": caught, "category": label}
+    if all(finding["rule"] == HISTORY for finding in found):
+        return str(EXPLAINED[HISTORY])
     return _("价格或面额像是“%(category)s”，请核对官方价和售价。") % {"category": label}

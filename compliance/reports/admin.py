@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.admin import display
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -70,8 +71,8 @@ class ReportAdmin(ServiceAdmin):
     search_fields = ("product", "product_name", "schema_name", "text")
     search_help_text = gettext_lazy("商品、店铺或说明里的字")
     ordering = ("-pk",)
-    readonly_fields = ("where", "what", "text", "contact", "at", "state")
-    fields = ("what", "where", "text", "contact", "at", "state", "note")
+    readonly_fields = ("where", "what", "goods", "text", "contact", "at", "state")
+    fields = ("what", "where", "goods", "text", "contact", "at", "state", "note")
 
     def has_change_permission(self, request: HttpRequest, obj: Report | None = None) -> bool:
         """What was handled stays as it is."""
@@ -103,6 +104,12 @@ class ReportAdmin(ServiceAdmin):
             report.product,
             report.product,
         )
+
+    @display(description=gettext_lazy("处理商品"))
+    def goods(self, report: Report) -> SafeString:
+        """Where it is taken down."""
+        address = reverse("operations:report_goods", args=[report.pk])
+        return format_html('<a class="k-link" href="{}">{}</a>', address, _("下架或恢复"))
 
     @display(description=gettext_lazy("说明"))
     def said(self, report: Report) -> SafeString:

@@ -15,7 +15,16 @@ from itertools import pairwise
 from compliance.screening.labelled import built_in_likeness
 from compliance.screening.likeness import Likeness
 from compliance.screening.readings import sound_of, spelling_of
-from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST, Groups, Rule, built_in_groups, built_in_rules
+from compliance.screening.rules import (
+    GOODS,
+    GOODS_OF_WORKS,
+    HONEST,
+    PAPER,
+    Groups,
+    Rule,
+    built_in_groups,
+    built_in_rules,
+)
 from compliance.screening.text import BREAK, fold, pairs_of
 
 Pair = tuple[str, str]
@@ -119,7 +128,7 @@ class Book:
         self.latin: dict[int, list[Entry]] = defaultdict(list)
         #: For each rule, the groups of which one has to be there, near and also, and those that clear it.
         self.contexts: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = []
-        needed: dict[str, tuple[str, ...]] = {name: groups[name] for name in (HONEST, GOODS, GOODS_OF_WORKS)}
+        needed: dict[str, tuple[str, ...]] = {name: groups[name] for name in (HONEST, GOODS, GOODS_OF_WORKS, PAPER)}
         for number, rule in enumerate(self.rules):
             self._add_terms(number, rule)
             contexts: list[tuple[str, ...]] = []
@@ -160,6 +169,11 @@ class Book:
                 self.sounding.add(sound, term, sound=Sound(word, any_sound, bool(rule.near)))
         for phrase in rule.but_not:
             self.written.add(fold(phrase), Mark(number, "phrase"))
+
+
+def is_own(group: str) -> bool:
+    """Whether a group of a book's contexts is one rule's own words, and no group that rules have in common."""
+    return "." in group
 
 
 @lru_cache(maxsize=1)

@@ -8,12 +8,12 @@ Texts are looked at below the tricks of writing (`text`, `readings`); each findi
 from collections import defaultdict
 from collections.abc import Iterator
 
-from compliance.screening import brands, prices
-from compliance.screening.book import Book
+from compliance.screening import brands, history, prices
+from compliance.screening.book import Book, is_own
 from compliance.screening.denial import denied
 from compliance.screening.listing import Finding, Screening, Span, Subject, verdict_of
 from compliance.screening.looking import TITLE, Hit, Marks, look
-from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST, WIDE, Category, Rule, Severity
+from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST, PAPER, WIDE, Category, Rule, Severity
 from compliance.screening.text import Folded
 
 #: Findings of one rule in one field, and of one listing; a reviewer needs no more to decide.
@@ -23,6 +23,8 @@ MAX_FINDINGS = 100
 READS_LAWFUL, READS_UNLAWFUL = -0.7, 0.7
 #: Words against a listing, of rules and of what stands near, that outweigh an honest kind of goods in the title.
 _SAID_ENOUGH = 3
+#: A title that says that it is a voucher and nothing else is short.
+_LONGEST_PAPER = 60
 #: Fields that say what the whole listing is.
 _NAMING = frozenset({"title", "category"})
 
@@ -41,7 +43,7 @@ def screen(subject: Subject, book: Book) -> Screening:
     for number in sorted(marks.terms):
         if not (reads_lawful and book.rules[number].weak):
             findings += _findings(number, book, marks, names, texts, reads_lawful=reads_lawful)
-    findings = _enough(findings, marks)
+    findings = _enough(findings, marks) or _nothing_else(book, marks, names, texts)
     findings += _beside_text(subject)
     if not findings and score >= READS_UNLAWFUL and HONEST not in marks.groups:
         findings.append(_likely(title, book))
@@ -92,6 +94,43 @@ def _enough(findings: list[Finding], marks: Marks) -> list[Finding]:
         if not of_goods[GOODS_OF_WORKS if finding.category is Category.INFRINGEMENT else GOODS]
         or (finding.span and not _names_goods(finding.span.field))
     ]
+
+
+def _nothing_else(book: Book, marks: Marks, names: list[str], texts: list[Folded]) -> list[Finding]:
+    """Where a title says that it is a voucher, a ticket or a lesson, and beside that has nothing but what a rule looks
+    for: 外挂 体验券, 辅助 教学课程. No other goods are there of which the words could speak; a person looks.
+
+    Words about games count without those that the rule needs near them: what it needs is what the title leaves out.
+    What clears a rule clears it here too, unless it is a group of words for whatever is printed or taught.
+    """
+    title = texts[TITLE]
+    if len(title.plain) > _LONGEST_PAPER or not marks.in_title(PAPER):
+        return []
+    covered = bytearray(len(title.plain))
+    paper = marks.groups[PAPER].by_field[TITLE]
+    said: list[tuple[Hit, Rule]] = []
+    for number, hits in sorted(marks.terms.items()):
+        rule, (near, also, unless) = book.rules[number], book.contexts[number]
+        own = [group for group in unless if is_own(group)]
+        for hit in hits.by_field.get(TITLE, ()):
+            if number in marks.phrases and any(_within(hit, one) for one in marks.phrases[number].near(hit, 0)):
+                continue
+            reasons = [_context(group, hit, rule, marks, names) for group in (near, also) if group]
+            if (
+                any(_clears(group, hit, marks) for group in own)
+                or any(_within(hit, one) for one in paper)
+                or (None in reasons and rule.category is not Category.GAME_CHEAT)
+            ):
+                continue
+            said.append((hit, rule))
+            paper = [*paper, *(reason for reason in reasons if reason and reason.field == TITLE)]
+    for hit in (*paper, *(hit for hit, _rule in said)):
+        covered[hit.start : hit.end] = b"\1" * (hit.end - hit.start)
+    if not said or any(char.isalpha() and not seen for char, seen in zip(title.plain, covered, strict=True)):
+        return []
+    hit, rule = said[0]
+    severity = Severity.LOW if rule.severity is Severity.LOW else Severity.MEDIUM
+    return [Finding(rule.category, rule.code, severity, _span(hit, names, texts))]
 
 
 def _names_goods(field_name: str) -> bool:
@@ -145,7 +184,9 @@ def _span(hit: Hit, names: list[str], texts: list[Folded]) -> Span:
 
 
 def _beside_text(subject: Subject) -> Iterator[Finding]:
-    """What the price, the kind and the brand say."""
+    """What the price, the kind, the brand and the seller's history say."""
+    if before := history.suspicion(subject.against):
+        yield Finding(before.category, before.rule, before.severity, None)
     if price := prices.suspicion(subject.category, subject.kind, subject.price, subject.official_price):
         yield Finding(price.category, price.rule, price.severity, None)
     for alike in brands.lookalikes(subject.title, brand=subject.brand, authorized=subject.authorized):

@@ -37,6 +37,8 @@ class Subject:
     official_price: Decimal | None = None
     authorized: bool = False
     licensed: frozenset[str] = frozenset()
+    #: The category of each time that something was held against the seller of late.
+    against: tuple[Category, ...] = ()
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Each text with the name of its field."""

@@ -10,7 +10,7 @@ from string import ascii_lowercase
 
 from compliance.screening.book import Book, Entry, sounds_close
 from compliance.screening.readings import Unit, sounds_of, units_of
-from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST
+from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST, PAPER
 from compliance.screening.text import BREAK, SPACE, Folded
 
 #: The number of the title among the fields.
@@ -21,7 +21,7 @@ _MAX_HITS = 1000
 #: What a word may take in the plain text, with the signs that were put into it.
 _LONGEST = 200
 #: Groups whose words speak for a listing.
-_IN_FAVOR = frozenset({HONEST, GOODS, GOODS_OF_WORKS})
+_IN_FAVOR = frozenset({HONEST, GOODS, GOODS_OF_WORKS, PAPER})
 #: Signs between two characters of a term. More of them are a gap between two words.
 _MAX_GAP = 16
 

@@ -23,6 +23,8 @@ from compliance.screening.text import fold
 HONEST = "honest"
 #: Groups of goods in whose titles one word of a rule is not enough; for works of others those that no work is.
 GOODS, GOODS_OF_WORKS = "goods", "goods_of_works"
+#: Words for vouchers, tickets and lessons, which name nothing that one gets for them.
+PAPER = "paper"
 
 MAX_TERMS = 400
 MAX_TERM = 40

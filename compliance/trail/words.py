@@ -34,6 +34,7 @@ ACTIONS: Mapping[str, Any] = {
     "case.restored": _("恢复上架"),
     "case.amended": _("改字后通过"),
     "case.undone": _("撤回决定"),
+    "case.exported": _("导出案件"),
     "case.appealed": _("店主申诉"),
     "case.appeal_upheld": _("复核：维持原决定"),
     "case.appeal_reversed": _("复核：撤销原决定"),

@@ -31,6 +31,7 @@ from kameng.operations.choices import choice_words, passed_over
 from kameng.operations.cross_shop import every_shop
 from kameng.operations.forms import AskForm, ConfirmForm, FailForm
 from orders.admin import account_text
+from orders.decisions import decision_said
 from orders.events import event_write
 from resellers.models import Reseller
 
@@ -182,9 +183,10 @@ def _confirm(request: HttpRequest, buy: SupplierOrder) -> tuple[str, UpForm]:
 
 def _fail(request: HttpRequest, buy: SupplierOrder) -> tuple[str, UpForm]:
     form = FailForm(request.POST)
-    if form.is_valid():
-        attempt_fail(supplier_order_id=buy.pk, actor=actor_of(request), note=form.cleaned_data["reason"])
-    return _("已按没充成处理：有别家就换一家，没有就自动退款"), form
+    if not form.is_valid():
+        return "", form
+    decision = attempt_fail(supplier_order_id=buy.pk, actor=actor_of(request), note=form.cleaned_data["reason"])
+    return decision_said(decision), form
 
 
 def _ask_again(request: HttpRequest, buy: SupplierOrder) -> tuple[str, UpForm | None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +18,7 @@ from django_tenants.utils import get_public_schema_name
 
 from catalog.models import Product, Variant
 from compliance.desk.evidence import fields_of
+from compliance.desk.export import case_export
 from compliance.desk.models import Appeal
 from compliance.desk.reasons import REASONS, statement_of, suggested
 from compliance.desk.selectors import (
@@ -35,10 +36,10 @@ from compliance.desk.services import (
     case_release,
     case_rule,
 )
-from compliance.gate.models import Case, Screening, SubjectKind
-from compliance.gate.selectors import approved_before, cases_of, version_texts
+from compliance.gate.models import Case, Refusal, Screening, SubjectKind
+from compliance.gate.selectors import approved_before, cases_of, refusals_of, version_texts
 from compliance.gate.subjects import Facts, door_of, entered
-from compliance.gate.words import category_label
+from compliance.gate.words import EXPLAINED, category_label, quoted
 from compliance.screening.rules import Severity
 from compliance.selectors import papers_of_seller
 from kameng.admin.bases import actor_of
@@ -65,6 +66,7 @@ _FIELDS: Mapping[str, str | Promise] = {
     "announcement": gettext_lazy("公告"),
     "announcement_en": gettext_lazy("英文公告"),
     "support": gettext_lazy("客服方式"),
+    "company": gettext_lazy("经营主体"),
 }
 
 
@@ -114,6 +116,7 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
             "release": lambda: _released(request, known),
             "decide": lambda: _decided(request, known, form),
             "amend": lambda: _amended(request, known),
+            "export": lambda: _exported(request, known),
         }.get(act)
         if does is None:
             raise Http404
@@ -164,6 +167,15 @@ def _amended(request: HttpRequest, known: Case) -> HttpResponse:
     return take_next(request)
 
 
+def _exported(request: HttpRequest, known: Case) -> HttpResponse:
+    exported = case_export(case_id=known.pk, actor=actor_of(request))
+    return JsonResponse(
+        exported,
+        json_dumps_params={"ensure_ascii": False, "indent": 2},
+        headers={"Content-Disposition": f'attachment; filename="case-{known.pk}.json"', "Cache-Control": "no-store"},
+    )
+
+
 def _fresh_form(known: Case) -> DecideForm:
     return DecideForm(initial={"digest": known.digest, "reasons": suggested(_findings(known))})
 
@@ -189,6 +201,7 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
     shop = Reseller.objects.filter(schema_name=known.schema_name).first()
     texts = version_texts(known.digest)
     codes = suggested(findings)
+    refusals = refusals_of(known.subject)
     return {
         "title": known.title,
         "up_url": reverse("operations:review"),
@@ -205,6 +218,7 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
                 "category": category_label(finding["category"]),
                 "rule": finding["rule"],
                 "text": finding["text"],
+                "meaning": EXPLAINED.get(finding["rule"], ""),
                 "where": _field_label(finding["field"]) if finding["field"] else "",
                 "tone": TONES[Severity(finding["severity"])],
                 "word": Severity(finding["severity"]).label,
@@ -216,7 +230,8 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
         "is_gone": facts is None,
         "shop": shop,
         "papers": _papers(known, shop),
-        "record": [(Case.State(state).label, count) for state, count in record_of(known.schema_name).items()],
+        "record": _record(known, refusals.count()),
+        "refusals": [{"one": one, "rules": _rules_of(one), "caught": quoted(one.findings)} for one in refusals[:5]],
         "earlier": list(cases_of(known.subject).exclude(pk=known.pk)[:5]),
         "similar": similar(known),
         "claim": claim,
@@ -238,6 +253,19 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
     }
 
 
+def _record(known: Case, refused: int) -> list[tuple[str | Promise, int]]:
+    """What was decided before, and how often nothing was saved."""
+    record: list[tuple[str | Promise, int]] = [
+        (Case.State(state).label, count) for state, count in record_of(known.schema_name).items()
+    ]
+    return [*record, (_("编辑被拦下"), refused)] if refused else record
+
+
+def _rules_of(refusal: Refusal) -> str:
+    """By which rules, each once."""
+    return "、".join(dict.fromkeys(finding["rule"] for finding in refusal.findings))
+
+
 def _field_label(name: str) -> str:
     head, _dot, tail = name.partition(".")
     if head == "variants":
@@ -256,6 +284,8 @@ def _edit_url(known: Case) -> str:
     """Where an operator changes the words themselves."""
     if known.subject_kind == SubjectKind.PRODUCT:
         return reverse("operations:catalog_product_change", args=[known.subject_id])
+    if known.subject_kind == SubjectKind.CATEGORY:
+        return reverse("operations:catalog_category_change", args=[known.subject_id])
     return ""
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_tenants.utils import tenant_context
 
-from fulfillment.decisions import fulfillment_give_up, fulfillment_retry, give_up_agree
+from fulfillment.decisions import attempt_fail_agree, fulfillment_give_up, fulfillment_retry, give_up_agree
 from fulfillment.models import Fulfillment, SupplierOrder
 from kameng.accounts.confirming import has_second_factor, is_fresh, second_factor_require
 from kameng.admin.bases import actor_of
@@ -173,7 +173,11 @@ def _decision(order: Order, row_id: int) -> Decision:
 
 def _agree(request: HttpRequest, order: Order, row_id: int) -> str:
     decision = _decision(order, row_id)
-    does = refund_by_hand_agree if decision.kind == Decision.Kind.BY_HAND else give_up_agree
+    does = {
+        Decision.Kind.BY_HAND: refund_by_hand_agree,
+        Decision.Kind.GIVE_UP: give_up_agree,
+        Decision.Kind.FAIL: attempt_fail_agree,
+    }[Decision.Kind(decision.kind)]
     return decision_said(does(decision_id=decision.pk, actor=actor_of(request)))
 
 

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
+from django_tenants.utils import get_public_schema_name
 
 from compliance.desk.reasons import REASONS
 from compliance.desk.selectors import (
@@ -33,7 +34,7 @@ from compliance.desk.services import (
     case_undo,
     cases_rule,
 )
-from compliance.gate.models import Case, SubjectKind
+from compliance.gate.models import Case
 from compliance.gate.selectors import cases_open
 from compliance.gate.words import category_label, quoted
 from compliance.models import License
@@ -59,6 +60,7 @@ _SHOWN: tuple[tuple[str, Any], ...] = (
     ("product", gettext_lazy("平台商品")),
     ("shop", gettext_lazy("店铺文字")),
     ("offer", gettext_lazy("渠道报价")),
+    ("category", gettext_lazy("类目名称")),
     ("price", gettext_lazy("价格异常")),
     ("appeal", gettext_lazy("申诉")),
     ("report", gettext_lazy("举报")),
@@ -87,6 +89,8 @@ class Item:
     against: int = 0
     holder: str = ""
     case: Case | None = None
+    #: Where the goods that it is about are taken down, if that is another page.
+    goods_url: str = ""
 
     @property
     def left(self) -> float:
@@ -102,11 +106,11 @@ class Item:
 def _cases(kind: str) -> list[Item]:
     found = cases_open()
     if kind == "price":
-        found = found.filter(screening__findings__contains=[{"field": ""}])
+        found = found.filter(screening__findings__contains=[{"field": "", "rule": "price-far-below-official"}])
     elif kind:
         found = found.filter(subject_kind=kind)
     cases = list(found[:PER_PAGE])
-    schemas = {case.schema_name for case in cases}
+    schemas = {case.schema_name for case in cases} - {get_public_schema_name()}
     shops = _names(schemas)
     against, claims = records_of(schemas), claims_now([case.pk for case in cases])
     return [
@@ -117,9 +121,9 @@ def _cases(kind: str) -> list[Item]:
             url=reverse("operations:case", args=[case.pk]),
             tone=TONES[Severity(case.severity)],
             word=Severity(case.severity).label,
-            shop=shops.get(case.schema_name, "") if case.subject_kind != SubjectKind.PRODUCT else "",
+            shop=shops.get(case.schema_name, ""),
             caught=quoted(case.screening.findings) if case.screening is not None else "",
-            against=against.get(case.schema_name, 0) if case.subject_kind != SubjectKind.PRODUCT else 0,
+            against=against.get(case.schema_name, 0),
             holder=claims[case.pk].by if case.pk in claims else "",
             case=case,
         )
@@ -156,6 +160,7 @@ def _reports() -> list[Item]:
             url=reverse("operations:reports_report_change", args=[report.pk]),
             shop=shops.get(report.schema_name, ""),
             caught=report.text[:80] or report.get_kind_display(),
+            goods_url=reverse("operations:report_goods", args=[report.pk]),
         )
         for report in reports
     ]

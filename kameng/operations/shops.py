@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django_tenants.utils import get_public_schema_name
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from compliance.gate.shops import shop_words_save, shop_words_screen
+from compliance.gate.shops import WORDS, shop_open, shop_words_save
 from kameng.admin.bases import ServiceAdmin, StaffTabularInline
 from kameng.admin.forms import RowForm, ServiceForm
 from kameng.admin.sites import Nav, operations_site
@@ -25,7 +25,6 @@ from resellers.services import (
     domain_add,
     domain_prefer,
     domain_remove,
-    reseller_open,
     shop_terms_save,
     staff_set,
 )
@@ -131,20 +130,19 @@ class ShopAdmin(ServiceAdmin):
         """By the services: open a shop with its owner, or change what an operator may."""
         typed = form.cleaned_data
         if change:
-            # A name that was not touched may not be the one that the owner waits for.
-            named = {"name": typed["name"]} if "name" in form.changed_data else {}
-            said = {name: typed[name] for name in ("is_open", *REGISTRATION)}
-            shop_words_save(shop_id=obj.pk, **said, **named)
+            # Words that were not touched may not be those that the owner waits for.
+            said = ("name", "is_open", *REGISTRATION)
+            meant = {name: typed[name] for name in said if name not in WORDS or name in form.changed_data}
+            shop_words_save(shop_id=obj.pk, **meant)
             terms = {name: typed[name] for name in ("settlement_days", *WITHDRAWAL_TERMS)}
             shop_terms_save(shop_id=obj.pk, **terms)
         else:
-            opened = reseller_open(
+            opened = shop_open(
                 slug=typed["slug"],
                 name=typed["name"],
                 host_names=[typed["host"]],
                 settlement_days=typed["settlement_days"],
-            )
-            shop_words_screen(opened)
+            ).shop
             obj.pk, obj.schema_name = opened.pk, opened.schema_name
         if typed["owner"] and typed["owner_password"]:
             staff_set(schema_name=obj.schema_name, username=typed["owner"], password=typed["owner_password"])

@@ -9,14 +9,17 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 from django_tenants.utils import get_public_schema_name
 
+from catalog.models import Product
+from catalog.screened import product_subject
 from compliance.desk.reasons import REASONS, statement_of
 from compliance.gate.models import Case, SubjectKind
 from compliance.gate.selectors import cases_of
 from compliance.gate.services import subject_restore, subject_take_down
 from compliance.gate.subjects import Facts, Standing, Subject, door_of, entered
+from compliance.reports.models import Report
 from kameng.admin.bases import actor_of
 from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import operations_site
@@ -51,6 +54,21 @@ def _found(kind: str, schema_name: str, subject_id: int) -> tuple[Subject, Facts
     if facts is None:
         raise Http404
     return Subject(kind, schema_name, subject_id), facts
+
+
+@operations_site.page("review/reports/<int:pk>/", name="report_goods")
+@require_safe
+def report_goods(request: HttpRequest, pk: int) -> HttpResponse:
+    """From what a shopper reports to where that is taken down; reports name products by their codes, which stay."""
+    report = Report.objects.filter(pk=pk).first()
+    if report is None:
+        raise Http404
+    product = Product.objects.filter(slug=report.product).first()
+    if product is None:
+        messages.error(request, _("没有这个商品了：%(code)s") % {"code": report.product})
+        return redirect("operations:reports_report_change", pk)
+    named = product_subject(product.pk)
+    return redirect("operations:subject", kind=named.kind, schema_name=named.schema_name, subject_id=named.id)
 
 
 @operations_site.page("review/<slug:kind>/<slug:schema_name>/<int:subject_id>/", name="subject")

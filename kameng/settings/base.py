@@ -107,6 +107,7 @@ SCREENED_SUBJECTS = {
     "listing": "catalog.listings.screened.LISTINGS",
     "shop": "compliance.gate.shops.SHOPS",
     "offer": "fulfillment.suppliers.screened.OFFERS",
+    "category": "catalog.shelf_names.CATEGORIES",
 }
 INSTALLED_APPS = [*WITHOUT_TABLES, *dict.fromkeys([*SHARED_APPS, *TENANT_APPS])]
 TENANT_MODEL = "resellers.Reseller"
@@ -129,6 +130,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "compliance.gate.middleware.RefusalsMiddleware",
     "kameng.core.middleware.LazyMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

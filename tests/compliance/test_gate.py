@@ -139,7 +139,7 @@ def test_new_rules_take_off_sale_what_stands_and_bring_it_back(shop: Reseller, o
     )  # fmt: skip
     saved = rule_save(rule=rule, actor=ACTOR)
     foreseen = foresee()
-    assert (foreseen.looked, foreseen.fell) == (1 + 1 + 3, 2)
+    assert (foreseen.looked, foreseen.fell) == (1 + 1 + 1 + 3, 2)
     assert {fall.subject.kind for fall in foreseen.examples} == {"product", "listing"}
     assert sold(shop) == [f"{DOUBTFUL} 道礼包"]
     drain()

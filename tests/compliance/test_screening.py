@@ -87,6 +87,35 @@ def test_a_word_that_means_something_else_is_let_go(title: str) -> None:
     assert screened(title) == Screening(Verdict.CLEAR, ())
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "外挂 体验券",
+        "外挂体验券 30元",
+        "辅助 教学课程",
+        "吃鸡辅助 体验券",
+        "翻墙 课程",
+        "私服 门票",
+        "代开发票 兑换券",
+        "破解版 代金券",
+    ],
+)
+def test_a_voucher_or_a_lesson_for_nothing_but_what_a_rule_names_is_for_a_person(title: str) -> None:
+    assert screened(title).verdict is Verdict.FLAGGED
+
+
+def test_what_makes_a_voucher_suspicious_may_stand_in_another_field() -> None:
+    found = screened(
+        "代练 体验券", description="王者荣耀 上分", category="游戏服务", variants=("和平精英", "共享 账号")
+    )
+    assert found.verdict is Verdict.FLAGGED
+
+
+def test_a_voucher_for_something_else_is_none_for_the_word_in_its_name() -> None:
+    for title in ("外挂鱼缸 代金券", "代练字帖 书法 课程", "外挂硬盘 提货券", "私服 拍摄 写真 券", "反外挂 课程"):
+        assert screened(title).verdict is Verdict.CLEAR, title
+
+
 def test_a_description_may_warn_of_what_the_goods_are_not() -> None:
     warning = "严禁外挂。谨防诈骗！凡要求您购买卡密用于刷单、博彩、虚拟货币投资的都是骗子；请勿用于跑分、赌博充值"
     assert screened("王者荣耀 点券 60点 官方直充", description=warning).verdict is Verdict.CLEAR
@@ -190,6 +219,13 @@ def test_a_name_close_to_a_protected_one_is_a_finding_unless_it_is_authorized() 
         assert bool(screened("礼品卡 官方", brand=brand).findings) is found
     assert not screened("礼品卡 官方", brand="Stean", authorized=True).findings
     assert (distance("", ""), distance("abc", "abc"), distance("abcd", "abce")) == (0, 0, 0.25)
+
+
+def test_a_seller_who_was_stopped_often_is_looked_at_first() -> None:
+    cheat, vpn = Category.GAME_CHEAT, Category.VPN
+    assert screened("周年礼包", against=(cheat, vpn)).verdict is Verdict.CLEAR
+    (finding,) = screened("周年礼包", against=(vpn, cheat, vpn)).findings
+    assert (finding.rule, finding.category, finding.severity, finding.span) == ("seller-history", vpn, "low", None)
 
 
 def test_texts_of_any_size_are_bounded() -> None:

@@ -1,14 +1,25 @@
 """What a person decides about an unclear purchase, by the same services as a supplier's answer."""
 
 from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from fulfillment.decisions import CodesUnfit, NoteMissing, NotForPeople, attempt_ask, attempt_confirm, attempt_fail
+from fulfillment.decisions import (
+    CodesUnfit,
+    NoteMissing,
+    NotForPeople,
+    attempt_ask,
+    attempt_confirm,
+    attempt_fail,
+    attempt_fail_agree,
+)
 from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.base import Capability, Outcome, OutcomeKind
 from kameng.alerts.models import Alert
 from kameng.outbox.models import OutboxEvent
+from orders.decisions import DecisionOver, DecisionWaits, NeedsAnotherPerson
 from orders.models import Order
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
@@ -115,6 +126,33 @@ def test_failed_everywhere_is_refunded_by_itself(shop: Reseller) -> None:
     drain()
     drain()
     assert states(order) == ("refunded", "refunded")
+
+
+def test_above_the_limit_another_one_agrees_that_it_failed(shop: Reseller, settings: Any) -> None:
+    settings.REFUND_SECOND_APPROVER_ABOVE = Decimal(20)
+    order, attempt = waiting(shop)
+    ScriptedSupplier.on_submit("second", TOPPED_UP)
+    decision = attempt_fail(supplier_order_id=attempt, actor="staff:li", note=NOTE)
+    assert (decision.status, states(order)) == ("waiting", ("paid", "manual"))
+    with pytest.raises(DecisionWaits):
+        attempt_fail(supplier_order_id=attempt, actor="staff:wang", note=NOTE)
+    with pytest.raises(NeedsAnotherPerson):
+        attempt_fail_agree(decision_id=decision.pk, actor="staff:li")
+    assert (attempts(order), events(order, "attempt.decided")) == ([("first", "unknown")], [])
+    attempt_fail_agree(decision_id=decision.pk, actor="staff:wang")
+    drain()
+    assert attempts(order) == [("first", "rejected"), ("second", "succeeded")]
+
+
+def test_goods_that_arrive_meanwhile_leave_nothing_to_agree_to(shop: Reseller, settings: Any) -> None:
+    settings.REFUND_SECOND_APPROVER_ABOVE = Decimal(20)
+    order, attempt = waiting(shop)
+    decision = attempt_fail(supplier_order_id=attempt, actor="staff:li", note=NOTE)
+    attempt_confirm(supplier_order_id=attempt, actor="staff:wang", note=NOTE)
+    decision.refresh_from_db()
+    assert (decision.status, states(order)) == ("moot", ("fulfilled", "delivered"))
+    with pytest.raises(DecisionOver):
+        attempt_fail_agree(decision_id=decision.pk, actor="staff:wang")
 
 
 def test_asking_again_asks_and_buys_nothing(shop: Reseller) -> None:

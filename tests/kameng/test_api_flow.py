@@ -53,6 +53,7 @@ def test_a_program_buys_codes_and_a_top_up(program: Program) -> None:
     listed = program.get("products/").json()["results"]
     assert [product["kind"] for product in listed] == ["code", "topup"]
     shown = program.get(f"products/{topup.product.slug}/").json()
+    assert shown["asks_age"] is False
     assert shown["variants"] == [
         {
             "sku": topup.sku,

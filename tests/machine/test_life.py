@@ -20,7 +20,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precon
 from catalog.models import Variant
 from fulfillment import outcomes
 from fulfillment.callbacks import callback_receive
-from fulfillment.decisions import attempt_confirm, attempt_fail, fulfillment_retry
+from fulfillment.decisions import attempt_confirm, attempt_fail, attempt_fail_agree, fulfillment_retry
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.suppliers.models import DuplicateSupply, Supplier, SupplierBreaker
 from fulfillment.suppliers.registry import ADAPTERS
@@ -238,7 +238,9 @@ class Life(RuleBasedStateMachine):
             for buy in SupplierOrder.objects.filter(fulfillment=work, status__in=SupplierOrder.ACTIVE):
                 entry = BookedSupplier.book.get(buy.reference)
                 if entry is None or entry.sale == Sale.FAILED:
-                    attempt_fail(supplier_order_id=buy.pk, actor="staff:1", note="对方后台查无此单")
+                    asked = attempt_fail(supplier_order_id=buy.pk, actor="staff:1", note="对方后台查无此单")
+                    if asked.status == asked.Status.WAITING:
+                        attempt_fail_agree(decision_id=asked.pk, actor="staff:2")
                 elif entry.done == entry.quantity:
                     codes = entry.codes(buy.reference)
                     attempt_confirm(supplier_order_id=buy.pk, actor="staff:1", note="对方后台显示成功", codes=codes)

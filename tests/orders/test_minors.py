@@ -137,6 +137,7 @@ def test_the_form_begins_with_an_adult_and_works_without_scripts(shop: Reseller,
 
 def test_a_program_may_say_an_age_and_need_not(program: Program, games: Category) -> None:
     variant = game(games, "100.00")
+    assert program.get(f"products/{variant.product.slug}/").json()["asks_age"] is True
     assert program.post("orders/", body_of(variant)).status_code == 201
     reply = program.post("orders/", body_of(variant, age="8-15"))
     assert refusal(reply) == (422, "invalid")

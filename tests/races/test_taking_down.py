@@ -11,17 +11,23 @@ from django.test import Client
 from catalog.listings import shelf as shelves
 from catalog.models import Product, Variant
 from catalog.screened import product_subject
-from compliance.gate.exceptions import CaseMoved
+from compliance.gate import services as gate
+from compliance.gate.exceptions import CaseClosed, CaseMoved
 from compliance.gate.models import Case
 from compliance.gate.services import case_decide, subject_take_down
+from compliance.trail.models import AuditEntry
+from fulfillment.suppliers import choosing
+from orders.exceptions import GoodsTakenDown
 from orders.models import Order
+from orders.selectors import order_told
 from payments.models import Payment
 from resellers.models import Reseller
 from tests.compliance.gate import CLEAR, DOUBTFUL, doubtful_words, renamed
-from tests.factories import GatewayAccountFactory, on_sale
-from tests.flows import drain, states
+from tests.doubles import ScriptedSupplier
+from tests.factories import GatewayAccountFactory, on_sale, open_payment, place
+from tests.flows import confirm, drain, states
 from tests.program import Program, refusal, staying
-from tests.races.threads import at_once
+from tests.races.threads import BRIEFLY, at_once, pause_before, without_row_locks
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("gateway_double", "supplier_double")]
 
@@ -111,3 +117,106 @@ def test_what_is_changed_while_somebody_decides_is_not_approved_unseen(live_shop
         assert (decided.state, waiting.pk != case.pk) == ("approved", True)
     assert waiting.digest != case.digest
     assert renamed(product, CLEAR).standing == "clear"
+
+
+GUARDED = pytest.mark.parametrize("is_guarded", [True, False], ids=["guarded", "without its guard"])
+
+
+@GUARDED
+@pytest.mark.usefixtures("_doubt")
+def test_of_two_who_decide_at_once_one_is_told_that_it_is_late(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch, is_guarded: bool
+) -> None:
+    renamed(on_sale(max_quantity=1).product, DOUBTFUL)
+    case = Case.objects.get()
+    if not is_guarded:
+        without_row_locks(monkeypatch)
+    pause_before(monkeypatch, "compliance.gate.services.case_close")
+    results = at_once(
+        live_shop,
+        lambda: case_decide(case_id=case.pk, digest=case.digest, to="approved", actor=ACTOR),
+        lambda: case_decide(case_id=case.pk, digest=case.digest, to="sent_back", actor="staff:wang", reasons=["R03"]),
+    )
+    late = sum(isinstance(result, CaseClosed) for result in results)
+    assert (late, AuditEntry.objects.count()) == ((1, 1) if is_guarded else (0, 2))
+
+
+@GUARDED
+@pytest.mark.usefixtures("_doubt")
+def test_what_comes_between_reading_a_version_and_deciding_is_not_on_sale(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch, is_guarded: bool
+) -> None:
+    product = on_sale(max_quantity=1).product
+    renamed(product, DOUBTFUL)
+    case = Case.objects.get()
+    if not is_guarded:
+        without_row_locks(monkeypatch)
+    edit = Thread(target=lambda: elsewhere(lambda: renamed(product, f"{DOUBTFUL} 新")))
+    close = gate.case_close
+
+    def edited_meanwhile(*args: Any, **options: Any) -> None:
+        edit.start()
+        edit.join(BRIEFLY if is_guarded else 20)
+        close(*args, **options)
+
+    monkeypatch.setattr(gate, "case_close", edited_meanwhile)
+    case_decide(case_id=case.pk, digest=case.digest, to="approved", actor=ACTOR)
+    edit.join(20)
+    product.refresh_from_db()
+    unseen = (f"{DOUBTFUL} 新", "flagged" if is_guarded else "clear")
+    assert (product.name, product.standing) == unseen
+
+
+@GUARDED
+def test_two_who_take_down_at_once_make_one_case(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch, is_guarded: bool
+) -> None:
+    variant = on_sale(max_quantity=1)
+    if not is_guarded:
+        without_row_locks(monkeypatch)
+    pause_before(monkeypatch, "compliance.gate.services.case_close")
+    at_once(live_shop, lambda: take_down(variant), lambda: take_down(variant))
+    taken_down = AuditEntry.objects.filter(action="case.taken_down").count()
+    assert (Case.objects.count(), taken_down) == ((1, 1) if is_guarded else (2, 2))
+
+
+@GUARDED
+def test_an_order_that_was_placed_during_a_take_down_cannot_be_paid(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch, is_guarded: bool
+) -> None:
+    variant, read = on_sale(), shelves.shelf_now
+
+    def taken_down_meanwhile(shop: Reseller) -> Any:
+        found = read(shop)
+        elsewhere(lambda: take_down(variant))
+        return found
+
+    with monkeypatch.context() as between:
+        between.setattr("orders.services.shelf_now", taken_down_meanwhile)
+        order = place(live_shop, variant)
+    if is_guarded:
+        with pytest.raises(GoodsTakenDown):
+            open_payment(live_shop, order)
+    else:
+        monkeypatch.setattr("payments.services.order_told", lambda order_id: (order_told(order_id)[0], False))
+        open_payment(live_shop, order)
+    assert Payment.objects.count() == (0 if is_guarded else 1)
+
+
+@GUARDED
+def test_money_that_comes_with_a_take_down_goes_back_and_nothing_is_bought(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch, is_guarded: bool
+) -> None:
+    variant = on_sale()
+    order = place(live_shop, variant)
+    payment = open_payment(live_shop, order)
+    at_once(live_shop, lambda: take_down(variant), lambda: confirm(payment))
+    if not is_guarded:
+        ranked = choosing._RANKED_HERE
+        assert choosing._TAKEN_DOWN_HERE in ranked
+        monkeypatch.setattr(choosing, "_RANKED_HERE", ranked.replace(choosing._TAKEN_DOWN_HERE, "FALSE"))
+    drain()
+    drain()
+    order.refresh_from_db()
+    assert ScriptedSupplier.bought_from() == ([] if is_guarded else ["first"])
+    assert (order.status == "refunded") is is_guarded

@@ -19,8 +19,12 @@ LONGEST = 5
 
 
 def chain_check(supplied: Sequence[x509.Certificate], roots: Sequence[x509.Certificate], *, now: datetime) -> None:
-    """Every certificate that is supplied leads to a root. Raises `GatewayMisconfigured`, which says what does not."""
-    for certificate in supplied:
+    """Every certificate that is supplied leads to a root, but for those whose time is over beside one that takes their
+    place. Raises `GatewayMisconfigured`, which says what does not."""
+    in_use = [certificate for certificate in supplied if certificate.not_valid_after_utc >= now]
+    if all(_is_authority(certificate) for certificate in in_use):
+        in_use = list(supplied)
+    for certificate in in_use:
         _lead_up(certificate, supplied, roots, now)
 
 

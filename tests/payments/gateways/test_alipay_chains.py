@@ -35,6 +35,18 @@ def test_it_may_be_issued_by_the_root_or_by_an_authority_beside_it(keys: Keys) -
         chain_check(supplied, [link("R2", keys.stranger, "R2", keys.stranger), root], now=TODAY)
 
 
+def test_one_whose_time_is_over_does_not_hold_up_the_one_that_takes_its_place(keys: Keys) -> None:
+    root = link("R1", keys.certified, "R1", keys.certified)
+    between = link("Class 1 R1", keys.merchant, "R1", keys.certified, is_authority=True)
+    over = link("leaf", keys.platform, "R1", keys.certified, days=-1)
+    valid = link("leaf", keys.stranger, "Class 1 R1", keys.merchant)
+    chain_check([over, valid, between], [root], now=TODAY)
+    # One authority alone is no certificate of Alipay's, and a wrong one is not excused by the old one beside it.
+    for supplied in ([over, between], [over, link("leaf", keys.stranger, "R1", keys.stranger)]):
+        with pytest.raises(GatewayMisconfigured):
+            chain_check(supplied, [root], now=TODAY)
+
+
 def test_whatever_does_not_lead_there_is_refused_in_words(keys: Keys) -> None:
     root = link("R1", keys.certified, "R1", keys.certified)
     leaf = link("leaf", keys.platform, "Class 1 R1", keys.merchant)

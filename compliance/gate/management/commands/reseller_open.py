@@ -7,12 +7,15 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from compliance.gate.exceptions import ContentBlocked
+from compliance.gate.selectors import case_words
+from compliance.gate.shops import shop_open
 from resellers.management.asking import new_password
-from resellers.services import ShopInvalid, reseller_open, staff_set
+from resellers.services import ShopInvalid, staff_set
 
 
 class Command(BaseCommand):
-    """Doorway to `reseller_open`."""
+    """Doorway to `shop_open`: what the shop is called passes the gate."""
 
     help = "Opens a shop with a schema of its own, from the SQL template."
 
@@ -30,17 +33,20 @@ class Command(BaseCommand):
         password = new_password(options["owner"]) if options["owner"] else ""
         begun = time.monotonic()
         try:
-            shop = reseller_open(
+            opened = shop_open(
                 slug=options["slug"],
                 name=options["name"],
                 host_names=options["host"],
                 brand_color=options["color"],
             )
-        except ShopInvalid as invalid:
+        except (ShopInvalid, ContentBlocked) as invalid:
             raise CommandError(f"{options['slug']} at {', '.join(options['host'])}: {invalid}") from invalid
         except ValidationError as invalid:
             wrong = [f"{field}: {' '.join(texts)}" for field, texts in invalid.message_dict.items()]
             raise CommandError("; ".join(wrong)) from invalid
+        shop = opened.shop
+        if opened.gated is not None and opened.gated.case is not None:
+            self.stderr.write(" ".join(case_words(opened.gated.case)))
         if password:
             staff_set(schema_name=shop.schema_name, username=options["owner"], password=password)
         took = time.monotonic() - begun
