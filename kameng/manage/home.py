@@ -13,6 +13,7 @@ from catalog.listings.selectors import own_goods
 from kameng.admin.sites import shop_site
 from kameng.manage.figures import Figures, attention, figures
 from orders.badges import order_badge
+from resellers.domains.selectors import domains_wrong
 from resellers.deposits.selectors import warning_of
 from resellers.deposits.services import outlook_of
 from resellers.ledger.balances import balances_of
@@ -89,6 +90,7 @@ def home(request: HttpRequest) -> HttpResponse:
         # Of what has no price of the owner's own, nothing is for the owner to do.
         "dear": sum(variant.is_too_dear and variant.own_price is not None for variant in goods),
         "hidden": sum(not variant.is_visible for variant in goods),
+        "domains_wrong": domains_wrong(shop),
         "is_open": shop.is_open,
         # The house shop's is the platform's.
         "earned": earned,

@@ -47,6 +47,15 @@ WEBHOOK_BASE_URL = env.str(
 )
 #: Addresses and networks of the web servers before us, whose X-Forwarded-For is believed.
 SANDBOX_URL = env.str("SANDBOX_URL", default=f"http://127.0.0.1:{env.int('SANDBOX_PORT', default=8900)}")
+#: Where owners' own hosts have to lead: a name for CNAME records, and addresses for A and AAAA beside those that the name
+#: has itself. Who is asked about them: resolvers as `address` or `address:port`; the machine's where there are none.
+DOMAIN_TARGET = env.str("DOMAIN_TARGET", default="") or (OPERATIONS_HOST if PRODUCTION else "shops.kameng.example")
+DOMAIN_ADDRESSES = env.list("DOMAIN_ADDRESSES", default=[] if PRODUCTION else ["127.0.0.1"])
+DNS_RESOLVERS = env.list(
+    "DNS_RESOLVERS", default=[] if PRODUCTION else [f"127.0.0.1:{env.int('SANDBOX_PORT', default=8900)}"]
+)
+#: Words that no owner's own host may carry, or look like.
+PLATFORM_NAMES = env.list("PLATFORM_NAMES", default=["kameng"])
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -76,6 +85,7 @@ SHARED_APPS = [
     "resellers.withdrawals",
     "resellers.clients",
     "resellers.deposits",
+    "resellers.domains",
     "compliance",
     "compliance.trail",
     "compliance.reports",
