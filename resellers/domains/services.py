@@ -202,12 +202,7 @@ def _bind(own: OwnDomain) -> None:
         _unbind(other)
         other.save()
         other = None
-    is_first = not Domain.objects.filter(tenant=own.shop).exists()
-    try:
-        with transaction.atomic():
-            Domain.objects.create(domain=own.host, tenant=own.shop, is_primary=is_first)
-            OwnDomain.objects.filter(pk=own.pk).update(bound=True, state=State.VERIFIED)
-    except IntegrityError:
+    if not _claimed_first(own):
         own.state, own.problem, own.seen = State.WRONG, Problem.TAKEN, ""
         if other is not None:
             # If what they have proven holds no longer, that shows now.
@@ -216,6 +211,18 @@ def _bind(own: OwnDomain) -> None:
     own.bound, own.state, own.bound_at, own.lost_at = True, State.VERIFIED, timezone.now(), None
     logger.info("domains: %s answers for %s", own.host, own.shop.slug)
     hosts.forget()
+
+
+def _claimed_first(own: OwnDomain) -> bool:
+    """Write the host down as the shop's; False where it is another's. The database says which, also of two at once."""
+    is_first = not Domain.objects.filter(tenant=own.shop).exists()
+    try:
+        with transaction.atomic():
+            Domain.objects.create(domain=own.host, tenant=own.shop, is_primary=is_first)
+            OwnDomain.objects.filter(pk=own.pk).update(bound=True, state=State.VERIFIED)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _failed(own: OwnDomain, now: datetime) -> None:

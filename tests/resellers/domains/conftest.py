@@ -53,7 +53,7 @@ def name_server() -> Iterator[Zone]:
 def zone(name_server: Zone, monkeypatch: pytest.MonkeyPatch, settings: pytest.FixtureRequest) -> Zone:
     """The platform asks this one, and is not patient."""
     name_server.clear()
-    monkeypatch.setattr(resolving, "ATTEMPT_SECONDS", 0.2)
+    monkeypatch.setattr(resolving, "ATTEMPT_SECONDS", 0.05)
     settings.DNS_RESOLVERS = [name_server.address]  # type: ignore[attr-defined]
     settings.DOMAIN_TARGET, settings.DOMAIN_ADDRESSES = TARGET, [ADDRESS]  # type: ignore[attr-defined]
     return name_server

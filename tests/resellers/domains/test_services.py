@@ -168,7 +168,7 @@ def test_adding_twice_is_adding_once_and_hosts_of_others_are_refused(
         assert words in refused.value.fields["host"], host
     for number in range(services.MOST_OF_A_SHOP - 1):
         claimed(shop, f"shop-{number}.example")
-    with pytest.raises(ShopInvalid, match="shop_invalid"):
+    with pytest.raises(ShopInvalid, match="最多 10 个"):
         claimed(shop, "one-more.example")
     assert OwnDomain.objects.count() == services.MOST_OF_A_SHOP
     settings.PRODUCTION = True  # type: ignore[attr-defined]
