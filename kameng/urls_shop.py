@@ -72,6 +72,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<str:number>/codes/", order_pages.order_reveal, name="order_reveal"),
     path("manage/", shop_site.urls),
     path("theme.<slug:version>.css", look.theme, name="theme"),
+    path("brand/<str:name>", look.brand_picture, name="brand_picture"),
     # Choosing a language changes nothing but the reader's own cookie, and the button stands on pages without a token.
     path("language/", csrf_exempt(set_language), name="set_language"),
 ]

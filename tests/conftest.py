@@ -95,7 +95,7 @@ def live_shop(transactional_db: None, django_db_blocker: pytest.FixtureRequest) 
 #: What tests write; the rest (shops, hosts, content types, migrations) belongs to the run.
 _WRITTEN = (
     *("orders_", "payments_", "fulfillment_", "listings_", "outbox_", "inbox_", "alerts_", "suppliers_", "merchants_"),
-    *("ledger_", "reconciliation_", "withdrawals_", "deposits_", "domains_", "transfers_", "accounts_secondfactor", "clients_"),
+    *("ledger_", "reconciliation_", "withdrawals_", "deposits_", "domains_", "brand_", "transfers_", "accounts_secondfactor", "clients_"),
     *("supply_", "trail_auditentry", "reports_", "scans_", "gate_", "desk_"),
 )
 _GUARDED = ("ledger_account", "ledger_journal", "ledger_entry", "trail_auditentry", "trail_head")

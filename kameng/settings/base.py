@@ -86,6 +86,7 @@ SHARED_APPS = [
     "resellers.clients",
     "resellers.deposits",
     "resellers.domains",
+    "resellers.brand",
     "compliance",
     "compliance.trail",
     "compliance.reports",
