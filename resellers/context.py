@@ -32,13 +32,13 @@ class ShopFace:
     announcement: str
     logo_url: str
     theme_url: str
+    support_text: str
     logo_width: int = LOGO_HEIGHT
     favicon_url: str = ""
     favicon_type: str = ""
     #: What the visitor sees before having chosen; empty where the system decides.
     theme_default: str = ""
     hours_text: str = ""
-    support_text: str
     company: str = ""
     credit_code: str = ""
     telecom_license: str = ""
