@@ -18,6 +18,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from kameng.alerts.services import alert_end, alert_raise
 from kameng.core.problems import NotFound
+from kameng.outbox.models import OutboxEvent
 from kameng.outbox.services import publish
 from resellers import hosts
 from resellers.domains import judging, names
@@ -89,10 +90,10 @@ def domain_ask(*, domain_id: int) -> OwnDomain:
         own = OwnDomain.objects.select_for_update().filter(pk=domain_id).first()
         if own is None:
             raise NotFound
-        if not own.watched:
-            _publish(own.pk, delay=_PATIENCE[0][1])
         OwnDomain.objects.filter(pk=own.pk).update(asked_at=Now(), watched=True)
-    _applied(domain_id, _look(own))
+    again = _applied(domain_id, _look(own))
+    if again is not None:
+        _look_again(domain_id, seconds=again)
     return OwnDomain.objects.get(pk=domain_id)
 
 
@@ -142,6 +143,15 @@ def _publish(domain_id: int, *, delay: float) -> None:
     # A host is the platform's business: its work survives whatever becomes of a shop's schema.
     with schema_context(get_public_schema_name()):
         publish(TOPIC, delay=delay, domain_id=domain_id)
+
+
+def _look_again(domain_id: int, *, seconds: float) -> None:
+    """Move the row of the outbox that looks at a host to another moment, or write one where there is none. One that a
+    worker has in hand ends with a wish of its own."""
+    rows = OutboxEvent.objects.filter(topic=TOPIC, payload__domain_id=domain_id)
+    waiting = rows.filter(lease_until=None).update(run_at=Now() + timedelta(seconds=seconds))
+    if not waiting and not rows.exists():
+        _publish(domain_id, delay=seconds)
 
 
 def _look(own: OwnDomain) -> Look:
@@ -206,7 +216,7 @@ def _bind(own: OwnDomain) -> None:
         own.state, own.problem, own.seen = State.WRONG, Problem.TAKEN, ""
         if other is not None:
             # If what they have proven holds no longer, that shows now.
-            _publish(other.pk, delay=0)
+            _look_again(other.pk, seconds=0)
         return
     own.bound, own.state, own.bound_at, own.lost_at = True, State.VERIFIED, timezone.now(), None
     logger.info("domains: %s answers for %s", own.host, own.shop.slug)

@@ -222,6 +222,11 @@ def test_it_is_looked_at_by_the_outbox_more_rarely_until_nobody_wants_to_know(sh
     assert sweep() == 0
     domain_ask(domain_id=own.pk)
     assert OutboxEvent.objects.count() == 1
+    # What a person finds out moves the one row there is: a lost host is not left alone until tomorrow.
+    OutboxEvent.objects.update(run_at=timezone.now() + timedelta(hours=12))
+    proven(zone, own)
+    domain_ask(domain_id=own.pk)
+    assert OutboxEvent.objects.get().run_at < timezone.now() + timedelta(seconds=5)
     OutboxEvent.objects.all().delete()
     assert sweep() == 1
     OwnDomain.objects.all().delete()
