@@ -18,7 +18,6 @@ from resellers.brand.names import named
 from resellers.models import Reseller
 from resellers.registrations import ICP_URL
 
-
 #: Pixels that the header has for it.
 LOGO_HEIGHT = 32
 

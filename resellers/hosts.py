@@ -50,7 +50,7 @@ def shop_of(raw_host: str) -> Reseller | None:
 
 
 def hosts_now() -> frozenset[str]:
-    """All hosts of ours, as they were at most a second ago: a host that is not proven, or no longer, is not among them."""
+    """All hosts of ours, as they were at most a second ago: what is not proven, or no longer, is not among them."""
     return _all.get(None, lambda: frozenset(Domain.objects.values_list("domain", flat=True)))
 
 

@@ -1,6 +1,7 @@
 """Whether a certificate may be issued for a host: asked by the web server in front of us before it does so.
 
-Asked for names that strangers make up too, so it costs no query each (`hosts_now`). Caddy's on-demand TLS asks with `?domain=`; see https://caddyserver.com/docs/automatic-https#on-demand-tls.
+Asked for names that strangers make up too, so it costs no query each (`hosts_now`).
+Caddy's on-demand TLS asks with `?domain=`; see https://caddyserver.com/docs/automatic-https#on-demand-tls.
 """
 
 from django.http import HttpRequest, HttpResponse

@@ -3,8 +3,8 @@
 What somebody uploads may be more than a picture: an archive or a page hidden behind it, a place where it was taken, a
 small file that unpacks to gigabytes. So nothing is stored as it came. A PNG (ISO/IEC 15948) is inflated within the size
 that its head promises and packed again; of a JPEG (ITU-T T.81) only the segments that a decoder needs are copied, up to
-its end, and of a still WebP (RFC 9649) only its frame. Whatever else was in the file is gone: comments, Exif, thumbnails,
-color profiles, and all that followed.
+its end, and of a still WebP (RFC 9649) only its frame. Whatever else was in the file is gone: comments, Exif,
+thumbnails, color profiles, and all that followed.
 
 An image library would be the larger risk: a decoder for dozens of formats, written in C, in front of files of
 strangers. Nothing here decodes a JPEG or a WebP; browsers do, and they are told that it is a picture and nothing else.
@@ -273,7 +273,5 @@ def _webp(data: bytes, bounds: Bounds) -> Picture:
     if alpha:
         canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
         chunks = [(b"VP8X", bytes([_TRANSLUCENT, 0, 0, 0]) + canvas), (b"ALPH", alpha), *chunks]
-    told = b"".join(
-        name + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) & 1) for name, body in chunks
-    )
+    told = b"".join(name + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) & 1) for name, body in chunks)
     return Picture("webp", width, height, _RIFF + (4 + len(told)).to_bytes(4, "little") + _WEBP + told)

@@ -141,9 +141,7 @@ def _add(request: HttpRequest) -> HttpResponse:
     form = AddForm(request.POST)
     if form.is_valid():
         try:
-            own = domain_claim(
-                shop_id=_shop(request).pk, host=form.cleaned_data["host"], actor=actor_of(request)
-            )
+            own = domain_claim(shop_id=_shop(request).pk, host=form.cleaned_data["host"], actor=actor_of(request))
         except Problem as refused:
             add_problem(form, refused)
         else:

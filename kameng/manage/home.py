@@ -13,9 +13,9 @@ from catalog.listings.selectors import own_goods
 from kameng.admin.sites import shop_site
 from kameng.manage.figures import Figures, attention, figures
 from orders.badges import order_badge
-from resellers.domains.selectors import domains_wrong
 from resellers.deposits.selectors import warning_of
 from resellers.deposits.services import outlook_of
+from resellers.domains.selectors import domains_wrong
 from resellers.ledger.balances import balances_of
 from resellers.ledger.posting import Name
 from resellers.models import Reseller

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from compliance.gate.selectors import case_telling, case_words
-from compliance.gate.shops import WORDS, Saved, shop_subject, shop_words_save, shop_words_screen, words_written
+from compliance.gate.shops import Saved, shop_subject, shop_words_save, shop_words_screen, words_written
 from kameng.admin.bases import actor_of, write_down
 from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
@@ -128,7 +128,6 @@ class LookForm(StaffForm):
         required=False,
         help_text=gettext_lazy("电子营业执照亮照或公示系统的网址，https:// 开头"),
     )
-
 
     def clean(self) -> dict[str, Any] | None:
         """The days become one text; what was not sent stays."""

@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from kameng.core.pictures import MAX_BYTES
 from compliance.scans.services import scan_add, scan_open
 from kameng.admin.bases import actor_of
 from kameng.admin.sites import operations_site
+from kameng.core.pictures import MAX_BYTES
 from kameng.core.problems import NotFound, Problem
 
 

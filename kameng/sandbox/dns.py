@@ -1,15 +1,17 @@
 """A name server over UDP (RFC 1035): records as they were set, and troubles as real ones have them.
 
-It knows a target of its own (`shops.kameng.example`, this machine) and whatever `POST /_control/dns` was told. Names that
-it does not know do not exist.
+It knows a target of its own (`shops.kameng.example`, this machine) and whatever `POST /_control/dns` was told. Names
+that it does not know do not exist.
 """
 
 import asyncio
 import ipaddress
+import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, cast
 
 from kameng.sandbox.web import BadRequest, Reply, Request, json_reply
@@ -46,10 +48,14 @@ def _at_first() -> dict[str, Name]:
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers on a UDP port of 127.0.0.1."""
+    """Answers on a UDP port of 127.0.0.1; what it was told stays in `file`, where there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
         self.names = _at_first()
+        if file is not None and file.exists():
+            for name, known in json.loads(file.read_text(encoding="utf-8")).items():
+                self.names[name] = Name(known["records"], Trouble(known["trouble"]))
         self.port = 0
         self._transport: asyncio.DatagramTransport | None = None
 
@@ -69,6 +75,7 @@ class NameServer(asyncio.DatagramProtocol):
     def reset(self) -> None:
         """Forget what was set."""
         self.names = _at_first()
+        self._keep()
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """One question."""
@@ -122,21 +129,28 @@ class NameServer(asyncio.DatagramProtocol):
     def control(self, request: Request) -> Reply:
         """`GET` tells all names; `POST {"name", "records"?: {type: [texts]}, "trouble"?}` sets one of them anew."""
         if request.method == "POST":
-            name, known = _told(request.json())
+            name, known = _read(request.json())
             self.names[name] = known
+            self._keep()
         elif request.method != "GET":
             return json_reply({"error": "method_not_allowed", "message": request.method}, status=405)
-        told = {name: {"records": known.records, "trouble": known.trouble} for name, known in self.names.items()}
-        return json_reply({"port": self.port, "names": told})
+        return json_reply({"port": self.port, "names": self._told()})
+
+    def _told(self) -> dict[str, Any]:
+        return {name: {"records": known.records, "trouble": known.trouble} for name, known in self.names.items()}
+
+    def _keep(self) -> None:
+        if self._file is not None:
+            self._file.write_text(json.dumps(self._told()) + "\n", encoding="utf-8")
 
 
-def _told(body: Mapping[str, Any]) -> tuple[str, Name]:
+def _read(body: Mapping[str, Any]) -> tuple[str, Name]:
     """What a body says of a name. Raises `BadRequest`."""
     if unknown := set(body) - {"name", "records", "trouble"}:
         raise BadRequest(f"unknown: {', '.join(sorted(unknown))}; known: name, records, trouble")
     name, records = body.get("name"), body.get("records") or {}
     try:
-        packed = _packed(str(name).lower())
+        _packed(str(name).lower())
         known = Name({}, Trouble(body.get("trouble") or "ok"))
         for kind, texts in dict(records).items():
             known.records[kind] = [str(text).lower() if kind == "CNAME" else str(text) for text in texts]
@@ -147,7 +161,6 @@ def _told(body: Mapping[str, Any]) -> tuple[str, Name]:
             'such as {"name": "shop.example", "records": {"TXT": ["…"]}, "trouble": "ok"}; types '
             f"{' '.join(_TYPES)}, troubles {' '.join(Trouble)}"
         ) from error
-    assert packed
     return str(name).lower(), known
 
 

@@ -1,7 +1,8 @@
 """Starts the other side: one process, one shared port, and a port of its own for each supplier.
 
 Port `P` (8900): `/alipay/gateway.do`, `/wechatpay/v3/…` and `/v3/…`, `/epay/…`, `/suppliers/{code}/…`,
-`/pay/{gateway}/{payment}`, `/_control/…`, `/healthz`; over UDP, a name server. Ports `P+1…`: one for each supplier, which `down` really closes.
+`/pay/{gateway}/{payment}`, `/_control/…`, `/healthz`; over UDP, a name server.
+Ports `P+1…`: one for each supplier, which `down` really closes.
 """
 
 import argparse
@@ -57,7 +58,7 @@ class Sandbox:
         self.shop = shop
         self.notifier = Notifier()
         self.listener = Listener(self._handle, port)
-        self.name_server = NameServer()
+        self.name_server = NameServer(folder / "names.json")
         self.listeners: dict[str, Listener] = {}
         for number, code in enumerate(keys.SUPPLIERS, start=1):
             self.listeners[code] = Listener(self._of(code), port + number if port else 0)

@@ -162,7 +162,7 @@ def _host_in(text: str) -> str:
             raise BadName(Fault.NOT_A_HOST)
         text = parts.netloc
     host = text.removesuffix("/").removesuffix(".")
-    if not host or any(char in host for char in "/\\@?#%*_:") and not _is_address(host):
+    if not host or (any(char in host for char in "/\\@?#%*_:") and not _is_address(host)):
         raise BadName(Fault.NOT_A_HOST)
     return host
 

@@ -33,7 +33,7 @@ class Unclear(StrEnum):
 class Found:
     """What there is of one type at a name; `aliases` are the names that it led over, the last one included.
 
-    `unclear` is set where nobody gave a definite answer. Nothing at all and no `unclear` means: there is definitely none.
+    `unclear` is set where nobody gave a definite answer. Nothing at all and no `unclear` means: there is none.
     """
 
     records: tuple[str, ...] = ()
@@ -96,7 +96,10 @@ def _found(message: Message, wanted: Type) -> Found:
 
 
 def _ask(address: Address, name: str, wanted: Type, deadline: float) -> Message:
-    """One question to one resolver; over TCP where the answer does not fit (RFC 7766). Raises `OSError`, `Malformed`."""
+    """One question to one resolver; over TCP where the answer does not fit (RFC 7766).
+
+    Raises `OSError` and `Malformed`.
+    """
     number = secrets.randbelow(65_536)
     query = wire.question(number, name, wanted)
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET

@@ -98,7 +98,7 @@ def domain_ask(*, domain_id: int) -> OwnDomain:
 
 
 def domain_check(*, domain_id: int) -> float | None:
-    """Look at a host, for the outbox: in how many seconds to look again, or None where nobody wants to know any more."""
+    """Look at a host, for the outbox: in how many seconds to look again, or None once nobody wants to know."""
     own = OwnDomain.objects.filter(pk=domain_id).first()
     return None if own is None else _applied(domain_id, _look(own))
 

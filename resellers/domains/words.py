@@ -26,7 +26,9 @@ _REFUSALS: Mapping[Fault, Promise] = {
 _ADVICE: Mapping[str, Promise] = {
     Problem.NO_RECORD: gettext_lazy("到域名服务商那里加上下面的 TXT 记录。刚加的要等几分钟才查得到。"),
     Problem.OTHER_VALUE: gettext_lazy("名称对了，值要和下面的一模一样。旧的那条可以留着，再加一条也行。"),
-    Problem.NOT_POINTING: gettext_lazy("把域名用 CNAME 指向下面的名称，或用 A 记录指向下面的地址；别的 A、AAAA 记录要删掉。"),
+    Problem.NOT_POINTING: gettext_lazy(
+        "把域名用 CNAME 指向下面的名称，或用 A 记录指向下面的地址；别的 A、AAAA 记录要删掉。"
+    ),
     Problem.TAKEN: gettext_lazy("域名是你的话，请对方把他的 TXT 记录删掉；我们正在重新核对对方的记录。"),
     Problem.TIMEOUT: gettext_lazy("不知道记录对不对，已经绑定的照常使用。我们过一会儿再查。"),
     Problem.SERVER_FAILURE: gettext_lazy("不知道记录对不对，已经绑定的照常使用。我们过一会儿再查。"),

@@ -38,7 +38,9 @@ def without_constraints() -> Iterator[None]:
         try:
             yield
         finally:
-            cursor.execute("DELETE FROM public.domains_owndomain; DELETE FROM public.resellers_domain WHERE domain = %s", [HOST])
+            cursor.execute(
+                "DELETE FROM public.domains_owndomain; DELETE FROM public.resellers_domain WHERE domain = %s", [HOST]
+            )
             for name, (_table, _named, _drop, again) in zip(names, _GUARDS, strict=True):
                 cursor.execute(again.format(name))
 

@@ -65,7 +65,8 @@ def test_of_a_webp_only_its_frame_is_kept(data: bytes, kept: list[bytes]) -> Non
     "data",
     [
         riff(), riff(EXTENDED), riff(lossy(), lossy()), riff(EXTENDED, (b"ANIM", b"\0" * 6), lossy()),
-        riff(lossy(width=5000)), riff(lossless(width=2000)), riff(lossless(version=1)), riff((b"VP8 ", b"\x11" + b"\0" * 20)),
+        riff(lossy(width=5000)), riff(lossless(width=2000)), riff(lossless(version=1)),
+        riff((b"VP8 ", b"\x11" + b"\0" * 20)),
         riff((b"VP8L", b"\x2e" + b"\0" * 9)), riff((b"VP8 ", b"")), riff(lossy())[:-4], riff(*[(b"JUNK", b"")] * 99),
     ],
 )  # fmt: skip
@@ -111,7 +112,9 @@ def test_pictures_are_put_together_anew_and_shown_to_everybody(shop: Reseller, o
     assert owner.post("/manage/look/", sent).status_code == 302
     hosts.forget()
     page = owner.get("/help/").content.decode()
-    logo, favicon = (Reseller.objects.values_list(f"{use}_picture", flat=True).get(pk=shop.pk) for use in ("logo", "favicon"))
+    logo, favicon = (
+        Reseller.objects.values_list(f"{use}_picture", flat=True).get(pk=shop.pk) for use in ("logo", "favicon")
+    )
     assert re.search(rf'<img src="/brand/{logo}"\s+alt="" width="96" height="32">', page)
     assert f'<link rel="icon" href="/brand/{favicon}" type="image/jpeg">' in page
     shown = Client(headers={"host": "one.test"}).get(f"/brand/{logo}")
@@ -133,7 +136,8 @@ def test_pictures_are_put_together_anew_and_shown_to_everybody(shop: Reseller, o
 
 def test_hours_density_and_scheme_are_worn_and_a_kept_page_knows_when_they_change(shop: Reseller) -> None:
     more = {"density": "compact", "theme_default": "dark", "work_opens": "09:00", "work_closes": "22:00",
-            "saturday_opens": "09:00", "saturday_closes": "22:00", "sunday_opens": "09:00", "sunday_closes": "22:00"}  # fmt: skip
+            "saturday_opens": "09:00", "saturday_closes": "22:00",
+            "sunday_opens": "09:00", "sunday_closes": "22:00"}  # fmt: skip
     owner = owner_of(shop)
     half = owner.post("/manage/look/", {**TYPED, **more, "sunday_closes": ""})
     assert "开始和结束都要填" in half.content.decode()
@@ -194,12 +198,14 @@ def test_a_preview_shows_what_is_typed_and_saves_nothing(shop: Reseller) -> None
 
 
 HOSTILE = (
-    "<script>{0}</script>", "<img src=x onerror={0}>", '"><svg onload={0}>', "'><a href=javascript:{0}>", "</title><script>{0}</script>",
-    "<style>*{{display:none}}</style>", "{{{{ shop.pk }}}}", "{{% debug %}}", "{{{{ 7|add:7 }}}}", "javascript:{0}", "data:text/html,{0}",
-    "</footer></body>{0}<h1>", "<iframe srcdoc={0}>", "<!--{0}", "-->{0}", "]]>{0}", "<base href=//{0}>", "<link rel=x href={0}>",
-    "<meta http-equiv=refresh content={0}>", "\" onfocus={0} autofocus x=\"", "' onmouseover='{0}", "`onclick={0}`", "<math><mi//xlink:href={0}>",
-    "<form action=//{0}>", "<details open ontoggle={0}>", "&lt;script&gt;{0}", "&#60;script&#62;{0}", "<ScRiPt>{0}", "＜script＞{0}",
-    "%3Cscript%3E{0}", "<template>{0}", "\u202e<b>{0}",
+    "<script>{0}</script>", "<img src=x onerror={0}>", '"><svg onload={0}>', "'><a href=javascript:{0}>",
+    "</title><script>{0}</script>", "<style>*{{display:none}}</style>", "{{{{ shop.pk }}}}", "{{% debug %}}",
+    "{{{{ 7|add:7 }}}}", "javascript:{0}", "data:text/html,{0}", "</footer></body>{0}<h1>",
+    "<iframe srcdoc={0}>", "<!--{0}", "-->{0}", "]]>{0}", "<base href=//{0}>", "<link rel=x href={0}>",
+    "<meta http-equiv=refresh content={0}>", '" onfocus={0} autofocus x="', "' onmouseover='{0}",
+    "`onclick={0}`", "<math><mi//xlink:href={0}>", "<form action=//{0}>", "<details open ontoggle={0}>",
+    "&lt;script&gt;{0}", "&#60;script&#62;{0}", "<ScRiPt>{0}", "＜script＞{0}", "%3Cscript%3E{0}",
+    "<template>{0}", "\u202e<b>{0}",
 )  # fmt: skip
 _TEXTS = ("name", "name_en", "tagline", "tagline_en", "announcement", "announcement_en", "support", "company")
 
@@ -211,14 +217,19 @@ def test_nothing_that_an_owner_types_is_markup(shop: Reseller) -> None:
     plain = _tags(visitor.get("/help/").content.decode())
     for hostile in HOSTILE:
         said = hostile.format("zq")
-        shop_look_save(shop_id=shop.pk, **{name: said[:40] for name in _TEXTS})
+        shop_look_save(shop_id=shop.pk, **dict.fromkeys(_TEXTS, said[:40]))
         hosts.forget()
         page = visitor.get("/help/").content.decode()
         # The same elements and attributes as ever, but for the announcement's own and what names a company.
-        assert set(_tags(page)) - set(plain) <= {("aside", "aria-label,class"), ("span", "lang"), ("p", "class,data-testid")}
+        assert set(_tags(page)) - set(plain) <= {
+            ("aside", "aria-label,class"),
+            ("span", "lang"),
+            ("p", "class,data-testid"),
+        }
         assert "zq" in page or "zq" not in said
     for name, value in {
-        "brand_color": "#000000;}*{}", "radius": "8px;}", "density": "x;", "theme_default": "dark onload=", "hours": "<b>,,,,,,",
+        "brand_color": "#000000;}*{}", "radius": "8px;}", "density": "x;", "theme_default": "dark onload=",
+        "hours": "<b>,,,,,,",
         "credit_code": "<script>", "icp": "<script>", "license_url": "javascript:alert(1)",
     }.items():  # fmt: skip
         with pytest.raises(Problem):

@@ -99,9 +99,7 @@ def test_what_does_not_fit_is_asked_for_over_tcp_and_forged_answers_are_passed_o
     assert found.records == tuple(f"{number}" * 200 for number in range(4))
 
 
-def test_a_question_takes_a_bounded_time_however_many_are_asked(
-    zone: Zone, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_question_takes_a_bounded_time_however_many_are_asked(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolving, "TOTAL_SECONDS", 0.15)
     zone.set("slow.example", Trouble.TIMEOUT)
     began = time.monotonic()
