@@ -75,6 +75,6 @@ def _row(domain: Domain) -> dict[str, Any]:
         "host": shown(domain.domain),
         "ascii": domain.domain,
         "name": (in_english() and shop.name_en) or shop.name,
-        "since": domain.since,  # type: ignore[attr-defined]
+        "since": domain.since,
         "is_house": shop.is_house,
     }

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from kameng.sandbox.web import BadRequest, Reply, Request, json_reply
 
@@ -64,7 +64,7 @@ class NameServer(asyncio.DatagramProtocol):
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: self, local_addr=("127.0.0.1", port)
         )
-        self._transport = cast(asyncio.DatagramTransport, transport)
+        self._transport = transport
         self.port = self._transport.get_extra_info("sockname")[1]
 
     def shut(self) -> None:

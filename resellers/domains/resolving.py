@@ -87,7 +87,8 @@ def address_of(text: str) -> Address:
 def _found(message: Message, wanted: Type) -> Found:
     """What belongs to the name that was asked for: records of other names are not followed."""
     alias_of = {record.name: record.data for record in message.answers if record.type == Type.CNAME}
-    at, aliases = message.name, []
+    at = message.name
+    aliases: list[str] = []
     while at in alias_of and len(aliases) < len(alias_of):
         at = alias_of[at]
         aliases.append(at)

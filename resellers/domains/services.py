@@ -8,6 +8,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -262,7 +263,7 @@ def _unbind(own: OwnDomain) -> None:
 
 def _tell(own: OwnDomain, now: datetime) -> None:
     """Operators, by an alert; the owner's home reads the rows themselves."""
-    told = {"shop": own.shop.name, "reason": str(Problem(own.problem).label), "note": own.seen}
+    told: dict[str, Any] = {"shop": own.shop.name, "reason": str(Problem(own.problem).label), "note": own.seen}
     if own.state == State.LOST:
         alert_raise("domain.lost", subject=own.host, **told)
     else:
