@@ -1,5 +1,6 @@
 """A shop's figures, in the schema of the shop: today beside the same weekday last week, and the last fourteen days."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from kameng.core import sql
 from orders.models import Order, OrderLine
+from resellers.domains.models import OwnDomain
 
 DAYS = 14
 #: A paid line that is still under way counts against the delivered rate only after this long.
@@ -117,6 +119,8 @@ class Attention:
     owner_collects: bool
     #: Names of merchant accounts of this shop alone that somebody has opened or given other keys, before that counts.
     accounts_changing: str
+    #: Own hosts that are not connected, or lost: what is shown of them.
+    domains: Sequence[OwnDomain]
 
 
 _COUNTS = """
@@ -124,7 +128,10 @@ SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
        EXISTS (SELECT FROM public.merchants_gatewayaccount
                 WHERE schema_name = %(schema)s AND owner_collects AND is_active),
        (SELECT coalesce(string_agg(name, '、' ORDER BY id), '') FROM public.merchants_gatewayaccount
-         WHERE schema_name = %(schema)s AND (next_at IS NOT NULL OR is_active AND counts_from IS NOT NULL))
+         WHERE schema_name = %(schema)s AND (next_at IS NOT NULL OR is_active AND counts_from IS NOT NULL)),
+       (SELECT coalesce(json_agg(json_build_array(own.id, own.host, own.state, own.problem) ORDER BY own.id), '[]')::text
+          FROM public.domains_owndomain own JOIN public.resellers_reseller shop ON shop.id = own.shop_id
+         WHERE shop.schema_name = %(schema)s AND own.state IN ('wrong', 'lost'))
 """
 
 
@@ -134,11 +141,15 @@ def attention(*, limit: int = 5) -> Attention:
     found = Order.objects.filter(status=Order.Status.PAID, pk__in=stuck.values("order_id"))
     first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
-    ((refunds_failed, owner_collects, accounts_changing),) = sql.rows(_COUNTS, {"schema": schema_name})
+    ((refunds_failed, owner_collects, accounts_changing, domains),) = sql.rows(_COUNTS, {"schema": schema_name})
     return Attention(
         orders=first,
         count=found.count() if len(first) == limit else len(first),
         refunds_failed=refunds_failed,
         owner_collects=owner_collects,
         accounts_changing=accounts_changing,
+        domains=[
+            OwnDomain(pk=pk, host=host, state=state, problem=problem)
+            for pk, host, state, problem in json.loads(domains)
+        ],
     )

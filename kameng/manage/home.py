@@ -15,7 +15,6 @@ from kameng.manage.figures import Figures, attention, figures
 from orders.badges import order_badge
 from resellers.deposits.selectors import warning_of
 from resellers.deposits.services import outlook_of
-from resellers.domains.selectors import domains_wrong
 from resellers.ledger.balances import balances_of
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
@@ -90,7 +89,7 @@ def home(request: HttpRequest) -> HttpResponse:
         # Of what has no price of the owner's own, nothing is for the owner to do.
         "dear": sum(variant.is_too_dear and variant.own_price is not None for variant in goods),
         "hidden": sum(not variant.is_visible for variant in goods),
-        "domains_wrong": domains_wrong(shop),
+        "domains_wrong": waiting.domains,
         "is_open": shop.is_open,
         # The house shop's is the platform's.
         "earned": earned,

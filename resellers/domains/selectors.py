@@ -9,8 +9,6 @@ from resellers.domains.models import OwnDomain
 from resellers.domains.names import Platform, is_registry
 from resellers.models import Domain, Reseller
 
-State = OwnDomain.State
-
 
 def platform() -> Platform:
     """The platform's own hosts, with what they are below, and the words that only they carry."""
@@ -26,11 +24,6 @@ def platform() -> Platform:
 def domains_of(shop: Reseller) -> "QuerySet[OwnDomain]":
     """A shop's own hosts, the oldest first."""
     return OwnDomain.objects.filter(shop=shop).order_by("pk")
-
-
-def domains_wrong(shop: Reseller) -> list[OwnDomain]:
-    """Those that their owner has to do something about."""
-    return list(domains_of(shop).filter(state__in=[State.WRONG, State.LOST]))
 
 
 def genuine() -> "QuerySet[Domain]":
