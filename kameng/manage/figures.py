@@ -129,7 +129,7 @@ SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
                 WHERE schema_name = %(schema)s AND owner_collects AND is_active),
        (SELECT coalesce(string_agg(name, '、' ORDER BY id), '') FROM public.merchants_gatewayaccount
          WHERE schema_name = %(schema)s AND (next_at IS NOT NULL OR is_active AND counts_from IS NOT NULL)),
-       (SELECT coalesce(json_agg(json_build_array(own.id, own.host, own.state, own.problem) ORDER BY own.id), '[]')::text
+       (SELECT coalesce(json_agg(json_build_array(own.id, host, state, problem) ORDER BY own.id), '[]')::text
           FROM public.domains_owndomain own JOIN public.resellers_reseller shop ON shop.id = own.shop_id
          WHERE shop.schema_name = %(schema)s AND own.state IN ('wrong', 'lost'))
 """
