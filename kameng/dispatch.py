@@ -28,6 +28,7 @@ from payments.asking import payment_follow, payments_close
 from payments.contradictions import payment_contradicted
 from payments.refunds import line_refund, refund_run, surplus_refund
 from payments.services import payment_ask
+from resellers.domains.services import domain_check
 from resellers.selectors import shop_in
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "reconciliation.run": [day_run],
     "client_order.follow": [client_order_follow],
     "client_callback.send": [client_callback_send],
+    "domain.check": [domain_check],
 }
 
 

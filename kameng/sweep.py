@@ -20,6 +20,7 @@ from kameng.outbox.services import publish
 from orders.models import Order, OrderLine
 from payments.collecting import OPEN
 from payments.models import Payment, Refund
+from resellers.domains.models import OwnDomain
 from resellers.models import Reseller
 
 logger = logging.getLogger(__name__)
@@ -29,8 +30,10 @@ SETTLED = timedelta(minutes=2)
 
 
 def sweep() -> int:
-    """Every shop; how many pieces of work were put back."""
-    found = 0
+    """What is the platform's, and every shop; how many pieces of work were put back."""
+    connection.set_schema_to_public()  # type: ignore[attr-defined]
+    lost = OwnDomain.objects.filter(watched=True, created_at__lt=Now() - SETTLED)
+    found = _put_back("domain.check", "domain_id", lost)
     for shop in Reseller.objects.exclude(schema_name=get_public_schema_name()):
         connection.set_tenant(shop)  # type: ignore[attr-defined]
         try:

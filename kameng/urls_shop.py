@@ -11,6 +11,7 @@ from fulfillment import views as fulfillment
 from kameng.api import SUPPLY, OrderView, SchemaView
 from kameng.core.endpoint import UnknownAddress
 from kameng.manage.site import shop_site
+from kameng.pages import hosts as hosts_pages
 from kameng.pages import order as order_pages
 from kameng.pages import personal_data as data_pages
 from kameng.pages import report as report_pages
@@ -51,6 +52,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # No longer than this: a whole number is no address here.
     re_path(r"^numbers/(?P<prefix>1[3-9][0-9]{5})/$", goods.number_origin, name="number_origin"),
     path("help/", goods.help_page, name="help"),
+    path("hosts/", hosts_pages.hosts, name="hosts"),
     path("legal/<slug:doc>/", goods.legal, name="legal"),
     path("privacy/", goods.legal, {"doc": "privacy"}, name="privacy"),
     path("privacy/data/", data_pages.personal_data, name="personal_data"),
@@ -70,6 +72,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<str:number>/codes/", order_pages.order_reveal, name="order_reveal"),
     path("manage/", shop_site.urls),
     path("theme.<slug:version>.css", look.theme, name="theme"),
+    path("brand/<str:name>", look.brand_picture, name="brand_picture"),
     # Choosing a language changes nothing but the reader's own cookie, and the button stands on pages without a token.
     path("language/", csrf_exempt(set_language), name="set_language"),
 ]

@@ -1,6 +1,7 @@
 """What every page knows of its shop."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -8,11 +9,17 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
-from resellers import theme
+from resellers import hours, theme
+from resellers.brand.names import named
 from resellers.models import Reseller
 from resellers.registrations import ICP_URL
+
+#: Pixels that the header has for it.
+LOGO_HEIGHT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,12 @@ class ShopFace:
     logo_url: str
     theme_url: str
     support_text: str
+    logo_width: int = LOGO_HEIGHT
+    favicon_url: str = ""
+    favicon_type: str = ""
+    #: What the visitor sees before having chosen; empty where the system decides.
+    theme_default: str = ""
+    hours_text: str = ""
     company: str = ""
     credit_code: str = ""
     telecom_license: str = ""
@@ -40,21 +53,27 @@ def in_english() -> bool:
 
 
 @lru_cache(maxsize=2048)
-def theme_css(brand_color: str, radius: str) -> tuple[str, str]:
+def theme_css(brand_color: str, radius: str, density: str) -> tuple[str, str]:
     """A shop's stylesheet, and a name that changes with it."""
-    css = theme.stylesheet(theme.derive(brand_color), radius=radius)
+    css = theme.stylesheet(theme.derive(brand_color), radius=radius, density=density)
     return hashlib.sha256(css.encode()).hexdigest()[:8], css
 
 
 def shop_face(found: Reseller) -> ShopFace:
     """The shop's name, colours and words."""
     english = in_english()
-    version, _css = theme_css(found.brand_color, found.radius)
+    logo, favicon = named(found.logo_picture), named(found.favicon_picture)
+    version, _css = theme_css(found.brand_color, found.radius, found.density)
     return ShopFace(
         name=(english and found.name_en) or found.name,
         tagline=(english and found.tagline_en) or found.tagline,
         announcement=(english and found.announcement_en) or found.announcement,
-        logo_url=static(f"icons/shops/{found.logo}.svg") if found.logo else "",
+        logo_url=_picture_url(found.logo_picture) or (static(f"icons/shops/{found.logo}.svg") if found.logo else ""),
+        logo_width=logo.width_at(LOGO_HEIGHT) if logo else LOGO_HEIGHT,
+        favicon_url=_picture_url(found.favicon_picture),
+        favicon_type=f"image/{favicon.kind}" if favicon else "",
+        theme_default="" if found.theme_default == Reseller.ThemeDefault.SYSTEM else found.theme_default,
+        hours_text=hours_words(found.hours),
         theme_url=reverse("theme", args=[version]),
         support_text=found.support,
         company=found.company,
@@ -63,6 +82,27 @@ def shop_face(found: Reseller) -> ShopFace:
         icp=found.icp,
         license_url=found.license_url,
     )
+
+
+def hours_words(text: str) -> str:
+    """When somebody answers, and whether they do now: `09:00–22:00，现在休息中`; empty where nothing was said."""
+    week = hours.read(text)
+    if not week:
+        return ""
+    told = {"hours": hours.words(week)}
+    if hours.is_open(week, timezone.localtime()):
+        return _("%(hours)s，现在有人") % told
+    return _("%(hours)s，现在休息中") % told
+
+
+def hours_until(found: Reseller) -> float:
+    """Until when, in seconds since the epoch, what `hours_words` says stays true."""
+    change = hours.next_change(hours.read(found.hours), timezone.localtime())
+    return math.inf if change is None else change.timestamp()
+
+
+def _picture_url(name: str) -> str:
+    return reverse("brand_picture", args=[name]) if name else ""
 
 
 def shop(request: HttpRequest) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from threading import Lock
 
+from kameng.core.remembered import Remembered
 from resellers import selectors
 from resellers.models import Domain, Reseller
 
@@ -18,6 +19,7 @@ _WRITTEN_LIKE_ONE = re.compile(r"[a-z0-9.:_\[\]-]{1,255}", re.ASCII)
 
 _known: OrderedDict[str, tuple[float, Reseller | None]] = OrderedDict()
 _lock = Lock()
+_all: Remembered[None, frozenset[str]] = Remembered(1)
 
 
 def hostname(raw: str) -> str:
@@ -47,8 +49,14 @@ def shop_of(raw_host: str) -> Reseller | None:
     return shop
 
 
+def hosts_now() -> frozenset[str]:
+    """All hosts of ours, as they were at most a second ago: what is not proven, or no longer, is not among them."""
+    return _all.get(None, lambda: frozenset(Domain.objects.values_list("domain", flat=True)))
+
+
 def forget() -> None:
     """Drop what is remembered: for tests and for the process that just changed a shop or its domains."""
     with _lock:
         _known.clear()
+    _all.forget()
     selectors.forget()

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
 
+from resellers.hours import hours_text
 from resellers.registrations import credit_code, icp_number, telecom_license
 
 SCHEMA_PREFIX = "shop_"
@@ -25,6 +26,19 @@ class Reseller(TenantMixin):
         NORMAL = "normal", _("默认")
         ROUND = "round", _("圆")
 
+    class Density(models.TextChoices):
+        """How close together things stand."""
+
+        COMFORTABLE = "comfortable", _("舒适")
+        COMPACT = "compact", _("紧凑")
+
+    class ThemeDefault(models.TextChoices):
+        """Light or dark, until a visitor chooses."""
+
+        SYSTEM = "system", _("跟随系统")
+        LIGHT = "light", _("浅色")
+        DARK = "dark", _("深色")
+
     auto_create_schema = False
     auto_drop_schema = False
 
@@ -39,10 +53,23 @@ class Reseller(TenantMixin):
         _("品牌色"), max_length=7, default="#0B62D6", validators=[RegexValidator(r"^#[0-9A-Fa-f]{6}$")]
     )
     radius = models.CharField(_("圆角"), max_length=8, choices=Radius, default=Radius.NORMAL)
+    density = models.CharField(
+        _("疏密"), max_length=12, choices=Density, default=Density.COMFORTABLE, db_default=Density.COMFORTABLE
+    )
+    theme_default = models.CharField(
+        _("默认主题"), max_length=8, choices=ThemeDefault, default=ThemeDefault.SYSTEM, db_default=ThemeDefault.SYSTEM
+    )
+    #: A mark in `static/icons/shops/`; the owner's own pictures (`resellers.brand`), by their names, come before it.
     logo = models.CharField(_("标志"), max_length=40, blank=True)
+    logo_picture = models.CharField(max_length=40, blank=True, default="", db_default="", editable=False)
+    favicon_picture = models.CharField(max_length=40, blank=True, default="", db_default="", editable=False)
     announcement = models.CharField(_("公告"), max_length=200, blank=True)
     announcement_en = models.CharField(_("英文公告"), max_length=300, blank=True)
     support = models.CharField(_("客服方式"), max_length=120, blank=True)
+    #: When somebody answers, as `resellers.hours` writes it.
+    hours = models.CharField(
+        _("客服时间"), max_length=100, blank=True, default="", db_default="", validators=[hours_text]
+    )
     #: Who is behind the shop, and under which numbers that is registered: at the foot of each page, to be looked up.
     company = models.CharField(_("经营主体"), max_length=120, blank=True, default="", db_default="")
     credit_code = models.CharField(

@@ -94,7 +94,8 @@ def staff_set(*, schema_name: str, username: str, password: str, is_superuser: b
 #: What the owner of a shop may say about it; everything else is the platform's business.
 LOOK = (
     "name", "name_en", "tagline", "tagline_en", "brand_color", "radius", "announcement", "announcement_en", "support",
-    "categories", "is_open", "company", "credit_code", "telecom_license", "icp", "license_url",
+    "density", "theme_default", "hours", "categories", "is_open", "company", "credit_code", "telecom_license", "icp",
+    "license_url",
 )  # fmt: skip
 #: Numbers, in which people leave spaces and write small letters.
 _NUMBERS = ("credit_code", "telecom_license", "icp")

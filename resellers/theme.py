@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Final
 
+from django.utils.translation import gettext_lazy
+
 INK: Final = "#14181F"
 WHITE: Final = "#FFFFFF"
 #: The surfaces of `static/css/shop.css` that brand colours lie on.
@@ -23,6 +25,15 @@ DARK_INK: Final = "#0B1220"
 READABLE: Final = 4.6
 #: Corner radii in pixels per choice: small, medium, large.
 RADII: Final = {"square": (2, 4, 6), "normal": (6, 10, 14), "round": (10, 16, 20)}
+
+#: Seven colors to begin with, by what they are called.
+PRESETS: Final = {
+    gettext_lazy("湛蓝"): "#0B62D6", gettext_lazy("松绿"): "#0B7A4F", gettext_lazy("靛紫"): "#5B3FD0",
+    gettext_lazy("胭脂"): "#C2255C", gettext_lazy("柿橙"): "#D9480F", gettext_lazy("鹅黄"): "#FFC53D",
+    gettext_lazy("墨黑"): "#1F2937",
+}  # fmt: skip
+#: The spaces of `static/css/shop.css` where things stand closer, in pixels from `--s3` on.
+COMPACT: Final = (8, 12, 14, 18, 24, 30)
 
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 
@@ -52,6 +63,13 @@ class Theme:
         """Whether the colour in use is not the one that was chosen."""
         return self.light.brand != self.chosen
 
+    @property
+    def darkened(self) -> int:
+        """By how much the color in use is darker than the one that was chosen, in percent of lightness; below zero
+        where it is lighter."""
+        before, after = (colorsys.rgb_to_hls(*_channels(color))[1] for color in (self.chosen, self.light.brand))
+        return round((before - after) * 100)
+
 
 def contrast(one: str, other: str) -> float:
     """WCAG contrast ratio of two `#RRGGBB` colours, 1 to 21, the same either way round."""
@@ -68,7 +86,7 @@ def derive(brand: str) -> Theme:
     return Theme(chosen=brand, light=_light(fill, on_brand), dark=_dark(fill))
 
 
-def stylesheet(theme: Theme, *, radius: str = "normal") -> str:
+def stylesheet(theme: Theme, *, radius: str = "normal", density: str = "comfortable") -> str:
     """The theme as CSS custom properties: by the system's scheme, and by the visitor's choice, which wins.
 
     Raises `KeyError` for a radius that is not in `RADII`.
@@ -76,6 +94,8 @@ def stylesheet(theme: Theme, *, radius: str = "normal") -> str:
     small, medium, large = RADII[radius]
     light, dark = _declarations(theme.light), _declarations(theme.dark)
     corners = f"--radius-s:{small}px;--radius:{medium}px;--radius-l:{large}px"
+    if density == "compact":
+        corners += "".join(f";--s{place}:{width}px" for place, width in enumerate(COMPACT, start=3))
     return (
         f":root{{{light};{corners}}}\n"
         f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\n"

@@ -7,6 +7,7 @@ page, a second later at most; nothing is purged and nothing expires by the clock
 
 import gzip
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
 from catalog.listings.shelf import key_now
+from resellers.context import hours_until
 from resellers.hosts import shop_of
 from resellers.models import Reseller
 
@@ -40,6 +42,8 @@ class KeptPage:
     plain: bytes
     packed: bytes
     headers: tuple[tuple[str, str], ...]
+    #: Seconds since the epoch: from then on the page would say something else (`hours_until`).
+    until: float
 
 
 _pages: OrderedDict[Key, KeptPage] = OrderedDict()
@@ -56,7 +60,8 @@ def kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         response = view(request, *args, **kwargs)
         if response.status_code == 200 and len(request.get_full_path()) <= LONGEST_ADDRESS:
             language = translation.get_language() or settings.LANGUAGE_CODE
-            response.kept_as = (shop.pk, request.get_full_path(), language), drawn_from  # type: ignore[attr-defined]
+            key = (shop.pk, request.get_full_path(), language)
+            response.kept_as = key, drawn_from, hours_until(shop)  # type: ignore[attr-defined]
         return response
 
     return marked
@@ -73,8 +78,8 @@ class KeepPagesMiddleware:
         response = self.get_response(request)
         marked = getattr(response, "kept_as", None)
         if marked is not None and not response.cookies:
-            key, drawn_from = marked
-            page = _finished(response, drawn_from)
+            key, drawn_from, until = marked
+            page = _finished(response, drawn_from, until)
             response["ETag"] = page.etag
             response["Cache-Control"] = "private, no-cache"
             with _lock:
@@ -85,7 +90,7 @@ class KeepPagesMiddleware:
         return response
 
 
-def _finished(response: HttpResponse, shelf_key: tuple[int, int, int]) -> KeptPage:
+def _finished(response: HttpResponse, shelf_key: tuple[int, int, int], until: float) -> KeptPage:
     body = response.content
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     own = {"content-length", "etag", "cache-control", "vary"}
@@ -95,7 +100,7 @@ def _finished(response: HttpResponse, shelf_key: tuple[int, int, int]) -> KeptPa
         ("Cache-Control", "private, no-cache"),
         ("Vary", "Accept-Language, Cookie, Accept-Encoding"),
     ]
-    return KeptPage(shelf_key, etag, body, gzip.compress(body, 9, mtime=0), tuple(headers))
+    return KeptPage(shelf_key, etag, body, gzip.compress(body, 9, mtime=0), tuple(headers), until)
 
 
 Environ = dict[str, Any]
@@ -125,7 +130,7 @@ def _current(environ: Environ) -> KeptPage | None:
         query = environ.get("QUERY_STRING")
         path = environ.get("RAW_URI") or environ.get("PATH_INFO", "") + (f"?{query}" if query else "")
         page = _pages.get((shop.pk, path, _language(environ)))
-        if page is None:
+        if page is None or time.time() >= page.until:
             return None
         return page if page.shelf_key == key_now(shop) else None
     except DatabaseError:

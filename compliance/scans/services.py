@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 
 from compliance.models import License
 from compliance.scans.models import Scan
-from compliance.scans.pictures import MAX_BYTES, NotAPicture, Picture, rebuilt
 from compliance.trail.services import entry_append
+from kameng.core.pictures import MAX_BYTES, NotAPicture, Picture, rebuilt
 from kameng.core.problems import Invalid, NotFound
 
 logger = logging.getLogger(__name__)

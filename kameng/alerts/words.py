@@ -164,6 +164,14 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("店主的证照已过期"),
         gettext_lazy("要求这份证照的类目已在这家店停售。店主提交续期的证照，核对后马上恢复。"),
     ),
+    "domain.lost": (
+        gettext_lazy("店铺的自有域名失效了"),
+        gettext_lazy("店主在店铺后台也看得到。到时还没改好会自动解绑；有人抢注或域名到期，就提醒店主。"),
+    ),
+    "domain.unclear": (
+        gettext_lazy("店铺的自有域名两天查不到结果"),
+        gettext_lazy("查不到不算失效，店铺照常打开。看看我们的域名服务器设置，再请店主看看域名服务商。"),
+    ),
     "price.sync_failed": (
         gettext_lazy("价目同步没有完成"),
         gettext_lazy("看失败的原因；下次从断开的地方接着读。"),

@@ -1,5 +1,6 @@
 """A shop's figures, in the schema of the shop: today beside the same weekday last week, and the last fourteen days."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,6 +16,7 @@ from compliance.held import IN_FORCE, TODAY
 from compliance.validity import NOTICES
 from kameng.core import sql
 from orders.models import Order, OrderLine
+from resellers.domains.models import OwnDomain
 
 DAYS = 14
 #: A paid line that is still under way counts against the delivered rate only after this long.
@@ -121,6 +123,8 @@ class Attention:
     accounts_changing: str
     #: Papers of the shop were sent back, or end soon, or have ended.
     has_papers: bool
+    #: Own hosts that are not connected, or lost: what is shown of them.
+    domains: Sequence[OwnDomain]
 
 
 _COUNTS = f"""
@@ -133,7 +137,10 @@ SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
                  JOIN public.resellers_reseller AS seller ON seller.slug = paper.holder AND NOT seller.is_house
                 WHERE seller.schema_name = %(schema)s AND paper.holder_kind = 'seller'
                   AND paper.replaced_by_id IS NULL AND paper.revoked_at IS NULL
-                  AND (paper.review = 'sent_back' OR {IN_FORCE} AND paper.valid_until <= {TODAY} + {NOTICES[0]}))
+                  AND (paper.review = 'sent_back' OR {IN_FORCE} AND paper.valid_until <= {TODAY} + {NOTICES[0]})),
+       (SELECT coalesce(json_agg(json_build_array(own.id, host, state, problem) ORDER BY own.id), '[]')::text
+          FROM public.domains_owndomain own JOIN public.resellers_reseller shop ON shop.id = own.shop_id
+         WHERE shop.schema_name = %(schema)s AND own.state IN ('wrong', 'lost'))
 """
 
 
@@ -143,7 +150,9 @@ def attention(*, limit: int = 5) -> Attention:
     found = Order.objects.filter(status=Order.Status.PAID, pk__in=stuck.values("order_id"))
     first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
-    ((refunds_failed, owner_collects, accounts_changing, has_papers),) = sql.rows(_COUNTS, {"schema": schema_name})
+    ((refunds_failed, owner_collects, accounts_changing, has_papers, domains),) = sql.rows(
+        _COUNTS, {"schema": schema_name}
+    )
     return Attention(
         orders=first,
         count=found.count() if len(first) == limit else len(first),
@@ -151,4 +160,8 @@ def attention(*, limit: int = 5) -> Attention:
         owner_collects=owner_collects,
         accounts_changing=accounts_changing,
         has_papers=has_papers,
+        domains=[
+            OwnDomain(pk=pk, host=host, state=state, problem=problem)
+            for pk, host, state, problem in json.loads(domains)
+        ],
     )

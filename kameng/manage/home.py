@@ -95,6 +95,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "hidden": sum(not variant.is_visible for variant in goods),
         "papers": attention_papers(rows_of(papers_of_seller(shop.slug))) if waiting.has_papers else [],
         "missing": missing(own),
+        "domains_wrong": waiting.domains,
         "is_open": shop.is_open,
         # The house shop's is the platform's.
         "earned": earned,

@@ -16,12 +16,12 @@ from catalog.models import Category
 from compliance.models import License
 from compliance.papers import MOST_PICTURES, REVIEW_DUE, paper_hand_in, paper_take_back
 from compliance.scans.models import Scan
-from compliance.scans.pictures import MAX_BYTES
 from compliance.scans.services import scan_open
 from compliance.selectors import papers_of_seller
 from compliance.validity import State
 from kameng.admin.forms import add_problem
 from kameng.admin.sites import Nav, shop_site
+from kameng.core.pictures import MAX_BYTES
 from kameng.core.problems import NotFound, Problem
 from kameng.manage.look import SHOP_GROUP
 from kameng.paper_faces import TermsForm, initial_of, picture, rows_of

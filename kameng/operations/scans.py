@@ -9,10 +9,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from compliance.models import License
-from compliance.scans.pictures import MAX_BYTES
 from compliance.scans.services import scan_add, scan_open
 from kameng.admin.bases import actor_of
 from kameng.admin.sites import operations_site
+from kameng.core.pictures import MAX_BYTES
 from kameng.core.problems import NotFound, Problem
 from kameng.paper_faces import picture
 

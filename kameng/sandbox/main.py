@@ -1,7 +1,8 @@
 """Starts the other side: one process, one shared port, and a port of its own for each supplier.
 
 Port `P` (8900): `/alipay/gateway.do`, `/wechatpay/v3/…` and `/v3/…`, `/epay/…`, `/suppliers/{code}/…`,
-`/pay/{gateway}/{payment}`, `/_control/…`, `/healthz`. Ports `P+1…`: one for each supplier, which `down` really closes.
+`/pay/{gateway}/{payment}`, `/_control/…`, `/healthz`; over UDP, a name server.
+Ports `P+1…`: one for each supplier, which `down` really closes.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from kameng.sandbox.alipay import AlipayGateway
 from kameng.sandbox.book import Book
 from kameng.sandbox.cashier import Cashier
 from kameng.sandbox.control import Control
+from kameng.sandbox.dns import NameServer
 from kameng.sandbox.dtone import DtOneSupplier
 from kameng.sandbox.dujiao import DujiaoSupplier
 from kameng.sandbox.epay import EpayGateway
@@ -56,6 +58,7 @@ class Sandbox:
         self.shop = shop
         self.notifier = Notifier()
         self.listener = Listener(self._handle, port)
+        self.name_server = NameServer(folder / "names.json")
         self.listeners: dict[str, Listener] = {}
         for number, code in enumerate(keys.SUPPLIERS, start=1):
             self.listeners[code] = Listener(self._of(code), port + number if port else 0)
@@ -65,6 +68,7 @@ class Sandbox:
         everyone = (self.listener, *self.listeners.values())
         for listener in everyone:
             await listener.bind()
+        await self.name_server.open(self.listener.port)
         ports = {code: listener.port for code, listener in self.listeners.items()}
         ring = keys.ensure(self.folder, port=self.listener.port, supplier_ports=ports)
         address = f"http://127.0.0.1:{self.listener.port}"
@@ -92,6 +96,7 @@ class Sandbox:
         """Stop listening and close the book."""
         for listener in (self.listener, *self.listeners.values()):
             listener.shut()
+        self.name_server.shut()
         self.notifier.forget()
         self.notifier.postman.close()
         self.book.close()
@@ -116,6 +121,10 @@ class Sandbox:
                 return await self.suppliers[code].handle(request, f"/{rest}")
         if path.startswith("/pay/"):
             return await self.cashier.handle(request)
+        if path.rstrip("/") == "/_control/dns":
+            return self.name_server.control(request)
+        if path.rstrip("/") == "/_control/reset" and request.method == "POST":
+            self.name_server.reset()
         if path.startswith("/_control/"):
             return await self.control.handle(request)
         if path == "/healthz":

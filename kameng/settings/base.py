@@ -34,6 +34,12 @@ if any(len(base64.b64decode(key)) != 32 for key in ENCRYPTION_KEYS) or not ENCRY
 
 DEBUG = False
 
+
+def _listed(name: str, *, default: str) -> list[str]:
+    """What stands between commas; one that is set and empty is as one that is not."""
+    return [part.strip() for part in (env.str(name, default="") or default).split(",") if part.strip()]
+
+
 # --- hosts -----------------------------------------------------------------------------------------------------------
 #: Which host belongs to which shop is decided by `resellers.middleware`, from the Domain table.
 ALLOWED_HOSTS = ["*"]
@@ -47,6 +53,15 @@ WEBHOOK_BASE_URL = env.str(
 )
 #: Addresses and networks of the web servers before us, whose X-Forwarded-For is believed.
 SANDBOX_URL = env.str("SANDBOX_URL", default=f"http://127.0.0.1:{env.int('SANDBOX_PORT', default=8900)}")
+#: Where owners' own hosts have to lead: a name for CNAME records, and addresses for A and AAAA beside those that the
+#: name has itself. Who is asked about them: resolvers as `address` or `address:port`, else the machine's.
+DOMAIN_TARGET = env.str("DOMAIN_TARGET", default="") or (OPERATIONS_HOST if PRODUCTION else "shops.kameng.example")
+DOMAIN_ADDRESSES = _listed("DOMAIN_ADDRESSES", default="" if PRODUCTION else "127.0.0.1")
+DNS_RESOLVERS = _listed(
+    "DNS_RESOLVERS", default="" if PRODUCTION else f"127.0.0.1:{env.int('SANDBOX_PORT', default=8900)}"
+)
+#: Words that no owner's own host may carry, or look like.
+PLATFORM_NAMES = _listed("PLATFORM_NAMES", default="kameng")
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -76,6 +91,8 @@ SHARED_APPS = [
     "resellers.withdrawals",
     "resellers.clients",
     "resellers.deposits",
+    "resellers.domains",
+    "resellers.brand",
     "compliance",
     "compliance.trail",
     "compliance.reports",

@@ -32,6 +32,18 @@ document.addEventListener("input", (event) => {
   }
 });
 
+// A color that is there to begin with: it takes the field's place without a round trip.
+document.addEventListener("click", (event) => {
+  const preset = event.target.closest("[data-preset]");
+  const field = preset && document.getElementById(preset.dataset.preset);
+  if (!field) return;
+  event.preventDefault();
+  field.value = preset.value;
+  const picker = document.querySelector(`[data-twin="${field.id}"]`);
+  if (picker) picker.value = preset.value;
+  field.dispatchEvent(new CustomEvent("twin", { bubbles: true }));
+});
+
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm || event.target.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();

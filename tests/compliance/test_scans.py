@@ -10,11 +10,11 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from compliance.models import Kind, License
-from compliance.scans import pictures
 from compliance.scans.models import Scan
-from compliance.scans.pictures import NotAPicture, rebuilt
 from compliance.services import Terms, license_add
 from compliance.trail.models import AuditEntry
+from kameng.core import pictures
+from kameng.core.pictures import NotAPicture, rebuilt
 from resellers.models import Reseller
 from tests.staff import operator, owner_of
 

@@ -36,3 +36,9 @@ def test_a_host_that_was_taken_away_gets_none_any_more() -> None:
 def test_only_the_operations_host_is_asked() -> None:
     assert asked("one.test", host="one.test") == 404
     assert Client().post("/tls/ask?domain=one.test", headers={"host": "ops.test"}).status_code == 405
+
+
+def test_names_that_strangers_make_up_cost_no_query_each(django_assert_num_queries: pytest.FixtureRequest) -> None:
+    asked("one.test")
+    with django_assert_num_queries(0):  # type: ignore[operator]
+        assert [asked(f"stranger-{number}.example") for number in range(5)] == [404] * 5

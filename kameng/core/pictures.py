@@ -1,25 +1,41 @@
-"""Pictures of papers, taken apart and put together anew: pure, bytes in, bytes out.
+"""Pictures of strangers, taken apart and put together anew: pure, bytes in, bytes out.
 
 What somebody uploads may be more than a picture: an archive or a page hidden behind it, a place where it was taken, a
 small file that unpacks to gigabytes. So nothing is stored as it came. A PNG (ISO/IEC 15948) is inflated within the size
 that its head promises and packed again; of a JPEG (ITU-T T.81) only the segments that a decoder needs are copied, up to
-its end. Whatever else was in the file is gone: comments, Exif, thumbnails, color profiles, and all that followed.
+its end, and of a still WebP (RFC 9649) only its frame. Whatever else was in the file is gone: comments, Exif,
+thumbnails, color profiles, and all that followed.
 
 An image library would be the larger risk: a decoder for dozens of formats, written in C, in front of files of
-strangers. Nothing here decodes a JPEG; browsers do, and they are told that it is a picture and nothing else.
+strangers. Nothing here decodes a JPEG or a WebP; browsers do, and they are told that it is a picture and nothing else.
 """
 
 import struct
 import zlib
 from dataclasses import dataclass
 
-#: Bytes of an upload, pixels of a side and of the whole picture (a page at 450 dots an inch), and bytes of its rows.
-MAX_BYTES = 3 * 1024 * 1024
-MAX_SIDE = 8_000
-MAX_PIXELS = 20_000_000
-MAX_ROWS = 3 * MAX_PIXELS + MAX_SIDE
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bytes of an upload, pixels of a side and of the whole picture, and the kinds that are taken."""
+
+    bytes: int
+    side: int
+    pixels: int
+    kinds: frozenset[str]
+
+    @property
+    def rows(self) -> int:
+        """Bytes of all rows of a PNG, unpacked."""
+        return 3 * self.pixels + self.side
+
+
+#: A page at 450 dots an inch.
+PAPER = Bounds(3 * 1024 * 1024, 8_000, 20_000_000, frozenset({"png", "jpeg"}))
+MAX_BYTES = PAPER.bytes
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
+_RIFF, _WEBP = b"RIFF", b"WEBP"
 #: Of a PNG's color types: samples a pixel, and depths that there are.
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -32,7 +48,7 @@ _MAX_CHUNKS, _MAX_SEGMENTS = 20_000, 2_000
 
 
 class NotAPicture(ValueError):
-    """Not a PNG or JPEG that can be put together anew; the message says what is wrong, in English, for the log."""
+    """Not a picture that can be put together anew; the message says what is wrong, in English, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +61,28 @@ class Picture:
     data: bytes
 
 
-def rebuilt(data: bytes) -> Picture:
+def rebuilt(data: bytes, bounds: Bounds = PAPER) -> Picture:
     """The picture in a file, and nothing else of it. Raises `NotAPicture`."""
-    if len(data) > MAX_BYTES:
+    if len(data) > bounds.bytes:
         raise NotAPicture("too many bytes")
     try:
-        if data.startswith(_PNG):
-            return _png(data)
-        if data.startswith(_JPEG):
-            return _jpeg(data)
+        if data.startswith(_PNG) and "png" in bounds.kinds:
+            return _png(data, bounds)
+        if data.startswith(_JPEG) and "jpeg" in bounds.kinds:
+            return _jpeg(data, bounds)
+        if data.startswith(_RIFF) and data[8:12] == _WEBP and "webp" in bounds.kinds:
+            return _webp(data, bounds)
     except (struct.error, IndexError, zlib.error) as error:
         raise NotAPicture(f"broken: {type(error).__name__}") from error
-    raise NotAPicture("neither PNG nor JPEG")
+    raise NotAPicture("of no kind that is taken")
 
 
-def _bounded(width: int, height: int) -> None:
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
+def _bounded(width: int, height: int, bounds: Bounds) -> None:
+    if not (0 < width <= bounds.side and 0 < height <= bounds.side and width * height <= bounds.pixels):
         raise NotAPicture(f"{width} × {height} pixels")
 
 
-def _png(data: bytes) -> Picture:
+def _png(data: bytes, bounds: Bounds) -> Picture:
     head, palette, alpha, packed = b"", b"", b"", []
     place = len(_PNG)
     for _ in range(_MAX_CHUNKS):
@@ -91,12 +109,12 @@ def _png(data: bytes) -> Picture:
     else:
         raise NotAPicture("too many chunks")
     width, height, depth, color, method, filters, interlaced = struct.unpack(">IIBBBBB", head)
-    _bounded(width, height)
+    _bounded(width, height, bounds)
     if depth not in _DEPTHS.get(color, ()) or method or filters or interlaced > 1:
         raise NotAPicture("its head makes no sense")
     if (color == 3 and not 3 <= len(palette) <= 3 * 256) or len(palette) % 3 or len(alpha) > 256:
         raise NotAPicture("its palette makes no sense")
-    raw = _inflated(b"".join(packed), _passes(width, height, depth * _SAMPLES[color], bool(interlaced)))
+    raw = _inflated(b"".join(packed), _passes(width, height, depth * _SAMPLES[color], bool(interlaced)), bounds.rows)
     chunks = [(b"IHDR", head)]
     chunks += [(b"PLTE", palette)] if palette and color in (2, 3, 6) else []
     chunks += [(b"tRNS", alpha)] if alpha and color in (0, 2, 3) else []
@@ -120,10 +138,10 @@ def _passes(width: int, height: int, bits: int, interlaced: bool) -> list[tuple[
     return [(rows, 1 + -(-columns * bits // 8)) for columns, rows in sizes if columns > 0 and rows > 0]
 
 
-def _inflated(packed: bytes, passes: list[tuple[int, int]]) -> bytes:
+def _inflated(packed: bytes, passes: list[tuple[int, int]], most: int) -> bytes:
     """The rows: exactly as many bytes as the head promises, each row with a filter that there is."""
     size = sum(rows * stride for rows, stride in passes)
-    if size > MAX_ROWS:
+    if size > most:
         raise NotAPicture("too much for its rows")
     unpack = zlib.decompressobj()
     raw = unpack.decompress(packed, size + 1)
@@ -137,7 +155,7 @@ def _inflated(packed: bytes, passes: list[tuple[int, int]]) -> bytes:
     return raw
 
 
-def _jpeg(data: bytes) -> Picture:
+def _jpeg(data: bytes, bounds: Bounds) -> Picture:
     kept, place, size, scans = [b"\xff\xd8"], 2, None, 0
     for _ in range(_MAX_SEGMENTS):
         while data[place] == 0xFF and data[place + 1] == 0xFF:  # fill bytes
@@ -156,7 +174,7 @@ def _jpeg(data: bytes) -> Picture:
             if size is not None:
                 raise NotAPicture("two frames")
             precision, height, width, components = struct.unpack_from(">BHHB", segment, 4)
-            _bounded(width, height)
+            _bounded(width, height, bounds)
             if precision != 8 or components not in (1, 3, 4) or length != 8 + 3 * components:
                 raise NotAPicture("its frame makes no sense")
             size = (width, height)
@@ -204,3 +222,56 @@ def _end_of_scan(data: bytes, place: int) -> int:
         if data[place + 1] != 0 and not 0xD0 <= data[place + 1] <= 0xD7:
             return place
         place += 2
+
+
+#: Of a VP8 frame (RFC 6386 §9.1): a key frame's start code. Of a VP8L one (RFC 9649 §3.3): its first byte.
+_KEY_FRAME, _LOSSLESS = b"\x9d\x01\x2a", 0x2F
+#: What an extended WebP says of itself (RFC 9649 §2.7): nothing but that it is translucent, or not.
+_TRANSLUCENT = 0x10
+_MAX_WEBP_CHUNKS = 64
+
+
+def _webp(data: bytes, bounds: Bounds) -> Picture:
+    """A still one: its frame, and where that is lossy, how translucent it is."""
+    frame, alpha, place = (b"", b""), b"", 12
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if end > len(data):
+        raise NotAPicture("it is cut off")
+    for _ in range(_MAX_WEBP_CHUNKS):
+        if place >= end:
+            break
+        name, length = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
+        body = data[place + 8 : place + 8 + length]
+        if len(name) != 4 or len(body) != length:
+            raise NotAPicture("a chunk is cut off")
+        place += 8 + length + (length & 1)
+        if name in (b"VP8 ", b"VP8L"):
+            if frame[0]:
+                raise NotAPicture("two frames")
+            frame = (name, body)
+        elif name == b"ALPH":
+            alpha = body
+        elif name in (b"ANIM", b"ANMF"):
+            raise NotAPicture("it moves")
+    else:
+        raise NotAPicture("too many chunks")
+    name, body = frame
+    if name == b"VP8L":
+        (packed,) = struct.unpack_from("<I", body, 1)
+        width, height, version = 1 + (packed & 0x3FFF), 1 + (packed >> 14 & 0x3FFF), packed >> 29
+        if body[0] != _LOSSLESS or version:
+            raise NotAPicture("its frame makes no sense")
+        alpha = b""
+    elif name == b"VP8 ":
+        if body[0] & 1 or body[3:6] != _KEY_FRAME:
+            raise NotAPicture("its frame makes no sense")
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", body, 6))
+    else:
+        raise NotAPicture("no picture in it")
+    _bounded(width, height, bounds)
+    chunks = [(name, body)]
+    if alpha:
+        canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        chunks = [(b"VP8X", bytes([_TRANSLUCENT, 0, 0, 0]) + canvas), (b"ALPH", alpha), *chunks]
+    told = b"".join(name + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) & 1) for name, body in chunks)
+    return Picture("webp", width, height, _RIFF + (4 + len(told)).to_bytes(4, "little") + _WEBP + told)
