@@ -9,6 +9,7 @@ from typing import Any
 from catalog.models import Category, Product
 from compliance.gate.subjects import Standing
 from kameng.core import sql
+from resellers.plans.standing import TAKES_ORDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class CatalogProduct:
     search_text: str
     position: int
     limits_minors: bool
+    #: Where not, the house shop sells it by a page of its own, and nobody else does.
+    is_on_shelves: bool
     variants: tuple[CatalogVariant, ...]
 
 
@@ -81,12 +84,19 @@ class Revisions:
     catalog: int
     shop: int
     now: datetime
+    #: By the shop's plan, in percent of every supply price.
+    supply_discount: Decimal
+    #: Whether the shop is paid for, and nobody has closed it (`resellers.plans.standing`).
+    takes_orders: bool
 
 
 #: A catalogue into which nobody has put anything yet has no number: 0.
-_REVISIONS = """
-SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp()
-  FROM public.resellers_reseller AS shop LEFT JOIN public.catalog_revision AS catalog ON catalog.id = 1
+_REVISIONS = f"""
+SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp(), coalesce(tenure.supply_discount, 0),
+       {TAKES_ORDERS}
+  FROM public.resellers_reseller AS shop
+  LEFT JOIN public.catalog_revision AS catalog ON catalog.id = 1
+  LEFT JOIN public.plans_tenure AS tenure ON tenure.shop_id = shop.id
  WHERE shop.id = %s
 """
 
@@ -159,6 +169,7 @@ def _product(product: Product) -> CatalogProduct:
         search_text=product.search_text,
         position=product.position,
         limits_minors=product.category.limits_minors,
+        is_on_shelves=product.is_on_shelves,
         variants=variants,
     )
 

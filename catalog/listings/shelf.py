@@ -17,6 +17,7 @@ from catalog import pricing, search
 from catalog.listings.models import Listing, PriceRule
 from catalog.phone_numbers import with_carrier
 from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, Revisions, catalog, revisions
+from catalog.supply_discount import discounted
 from compliance.gate.subjects import Standing
 from resellers.models import Reseller
 
@@ -76,6 +77,7 @@ class Shelf:
     categories: tuple[CatalogCategory, ...]
     products: tuple[ShelfProduct, ...]
     by_slug: Mapping[str, ShelfProduct]
+    #: Also what stands on no shelf, and is only sold by a page of its own.
     by_sku: Mapping[str, tuple[ShelfProduct, ShelfVariant]]
     #: Product ids with their search texts, in the shop's order.
     index: tuple[tuple[int, str], ...]
@@ -109,7 +111,7 @@ def shelf_now(shop: Reseller) -> tuple[Shelf, Revisions]:
     if known is not None and known[1].key == (current.catalog, current.shop):
         built = known[1]
     else:
-        built = _build(shop, catalog(revision=current.catalog), (current.catalog, current.shop))
+        built = _build(shop, catalog(revision=current.catalog), current)
     _remember(shop, built)
     return built, current
 
@@ -159,32 +161,37 @@ def rules_of(rows: Iterable[PriceRule]) -> pricing.Rules:
     return pricing.Rules(whole, by_category, by_product, by_variant)
 
 
-def _build(shop: Reseller, source: Catalog, key: tuple[int, int]) -> Shelf:
+def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
     rules = rules_of(PriceRule.objects.all())
     listings = {listing.variant_id: listing for listing in Listing.objects.all()}
     wanted = set(shop.categories)
     products = []
     index = []
+    unlisted = []
     for product in source.products:
+        if not product.is_on_shelves:
+            if shop.is_house and product.variants:
+                unlisted.append(_product(product, _variants(product, pricing.Rules(), {}, Decimal(0))))
+            continue
         if wanted and product.category not in wanted:
             continue
-        variants = _variants(product, rules, listings)
+        variants = _variants(product, rules, listings, current.supply_discount)
         if variants:
             products.append(_product(product, variants))
             index.append((product.id, product.search_text))
     present = {product.category for product in products}
     return Shelf(
-        key=key,
+        key=(current.catalog, current.shop),
         categories=tuple(category for category in source.categories if category.slug in present),
         products=tuple(products),
         by_slug={product.slug: product for product in products},
-        by_sku={variant.sku: (product, variant) for product in products for variant in product.variants},
+        by_sku={variant.sku: (product, variant) for product in products + unlisted for variant in product.variants},
         index=tuple(index),
     )
 
 
 def _variants(
-    product: CatalogProduct, rules: pricing.Rules, listings: Mapping[int, Listing]
+    product: CatalogProduct, rules: pricing.Rules, listings: Mapping[int, Listing], discount: Decimal
 ) -> tuple[ShelfVariant, ...]:
     placed = []
     for place, variant in enumerate(product.variants):
@@ -192,13 +199,17 @@ def _variants(
         if listing is not None and not (listing.is_visible and listing.standing == Standing.CLEAR):
             continue
         position = listing.position if listing is not None and listing.position is not None else place
-        placed.append((position, place, _variant(product, variant, rules, listing)))
+        placed.append((position, place, _variant(product, variant, rules, listing, discount)))
     placed.sort(key=lambda entry: entry[:2])
     return tuple(variant for _, _, variant in placed)
 
 
 def _variant(
-    product: CatalogProduct, variant: CatalogVariant, rules: pricing.Rules, listing: Listing | None
+    product: CatalogProduct,
+    variant: CatalogVariant,
+    rules: pricing.Rules,
+    listing: Listing | None,
+    discount: Decimal,
 ) -> ShelfVariant:
     price = pricing.selling_price(
         rules,
@@ -206,7 +217,7 @@ def _variant(
         product=product.id,
         category=product.category_id,
         official=variant.official_price,
-        supply=variant.supply_price,
+        supply=discounted(variant.supply_price, discount),
         cost=variant.cost,
         own_price=listing.price if listing is not None else None,
     )

@@ -38,6 +38,8 @@ DEBUG = False
 #: Which host belongs to which shop is decided by `resellers.middleware`, from the Domain table.
 ALLOWED_HOSTS = ["*"]
 OPERATIONS_HOST = env.str("OPERATIONS_HOST", default="ops.localhost")
+#: Below which new shops get their names: what is left of the operations host without its first label.
+SHOPS_DOMAIN = env.str("SHOPS_DOMAIN", default=OPERATIONS_HOST.partition(".")[2] or "localhost").lower()
 PUBLIC_PORT = env.int("PUBLIC_PORT", default=env.int("PORT", default=8000))
 PUBLIC_SCHEME = env.str("PUBLIC_SCHEME", default="https" if PRODUCTION else "http")
 #: Where gateways and suppliers call us: any of our hosts will do.
@@ -76,6 +78,7 @@ SHARED_APPS = [
     "resellers.withdrawals",
     "resellers.clients",
     "resellers.deposits",
+    "resellers.plans",
     "compliance",
     "compliance.trail",
     "compliance.reports",
@@ -131,6 +134,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "kameng.core.middleware.LazyMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "catalog.listings.closed.ClosedShopMiddleware",
 ]
 TEMPLATES = [
     {
