@@ -1,4 +1,4 @@
-"""What operators decide about a shop's time, and what owners buy: done and written into the trail in one transaction."""
+"""What operators decide about a shop's time, and what owners buy: done and written into the trail at once."""
 
 from collections.abc import Mapping
 from decimal import Decimal

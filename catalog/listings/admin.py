@@ -248,9 +248,9 @@ class PriceRuleForm(ServiceForm):
         widget=UnfoldAdminSelectWidget(),
     )
     variant = forms.ModelChoiceField(
-        Variant.objects.filter(
-            is_active=True, product__is_active=True, product__is_on_shelves=True
-        ).select_related("product"),
+        Variant.objects.filter(is_active=True, product__is_active=True, product__is_on_shelves=True).select_related(
+            "product"
+        ),
         label=gettext_lazy("面额"),
         required=False,
         widget=UnfoldAdminSelectWidget(),

@@ -40,6 +40,5 @@ ACTIONS: Mapping[str, Any] = {
     "shop.suspended": _("停业"),
     "shop.resumed": _("恢复营业"),
     "shop.closed": _("关店"),
-    "shop.exported": _("导出店铺数据"),
     "case.appeal_reversed": _("复核：撤销原决定"),
 }

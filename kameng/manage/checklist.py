@@ -94,7 +94,14 @@ def checklist(shop_id: int) -> list[Step]:
     if all(done.values()):
         return []
     look, home = reverse("manage:look"), reverse("home")
-    urls = {"name": look, "color": look, "domain": _domain_url(), "prices": _prices_url(), "support": look, "open": home}
+    urls = {
+        "name": look,
+        "color": look,
+        "domain": _domain_url(),
+        "prices": _prices_url(),
+        "support": look,
+        "open": home,
+    }
     return [Step(code, is_done, urls[code]) for code, is_done in done.items()]
 
 

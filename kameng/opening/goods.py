@@ -50,8 +50,18 @@ def plans_sell() -> None:
     )
     for place, plan in enumerate(Plan.objects.all()):
         for kind, price, name, name_en in (
-            (Application.Kind.OPENING, plan.first_price, f"{plan.name}套餐 开店", f"Open on {plan.name_en or plan.code}"),
-            (Application.Kind.RENEWAL, plan.yearly_rent, f"{plan.name}套餐 一年", f"A year of {plan.name_en or plan.code}"),
+            (
+                Application.Kind.OPENING,
+                plan.first_price,
+                f"{plan.name}套餐 开店",
+                f"Open on {plan.name_en or plan.code}",
+            ),
+            (
+                Application.Kind.RENEWAL,
+                plan.yearly_rent,
+                f"{plan.name}套餐 一年",
+                f"A year of {plan.name_en or plan.code}",
+            ),
         ):
             sku = sku_of(kind, plan.code)
             variant, _made = Variant.objects.update_or_create(

@@ -153,9 +153,7 @@ def _waiting_here(slug: str, device_digest: str) -> str:
     return ""
 
 
-def _ordered(
-    request: HttpRequest, application: Application, address: str, contact: str, device_digest: str
-) -> Order:
+def _ordered(request: HttpRequest, application: Application, address: str, contact: str, device_digest: str) -> Order:
     """Its order in the house shop, at the price that stands there."""
     line = LineRequest(
         sku=sku_of(application.kind, application.plan.code),

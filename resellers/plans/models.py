@@ -242,8 +242,9 @@ class Affiliate(models.Model):
         verbose_name_plural = _("邀请关系")
         constraints = [
             models.CheckConstraint(
+                # A check that comes to nothing (NULL) passes, so each column is said to be there.
                 condition=Q(level=0, inviter__isnull=True, inviter_level__isnull=True)
-                | Q(level=1, inviter__isnull=False, inviter_level=0),
+                | Q(level=1, inviter__isnull=False, inviter_level__isnull=False, inviter_level=0),
                 name="affiliate_one_level",
             ),
         ]

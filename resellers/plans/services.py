@@ -213,7 +213,9 @@ def _same_price(price: Decimal, quoted: Decimal) -> None:
 def _pay(shop_id: int, price: Decimal, key: str) -> None:
     available = balances_of(shop_id, Name.AVAILABLE)[Name.AVAILABLE]
     if price > available:
-        raise PlanRefused(_("可提现余额只有 %(available)s 元，不够") % {"available": f"{max(available, Decimal(0)):.2f}"})
+        raise PlanRefused(
+            _("可提现余额只有 %(available)s 元，不够") % {"available": f"{max(available, Decimal(0)):.2f}"}
+        )
     moves = [Move(Name.AVAILABLE, price, shop_id), Move(Name.RENTS, -price)]
     post(f"rent:{key}", Kind.RENT, moves, shop_id=shop_id)
 
