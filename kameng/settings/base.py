@@ -39,7 +39,7 @@ DEBUG = False
 ALLOWED_HOSTS = ["*"]
 OPERATIONS_HOST = env.str("OPERATIONS_HOST", default="ops.localhost")
 #: Below which new shops get their names: what is left of the operations host without its first label.
-SHOPS_DOMAIN = env.str("SHOPS_DOMAIN", default=OPERATIONS_HOST.partition(".")[2] or "localhost").lower()
+SHOPS_DOMAIN = (env.str("SHOPS_DOMAIN", default="") or OPERATIONS_HOST.partition(".")[2] or "localhost").lower()
 PUBLIC_PORT = env.int("PUBLIC_PORT", default=env.int("PORT", default=8000))
 PUBLIC_SCHEME = env.str("PUBLIC_SCHEME", default="https" if PRODUCTION else "http")
 #: Where gateways and suppliers call us: any of our hosts will do.

@@ -22,7 +22,7 @@ OWNERS_PAGES = (
     "/manage/", "/manage/orders/order/", "/manage/goods/?q=wzry", "/manage/look/", "/manage/range/",
     "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/accounts/user/",
     "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/",
-    "/manage/statement/", "/manage/clients/", "/manage/cases/",
+    "/manage/statement/", "/manage/clients/", "/manage/cases/", "/manage/plan/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",
@@ -33,7 +33,8 @@ OPERATORS_PAGES = (
     "/admin/book/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
     "/admin/deposits/", "/admin/transfers/", "/admin/second-factor/", "/admin/licenses/",
     "/admin/license-requirements/", "/admin/compliance/rule/", "/admin/review/", "/admin/review/figures/",
-    "/admin/trail/auditentry/", "/admin/reports/report/",
+    "/admin/trail/auditentry/", "/admin/reports/report/", "/admin/tenures/", "/admin/plans/plan/",
+    "/admin/plans/plan/add/",
 )  # fmt: skip
 
 
