@@ -1,6 +1,5 @@
 """An owner's page about the shop's time: the plan, until when, another year, a better plan, and whom they invited."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -82,7 +81,6 @@ def _page(request: HttpRequest, *, status: int = 200, form: PayForm | None = Non
     if tenure is not None and current is not None and tenure.paid_until is not None:
         context |= {
             "days": days_left(tenure.paid_until, now),
-            "last_day": tenure.paid_until - timedelta(seconds=1),
             "available": balance(Name.AVAILABLE, shop.pk),
             "upgrades": [
                 {"plan": plan, "price": price_of_upgrade(current.plan, plan, tenure.paid_until, now)}
@@ -122,7 +120,7 @@ def _upgrade(request: HttpRequest, shop: Reseller, typed: dict[str, Any]) -> str
         quoted=typed["quoted"],
         actor=actor_of(request),
     )
-    return _("已升级到“%(plan)s”，付了 %(price)s 元") % {"plan": bought.plan.name, "price": bought.price_paid}
+    return _("已升级到“%(plan)s”，付了 %(price)s 元") % {"plan": bought.plan.label, "price": bought.price_paid}
 
 
 _ACTS: dict[str, Any] = {"renew": _renew, "upgrade": _upgrade}

@@ -41,6 +41,8 @@ from resellers.plans.models import Application, Plan
 #: So many applications, and looks at a name, from one address in so many seconds.
 APPLICATIONS, LOOKS, SECONDS = 20, 120, 3600
 _TYPED = {"plan": 20, "name": 80, "slug": 63, "focus": 12, "username": 80, "contact": 120, "agrees": 4}
+#: Fields as they stand on the page; what is about none of them comes first.
+_PLACES = ["", "plan", "name", "slug", "focus", "username", "password", "contact", "agrees"]
 
 
 def _house(request: HttpRequest) -> Reseller:
@@ -54,7 +56,7 @@ def _plan_face(plan: Plan) -> dict[str, Any]:
     english = in_english()
     return {
         "code": plan.code,
-        "name": (english and plan.name_en) or plan.name,
+        "name": plan.label,
         "opening_fee": plan.opening_fee,
         "yearly_rent": plan.yearly_rent,
         "first_price": plan.first_price,
@@ -75,7 +77,7 @@ def _form(
         "foci": Application.Focus.choices,
         "typed": {"focus": Application.Focus.EVERYTHING, "plan": plans[0].code if plans else "", **typed},
         "wrong": {name: str(text) for name, text in errors.items()},
-        "errors": [{"field": name, "message": str(text)} for name, text in errors.items()],
+        "errors": [{"field": name, "message": str(errors[name])} for name in sorted(errors, key=_PLACES.index)],
         "domain": host_of("")[1:],
         "inviter": inviter.name if inviter is not None else "",
     }
@@ -101,7 +103,7 @@ def apply(request: HttpRequest) -> HttpResponse:
     except ApplicationInvalid as invalid:
         return _form(request, typed, invalid.fields, status=422)
     except Problem as refused:
-        return _form(request, typed, refused.fields or {"": str(refused)}, status=refused.status)
+        return _form(request, typed, {"": str(refused)}, status=refused.status)
     response = redirect("confirm", number=order.number)
     response.status_code = 303
     return response if device else access.device_remember(response, request, fresh)

@@ -1,5 +1,6 @@
 """What a shop can be opened on, and what each one is on. All of it is the platform's, and in public."""
 
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
@@ -7,8 +8,10 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from resellers.context import in_english
 from resellers.models import Reseller
 
 CODE_LENGTH = 12
@@ -56,6 +59,11 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def label(self) -> str:
+        """Its name in the reader's language."""
+        return (in_english() and self.name_en) or self.name
 
     @property
     def first_price(self) -> Decimal:
@@ -110,6 +118,11 @@ class Subscription(models.Model):
     def __str__(self) -> str:
         return f"{self.shop_id}: {self.plan_id} → {self.until:%Y-%m-%d}"
 
+    @property
+    def last_day(self) -> date:
+        """The last day that is paid for, since it ends with a midnight."""
+        return timezone.localdate(self.until - timedelta(seconds=1))
+
 
 class Tenure(models.Model):
     """How a shop stands now. What orders ask in the statement that they are placed by, so no clock has to run for it.
@@ -143,6 +156,11 @@ class Tenure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.shop_id} → {self.paid_until}"
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day that is paid for; None where there is no end."""
+        return timezone.localdate(self.paid_until - timedelta(seconds=1)) if self.paid_until else None
 
 
 class Application(models.Model):
