@@ -26,7 +26,7 @@ def invitation_of(shop: Reseller) -> str:
 def inviter_named(invitation: str) -> Reseller | None:
     """Whose link somebody came by. Nobody's where it is not genuine, or the shop may not invite (`may_invite`)."""
     slug = invitation[:80].rpartition("-")[0]
-    shop = Reseller.objects.filter(slug=slug, is_house=False).first() if slug else None
+    shop: Reseller | None = Reseller.objects.filter(slug=slug, is_house=False).first() if slug else None
     if shop is None or invitation_of(shop) != invitation or not may_invite(shop.pk):
         return None
     return shop
