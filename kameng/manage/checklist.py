@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from catalog.listings.models import Listing, PriceRule
 from kameng.admin.bases import write_down
@@ -116,10 +116,13 @@ def _domain_url() -> str:
 
 
 @shop_site.page("setup/", name="setup")
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def setup(request: HttpRequest) -> HttpResponse:
-    """Leave a step as it is, or open the shop."""
+    """The list by itself; leave a step as it is, or open the shop."""
     shop: Reseller = request.shop  # type: ignore[attr-defined]
+    if request.method != "POST":
+        context = {"title": _("开张前的准备"), "setup": checklist(shop.pk)}
+        return shop_site.render(request, "staff/setup.html", context)
     tenure = Tenure.objects.filter(shop_id=shop.pk).first()
     step = request.POST.get("step", "")
     if tenure is None or step not in KEEPABLE | {"open"}:
