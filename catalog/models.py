@@ -92,6 +92,8 @@ class Product(models.Model):
     search_text = models.TextField(_("搜索文本"), blank=True, editable=False)
     position = models.PositiveIntegerField(_("热度排序"), default=0)
     is_active = models.BooleanField(_("在售"), default=True)
+    #: What the platform itself sells to owners (plans) stands on nobody's shelf: the house shop has pages for it.
+    is_on_shelves = models.BooleanField(_("上货架"), default=True, db_default=True, editable=False)
     #: What the gate says of all its texts (`catalog.screened`); a row that did not pass it is not on sale.
     standing = models.CharField(
         _("合规状态"), max_length=10, choices=Standing, default=Standing.FLAGGED, db_default=Standing.FLAGGED,

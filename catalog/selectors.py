@@ -10,6 +10,7 @@ from catalog.models import Category, Product
 from compliance.gate.subjects import Standing
 from compliance.held import IN_FORCE, TODAY
 from kameng.core import sql
+from resellers.plans.standing import TAKES_ORDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class CatalogProduct:
     search_text: str
     position: int
     limits_minors: bool
+    #: Where not, the house shop sells it by a page of its own, and nobody else does.
+    is_on_shelves: bool
     variants: tuple[CatalogVariant, ...]
 
 
@@ -88,6 +91,11 @@ class Revisions:
     #: Whether any category requires papers of this shop.
     asks_papers: bool
 
+    #: By the shop's plan, in percent of every supply price.
+    supply_discount: Decimal
+    #: Whether the shop is paid for, and nobody has closed it (`resellers.plans.standing`).
+    takes_orders: bool
+
     @property
     def key(self) -> tuple[int, int, int]:
         """What a shelf goes by."""
@@ -102,8 +110,11 @@ SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp(), coales
           CROSS JOIN LATERAL (VALUES (paper.valid_from), (paper.valid_until + 1)) AS turn (day)
           WHERE paper.holder_kind = 'seller' AND paper.holder = shop.slug AND {IN_FORCE} AND turn.day <= {TODAY}), 0),
        NOT shop.is_house AND EXISTS (
-         SELECT FROM public.compliance_requirement AS asked WHERE asked.holder_kind = 'seller')
-  FROM public.resellers_reseller AS shop LEFT JOIN public.catalog_revision AS catalog ON catalog.id = 1
+         SELECT FROM public.compliance_requirement AS asked WHERE asked.holder_kind = 'seller'),
+       coalesce(tenure.supply_discount, 0), {TAKES_ORDERS}
+  FROM public.resellers_reseller AS shop
+  LEFT JOIN public.catalog_revision AS catalog ON catalog.id = 1
+  LEFT JOIN public.plans_tenure AS tenure ON tenure.shop_id = shop.id
  WHERE shop.id = %s
 """
 
@@ -177,6 +188,7 @@ def _product(product: Product) -> CatalogProduct:
         search_text=product.search_text,
         position=product.position,
         limits_minors=product.category.limits_minors,
+        is_on_shelves=product.is_on_shelves,
         variants=variants,
     )
 

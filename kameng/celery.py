@@ -71,6 +71,7 @@ def upkeep_task() -> None:
     from kameng.reconciliation.services import reconciliation_due
     from resellers.deposits.services import deposits_reckon
     from resellers.ledger.settlement import shops_settle
+    from resellers.plans.applications import applications_forget
 
     dependence_watch()
     results_prune()
@@ -78,6 +79,7 @@ def upkeep_task() -> None:
     deposits_reckon()
     reconciliation_due()
     retention_run()
+    applications_forget()
 
 
 @app.task(name="kameng.balances", ignore_result=True)

@@ -34,12 +34,14 @@ from fulfillment.suppliers.services import availability_refresh, supplier_save
 from fulfillment.suppliers.stock_room import stock_load
 from kameng.core.http import HttpClient, HttpFailure
 from kameng.demo_papers import papers_seed
+from kameng.opening.goods import plans_sell
 from kameng.sandbox import keys
 from payments.merchants.models import FeeBearer, GatewayAccount
 from payments.merchants.services import gateway_account_save
 from resellers import demo as shop_data
 from resellers.deposits.top_ups import top_up_confirm, top_up_record
 from resellers.models import Reseller
+from resellers.plans.seeds import plans_seed
 from resellers.services import domain_add, operations_open, shop_touch, staff_set
 
 logger = logging.getLogger(__name__)
@@ -123,6 +125,8 @@ def seed(*, bench: bool) -> list[LogIn]:
     owned = next(shop for shop in shops if shop.slug == OWNS_A_TILL)
     _own_till(sandbox / "gateways", owned)
     papers_seed(owned)
+    plans_seed()
+    plans_sell()
     rescreen_all()
     Revision.bump()
     return _log_ins(shops)
@@ -225,7 +229,7 @@ def _suppliers(folder: Path) -> None:
 def _offers() -> None:
     suppliers = {supplier.code: supplier for supplier in Supplier.objects.all()}
     offers = []
-    for variant in Variant.objects.select_related("product"):
+    for variant in Variant.objects.filter(product__is_on_shelves=True).select_related("product"):
         is_code = variant.product.kind == Product.Kind.CODE
         sources: tuple[tuple[str, Decimal], ...] = CODES if is_code else DIRECT
         if variant.product.kind == Product.Kind.PHONE:

@@ -11,6 +11,7 @@ from fulfillment import views as fulfillment
 from kameng.api import SUPPLY, OrderView, SchemaView
 from kameng.core.endpoint import UnknownAddress
 from kameng.manage.site import shop_site
+from kameng.opening import views as opening
 from kameng.pages import hosts as hosts_pages
 from kameng.pages import order as order_pages
 from kameng.pages import personal_data as data_pages
@@ -70,6 +71,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<str:number>/", order_pages.order, name="order"),
     path("o/<str:number>/status/", order_pages.order_status, name="order_status"),
     path("o/<str:number>/codes/", order_pages.order_reveal, name="order_reveal"),
+    path("apply/", opening.apply, name="apply"),
+    path("apply/subdomain/", opening.subdomain, name="apply_subdomain"),
+    path("apply/renew/<str:code>/", opening.renew, name="apply_renew"),
     path("manage/", shop_site.urls),
     path("theme.<slug:version>.css", look.theme, name="theme"),
     path("brand/<str:name>", look.brand_picture, name="brand_picture"),

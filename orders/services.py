@@ -171,6 +171,8 @@ def _place(
     if not shop.is_open:
         raise ShopClosed
     shelf, current = shelf_now(shop)
+    if not current.takes_orders:
+        raise ShopClosed
     errors: dict[str, str] = {}
     try:
         contact = contact_clean(contact)

@@ -224,7 +224,10 @@ def edit(request: HttpRequest, number: str) -> HttpResponse:
     if order is None:
         return redirect("order", number=normalize(number))
     line = order.lines.all()[0]
-    product = shelf(request.shop).by_slug.get(line.product_slug)  # type: ignore[attr-defined]
+    on_sale = shelf(request.shop)  # type: ignore[attr-defined]
+    product = on_sale.by_slug.get(line.product_slug)
+    if product is None and line.sku in on_sale.by_sku:
+        return redirect("apply")  # sold on a page of its own
     if product is None:
         return page(request, "404.html", status=404)
     answers = Answers(

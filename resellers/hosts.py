@@ -39,7 +39,7 @@ def shop_of(raw_host: str) -> Reseller | None:
     known = _known.get(host)
     if known is not None and now - known[0] < FRESH_SECONDS:
         return known[1]
-    domain = Domain.objects.select_related("tenant").filter(domain=host).first()
+    domain = Domain.objects.select_related("tenant__tenure").filter(domain=host).first()
     shop = domain.tenant if domain else None
     with _lock:
         _known[host] = (now, shop)

@@ -71,6 +71,7 @@ def test_every_app_with_tables_is_on_a_side() -> None:
         "deposits",
         "domains",
         "brand",
+        "plans",
         "django_tenants",
     } == ONLY_SHARED
     assert {"listings", "orders", "payments", "fulfillment", "supply"} == ONLY_TENANT

@@ -25,6 +25,7 @@ from catalog.listings.shelf import key_now
 from resellers.context import hours_until
 from resellers.hosts import shop_of
 from resellers.models import Reseller
+from resellers.plans.standing import Standing, standing_of
 
 KEPT_PAGES = 2048
 #: Longer addresses are somebody's experiment and not worth a place.
@@ -132,7 +133,8 @@ def _current(environ: Environ) -> KeptPage | None:
         page = _pages.get((shop.pk, path, _language(environ)))
         if page is None or time.time() >= page.until:
             return None
-        return page if page.shelf_key == key_now(shop) else None
+        # A shop's time ends without anybody changing anything.
+        return page if page.shelf_key == key_now(shop) and standing_of(shop) is Standing.OPEN else None
     except DatabaseError:
         connection.close()
         return None

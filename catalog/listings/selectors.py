@@ -10,6 +10,7 @@ from catalog import pricing, search
 from catalog.listings.models import Listing, PriceRule
 from catalog.listings.shelf import rules_of
 from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, catalog, revisions
+from catalog.supply_discount import discounted
 from compliance.gate.subjects import Standing
 from compliance.models import Kind
 from compliance.selectors import permits_of
@@ -97,20 +98,35 @@ def own_goods(shop: Reseller) -> OwnGoods:
     """
     current = revisions(shop_id=shop.pk)
     permits = permits_of(shop) if current.asks_papers else Permits()
-    return _own_goods(shop, catalog(revision=current.catalog), PriceRule.objects.all(), Listing.objects.all(), permits)
+    source = catalog(revision=current.catalog)
+    return _own_goods(
+        shop, source, PriceRule.objects.all(), Listing.objects.all(), permits=permits, discount=current.supply_discount
+    )
 
 
 def _own_goods(
-    shop: Reseller, source: Catalog, rules: Iterable[PriceRule], listings: Iterable[Listing], permits: Permits
+    shop: Reseller,
+    source: Catalog,
+    rules: Iterable[PriceRule],
+    listings: Iterable[Listing],
+    *,
+    permits: Permits,
+    discount: Decimal,
 ) -> OwnGoods:
     priced_by = rules_of(rules)
     own = {listing.variant_id: listing for listing in listings}
     wanted = set(shop.categories)
-    products = [product for product in source.products if not wanted or product.category in wanted]
+    shown = [product for product in source.products if product.is_on_shelves]
+    products = [product for product in shown if not wanted or product.category in wanted]
+    not_shown = {product.category for product in source.products} - {product.category for product in shown}
     return OwnGoods(
-        categories=tuple(category for category in source.categories if not wanted or category.slug in wanted),
+        categories=tuple(
+            category
+            for category in source.categories
+            if (not wanted or category.slug in wanted) and category.slug not in not_shown
+        ),
         variants=tuple(
-            _own_variant(product, variant, priced_by, own.get(variant.id), lacks)
+            _own_variant(product, variant, priced_by, own.get(variant.id), lacks=lacks, discount=discount)
             for product in products
             for lacks in [_lacks(permits, product)]
             for variant in product.variants
@@ -129,7 +145,9 @@ def _own_variant(
     variant: CatalogVariant,
     rules: pricing.Rules,
     listing: Listing | None,
+    *,
     lacks: tuple[str, ...],
+    discount: Decimal,
 ) -> OwnVariant:
     _because, rule = rules.decide(variant=variant.id, product=product.id, category=product.category_id)
     price = pricing.selling_price(
@@ -138,7 +156,7 @@ def _own_variant(
         product=product.id,
         category=product.category_id,
         official=variant.official_price,
-        supply=variant.supply_price,
+        supply=discounted(variant.supply_price, discount),
         cost=variant.cost,
         own_price=listing.price if listing is not None else None,
     )

@@ -14,6 +14,8 @@ from catalog.listings.exceptions import ListingInvalid, PriceRuleInvalid
 from catalog.listings.models import Listing, PriceRule
 from catalog.listings.screened import listing_screen, listing_subject
 from catalog.models import Variant
+from catalog.selectors import revisions
+from catalog.supply_discount import discounted
 from compliance.gate.services import subject_withdraw
 from compliance.gate.subjects import Standing
 from kameng.core.money import CENT
@@ -41,7 +43,7 @@ def listing_save(
     if len(name) > LONGEST_NAME:
         raise ListingInvalid(fields={"name": _("太长了，最多 %(limit)s 个字符") % {"limit": LONGEST_NAME}})
     if price is not None:
-        _check_price(variant, price)
+        _check_price(variant, price, revisions(shop_id=shop_id).supply_discount)
     listing = Listing.objects.select_for_update().filter(variant_id=variant_id).first()
     is_taken_down = listing is not None and listing.standing == Standing.TAKEN_DOWN
     says_nothing = price is None and not name and is_visible
@@ -77,10 +79,10 @@ def listing_reset(*, shop_id: int, variant_id: int) -> None:
     shop_touch(shop_id=shop_id)
 
 
-def _check_price(variant: Variant, price: Decimal) -> None:
+def _check_price(variant: Variant, price: Decimal, discount: Decimal) -> None:
     if not price.is_finite() or price <= 0 or price != price.quantize(CENT):
         raise ListingInvalid(fields={"price": _("售价应是大于 0 的金额，最多两位小数")})
-    floor = floor_of(variant)
+    floor = floor_of(variant, discount)
     if price < floor:
         raise ListingInvalid(fields={"price": _("不能低于供货价 ¥%(floor)s") % {"floor": floor}})
     highest = floor * (1 + HIGHEST_PERCENT / 100)
@@ -90,15 +92,16 @@ def _check_price(variant: Variant, price: Decimal) -> None:
         )
 
 
-def floor_of(variant: Variant) -> Decimal:
-    """What a shop pays for a variant, in yuan: the supply price, raised to the live cost where that is higher."""
+def floor_of(variant: Variant, discount: Decimal) -> Decimal:
+    """What a shop pays for a variant, in yuan: the supply price less the percent of its plan, raised to the live cost
+    where that is higher."""
     return pricing.selling_price(
         pricing.Rules(),
         variant=variant.pk,
         product=variant.product_id,
         category=0,
         official=variant.official_price,
-        supply=variant.supply_price,
+        supply=discounted(variant.supply_price, discount),
         cost=variant.cost,
     ).supply
 

@@ -20,6 +20,7 @@ from catalog import pricing, search
 from catalog.listings.models import Listing, PriceRule
 from catalog.phone_numbers import with_carrier
 from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, Revisions, catalog, revisions
+from catalog.supply_discount import discounted
 from compliance.gate.subjects import Standing
 from compliance.selectors import permits_of
 from compliance.validity import Permits
@@ -81,6 +82,7 @@ class Shelf:
     categories: tuple[CatalogCategory, ...]
     products: tuple[ShelfProduct, ...]
     by_slug: Mapping[str, ShelfProduct]
+    #: Also what stands on no shelf, and is only sold by a page of its own.
     by_sku: Mapping[str, tuple[ShelfProduct, ShelfVariant]]
     #: Product ids with their search texts, in the shop's order.
     index: tuple[tuple[int, str], ...]
@@ -171,12 +173,17 @@ def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
     wanted = set(shop.categories)
     products = []
     index = []
+    unlisted = []
     for product in source.products:
+        if not product.is_on_shelves:
+            if shop.is_house and product.variants:
+                unlisted.append(_product(product, _variants(product, pricing.Rules(), {}, Decimal(0))))
+            continue
         if wanted and product.category not in wanted:
             continue
         if permits.lacking(product.category, product.brand_slug, on=today):
             continue
-        variants = _variants(product, rules, listings)
+        variants = _variants(product, rules, listings, current.supply_discount)
         if variants:
             products.append(_product(product, variants))
             index.append((product.id, product.search_text))
@@ -186,13 +193,13 @@ def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
         categories=tuple(category for category in source.categories if category.slug in present),
         products=tuple(products),
         by_slug={product.slug: product for product in products},
-        by_sku={variant.sku: (product, variant) for product in products for variant in product.variants},
+        by_sku={variant.sku: (product, variant) for product in products + unlisted for variant in product.variants},
         index=tuple(index),
     )
 
 
 def _variants(
-    product: CatalogProduct, rules: pricing.Rules, listings: Mapping[int, Listing]
+    product: CatalogProduct, rules: pricing.Rules, listings: Mapping[int, Listing], discount: Decimal
 ) -> tuple[ShelfVariant, ...]:
     placed = []
     for place, variant in enumerate(product.variants):
@@ -200,13 +207,17 @@ def _variants(
         if listing is not None and not (listing.is_visible and listing.standing == Standing.CLEAR):
             continue
         position = listing.position if listing is not None and listing.position is not None else place
-        placed.append((position, place, _variant(product, variant, rules, listing)))
+        placed.append((position, place, _variant(product, variant, rules, listing, discount)))
     placed.sort(key=lambda entry: entry[:2])
     return tuple(variant for _, _, variant in placed)
 
 
 def _variant(
-    product: CatalogProduct, variant: CatalogVariant, rules: pricing.Rules, listing: Listing | None
+    product: CatalogProduct,
+    variant: CatalogVariant,
+    rules: pricing.Rules,
+    listing: Listing | None,
+    discount: Decimal,
 ) -> ShelfVariant:
     price = pricing.selling_price(
         rules,
@@ -214,7 +225,7 @@ def _variant(
         product=product.id,
         category=product.category_id,
         official=variant.official_price,
-        supply=variant.supply_price,
+        supply=discounted(variant.supply_price, discount),
         cost=variant.cost,
         own_price=listing.price if listing is not None else None,
     )

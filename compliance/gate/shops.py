@@ -78,15 +78,22 @@ def shop_words_save(*, shop_id: int, **look: object) -> Saved:
 
 
 @transaction.atomic
+def shop_words_screen(shop: Reseller) -> Gated:
+    """Screen what a shop says already: doubtful words are not shown. Raises `ContentBlocked`."""
+    gated = subject_screen(subject=shop_subject(shop), facts=_facts(shop))
+    if not gated.is_clear:
+        SHOPS.stand(shop.pk, gated.standing, words=_words_of(shop), caught=caught_in(gated.screening))
+    return gated
+
+
+@transaction.atomic
 def shop_open(*, slug: str, name: str, host_names: Iterable[str], **look: object) -> Saved:
     """Open a shop (`resellers.services.reseller_open`, which raises the rest), and screen what it says from its first
     moment on: doubtful words are not shown. Raises `ContentBlocked`; nothing is opened then.
     """
     shop = reseller_open(slug=slug, name=name, host_names=host_names, **look)
-    words = _words_of(shop)
-    gated = subject_screen(subject=shop_subject(shop), facts=_facts(shop))
+    gated = shop_words_screen(shop)
     if not gated.is_clear:
-        SHOPS.stand(shop.pk, gated.standing, words=words, caught=caught_in(gated.screening))
         shop.refresh_from_db(fields=list(WORDS))
     return Saved(shop, gated)
 

@@ -12,6 +12,7 @@ KINDS: Mapping[str, Any] = {
     "rules": _("软件自带的筛查规则"),
     "report": _("商品举报"),
     "case": _("审核案件"),
+    "shop": _("店铺"),
 }
 ACTIONS: Mapping[str, Any] = {
     "license.added": _("录入证照"),
@@ -37,5 +38,12 @@ ACTIONS: Mapping[str, Any] = {
     "case.exported": _("导出案件"),
     "case.appealed": _("店主申诉"),
     "case.appeal_upheld": _("复核：维持原决定"),
+    "shop.opened": _("付款开店"),
+    "shop.renewed": _("续费"),
+    "shop.upgraded": _("升级套餐"),
+    "shop.granted": _("平台给套餐"),
+    "shop.suspended": _("停业"),
+    "shop.resumed": _("恢复营业"),
+    "shop.closed": _("关店"),
     "case.appeal_reversed": _("复核：撤销原决定"),
 }

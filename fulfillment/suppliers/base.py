@@ -167,6 +167,17 @@ class StockRoom(Protocol):
         """Codes that the reference was given before; empty if none."""
 
 
+class PlanDesk(Protocol):
+    """Our own desk for the adapter that sells plans: opens a shop, or prolongs one, for an application."""
+
+    def carry_out(self, *, reference: str, application: str, sku: str, paid: Decimal) -> str:
+        """Do what was applied for, once however often it is asked; why it cannot be done, or nothing. What it has begun
+        is undone where it cannot."""
+
+    def is_done(self, *, reference: str, application: str) -> bool:
+        """Whether it was done for this reference."""
+
+
 @dataclass(frozen=True)
 class Connection:
     """One supplier as configured: where it answers and with which secrets."""
@@ -177,6 +188,7 @@ class Connection:
     #: ISO 4217; every amount that an adapter takes or gives is in it.
     currency: str = "CNY"
     stock_room: StockRoom | None = None
+    plan_desk: PlanDesk | None = None
     clock: Callable[[], float] | None = None
 
 

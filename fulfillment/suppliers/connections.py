@@ -4,6 +4,7 @@ from threading import Lock
 
 from fulfillment.suppliers.base import Connection, SupplierAdapter, SupplierMisconfigured
 from fulfillment.suppliers.models import Supplier
+from fulfillment.suppliers.plan_desk import Desk
 from fulfillment.suppliers.registry import adapter_class
 from fulfillment.suppliers.stock_room import ShelfRoom
 from kameng.core.encryption import Unreadable
@@ -34,6 +35,7 @@ def adapter_of(supplier: Supplier) -> SupplierAdapter:
         config=config,
         currency=supplier.currency,
         stock_room=ShelfRoom(supplier.pk),
+        plan_desk=Desk(),
     )
     # Connections and deadlines of its own: who hangs there takes nothing from others.
     http = HttpClient(

@@ -8,6 +8,7 @@ from fulfillment.suppliers.fulu.adapter import FuluAdapter
 from fulfillment.suppliers.generic.adapter import GenericAdapter
 from fulfillment.suppliers.kameng.adapter import KamengAdapter
 from fulfillment.suppliers.manual.adapter import ManualAdapter
+from fulfillment.suppliers.opening.adapter import OpeningAdapter
 from fulfillment.suppliers.reloadly.adapter import ReloadlyAdapter
 from fulfillment.suppliers.stock.adapter import StockAdapter
 from fulfillment.suppliers.yrapi.adapter import YrapiAdapter
@@ -23,6 +24,7 @@ ADAPTERS: dict[str, type[SupplierAdapter]] = {
     DtOneAdapter.code: DtOneAdapter,
     ReloadlyAdapter.code: ReloadlyAdapter,
     KamengAdapter.code: KamengAdapter,
+    OpeningAdapter.code: OpeningAdapter,
 }
 
 

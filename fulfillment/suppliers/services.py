@@ -17,6 +17,7 @@ from fulfillment.suppliers.connections import adapter_of, forget, supplier_known
 from fulfillment.suppliers.costs import YUAN, is_typed_only
 from fulfillment.suppliers.costs import availability_refresh as availability_refresh
 from fulfillment.suppliers.models import Supplier, SupplierOffer
+from fulfillment.suppliers.plan_desk import Desk
 from fulfillment.suppliers.prices import price_typed
 from fulfillment.suppliers.rates import COST_PLACES, yuan_per_unit
 from fulfillment.suppliers.registry import adapter_class
@@ -89,7 +90,7 @@ def supplier_save(
     if wrong := _terms_wrong(supplier):
         raise SupplierInvalid(fields=wrong)
     adapter_class(adapter)(
-        Connection(supplier=code, base_url=base_url, config=config, stock_room=ShelfRoom(0)), _no_http
+        Connection(supplier=code, base_url=base_url, config=config, stock_room=ShelfRoom(0), plan_desk=Desk()), _no_http
     )
     supplier.config = dict(config)
     supplier.save()

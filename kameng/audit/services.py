@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from kameng.audit import costs, deposits, goods, ledger, lines, money, outside, records, secrets, trail
+from kameng.audit import costs, deposits, goods, ledger, lines, money, outside, plans, records, secrets, trail
 from kameng.audit.reach import Scope, reach_of
 from kameng.audit.reading import Breaches, Invariant, Verdict, shops
 from kameng.audit.recent import recent_in_shop, recent_over_platform
@@ -36,7 +36,7 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
             [
                 *(ledger.journals_sum_to_zero, ledger.book_sums_to_zero, ledger.book_is_guarded),
                 *(ledger.withdrawals_are_in_the_book, ledger.balances_are_in_the_book),
-                *(deposits.nothing_below_zero, deposits.top_ups_are_in_the_book),
+                *(deposits.nothing_below_zero, deposits.top_ups_are_in_the_book, plans.plans_are_in_the_book),
             ],
         ),
         Invariant("I2", "a paid line ends delivered or refunded, never both", [lines.delivered_or_refunded]),

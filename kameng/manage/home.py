@@ -12,8 +12,10 @@ from django.views.decorators.http import require_safe
 from catalog.listings.selectors import own_goods
 from compliance.selectors import papers_of_seller
 from kameng.admin.sites import shop_site
+from kameng.manage.checklist import checklist
 from kameng.manage.figures import Figures, attention, figures
 from kameng.manage.papers import attention_papers, missing
+from kameng.manage.plan import plan_notice
 from kameng.paper_faces import rows_of
 from orders.badges import order_badge
 from resellers.deposits.selectors import warning_of
@@ -104,5 +106,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "deposit_outlook": outlook_of(shop, earned[Name.DEPOSIT]) if earned else None,
         "settlement_days": shop.settlement_days,
         "payee_pending": payee_pending(shop.pk),
+        "plan": plan_notice(shop.pk),
+        "setup": checklist(shop.pk),
     }
     return shop_site.render(request, "staff/shop_home.html", context)

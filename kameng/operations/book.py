@@ -42,6 +42,8 @@ MEANINGS = {
     Name.TOP_UPS: gettext_lazy("店主转到平台账户、两位运营确认过的"),
     Name.OWN_CLEARING: gettext_lazy("店主自己的收款账户里经这些订单收进的，减去退掉的；不是平台的钱"),
     Name.TAKINGS: gettext_lazy("店主自收、货已到账的售价，减去渠道手续费和退掉的；不是平台的钱"),
+    Name.RENTS: gettext_lazy("店主用可提现余额付的年费和升级差价；在线付的在供货收入里"),
+    Name.COMMISSIONS: gettext_lazy("分给邀请人的：被邀请的店主付的套餐钱的一部分，减去退回的"),
 }
 _OWNERS: Mapping[Account.Name, Callable[[], Mapping[int, str]]] = {
     Name.CLEARING: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),

@@ -12,15 +12,17 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_tenants.utils import get_public_schema_name
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from compliance.gate.shops import WORDS, shop_open, shop_words_save
-from kameng.admin.bases import ServiceAdmin, StaffTabularInline
+from compliance.tenures import shop_plan_grant
+from kameng.admin.bases import ServiceAdmin, StaffTabularInline, actor_of
 from kameng.admin.forms import RowForm, ServiceForm
 from kameng.admin.sites import Nav, operations_site
 from kameng.templatetags.staff import badge, when
 from resellers.links import shop_url
 from resellers.models import Domain, Reseller
+from resellers.plans.models import Plan
 from resellers.services import (
     domain_add,
     domain_prefer,
@@ -60,6 +62,13 @@ class ShopForm(ServiceForm):
         required=False,
         widget=UnfoldAdminTextInputWidget(),
         help_text=gettext_lazy("例如 shop.example.com，不带 http 和端口"),
+    )
+    plan = forms.ModelChoiceField(
+        Plan.objects.filter(is_offered=True),
+        label=gettext_lazy("套餐"),
+        required=False,
+        widget=UnfoldAdminSelectWidget(),
+        help_text=gettext_lazy("第一年不收钱；留空就没有到期日，也没有供货价优惠"),
     )
     owner = forms.CharField(
         label=gettext_lazy("店主登录名"),
@@ -109,7 +118,7 @@ class ShopAdmin(ServiceAdmin):
         (gettext_lazy("店主"), {"fields": ("owner", "owner_password")}),
     )
     add_fieldsets = (
-        (None, {"fields": ("slug", "name", "host", "settlement_days")}),
+        (None, {"fields": ("slug", "name", "host", "plan", "settlement_days")}),
         (gettext_lazy("店主"), {"fields": ("owner", "owner_password")}),
     )
 
@@ -144,6 +153,9 @@ class ShopAdmin(ServiceAdmin):
                 settlement_days=typed["settlement_days"],
             ).shop
             obj.pk, obj.schema_name = opened.pk, opened.schema_name
+            if typed.get("plan") is not None:
+                key = f"granted:{opened.pk}"
+                shop_plan_grant(shop_id=opened.pk, plan=typed["plan"], key=key, actor=actor_of(request))
         if typed["owner"] and typed["owner_password"]:
             staff_set(schema_name=obj.schema_name, username=typed["owner"], password=typed["owner_password"])
 

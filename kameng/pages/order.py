@@ -17,6 +17,7 @@ from fulfillment.reveals import RevealedCode, codes_reveal
 from kameng.core.client import client_address
 from kameng.core.ids import normalize
 from kameng.core.throttle import allow
+from kameng.opening.told import opened_of
 from kameng.pages.story import CODE, order_story
 from orders import access
 from orders.faces import line_face, masked_contact
@@ -70,6 +71,7 @@ def _context(
         "steps": story.steps,
         "refunds": story.refunds,
         "lines": [line_face(line) for line in lines],
+        "opened": opened_of(lines),
         "paid_with": story.paid_with,
         "refunded": story.refunded,
         "contact": masked_contact(found),

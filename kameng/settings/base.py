@@ -44,6 +44,8 @@ def _listed(name: str, *, default: str) -> list[str]:
 #: Which host belongs to which shop is decided by `resellers.middleware`, from the Domain table.
 ALLOWED_HOSTS = ["*"]
 OPERATIONS_HOST = env.str("OPERATIONS_HOST", default="ops.localhost")
+#: Below which new shops get their names: what is left of the operations host without its first label.
+SHOPS_DOMAIN = (env.str("SHOPS_DOMAIN", default="") or OPERATIONS_HOST.partition(".")[2] or "localhost").lower()
 PUBLIC_PORT = env.int("PUBLIC_PORT", default=env.int("PORT", default=8000))
 PUBLIC_SCHEME = env.str("PUBLIC_SCHEME", default="https" if PRODUCTION else "http")
 #: Where gateways and suppliers call us: any of our hosts will do.
@@ -93,6 +95,7 @@ SHARED_APPS = [
     "resellers.deposits",
     "resellers.domains",
     "resellers.brand",
+    "resellers.plans",
     "compliance",
     "compliance.trail",
     "compliance.reports",
@@ -150,6 +153,7 @@ MIDDLEWARE = [
     "compliance.gate.middleware.RefusalsMiddleware",
     "kameng.core.middleware.LazyMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "catalog.listings.closed.ClosedShopMiddleware",
 ]
 TEMPLATES = [
     {

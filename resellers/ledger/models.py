@@ -36,11 +36,13 @@ class Account(models.Model):
         TOP_UPS = "top_ups", _("店主充入的保证金")
         OWN_CLEARING = "own_clearing", _("店主自收账户余额")
         TAKINGS = "takings", _("店主自收")
+        RENTS = "rents", _("年费收入")
+        COMMISSIONS = "commissions", _("邀请佣金")
 
     #: Grow by positive entries; all others are what we owe or have earned, and grow by negative ones.
     DEBIT = frozenset({
         *(Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES, Name.FEES, Name.TRANSFERS),
-        *(Name.TOP_UPS, Name.OWN_CLEARING),
+        *(Name.TOP_UPS, Name.OWN_CLEARING, Name.COMMISSIONS),
     })  # fmt: skip
     #: What an order's owner has of it directly: what they collected, less what it cost them of their deposit.
     DIRECT = (Name.TAKINGS, Name.DEPOSIT, Name.DEPOSIT_HELD)
@@ -85,6 +87,9 @@ class Journal(models.Model):
         DEPOSIT_OUT = "deposit_out", _("保证金转可提现")
         DEPOSIT_HOLD = "deposit_hold", _("冻结保证金")
         DEPOSIT_FREE = "deposit_free", _("解冻保证金")
+        RENT = "rent", _("用余额付年费")
+        COMMISSION = "commission", _("邀请佣金")
+        COMMISSION_BACK = "commission_back", _("退回佣金")
 
     #: What makes it happen once: `payment:<number>`.
     key = models.CharField(max_length=80, unique=True)

@@ -21,7 +21,7 @@ WITH moves AS (
       JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
      WHERE account.name = 'pending' AND account.owner = %(shop)s
 ), ripe AS (
-    SELECT order_number FROM moves WHERE kind = 'delivery'
+    SELECT order_number FROM moves WHERE kind IN ('delivery', 'commission')
      GROUP BY order_number HAVING max(posted_at) < %(before)s
 )
 SELECT -coalesce(sum(moves.amount), 0) FROM moves

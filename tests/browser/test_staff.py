@@ -22,7 +22,7 @@ OWNERS_PAGES = (
     "/manage/", "/manage/orders/order/", "/manage/goods/?q=wzry", "/manage/look/", "/manage/range/",
     "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/accounts/user/",
     "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/",
-    "/manage/statement/", "/manage/clients/", "/manage/cases/", "/manage/papers/", "/manage/domains/",
+    "/manage/statement/", "/manage/clients/", "/manage/cases/", "/manage/papers/", "/manage/domains/", "/manage/plan/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",
@@ -34,6 +34,7 @@ OPERATORS_PAGES = (
     "/admin/deposits/", "/admin/transfers/", "/admin/second-factor/", "/admin/licenses/",
     "/admin/license-requirements/", "/admin/compliance/rule/", "/admin/review/", "/admin/review/figures/",
     "/admin/trail/auditentry/", "/admin/reports/report/", "/admin/papers/", "/admin/domains/",
+    "/admin/tenures/", "/admin/plans/plan/", "/admin/plans/plan/add/",
 )  # fmt: skip
 
 

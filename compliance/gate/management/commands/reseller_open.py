@@ -2,16 +2,28 @@
 
 import time
 from argparse import ArgumentParser
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from compliance.gate.exceptions import ContentBlocked
 from compliance.gate.selectors import case_words
 from compliance.gate.shops import shop_open
 from resellers.management.asking import new_password
+from resellers.plans.models import Plan, Subscription
+from resellers.plans.services import subscription_open
 from resellers.services import ShopInvalid, staff_set
+
+
+def _plan(code: str) -> Plan:
+    found = Plan.objects.filter(code=code).first()
+    if found is None:
+        known = ", ".join(Plan.objects.values_list("code", flat=True))
+        raise CommandError(f"there is no plan {code!r}; there are: {known or 'none'}")
+    return found
 
 
 class Command(BaseCommand):
@@ -25,20 +37,34 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True)
         parser.add_argument("--host", action="append", required=True, help="may be given several times")
         parser.add_argument("--color", default="#0B62D6", help="brand colour as #RRGGBB")
+        parser.add_argument(
+            "--plan", help="code of a plan whose first year it gets for nothing; without, it has no end"
+        )
         parser.add_argument("--owner", help="user name for /manage/; the password is asked for")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Say where the shop answers, and how long it took."""
         # Asked first: a shop that is open without its owner could not be opened again with one.
         password = new_password(options["owner"]) if options["owner"] else ""
+        plan = _plan(options["plan"]) if options["plan"] else None
         begun = time.monotonic()
         try:
-            opened = shop_open(
-                slug=options["slug"],
-                name=options["name"],
-                host_names=options["host"],
-                brand_color=options["color"],
-            )
+            with transaction.atomic():
+                opened = shop_open(
+                    slug=options["slug"],
+                    name=options["name"],
+                    host_names=options["host"],
+                    brand_color=options["color"],
+                )
+                if plan is not None:
+                    subscription_open(
+                        key=f"granted:{opened.shop.pk}",
+                        shop_id=opened.shop.pk,
+                        plan=plan,
+                        price_paid=Decimal(0),
+                        paid_by=Subscription.PaidBy.NOBODY,
+                        actor="system",
+                    )
         except (ShopInvalid, ContentBlocked) as invalid:
             raise CommandError(f"{options['slug']} at {', '.join(options['host'])}: {invalid}") from invalid
         except ValidationError as invalid:
