@@ -6,7 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from catalog.models import Category, Product
+from django.conf import settings
+
+from catalog.models import Category, Product, Variant
+from catalog.pricing import price_cap
 from compliance.gate.subjects import Standing
 from kameng.core import sql
 
@@ -24,6 +27,8 @@ class CatalogVariant:
     official_price: Decimal
     supply_price: Decimal
     cost: Decimal | None
+    #: The highest price that a shop may ask.
+    cap: Decimal
     max_quantity: int
     is_available: bool
     supply_raised_at: datetime | None
@@ -121,6 +126,11 @@ def _read(revision: int) -> Catalog:
     return Catalog(revision, categories, tuple(_product(product) for product in products))
 
 
+def cap_of(variant: Variant, category: Category) -> Decimal:
+    """The highest price in yuan that a shop may ask for a variant of a category."""
+    return price_cap(variant.official_price, category.price_cap_percent or settings.PRICE_CAP_PERCENT)
+
+
 def _product(product: Product) -> CatalogProduct:
     variants = tuple(
         CatalogVariant(
@@ -133,6 +143,7 @@ def _product(product: Product) -> CatalogProduct:
             official_price=variant.official_price,
             supply_price=variant.supply_price,
             cost=variant.cost,
+            cap=cap_of(variant, product.category),
             max_quantity=variant.max_quantity,
             is_available=variant.is_available,
             supply_raised_at=variant.supply_raised_at,
