@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.test import Client
+from django_tenants.utils import schema_context
 
 from catalog.listings.exceptions import PriceRuleInvalid, PricesMoved
 from catalog.listings.models import Listing, PriceRule, Repricing
@@ -24,7 +25,8 @@ def _apply(shop: Reseller, ask: Ask, foreseen: Plan, key: str = "k") -> Repricin
 
 
 def _prices(shop: Reseller) -> dict[str, Decimal]:
-    return {sku: found.price for sku, (_product, found) in shelf_now(shop)[0].by_sku.items()}
+    with schema_context(shop.schema_name):
+        return {sku: found.price for sku, (_product, found) in shelf_now(shop)[0].by_sku.items()}
 
 
 def test_a_category_is_changed_as_foreseen_once_and_put_back(shop: Reseller) -> None:
@@ -143,7 +145,8 @@ def test_an_owner_sees_what_needs_another_price_and_puts_it_right_in_a_browser(s
     assert client.post("/manage/prices/", {**form, "digest": "0" * 64}).status_code == 409
     assert client.post("/manage/prices/", form)["Location"] == "/manage/price-changes/"
     assert _prices(shop) == {"below": Decimal("62.70"), "thin": Decimal("62.70"), "fine": Decimal("60.00")}
-    done = Repricing.objects.get()
+    with schema_context(shop.schema_name):
+        done = Repricing.objects.get()
     assert "改了 2 个" in client.get("/manage/price-changes/").content.decode()
     client.post(f"/manage/price-changes/{done.pk}/undo/")
     assert "below" not in _prices(shop)
@@ -152,7 +155,8 @@ def test_an_owner_sees_what_needs_another_price_and_puts_it_right_in_a_browser(s
         assert {sku: sku in _prices(shop) for sku in says} == says
     client.post("/manage/goods-many/", {"v": str(fine.pk), "act": "feature"})
     client.post("/manage/goods-many/", {"v": str(fine.pk), "act": "front"})
-    shelf = shelf_now(shop)[0]
+    with schema_context(shop.schema_name):
+        shelf = shelf_now(shop)[0]
     assert (shelf.products[0].slug, [one.slug for one in shelf.featured]) == (fine.product.slug, [fine.product.slug])
     assert "本店推荐" in Client().get("/", headers={"host": "one.test"}).content.decode()
 
