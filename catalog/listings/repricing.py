@@ -132,8 +132,8 @@ def _write(edits: Mapping[Whose, Wish], *, since: Mapping[Whose, Any] | None = N
     """Put wishes in the place of those that stand, as if they stood `since` then; the caller has the lock."""
     since = since or {}
     now = timezone.now()
-    own = {whose: wish for (level, whose), wish in edits.items() if level is Level.OWN and not _is_rule(wish)}
-    named = {variant_id: price for variant_id, price in own.items() if price is not None}
+    own = {whose: wish for (level, whose), wish in edits.items() if level is Level.OWN}
+    named = {variant_id: price for variant_id, price in own.items() if isinstance(price, Decimal)}
     at = {variant_id: since.get((Level.OWN, variant_id)) or now for variant_id in own}
     Listing.objects.bulk_create(
         [Listing(variant_id=variant_id, price=price) for variant_id, price in named.items()],
@@ -147,10 +147,6 @@ def _write(edits: Mapping[Whose, Wish], *, since: Mapping[Whose, Any] | None = N
     silent.filter(name="", is_visible=True, position=None, standing=Standing.CLEAR).delete()
     silent.update(price=None)
     _write_rules({whose: wish for whose, wish in edits.items() if whose[0] is not Level.OWN}, since)
-
-
-def _is_rule(wish: Wish) -> bool:
-    return isinstance(wish, pricing.PriceRule)
 
 
 def _write_rules(edits: Mapping[Whose, Wish], since: Mapping[Whose, Any]) -> None:
