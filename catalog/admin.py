@@ -49,7 +49,15 @@ class CategoryAdmin(ServiceAdmin):
     list_display = ("name_cell", "name_en", "position", "count", "is_active")
     list_editable = ("position", "is_active")
     search_fields = ("name", "slug")
-    fields = ("slug", ("name", "name_en"), ("icon", "position"), "supply_markup", "limits_minors", "is_active")
+    fields = (
+        "slug",
+        ("name", "name_en"),
+        ("icon", "position"),
+        "supply_markup",
+        "price_cap_percent",
+        "limits_minors",
+        "is_active",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         """With how many products stand there."""

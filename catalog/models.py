@@ -1,7 +1,7 @@
 """What the platform sells: public, read by every shop, archived and never deleted."""
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -28,6 +28,14 @@ class Category(models.Model):
         blank=True,
         validators=[MinValueValidator(0)],
         help_text=_("成本高过供货价时，供货价自动涨到成本加这么多；留空就先下架，等人处理"),
+    )
+    #: How much of the official price a shop may ask; empty where the platform's holds (`settings.PRICE_CAP_PERCENT`).
+    price_cap_percent = models.PositiveSmallIntegerField(
+        _("最高卖到官方价的 %"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(100), MaxValueValidator(1000)],
+        help_text=_("店铺售价不能超过官方价的百分之几；留空按平台的"),
     )
     limits_minors = models.BooleanField(
         _("未成年人限额"),

@@ -3,10 +3,13 @@
 Three amounts in yuan belong to a variant: its *official* price (the publisher's), its *supply* price (what a shop
 owes the platform for it) and, where a supplier has quoted, its live *cost*. A shop adds a markup to the supply price,
 or names a price of its own. The narrowest wish decides: own price, then the rule for the variant, its product, its
-category, the whole shop; a shop without any wish sells at the official price.
+category, the whole shop. A level that says nothing inherits from the next wider one; a shop that says nothing at all
+sells at the official price.
 
-No wish reaches below the floor: the supply price, raised to the cost where that is higher. Rounding goes up to the
-grid of the rule, so it never breaks the floor either.
+Two red lines hold every price. The *floor* is the supply price, raised to the cost where that is higher; rounding goes
+up to the grid of the rule, so it never breaks the floor. The *cap* is so many percent of the official price. A markup
+is held between the two. A price that somebody has named is nobody's to change: where it is outside, it is in breach,
+and not sold until its owner has looked.
 
 >>> rules = Rules(
 ...     shop=PriceRule(Kind.PERCENT, Decimal("4"), Rounding.JIAO),
@@ -25,11 +28,13 @@ Decimal('57.30')
 Decimal('58.13')
 >>> selling_price(Rules(), **tokens).amount
 Decimal('60.00')
+>>> dumped.breach.value, selling_price(rules, **tokens, cap=Decimal("59.00")).amount
+('below_floor', Decimal('59.00'))
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 
 from kameng.core.money import CENT
@@ -40,6 +45,8 @@ class Kind(StrEnum):
 
     PERCENT = "percent"
     FIXED = "fixed"
+    #: No markup, but the price itself.
+    PRICE = "price"
 
 
 class Rounding(StrEnum):
@@ -63,6 +70,15 @@ class Because(StrEnum):
     PLATFORM = "platform"
 
 
+class Breach(StrEnum):
+    """Which red line keeps a price from being sold at."""
+
+    BELOW_FLOOR = "below_floor"
+    ABOVE_CAP = "above_cap"
+    #: What the shop owes is above the cap: there is no price at which this could be sold.
+    NO_ROOM = "no_room"
+
+
 #: Grid as (step, offset) in yuan: prices are offset + n × step. `NINE` gives 9.90, 10.90, 11.90 …
 _GRIDS: Mapping[Rounding, tuple[Decimal, Decimal]] = {
     Rounding.NONE: (CENT, Decimal(0)),
@@ -75,7 +91,7 @@ _GRIDS: Mapping[Rounding, tuple[Decimal, Decimal]] = {
 
 @dataclass(frozen=True, slots=True)
 class PriceRule:
-    """A markup over the supply price: `value` is percent or yuan by `kind`.
+    """A markup over the supply price, in percent or yuan by `kind`, or the price itself.
 
     A negative value is a wish to sell below the supply price and ends at the floor. Raises `ValueError` for a value
     that is not finite.
@@ -90,9 +106,12 @@ class PriceRule:
             raise ValueError("a markup must be a finite number")
 
     def apply(self, supply: Decimal) -> Decimal:
-        """The wished price over a supply price: rounded up to the grid, but not yet held at the floor."""
-        markup = supply * self.value / 100 if self.kind is Kind.PERCENT else self.value
-        return round_up(max(supply + markup, Decimal(0)), self.rounding)
+        """The wished price over a supply price: rounded up to the grid, but not yet held between the red lines."""
+        if self.kind is Kind.PRICE:
+            wish = self.value
+        else:
+            wish = supply + (supply * self.value / 100 if self.kind is Kind.PERCENT else self.value)
+        return round_up(max(wish, Decimal(0)), self.rounding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +141,8 @@ class Price:
     """A price and where it comes from; amounts are yuan with two decimals.
 
     `supply` is what the shop owes the platform: the variant's supply price, raised to the cost where that is higher.
-    `raised` says that the wish lay below it and was lifted.
+    `raised` says that the wish lay below it and was lifted, `lowered` that a markup reached above the cap and was held
+    there. A price in `breach` must not be sold at.
     """
 
     amount: Decimal
@@ -130,6 +150,8 @@ class Price:
     supply: Decimal
     because: Because
     raised: bool = False
+    lowered: bool = False
+    breach: Breach | None = None
 
     @property
     def margin(self) -> Decimal:
@@ -144,6 +166,15 @@ def round_up(amount: Decimal, rounding: Rounding) -> Decimal:
     return max(steps * step + offset, offset).quantize(CENT)
 
 
+def price_cap(official: Decimal, percent: Decimal | int) -> Decimal:
+    """The highest price in yuan where `percent` of the official price is allowed.
+
+    >>> price_cap(Decimal("59.99"), 150)
+    Decimal('89.98')
+    """
+    return (official * percent / 100).quantize(CENT, rounding=ROUND_FLOOR)
+
+
 def selling_price(
     rules: Rules,
     *,
@@ -154,23 +185,45 @@ def selling_price(
     supply: Decimal,
     cost: Decimal | None = None,
     own_price: Decimal | None = None,
+    cap: Decimal | None = None,
 ) -> Price:
     """The price of a variant in a shop.
 
     `variant`, `product` and `category` are ids, the rest are yuan; `cost` is the live cost of the supplier who would
-    be asked first, or None where nobody quoted; `own_price` is the price that the shop's listing names. An own price
-    is kept as it is, without rounding, unless it lies below the floor. Raises `ValueError` for an amount that is
-    negative or not finite.
+    be asked first, or None where nobody quoted; `own_price` is the price that the shop's listing names; `cap` is the
+    highest price allowed (`price_cap`), None for any. An own price is kept as it is, without rounding, unless it lies
+    below the floor. Raises `ValueError` for an amount that is negative or not finite.
     """
-    for amount in (official, supply, cost, own_price):
+    for amount in (official, supply, cost, own_price, cap):
         if amount is not None and not (amount.is_finite() and amount >= 0):
             raise ValueError(f"not a price: {amount}")
     floor = round_up(supply if cost is None else max(supply, cost), Rounding.NONE)
     official = round_up(official, Rounding.NONE)
     if own_price is not None:
         because, rounding, wish = Because.OWN_PRICE, Rounding.NONE, round_up(own_price, Rounding.NONE)
+        is_named = True
     else:
         because, rule = rules.decide(variant=variant, product=product, category=category)
         rounding, wish = (rule.rounding, rule.apply(floor)) if rule else (Rounding.NONE, official)
+        is_named = rule is not None and rule.kind is Kind.PRICE
     amount = wish if wish >= floor else round_up(floor, rounding)
-    return Price(amount=amount, official=official, supply=floor, because=because, raised=wish < floor)
+    lowered = cap is not None and amount > cap >= floor and not (is_named and wish > cap)
+    return Price(
+        amount=cap if cap is not None and lowered else amount,
+        official=official,
+        supply=floor,
+        because=because,
+        raised=wish < floor,
+        lowered=lowered,
+        breach=_breach(wish, floor, cap, is_named=is_named),
+    )
+
+
+def _breach(wish: Decimal, floor: Decimal, cap: Decimal | None, *, is_named: bool) -> Breach | None:
+    if cap is not None and floor > cap:
+        return Breach.NO_ROOM
+    if is_named and wish < floor:
+        return Breach.BELOW_FLOOR
+    if is_named and cap is not None and wish > cap:
+        return Breach.ABOVE_CAP
+    return None

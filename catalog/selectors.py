@@ -1,12 +1,16 @@
 """The platform's catalogue as values: read once, kept by each process, shared by all its shops."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from catalog.models import Category, Product
+from django.conf import settings
+
+from catalog.models import Category, Product, Variant
+from catalog.pricing import price_cap
+from catalog.supply_discount import discounted
 from compliance.gate.subjects import Standing
 from compliance.held import IN_FORCE, TODAY
 from kameng.core import sql
@@ -26,6 +30,8 @@ class CatalogVariant:
     official_price: Decimal
     supply_price: Decimal
     cost: Decimal | None
+    #: The highest price that a shop may ask.
+    cap: Decimal
     max_quantity: int
     is_available: bool
     supply_raised_at: datetime | None
@@ -125,6 +131,22 @@ def revisions(*, shop_id: int) -> Revisions:
     return Revisions(*current)
 
 
+def as_supplied(products: Sequence[CatalogProduct], discount: Decimal) -> Sequence[CatalogProduct]:
+    """The same goods at the supply prices of a shop whose plan takes so many percent off."""
+    if not discount:
+        return products
+    return [
+        replace(
+            product,
+            variants=tuple(
+                replace(variant, supply_price=discounted(variant.supply_price, discount))
+                for variant in product.variants
+            ),
+        )
+        for product in products
+    ]
+
+
 _catalog: Catalog | None = None
 
 
@@ -149,6 +171,11 @@ def _read(revision: int) -> Catalog:
     return Catalog(revision, categories, tuple(_product(product) for product in products))
 
 
+def cap_of(variant: Variant, category: Category) -> Decimal:
+    """The highest price in yuan that a shop may ask for a variant of a category."""
+    return price_cap(variant.official_price, category.price_cap_percent or settings.PRICE_CAP_PERCENT)
+
+
 def _product(product: Product) -> CatalogProduct:
     variants = tuple(
         CatalogVariant(
@@ -161,6 +188,7 @@ def _product(product: Product) -> CatalogProduct:
             official_price=variant.official_price,
             supply_price=variant.supply_price,
             cost=variant.cost,
+            cap=cap_of(variant, product.category),
             max_quantity=variant.max_quantity,
             is_available=variant.is_available,
             supply_raised_at=variant.supply_raised_at,

@@ -84,6 +84,7 @@ def at(client: Client, host: str) -> Client:
 #: Addresses with something in them, and something that might be there.
 _SAMPLES: dict[str, list[object]] = {
     "goods_save": [1],
+    "price_change_undo": [1],
     "supplier_step": [1, "pause"],
     "offer_price_confirm": [1],
     "order": ["one", "ABCDEFGHJKMNPQRS"],

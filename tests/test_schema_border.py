@@ -85,8 +85,8 @@ def test_references_from_a_shop_to_public_have_no_constraint_and_delete_nothing(
         if field.remote_field.model._meta.app_label in ONLY_SHARED
     ]
     assert {f"{field.model._meta.model_name}.{field.name}" for field in crossing} == {
-        "listing.variant", "pricerule.category", "pricerule.product", "pricerule.variant", "orderline.variant",
-        "payment.account", "supplierorder.supplier", "supplierorder.offer", "delivery.stock_code",
+        "listing.variant", "placement.product", "pricerule.category", "pricerule.product", "pricerule.variant",
+        "orderline.variant", "payment.account", "supplierorder.supplier", "supplierorder.offer", "delivery.stock_code",
         "clientorder.client",
     }  # fmt: skip
     for field in crossing:

@@ -23,6 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from catalog import pricing
+from catalog.listings import prices_admin  # noqa: F401  its pages are registered by being read
 from catalog.listings.exceptions import ListingInvalid
 from catalog.listings.models import PriceRule
 from catalog.listings.selectors import OwnGoods, OwnVariant, own_goods
@@ -54,6 +55,7 @@ _STATES: dict[str, tuple[Any, Callable[[OwnVariant], bool]]] = {
     "raised": (gettext_lazy("价格被抬高"), lambda variant: variant.raised),
     "outdated": (gettext_lazy("供货价涨了"), lambda variant: variant.is_outdated),
     "dear": (gettext_lazy("成本涨了，已停售"), lambda variant: variant.is_too_dear),
+    "alarming": (gettext_lazy("要改价"), lambda variant: variant.is_alarming),
     "held": (gettext_lazy("未过审核"), lambda variant: variant.is_held),
     "lacking": (gettext_lazy("缺证照"), lambda variant: bool(variant.lacks)),
     "empty": (gettext_lazy("暂时无货"), lambda variant: not variant.is_available),
@@ -61,7 +63,9 @@ _STATES: dict[str, tuple[Any, Callable[[OwnVariant], bool]]] = {
 
 
 def markup_text(kind: str, value: Decimal) -> str:
-    """`+6%`, `+¥0.50`."""
+    """`+6%`, `+¥0.50`, `¥58.00`."""
+    if kind == pricing.Kind.PRICE:
+        return str(yuan(value))
     number = f"{value.normalize():f}"
     return f"+{number}%" if kind == pricing.Kind.PERCENT else f"+{yuan(value)}"
 

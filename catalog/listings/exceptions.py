@@ -17,3 +17,11 @@ class PriceRuleInvalid(Problem):
 
     code = "price_rule_invalid"
     message = _("这条定价规则没有保存")
+
+
+class PricesMoved(Problem):
+    """Something that a preview was built from has changed since: nothing was applied."""
+
+    code = "prices_moved"
+    status = 409
+    message = _("预览之后价格又变了，什么都没有改。请看一眼新的预览，再确认。")

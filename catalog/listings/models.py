@@ -41,13 +41,15 @@ class Listing(models.Model):
 
 
 class PriceRule(models.Model):
-    """The owner's markup over the supply price: for one variant, product or category, or (with none) the whole shop."""
+    """The owner's markup over the supply price, or a price: for one variant, product or category, or (with none) the
+    whole shop. No row is no wish: the next wider one applies."""
 
     class Kind(models.TextChoices):
-        """Percent of the supply price, or yuan on top of it."""
+        """Percent of the supply price, yuan on top of it, or the price itself."""
 
-        PERCENT = "percent", _("百分比")
-        FIXED = "fixed", _("固定金额")
+        PERCENT = "percent", _("加百分比")
+        FIXED = "fixed", _("加固定金额")
+        PRICE = "price", _("一口价")
 
     class Rounding(models.TextChoices):
         """The grid that a price is rounded up to."""
@@ -62,9 +64,10 @@ class PriceRule(models.Model):
     product = public_key("catalog.Product", _("商品"), null=True)
     variant = public_key("catalog.Variant", _("面额"), null=True)
     kind = models.CharField(_("方式"), max_length=8, choices=Kind)
-    value = models.DecimalField(_("加价"), max_digits=8, decimal_places=2)
+    value = models.DecimalField(_("数值"), max_digits=8, decimal_places=2)
     rounding = models.CharField(_("取整"), max_length=8, choices=Rounding, default=Rounding.NONE)
     created_at = models.DateTimeField(_("创建时间"), db_default=Now())
+    updated_at = models.DateTimeField(_("更新时间"), auto_now=True, db_default=Now())
 
     class Meta:
         verbose_name = _("定价规则")
@@ -83,3 +86,64 @@ class PriceRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
+
+
+class Placement(models.Model):
+    """Where the owner puts a product: its place among all of them, and whether the first page recommends it."""
+
+    product = public_key("catalog.Product", _("商品"))
+    position = models.PositiveIntegerField(_("排序"), null=True, blank=True)
+    is_featured = models.BooleanField(_("首页推荐"), default=False)
+
+    class Meta:
+        verbose_name = _("商品位置")
+        verbose_name_plural = _("商品位置")
+        constraints = [models.UniqueConstraint(fields=["product"], name="placement_one_per_product")]
+
+    def __str__(self) -> str:
+        return str(self.product)
+
+
+class Repricing(models.Model):
+    """One change of many prices, as it was previewed and applied, with what stood before (`catalog.listings.plans`)."""
+
+    class Scope(models.TextChoices):
+        """What it was about."""
+
+        SHOP = "shop", _("全店")
+        CATEGORY = "category", _("类目")
+        PRODUCT = "product", _("商品")
+        CHOSEN = "chosen", _("选中的面额")
+
+    class Mode(models.TextChoices):
+        """What was done to prices."""
+
+        PERCENT = "percent", _("加百分比")
+        FIXED = "fixed", _("加固定金额")
+        PRICE = "price", _("一口价")
+        INHERIT = "inherit", _("恢复继承")
+
+    #: Made with the preview: applying twice is applying once.
+    key = models.CharField(_("预览号"), max_length=32, unique=True)
+    scope = models.CharField(_("范围"), max_length=10, choices=Scope)
+    scope_name = models.CharField(_("范围名称"), max_length=80, blank=True)
+    mode = models.CharField(_("方式"), max_length=10, choices=Mode)
+    value = models.DecimalField(_("数值"), max_digits=12, decimal_places=2, null=True)
+    rounding = models.CharField(_("取整"), max_length=8, choices=PriceRule.Rounding)
+    #: Each wish that was written: whose, what stood before, what stood afterwards.
+    entries = models.JSONField(_("改动"))
+    changed = models.PositiveIntegerField(_("改了几个面额"))
+    skipped = models.PositiveIntegerField(_("跳过几个"))
+    actor = models.CharField(_("谁"), max_length=80)
+    created_at = models.DateTimeField(_("时间"), db_default=Now())
+    undone_at = models.DateTimeField(_("撤销时间"), null=True)
+    undone_by = models.CharField(_("谁撤销的"), max_length=80, blank=True)
+    #: Of `entries`, those that somebody had changed since, and were left as they are.
+    left = models.JSONField(_("没有撤销的"), default=list)
+
+    class Meta:
+        verbose_name = _("批量改价")
+        verbose_name_plural = _("批量改价")
+
+    def __str__(self) -> str:
+        return f"{self.get_scope_display()} {self.scope_name}".strip()

@@ -1,16 +1,27 @@
 """Every variant of the platform's catalogue as its owner sees it: what it costs, what it sells for, and why."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
+from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from catalog import pricing, search
-from catalog.listings.models import Listing, PriceRule
-from catalog.listings.shelf import rules_of
-from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, catalog, revisions
-from catalog.supply_discount import discounted
+from catalog.listings.models import Listing, Placement, PriceRule
+from catalog.listings.shelf import in_shops_order
+from catalog.listings.wishes import Level, Wishes, wishes_of
+from catalog.models import Variant
+from catalog.selectors import (
+    CatalogCategory,
+    CatalogProduct,
+    CatalogVariant,
+    Revisions,
+    as_supplied,
+    catalog,
+    revisions,
+)
 from compliance.gate.subjects import Standing
 from compliance.models import Kind
 from compliance.selectors import permits_of
@@ -50,6 +61,20 @@ class OwnVariant:
     lacks: tuple[str, ...]
     #: Off sale at the moment, because every supplier asks more than the shop pays.
     is_too_dear: bool
+    #: The highest price that the shop may ask.
+    cap: Decimal
+    #: Why this price may not be sold at, and the variant is therefore hidden until the owner changes it.
+    breach: pricing.Breach | None
+    #: A markup reached above the cap, and was held there.
+    lowered: bool
+    #: The supply price rose, and left less than `MARGIN_ALARM_PERCENT` of a margin that the owner had before.
+    is_thin: bool
+    is_featured: bool
+
+    @property
+    def is_alarming(self) -> bool:
+        """Something that only another price can put right."""
+        return self.is_visible and (self.is_thin or self.breach is not None)
 
     @property
     def is_held(self) -> bool:
@@ -94,40 +119,27 @@ class OwnGoods:
 def own_goods(shop: Reseller) -> OwnGoods:
     """All active variants of the categories that the shop trades in, hidden ones too.
 
-    Three queries, two more where papers are required of shops.
+    Four queries at most, two more where papers are required of shops.
     """
     current = revisions(shop_id=shop.pk)
     permits = permits_of(shop) if current.asks_papers else Permits()
-    source = catalog(revision=current.catalog)
-    return _own_goods(
-        shop, source, PriceRule.objects.all(), Listing.objects.all(), permits=permits, discount=current.supply_discount
-    )
-
-
-def _own_goods(
-    shop: Reseller,
-    source: Catalog,
-    rules: Iterable[PriceRule],
-    listings: Iterable[Listing],
-    *,
-    permits: Permits,
-    discount: Decimal,
-) -> OwnGoods:
-    priced_by = rules_of(rules)
-    own = {listing.variant_id: listing for listing in listings}
-    wanted = set(shop.categories)
-    shown = [product for product in source.products if product.is_on_shelves]
-    products = [product for product in shown if not wanted or product.category in wanted]
-    not_shown = {product.category for product in source.products} - {product.category for product in shown}
+    products, categories = _goods(shop, current)
+    listings = {listing.variant_id: listing for listing in Listing.objects.all()}
+    wishes = wishes_of(PriceRule.objects.all(), listings.values())
+    placements = {placement.product_id: placement for placement in Placement.objects.all()}
+    featured = {placement.product_id for placement in placements.values() if placement.is_featured}
     return OwnGoods(
-        categories=tuple(
-            category
-            for category in source.categories
-            if (not wanted or category.slug in wanted) and category.slug not in not_shown
-        ),
+        categories=categories,
         variants=tuple(
-            _own_variant(product, variant, priced_by, own.get(variant.id), lacks=lacks, discount=discount)
-            for product in products
+            _own_variant(
+                product,
+                variant,
+                wishes,
+                listings.get(variant.id),
+                lacks=lacks,
+                is_featured=product.id in featured,
+            )
+            for product in in_shops_order(products, placements)
             for lacks in [_lacks(permits, product)]
             for variant in product.variants
         ),
@@ -140,26 +152,38 @@ def _lacks(permits: Permits, product: CatalogProduct) -> tuple[str, ...]:
     return tuple(str(Kind(kind).label) for kind in kinds)
 
 
+def goods_of(shop: Reseller) -> tuple[list[CatalogProduct], tuple[CatalogCategory, ...]]:
+    """What the platform has on sale of what the shop trades in, current in this transaction, at what it costs there."""
+    return _goods(shop, revisions(shop_id=shop.pk))
+
+
+def _goods(shop: Reseller, current: Revisions) -> tuple[list[CatalogProduct], tuple[CatalogCategory, ...]]:
+    source = catalog(revision=current.catalog)
+    wanted = set(shop.categories)
+    shown = [product for product in source.products if product.is_on_shelves]
+    not_shown = {product.category for product in source.products} - {product.category for product in shown}
+    products = [product for product in shown if not wanted or product.category in wanted]
+    return (
+        list(as_supplied(products, current.supply_discount)),
+        tuple(
+            category
+            for category in source.categories
+            if (not wanted or category.slug in wanted) and category.slug not in not_shown
+        ),
+    )
+
+
 def _own_variant(
     product: CatalogProduct,
     variant: CatalogVariant,
-    rules: pricing.Rules,
+    wishes: Wishes,
     listing: Listing | None,
     *,
     lacks: tuple[str, ...],
-    discount: Decimal,
+    is_featured: bool,
 ) -> OwnVariant:
-    _because, rule = rules.decide(variant=variant.id, product=product.id, category=product.category_id)
-    price = pricing.selling_price(
-        rules,
-        variant=variant.id,
-        product=product.id,
-        category=product.category_id,
-        official=variant.official_price,
-        supply=discounted(variant.supply_price, discount),
-        cost=variant.cost,
-        own_price=listing.price if listing is not None else None,
-    )
+    price = wishes.price(product, variant)
+    own_price = listing.price if listing is not None else None
     return OwnVariant(
         id=variant.id,
         sku=variant.sku,
@@ -172,13 +196,13 @@ def _own_variant(
         official=price.official,
         supply=price.supply,
         price=price.amount,
-        own_price=listing.price if listing is not None else None,
+        own_price=own_price,
         because=price.because,
-        rule=None if price.because is pricing.Because.OWN_PRICE else rule,
+        rule=None if price.because is pricing.Because.OWN_PRICE else wishes.rule(product, variant),
         raised=price.raised,
         is_visible=listing is None or listing.is_visible,
         is_available=variant.is_available and variant.cost is not None,
-        is_overridden=listing is not None,
+        is_overridden=listing is not None or wishes.of(Level.VARIANT, variant.id) is not None,
         is_outdated=listing is not None
         and listing.price is not None
         and variant.supply_raised_at is not None
@@ -186,4 +210,73 @@ def _own_variant(
         standing=listing.standing if listing is not None else Standing.CLEAR,
         lacks=lacks,
         is_too_dear=not variant.is_available and variant.cost is not None and variant.cost > variant.supply_price,
+        cap=variant.cap,
+        breach=price.breach,
+        lowered=price.lowered,
+        is_thin=_is_thin(product, variant, wishes, price),
+        is_featured=is_featured,
     )
+
+
+def _is_thin(product: CatalogProduct, variant: CatalogVariant, wishes: Wishes, price: pricing.Price) -> bool:
+    """A percentage keeps its margin whatever the supply price does; who wished after it rose has seen it."""
+    rule = None if price.because is pricing.Because.OWN_PRICE else wishes.rule(product, variant)
+    if variant.supply_raised_at is None or (rule is not None and rule.kind is pricing.Kind.PERCENT):
+        return False
+    since = wishes.decided_at(product, variant)
+    is_low = price.margin * 100 < price.supply * settings.MARGIN_ALARM_PERCENT
+    return is_low and (since is None or since < variant.supply_raised_at)
+
+
+@dataclass(frozen=True, slots=True)
+class LockedVariant:
+    """What the platform keeps off sale everywhere: no owner can change that."""
+
+    sku: str
+    product_name: str
+    name: str
+    icon: str
+    category: str
+    reason: "Lock"
+
+
+class Lock(StrEnum):
+    """Why nobody can sell it."""
+
+    VARIANT_OFF = "variant_off"
+    PRODUCT_OFF = "product_off"
+    CATEGORY_OFF = "category_off"
+    IN_REVIEW = "in_review"
+    TAKEN_DOWN = "taken_down"
+
+
+def locked_goods(shop: Reseller) -> list[LockedVariant]:
+    """Variants of what the shop trades in that the platform keeps off sale, and why, in the platform's order."""
+    is_on_sale = Q(is_active=True, product__is_active=True, product__category__is_active=True)
+    found = Variant.objects.exclude(is_on_sale & Q(product__standing=Standing.CLEAR)).select_related(
+        "product__category"
+    )
+    if shop.categories:
+        found = found.filter(product__category__slug__in=shop.categories)
+    return [
+        LockedVariant(
+            sku=variant.sku,
+            product_name=variant.product.name,
+            name=variant.name,
+            icon=variant.product.icon,
+            category=variant.product.category.slug,
+            reason=_lock(variant),
+        )
+        for variant in found.order_by("product__position", "product_id", "position", "pk")
+    ]
+
+
+def _lock(variant: Variant) -> Lock:
+    product = variant.product
+    if not product.category.is_active:
+        return Lock.CATEGORY_OFF
+    if product.standing in (Standing.TAKEN_DOWN, Standing.BLOCKED):
+        return Lock.TAKEN_DOWN
+    if not product.is_active:
+        return Lock.PRODUCT_OFF
+    return Lock.VARIANT_OFF if not variant.is_active else Lock.IN_REVIEW

@@ -3,18 +3,19 @@
 All of it is the current shop's, in whose schema the caller is; each change moves the shop's revision.
 """
 
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
-from django.db import transaction
-from django.db.models import Min, Q
+from django.db import connection, transaction
+from django.db.models import Min, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from catalog import pricing
 from catalog.listings.exceptions import ListingInvalid, PriceRuleInvalid
-from catalog.listings.models import Listing, PriceRule
+from catalog.listings.models import Listing, Placement, PriceRule
 from catalog.listings.screened import listing_screen, listing_subject
-from catalog.models import Variant
-from catalog.selectors import revisions
+from catalog.models import Product, Variant
+from catalog.selectors import cap_of, revisions
 from catalog.supply_discount import discounted
 from compliance.gate.services import subject_withdraw
 from compliance.gate.subjects import Standing
@@ -24,6 +25,16 @@ from resellers.services import shop_touch
 #: A shop may ask for at most twice what it pays: more would not be a markup but a mistake.
 HIGHEST_PERCENT = Decimal(100)
 LONGEST_NAME = 60
+
+
+def prices_lock() -> None:
+    """Wait until nobody else changes prices of this shop; until the transaction ends, nobody will.
+
+    Taken before anything else is, so that nobody who holds it waits for somebody who waits for it.
+    """
+    with connection.cursor() as cursor:
+        schema_name = connection.schema_name  # type: ignore[attr-defined]
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"prices:{schema_name}"])
 
 
 @transaction.atomic
@@ -36,7 +47,9 @@ def listing_save(
     platform has taken down keeps its row, and stays off sale until a person says otherwise. Raises `ListingInvalid` for
     a price below what the shop pays, or above twice that, and `ContentBlocked` for a name that may not be.
     """
-    variant = Variant.objects.select_for_update().filter(pk=variant_id, is_active=True).first()
+    prices_lock()
+    active = Variant.objects.filter(pk=variant_id, is_active=True).select_related("product__category")
+    variant = active.select_for_update(of=("self",)).first()
     if variant is None:
         raise ListingInvalid(_("主站已经下架了这个面额"))
     name = " ".join(name.split())
@@ -66,6 +79,7 @@ def listing_reset(*, shop_id: int, variant_id: int) -> None:
 
     One that was taken down loses what the owner says of it, and stays off sale.
     """
+    prices_lock()
     listing = Listing.objects.select_for_update().filter(variant_id=variant_id).first()
     if listing is None:
         return
@@ -90,6 +104,9 @@ def _check_price(variant: Variant, price: Decimal, discount: Decimal) -> None:
         raise ListingInvalid(
             fields={"price": _("不能高于供货价的两倍（¥%(highest)s）") % {"highest": highest.quantize(CENT)}}
         )
+    cap = cap_of(variant, variant.product.category)
+    if price > cap:
+        raise ListingInvalid(fields={"price": _("不能高于平台的最高售价 ¥%(cap)s（按官方价算）") % {"cap": cap}})
 
 
 def floor_of(variant: Variant, discount: Decimal) -> Decimal:
@@ -118,17 +135,18 @@ def price_rule_save(
     product_id: int | None = None,
     variant_id: int | None = None,
 ) -> PriceRule:
-    """Write a markup for one variant, product or category, or (with none) the whole shop.
+    """Write a markup or a price for one variant, product or category, or (with none) the whole shop.
 
-    `value` is percent of the supply price or yuan by `kind`: from 0 to 100 %, and in yuan at most the lowest supply
-    price that it applies to. Raises `PriceRuleInvalid`.
+    `value` is percent of the supply price or yuan by `kind`: from 0 to 100 %; in yuan at most the lowest supply price
+    that it applies to; a price must be possible for all that it applies to. Raises `PriceRuleInvalid`.
     """
+    prices_lock()
     if kind not in PriceRule.Kind or rounding not in PriceRule.Rounding:
         raise PriceRuleInvalid
     if sum(scope is not None for scope in (category_id, product_id, variant_id)) > 1:
         raise PriceRuleInvalid(_("一条规则只能管一个范围：类目、商品或面额"))
     scope = {"category_id": category_id, "product_id": product_id, "variant_id": variant_id}
-    _check_markup(kind, value, scope)
+    _check_markup(shop_id, kind, value, scope)
     rule = PriceRule.objects.filter(pk=rule_id).first() if rule_id is not None else PriceRule()
     if rule is None:
         raise PriceRuleInvalid(_("这条规则已经删除了"))
@@ -144,6 +162,7 @@ def price_rule_save(
 @transaction.atomic
 def price_rule_delete(*, shop_id: int, rule_id: int) -> None:
     """Forget a markup: the next wider one applies."""
+    prices_lock()
     if PriceRule.objects.filter(pk=rule_id).delete()[0]:
         shop_touch(shop_id=shop_id)
 
@@ -155,7 +174,7 @@ def _same(scope: dict[str, int | None]) -> Q:
     return wanted
 
 
-def _check_markup(kind: str, value: Decimal, scope: dict[str, int | None]) -> None:
+def _check_markup(shop_id: int, kind: str, value: Decimal, scope: dict[str, int | None]) -> None:
     if not value.is_finite() or value < 0:
         raise PriceRuleInvalid(fields={"value": _("加价不能小于 0")})
     if value != value.quantize(CENT):
@@ -164,7 +183,7 @@ def _check_markup(kind: str, value: Decimal, scope: dict[str, int | None]) -> No
         if value > HIGHEST_PERCENT:
             raise PriceRuleInvalid(fields={"value": _("加价最多 %(limit)s%%") % {"limit": HIGHEST_PERCENT}})
         return
-    covered = Variant.objects.filter(is_active=True, product__is_active=True)
+    covered = Variant.objects.filter(is_active=True, product__is_active=True, product__is_on_shelves=True)
     paths = {"category_id": "product__category_id", "product_id": "product_id", "variant_id": "pk"}
     for name, wanted in scope.items():
         if wanted is not None:
@@ -172,6 +191,78 @@ def _check_markup(kind: str, value: Decimal, scope: dict[str, int | None]) -> No
     lowest = covered.aggregate(lowest=Min("supply_price"))["lowest"]
     if lowest is None:
         raise PriceRuleInvalid(_("这个范围里没有在售的面额"))
+    if kind == PriceRule.Kind.PRICE:
+        _check_price_for_all(value, covered, revisions(shop_id=shop_id).supply_discount)
+        return
     if value > lowest:
         text = _("这个范围里最低的供货价是 ¥%(lowest)s，固定加价不能超过它；请改用百分比，或把范围缩小")
         raise PriceRuleInvalid(fields={"value": text % {"lowest": lowest}})
+
+
+def _check_price_for_all(price: Decimal, covered: "QuerySet[Variant]", discount: Decimal) -> None:
+    """One price for different amounts is hardly ever meant: it must lie between the red lines of each."""
+    variants = list(covered.select_related("product__category"))
+    floor = max(floor_of(variant, discount) for variant in variants)
+    cap = min(cap_of(variant, variant.product.category) for variant in variants)
+    if not floor <= price <= cap:
+        text = _("一口价要对这个范围里的每个面额都合适：不低于供货价 ¥%(floor)s，不高于最高售价 ¥%(cap)s；请把范围缩小")
+        raise PriceRuleInvalid(fields={"value": text % {"floor": floor, "cap": cap}})
+
+
+@transaction.atomic
+def listings_show(*, shop_id: int, variant_ids: Collection[int], is_visible: bool) -> int:
+    """Show or hide several variants; how many of them the platform knows."""
+    prices_lock()
+    known = set(Variant.objects.filter(pk__in=variant_ids, is_active=True).values_list("pk", flat=True))
+    rows = {row.variant_id: row for row in Listing.objects.select_for_update().filter(variant_id__in=known)}
+    if not is_visible:
+        missing = [Listing(variant_id=pk, is_visible=False) for pk in sorted(known - rows.keys())]
+        Listing.objects.bulk_create(missing)
+    Listing.objects.filter(pk__in=[row.pk for row in rows.values()]).update(is_visible=is_visible)
+    says_nothing = Listing.objects.filter(price=None, name="", is_visible=True, position=None, standing=Standing.CLEAR)
+    says_nothing.filter(variant_id__in=known).delete()
+    shop_touch(shop_id=shop_id)
+    return len(known)
+
+
+@transaction.atomic
+def products_feature(*, shop_id: int, product_ids: Collection[int], is_featured: bool) -> int:
+    """Recommend products on the shop's first page, or no longer; how many."""
+    prices_lock()
+    known = set(Product.objects.filter(pk__in=product_ids).values_list("pk", flat=True))
+    Placement.objects.bulk_create(
+        [Placement(product_id=pk, is_featured=is_featured) for pk in sorted(known)],
+        update_conflicts=True,
+        unique_fields=["product"],
+        update_fields=["is_featured"],
+    )
+    Placement.objects.filter(position=None, is_featured=False).delete()
+    shop_touch(shop_id=shop_id)
+    return len(known)
+
+
+@transaction.atomic
+def products_to_front(*, shop_id: int, product_ids: Sequence[int]) -> int:
+    """Put products before all others of the shop, in this order; how many."""
+    prices_lock()
+    known = set(Product.objects.filter(pk__in=product_ids).values_list("pk", flat=True))
+    front = [pk for pk in dict.fromkeys(product_ids) if pk in known]
+    behind = Placement.objects.filter(position__isnull=False).exclude(product_id__in=front)
+    order = [*front, *behind.order_by("position", "pk").values_list("product_id", flat=True)]
+    Placement.objects.bulk_create(
+        [Placement(product_id=pk, position=place) for place, pk in enumerate(order)],
+        update_conflicts=True,
+        unique_fields=["product"],
+        update_fields=["position"],
+    )
+    shop_touch(shop_id=shop_id)
+    return len(front)
+
+
+@transaction.atomic
+def products_order_reset(*, shop_id: int) -> None:
+    """Show products in the platform's order again."""
+    prices_lock()
+    Placement.objects.update(position=None)
+    Placement.objects.filter(is_featured=False).delete()
+    shop_touch(shop_id=shop_id)

@@ -17,10 +17,19 @@ from typing import Any
 from django.utils import timezone
 
 from catalog import pricing, search
-from catalog.listings.models import Listing, PriceRule
+from catalog.listings.models import Listing, Placement, PriceRule
+from catalog.listings.wishes import Wishes, wishes_of
 from catalog.phone_numbers import with_carrier
-from catalog.selectors import Catalog, CatalogCategory, CatalogProduct, CatalogVariant, Revisions, catalog, revisions
-from catalog.supply_discount import discounted
+from catalog.selectors import (
+    Catalog,
+    CatalogCategory,
+    CatalogProduct,
+    CatalogVariant,
+    Revisions,
+    as_supplied,
+    catalog,
+    revisions,
+)
 from compliance.gate.subjects import Standing
 from compliance.selectors import permits_of
 from compliance.validity import Permits
@@ -86,6 +95,10 @@ class Shelf:
     by_sku: Mapping[str, tuple[ShelfProduct, ShelfVariant]]
     #: Product ids with their search texts, in the shop's order.
     index: tuple[tuple[int, str], ...]
+    #: What the owner recommends on the first page.
+    featured: tuple[ShelfProduct, ...] = ()
+    #: Slugs of what would be shown, and has no amount that may be sold at its price at the moment.
+    resting: frozenset[str] = frozenset()
 
     def in_category(self, slug: str) -> list[ShelfProduct]:
         """The products of a category in the shop's order."""
@@ -146,47 +159,34 @@ def forget() -> None:
         _shelves.clear()
 
 
-def rules_of(rows: Iterable[PriceRule]) -> pricing.Rules:
-    """A shop's rules as the pricing module takes them."""
-    whole: pricing.PriceRule | None = None
-    by_category: dict[int, pricing.PriceRule] = {}
-    by_product: dict[int, pricing.PriceRule] = {}
-    by_variant: dict[int, pricing.PriceRule] = {}
-    for row in rows:
-        rule = pricing.PriceRule(pricing.Kind(row.kind), row.value, pricing.Rounding(row.rounding))
-        if row.variant_id:
-            by_variant[row.variant_id] = rule
-        elif row.product_id:
-            by_product[row.product_id] = rule
-        elif row.category_id:
-            by_category[row.category_id] = rule
-        else:
-            whole = rule
-    return pricing.Rules(whole, by_category, by_product, by_variant)
-
-
 def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
     permits = permits_of(shop) if current.asks_papers else Permits()
     today = timezone.localdate(current.now)
-    rules = rules_of(PriceRule.objects.all())
     listings = {listing.variant_id: listing for listing in Listing.objects.all()}
+    wishes = wishes_of(PriceRule.objects.all(), listings.values())
+    placements = {placement.product_id: placement for placement in Placement.objects.all()}
     wanted = set(shop.categories)
     products = []
     index = []
+    resting = set()
     unlisted = []
-    for product in source.products:
+    supplied = as_supplied(source.products, current.supply_discount)
+    for product in in_shops_order(supplied, placements):
         if not product.is_on_shelves:
             if shop.is_house and product.variants:
-                unlisted.append(_product(product, _variants(product, pricing.Rules(), {}, Decimal(0))))
+                unlisted.append(_product(product, _priced(product, _listed(product, {}), Wishes())))
             continue
         if wanted and product.category not in wanted:
             continue
         if permits.lacking(product.category, product.brand_slug, on=today):
             continue
-        variants = _variants(product, rules, listings, current.supply_discount)
+        listed = _listed(product, listings)
+        variants = _priced(product, listed, wishes)
         if variants:
             products.append(_product(product, variants))
             index.append((product.id, product.search_text))
+        elif listed:
+            resting.add(product.slug)
     present = {product.category for product in products}
     return Shelf(
         key=current.key,
@@ -195,40 +195,48 @@ def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
         by_slug={product.slug: product for product in products},
         by_sku={variant.sku: (product, variant) for product in products + unlisted for variant in product.variants},
         index=tuple(index),
+        featured=tuple(
+            product for product in products if product.id in placements and placements[product.id].is_featured
+        ),
+        resting=frozenset(resting),
     )
 
 
-def _variants(
-    product: CatalogProduct, rules: pricing.Rules, listings: Mapping[int, Listing], discount: Decimal
+def _priced(
+    product: CatalogProduct, listed: Iterable[tuple[CatalogVariant, Listing | None]], wishes: Wishes
 ) -> tuple[ShelfVariant, ...]:
+    return tuple(
+        _variant(variant, price, listing)
+        for variant, listing in listed
+        if (price := wishes.price(product, variant)).breach is None
+    )
+
+
+def in_shops_order(products: Iterable[CatalogProduct], placements: Mapping[int, Placement]) -> list[CatalogProduct]:
+    """Those that the owner has placed, then the others as the platform has them."""
+
+    def place(product: CatalogProduct) -> tuple[bool, int]:
+        placement = placements.get(product.id)
+        position = placement.position if placement is not None else None
+        return position is None, position or 0
+
+    return sorted(products, key=place)
+
+
+def _listed(product: CatalogProduct, listings: Mapping[int, Listing]) -> list[tuple[CatalogVariant, Listing | None]]:
+    """What the owner shows of a product, in the shop's order."""
     placed = []
     for place, variant in enumerate(product.variants):
         listing = listings.get(variant.id)
         if listing is not None and not (listing.is_visible and listing.standing == Standing.CLEAR):
             continue
         position = listing.position if listing is not None and listing.position is not None else place
-        placed.append((position, place, _variant(product, variant, rules, listing, discount)))
+        placed.append((position, place, variant, listing))
     placed.sort(key=lambda entry: entry[:2])
-    return tuple(variant for _, _, variant in placed)
+    return [(variant, listing) for _, _, variant, listing in placed]
 
 
-def _variant(
-    product: CatalogProduct,
-    variant: CatalogVariant,
-    rules: pricing.Rules,
-    listing: Listing | None,
-    discount: Decimal,
-) -> ShelfVariant:
-    price = pricing.selling_price(
-        rules,
-        variant=variant.id,
-        product=product.id,
-        category=product.category_id,
-        official=variant.official_price,
-        supply=discounted(variant.supply_price, discount),
-        cost=variant.cost,
-        own_price=listing.price if listing is not None else None,
-    )
+def _variant(variant: CatalogVariant, price: pricing.Price, listing: Listing | None) -> ShelfVariant:
     own_name = listing.name if listing is not None else ""
     return ShelfVariant(
         id=variant.id,

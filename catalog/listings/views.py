@@ -58,6 +58,7 @@ def home(request: HttpRequest) -> HttpResponse:
         {
             "categories": categories_of(on_sale),
             "popular": product_faces(on_sale, list(on_sale.products[:POPULAR])),
+            "featured": product_faces(on_sale, list(on_sale.featured[:POPULAR])),
             "quick_topup": _quick_topup(on_sale),
         },
     )
@@ -124,6 +125,8 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     """A product and its form; `sku` and `phone` in the address choose and fill in."""
     on_sale = shelf(request.shop)  # type: ignore[attr-defined]
     found = on_sale.by_slug.get(slug)
+    if found is None and slug in on_sale.resting:
+        return page(request, "shop/resting.html", status=404)
     if found is None:
         raise Http404
     phone = request.GET.get("phone", "")[:20]

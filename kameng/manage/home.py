@@ -90,7 +90,8 @@ def home(request: HttpRequest) -> HttpResponse:
             {"order": order, "badge": order_badge(order.status, {line.status for line in order.lines.all()})}
             for order in waiting.orders
         ],
-        "raised": sum(variant.raised for variant in goods),
+        "breached": [variant for variant in goods if variant.is_visible and variant.breach is not None],
+        "thin": [variant for variant in goods if variant.is_visible and variant.is_thin and variant.breach is None],
         "outdated": sum(variant.is_outdated for variant in goods),
         # Of what has no price of the owner's own, nothing is for the owner to do.
         "dear": sum(variant.is_too_dear and variant.own_price is not None for variant in goods),

@@ -10,10 +10,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
+from django_tenants.utils import get_public_schema_name
 
 from catalog.listings.views import page
 from compliance.gate.exceptions import ContentBlocked
 from compliance.gate.services import refuse_forbidden
+from compliance.gate.subjects import Subject
 from fulfillment.suppliers.opening.adapter import APPLICATION
 from fulfillment.suppliers.plan_desk import sku_of
 from kameng.core.client import client_address
@@ -21,9 +23,10 @@ from kameng.core.problems import Problem, StrOrPromise
 from kameng.core.throttle import allow
 from kameng.opening.goods import ADDRESS
 from orders import access
+from orders.contacts import contact_clean
 from orders.exceptions import OrderInvalid
 from orders.models import Order
-from orders.services import Buyer, LineRequest, contact_clean, order_place
+from orders.services import Buyer, LineRequest, order_place
 from resellers.context import in_english
 from resellers.models import Reseller
 from resellers.plans.applications import (
@@ -139,7 +142,7 @@ def _refused(typed: dict[str, str]) -> dict[str, StrOrPromise]:
     except ValueError as error:
         wrong["contact"] = str(error)
     try:
-        refuse_forbidden({"name": typed["name"]})
+        refuse_forbidden(Subject("applicant", get_public_schema_name(), 0), {"name": typed["name"]})
     except ContentBlocked as blocked:
         wrong["name"] = blocked.fields.get("name", str(blocked))
     return wrong

@@ -289,6 +289,12 @@ for _age, _name, _default in (("8-15", "MINOR_CAPS_CHILD", "50,200"), ("16-17", 
     except (ArithmeticError, ValueError) as _error:
         raise environ.ImproperlyConfigured(f"{_name} must be two amounts in yuan, such as {_default}") from _error
     MINOR_CAPS[_age] = (_once, _month)
+#: No shop asks more than so many percent of the official price, unless a category says otherwise.
+PRICE_CAP_PERCENT = env.int("PRICE_CAP_PERCENT", default=200)
+if PRICE_CAP_PERCENT < 100:
+    raise environ.ImproperlyConfigured("PRICE_CAP_PERCENT is percent of the official price, and at least 100")
+#: A margin that rising supply prices have brought below so many percent of the supply price is told to a shop's owner.
+MARGIN_ALARM_PERCENT = env.int("MARGIN_ALARM_PERCENT", default=2)
 #: How many days after it ended an order's contact and account are replaced by pseudonyms: one that was paid, and one
 #: that never was. The contact of a report is forgotten so long after it was handled, the words of a gateway's or a
 #: supplier's notice so long after they came. docs/compliance.md says why.

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import pricing
-from catalog.pricing import Because, Kind, Price, PriceRule, Rounding, Rules, round_up, selling_price
+from catalog.pricing import Because, Breach, Kind, Price, PriceRule, Rounding, Rules, price_cap, round_up, selling_price
 
 VARIANT, PRODUCT, CATEGORY = 41, 9, 3
 
@@ -17,7 +17,7 @@ markups = st.decimals(min_value=-200, max_value=1_000, places=2)
 rule = st.builds(PriceRule, kind=st.sampled_from(Kind), value=markups, rounding=st.sampled_from(Rounding))
 
 
-def price_of(rules: Rules, *, official="60.00", supply="57.00", cost=None, own_price=None) -> Price:
+def price_of(rules: Rules, *, official="60.00", supply="57.00", cost=None, own_price=None, cap=None) -> Price:
     def amount(text):
         return None if text is None else Decimal(text)
 
@@ -30,6 +30,7 @@ def price_of(rules: Rules, *, official="60.00", supply="57.00", cost=None, own_p
         supply=Decimal(supply),
         cost=amount(cost),
         own_price=amount(own_price),
+        cap=amount(cap),
     )
 
 
@@ -66,6 +67,7 @@ def test_a_shop_without_rules_sells_at_the_official_price():
 def test_the_official_price_gives_way_to_a_higher_supply_price():
     price = price_of(Rules(), official="56.00")
     assert (price.amount, price.margin, price.raised) == (Decimal("57.00"), Decimal("0.00"), True)
+    assert price.breach is None
 
 
 @pytest.mark.parametrize(
@@ -199,4 +201,81 @@ def test_a_dearer_supply_or_a_higher_markup_never_makes_a_price_lower(shop_rule,
 
 def test_every_kind_and_rounding_of_the_stored_words_is_known():
     built = [PriceRule(Kind(kind), Decimal(1), Rounding(rounding)) for kind, rounding in pairs(Kind, Rounding)]
-    assert len(built) == 10
+    assert len(built) == 15
+
+
+# --- red lines ----------------------------------------------------------------------------------------
+
+
+def named(value: str) -> PriceRule:
+    return PriceRule(Kind.PRICE, Decimal(value))
+
+
+@pytest.mark.parametrize(
+    ("rules", "own_price", "amount", "breach"),
+    [
+        (Rules(), "56.99", "57.00", Breach.BELOW_FLOOR),
+        (Rules(), "57.00", "57.00", None),
+        (Rules(), "70.00", "70.00", None),
+        (Rules(), "70.01", "70.01", Breach.ABOVE_CAP),
+        (Rules(by_product={PRODUCT: named("56.99")}), None, "57.00", Breach.BELOW_FLOOR),
+        (Rules(by_product={PRODUCT: named("70")}), None, "70.00", None),
+        (Rules(by_category={CATEGORY: named("70.01")}), None, "70.01", Breach.ABOVE_CAP),
+        (Rules(by_variant={VARIANT: named("61")}, by_product={PRODUCT: fixed("1")}), None, "61.00", None),
+        # What nobody has named is held between the lines, and sold.
+        (Rules(shop=percent("100")), None, "70.00", None),
+        (Rules(shop=fixed("-9")), None, "57.00", None),
+    ],
+)
+def test_a_named_price_outside_the_lines_is_in_breach_and_a_markup_is_held_between_them(
+    rules, own_price, amount, breach
+):
+    price = price_of(rules, own_price=own_price, cap="70.00")
+    assert (price.amount, price.breach) == (Decimal(amount), breach)
+
+
+def test_rounding_never_reaches_above_the_cap():
+    price = price_of(Rules(shop=percent("1", Rounding.YUAN)), cap="57.80")
+    assert (price.amount, price.lowered, price.breach) == (Decimal("57.80"), True, None)
+
+
+def test_what_costs_more_than_the_cap_has_no_price():
+    for wishes in ({}, {"own_price": "57.00"}):
+        assert price_of(Rules(shop=percent("5")), cap="56.99", **wishes).breach is Breach.NO_ROOM
+
+
+def test_the_cap_is_a_share_of_the_official_price_and_never_rounded_up():
+    assert price_cap(Decimal("0.33"), 250) == Decimal("0.82")
+
+
+level_rules = st.none() | rule
+
+
+@given(level_rules, level_rules, level_rules, level_rules, yuan, yuan, costs, st.none() | yuan, yuan)
+def test_whatever_is_sold_is_sold_between_the_lines(
+    shop_rule, category_rule, product_rule, variant_rule, official, supply, cost, own_price, cap
+):
+    rules = Rules(
+        shop_rule,
+        {CATEGORY: category_rule} if category_rule else {},
+        {PRODUCT: product_rule} if product_rule else {},
+        {VARIANT: variant_rule} if variant_rule else {},
+    )
+    price = price_of(rules, official=official, supply=supply, cost=cost, own_price=own_price, cap=cap)
+    assert (price.breach is Breach.NO_ROOM) == (price.supply > cap)
+    assert price.breach or supply <= price.supply <= price.amount <= cap
+    assert (
+        price.breach in (None, Breach.NO_ROOM)
+        or own_price is not None
+        or Kind.PRICE in {one.kind for one in (shop_rule, category_rule, product_rule, variant_rule) if one}
+    )
+
+
+@given(rule, level_rules, yuan, yuan, costs)
+def test_a_level_that_says_nothing_inherits(wide, narrow, official, supply, cost):
+    amounts = {"official": official, "supply": supply, "cost": cost}
+    inherited = price_of(Rules(by_category={CATEGORY: wide}), **amounts)
+    said = price_of(Rules(wide, by_category={CATEGORY: narrow} if narrow else {}), **amounts)
+    alone = price_of(Rules(by_category={CATEGORY: narrow or wide}), **amounts)
+    assert said.amount == alone.amount
+    assert narrow or (said.amount, said.because) == (inherited.amount, Because.SHOP)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import Client
 from django_tenants.utils import schema_context
 
 from catalog.listings.models import Listing, PriceRule
@@ -154,10 +155,24 @@ def test_no_wish_reaches_below_what_the_shop_owes(shop: Reseller) -> None:
     variant = on_sale()
     rule(shop, "percent", "-50")
     assert shown(shop, variant).price == Decimal("57.00")
-    change(shop, variant, price=Decimal("0.01"))
-    assert shown(shop, variant).price == Decimal("57.00")
     order = place(shop, variant, quoted_total=Decimal("57.00"))
     assert (order.total, order.lines.get().supply_price) == (Decimal("57.00"), Decimal("57.00"))
+
+
+@pytest.mark.parametrize("price", ["0.01", "56.99", "120.01"])
+def test_a_named_price_outside_the_lines_hides_its_variant_and_no_other(shop: Reseller, price: str) -> None:
+    product = ProductFactory()
+    kept, outside = on_sale(product=product), on_sale(product=product)
+    change(shop, outside, price=Decimal(price))
+    assert [one.sku for one in now(shop).by_slug[str(product.slug)].variants] == [kept.sku]
+    with pytest.raises(SkuUnknown):
+        place(shop, outside)
+    change(shop, kept, price=Decimal(price))
+    assert str(product.slug) not in now(shop).by_slug
+    assert now(shop).resting == {product.slug}
+    answer = Client().get(f"/p/{product.slug}/", headers={"host": "one.test"})
+    assert answer.status_code == 404
+    assert "暂时没有可买的面额" in answer.content.decode()
 
 
 def test_a_cost_above_the_supply_price_lifts_the_price(shop: Reseller) -> None:

@@ -1,0 +1,184 @@
+"""Changing many prices for a shop's owner: a preview, the same applied, and a list of changes with a way back."""
+
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from catalog.listings.exceptions import PricesMoved
+from catalog.listings.models import PriceRule, Repricing
+from catalog.listings.plans import Ask, Mode, Plan, Scope, Skip
+from catalog.listings.repricing import MOST_CHOSEN, repricing_apply, repricing_foresee, repricing_undo
+from catalog.listings.selectors import goods_of, own_goods
+from catalog.listings.services import listings_show, products_feature, products_to_front
+from kameng.admin.bases import PER_PAGE, actor_of
+from kameng.admin.sites import Nav, shop_site
+from kameng.core.ids import random_id
+from kameng.core.problems import Problem
+
+GROUP = gettext_lazy("商品")
+_SKIPS = {
+    Skip.BY_HAND: gettext_lazy("单独定过价，不动"),
+    Skip.BELOW_FLOOR: gettext_lazy("低于供货价"),
+    Skip.ABOVE_CAP: gettext_lazy("高于平台的最高售价"),
+    Skip.NO_ROOM: gettext_lazy("供货价已经高过最高售价，不能卖"),
+}
+#: As many rows of a preview are drawn; the counts are of all.
+ROWS_SHOWN = 300
+
+
+def _chosen(texts: Iterable[str]) -> frozenset[int]:
+    parts = [part for text in texts for part in text.split(",")][: MOST_CHOSEN + 1]
+    return frozenset(int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 10)
+
+
+def _value(text: str) -> Decimal | None:
+    try:
+        return Decimal(text.strip()) if len(text) <= 20 else None
+    except InvalidOperation:
+        return None
+
+
+def _ask(request: HttpRequest) -> Ask:
+    """What the form says; a link from the list of things to do names a state instead of variants."""
+    said = request.POST if request.method == "POST" else request.GET
+    scope, whose = said.get("scope", ""), said.get("whose", "")
+    chosen = _chosen(said.getlist("v"))
+    if said.get("state") == "alarming":
+        goods = own_goods(request.shop).variants  # type: ignore[attr-defined]
+        chosen = frozenset([variant.id for variant in goods if variant.is_alarming][:MOST_CHOSEN])
+    if scope not in Scope:
+        kind, _colon, number = scope.partition(":")
+        scope, whose = (kind, number) if kind in Scope else (Scope.CHOSEN if chosen else Scope.SHOP, "")
+    return Ask(
+        scope=str(scope),
+        mode=said.get("mode", Mode.PERCENT.value),
+        value=_value(said.get("value", "")) if said.get("mode") != Mode.INHERIT else None,
+        rounding=said.get("rounding", PriceRule.Rounding.NONE.value),
+        whose=int(whose) if whose.isascii() and whose.isdigit() and len(whose) < 10 else 0,
+        chosen=chosen if scope == Scope.CHOSEN else frozenset(),
+        over="over" in said,
+    )
+
+
+@shop_site.page("prices/", name="prices", nav=Nav(GROUP, gettext_lazy("批量改价"), "percent", 21))
+@require_http_methods(["GET", "HEAD", "POST"])
+def prices(request: HttpRequest) -> HttpResponse:
+    """Say what is to change, look at what would come of it, and do that."""
+    shop = request.shop  # type: ignore[attr-defined]
+    ask = _ask(request)
+    products, categories = goods_of(shop)
+    scopes = [("shop", _("全店")), *((f"category:{one.id}", one.name) for one in categories)]
+    scopes += [(f"product:{one.id}", f"· {one.name}") for one in products]
+    scope = ask.scope if ask.scope in (Scope.SHOP, Scope.CHOSEN) else f"{ask.scope}:{ask.whose}"
+    scope_name = "" if ask.scope in (Scope.SHOP, Scope.CHOSEN) else dict(scopes).get(scope, "").removeprefix("· ")
+    foreseen: Plan | None = None
+    errors: list[str] = []
+    status = 200
+    try:
+        if request.method == "POST":
+            done = repricing_apply(
+                shop=shop, ask=ask, scope_name=scope_name, digest=request.POST.get("digest", ""),
+                key=request.POST.get("key", "")[:32] or random_id(20), actor=actor_of(request),
+            )  # fmt: skip
+            messages.success(
+                request, _("改好了 %(count)s 个面额，店铺页面一秒内更新；不对可以撤销") % {"count": done.changed}
+            )
+            return redirect("manage:price_changes")
+        if "preview" in request.GET:
+            foreseen = repricing_foresee(shop=shop, ask=ask)
+    except PricesMoved as moved:
+        errors, status = [str(moved)], moved.status
+        foreseen = repricing_foresee(shop=shop, ask=ask)
+    except Problem as refused:
+        errors, status = [str(text) for text in refused.fields.values()] or [str(refused)], 422
+    said = request.POST if request.method == "POST" else request.GET
+    context: dict[str, Any] = {
+        "title": _("批量改价"),
+        "ask": ask,
+        "scope": scope,
+        "scopes": scopes,
+        "chosen": ",".join(map(str, sorted(ask.chosen))),
+        "value": said.get("value", "")[:20],
+        "modes": Mode.choices,
+        "roundings": PriceRule.Rounding.choices,
+        "errors": errors,
+        "plan": foreseen,
+        "rows": _rows(foreseen) if foreseen else [],
+        "unchanged": len(foreseen.rows) - foreseen.changed - foreseen.skipped if foreseen else 0,
+        "key": random_id(20),
+    }
+    return shop_site.render(request, "staff/bulk_prices.html", context, status=status)
+
+
+def _rows(foreseen: Plan) -> list[dict[str, Any]]:
+    told = [row for row in foreseen.rows if row.is_changed or row.skip]
+    return [
+        {
+            "name": f"{row.product.name} {row.variant.name}",
+            "old": row.old,
+            "new": row.new,
+            "percent": row.new.margin * 100 / row.new.supply,
+            "skip": _SKIPS[row.skip] if row.skip else "",
+        }
+        for row in told[:ROWS_SHOWN]
+    ]
+
+
+@shop_site.page("price-changes/", name="price_changes", nav=Nav(GROUP, gettext_lazy("改价记录"), "history", 23))
+@require_safe
+def price_changes(request: HttpRequest) -> HttpResponse:
+    """Who changed which prices when, newest first."""
+    shown = Paginator(Repricing.objects.order_by("-pk"), PER_PAGE).get_page(request.GET.get("page"))
+    context = {"title": _("改价记录"), "page_obj": shown, "changes": shown}
+    return shop_site.render(request, "staff/price_changes.html", context)
+
+
+@shop_site.page("price-changes/<int:repricing_id>/undo/", name="price_change_undo")
+@require_POST
+def price_change_undo(request: HttpRequest, repricing_id: int) -> HttpResponse:
+    """Put back what stood before."""
+    try:
+        done = repricing_undo(
+            shop=request.shop,  # type: ignore[attr-defined]
+            repricing_id=repricing_id,
+            actor=actor_of(request),
+        )
+    except Repricing.DoesNotExist as error:
+        raise Http404 from error
+    if done.left:
+        text = _("已撤销；有 %(count)s 处后来又改过，保持现在的样子")
+        messages.warning(request, text % {"count": len(done.left)})
+    else:
+        messages.success(request, _("已撤销，价格和改之前一样"))
+    return redirect("manage:price_changes")
+
+
+@shop_site.page("goods-many/", name="goods_many")
+@require_POST
+def goods_many(request: HttpRequest) -> HttpResponse:
+    """Show, hide, recommend or move what was ticked in the list."""
+    shop = request.shop  # type: ignore[attr-defined]
+    chosen, act = _chosen(request.POST.getlist("v")), request.POST.get("act", "")
+    ticked = [variant for variant in own_goods(shop).variants if variant.id in chosen]
+    products = list(dict.fromkeys(variant.product_id for variant in ticked))
+    if not ticked:
+        messages.error(request, _("先勾选要改的面额"))
+    elif act in ("show", "hide"):
+        listings_show(shop_id=shop.pk, variant_ids=[one.id for one in ticked], is_visible=act == "show")
+    elif act in ("feature", "unfeature"):
+        products_feature(shop_id=shop.pk, product_ids=products, is_featured=act == "feature")
+    elif act == "front":
+        products_to_front(shop_id=shop.pk, product_ids=products)
+    else:
+        raise Http404
+    if ticked:
+        messages.success(request, _("已保存，店铺页面一秒内更新"))
+    return redirect("manage:goods")
