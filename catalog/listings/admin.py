@@ -26,7 +26,7 @@ from catalog import pricing
 from catalog.listings import prices_admin  # noqa: F401  its pages are registered by being read
 from catalog.listings.exceptions import ListingInvalid
 from catalog.listings.models import PriceRule
-from catalog.listings.selectors import OwnGoods, OwnVariant, own_goods
+from catalog.listings.selectors import Lock, OwnGoods, OwnVariant, locked_goods, own_goods
 from catalog.listings.services import listing_reset, listing_save, price_rule_delete, price_rule_save
 from catalog.models import Category, Product, Variant
 from compliance.gate.models import SubjectKind
@@ -62,6 +62,15 @@ _STATES: dict[str, tuple[Any, Callable[[OwnVariant], bool]]] = {
 }
 
 
+_LOCKS = {
+    Lock.VARIANT_OFF: gettext_lazy("主站下架了这个面额"),
+    Lock.PRODUCT_OFF: gettext_lazy("主站下架了这个商品"),
+    Lock.CATEGORY_OFF: gettext_lazy("主站停用了这个类目"),
+    Lock.IN_REVIEW: gettext_lazy("平台还在审核"),
+    Lock.TAKEN_DOWN: gettext_lazy("未通过平台审核，不能卖"),
+}
+
+
 def markup_text(kind: str, value: Decimal) -> str:
     """`+6%`, `+¥0.50`, `¥58.00`."""
     if kind == pricing.Kind.PRICE:
@@ -92,6 +101,11 @@ def _row(
     }
     words = {"why": why(variant), "told": told.get(variant.id, [])}
     return {"variant": variant, **words, "form": typed or stored, "errors": errors or {}}
+
+
+def _locked(shop: Any) -> list[dict[str, Any]]:
+    """What the platform keeps off sale, with the reason."""
+    return [{"variant": variant, "reason": _LOCKS[variant.reason]} for variant in locked_goods(shop)]
 
 
 def _told(shop: Any, variants: Iterable[OwnVariant]) -> dict[int, list[str]]:
@@ -130,6 +144,7 @@ def goods(request: HttpRequest) -> HttpResponse:
             "total": total,
             "states": [(name, label, counts[name]) for name, (label, _belongs) in _STATES.items()],
             "categories": found.categories,
+            "locked": _locked(request.shop) if state == "locked" else [],  # type: ignore[attr-defined]
         },
     )
 

@@ -257,12 +257,3 @@ def products_to_front(*, shop_id: int, product_ids: Sequence[int]) -> int:
     )
     shop_touch(shop_id=shop_id)
     return len(front)
-
-
-@transaction.atomic
-def products_order_reset(*, shop_id: int) -> None:
-    """Show products in the platform's order again."""
-    prices_lock()
-    Placement.objects.update(position=None)
-    Placement.objects.filter(is_featured=False).delete()
-    shop_touch(shop_id=shop_id)

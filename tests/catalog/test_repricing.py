@@ -180,3 +180,11 @@ def test_no_page_or_program_of_a_shop_learns_what_goods_cost_the_shop_or_the_pla
     for answer in answers:
         for secret in (b"57.31", b"51.23", b"supply_price", b"5731", b"5123"):
             assert secret not in answer.content, (answer.request["PATH_INFO"], secret)
+
+
+def test_what_the_platform_keeps_off_sale_is_locked_with_the_reason(shop: Reseller) -> None:
+    on_sale(sku="sold")
+    Variant.objects.filter(pk=on_sale(sku="off").pk).update(is_active=False)
+    Revision.bump()
+    page = owner_of(shop).get("/manage/goods/", {"state": "locked"}).content.decode()
+    assert ("主站下架了这个面额" in page, ">off<" in page, ">sold<" in page) == (True, True, False)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0006_games_limit_minors'),
+        ('catalog', '0007_product_is_on_shelves'),
     ]
 
     operations = [
