@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0007_category_price_cap'),
+        ('catalog', '0008_category_price_cap'),
         ('listings', '0002_listing_standing'),
     ]
 
