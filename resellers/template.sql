@@ -1,4 +1,4 @@
--- migrations 9a55f1249ea742b276c65865ac8715ec56e5312f8bb4a01c320e45af6bbf0816
+-- migrations 2d667c65244dee28638403df40004adcb37bee0bd03f18dd1308a11f103e21d8
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -825,8 +825,6 @@ ALTER TABLE ONLY kameng_shop_template.listings_placement
 ALTER TABLE ONLY kameng_shop_template.listings_pricerule
     ADD CONSTRAINT listings_pricerule_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY kameng_shop_template.listings_repricing
-    ADD CONSTRAINT listings_repricing_key_key UNIQUE (key);
-ALTER TABLE ONLY kameng_shop_template.listings_repricing
     ADD CONSTRAINT listings_repricing_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY kameng_shop_template.orders_minorspending
     ADD CONSTRAINT minor_spending_once UNIQUE (key, line_id);
@@ -858,6 +856,8 @@ ALTER TABLE ONLY kameng_shop_template.payments_refund
     ADD CONSTRAINT refund_number_once UNIQUE (number);
 ALTER TABLE ONLY kameng_shop_template.payments_refund
     ADD CONSTRAINT refund_once_per_cause UNIQUE (payment_id, cause);
+ALTER TABLE ONLY kameng_shop_template.listings_repricing
+    ADD CONSTRAINT repricing_once UNIQUE (key);
 ALTER TABLE ONLY kameng_shop_template.fulfillment_supplierorder
     ADD CONSTRAINT supplier_order_sequence_unique UNIQUE (fulfillment_id, sequence);
 ALTER TABLE ONLY kameng_shop_template.supply_clientcallback
@@ -888,12 +888,9 @@ CREATE INDEX fulfillment_supplierorder_fulfillment_id_82d45c91 ON kameng_shop_te
 CREATE INDEX fulfillment_supplierorder_offer_id_b0ea24f9 ON kameng_shop_template.fulfillment_supplierorder USING btree (offer_id);
 CREATE INDEX fulfillment_supplierorder_reference_c331cd96_like ON kameng_shop_template.fulfillment_supplierorder USING btree (reference varchar_pattern_ops);
 CREATE INDEX fulfillment_supplierorder_supplier_id_cd394cc9 ON kameng_shop_template.fulfillment_supplierorder USING btree (supplier_id);
-CREATE INDEX listings_listing_variant_id_d8638f5b ON kameng_shop_template.listings_listing USING btree (variant_id);
-CREATE INDEX listings_placement_product_id_c13bb682 ON kameng_shop_template.listings_placement USING btree (product_id);
 CREATE INDEX listings_pricerule_category_id_07e4d67e ON kameng_shop_template.listings_pricerule USING btree (category_id);
 CREATE INDEX listings_pricerule_product_id_c54b7156 ON kameng_shop_template.listings_pricerule USING btree (product_id);
 CREATE INDEX listings_pricerule_variant_id_74584bc3 ON kameng_shop_template.listings_pricerule USING btree (variant_id);
-CREATE INDEX listings_repricing_key_6cb35056_like ON kameng_shop_template.listings_repricing USING btree (key varchar_pattern_ops);
 CREATE INDEX order_device ON kameng_shop_template.orders_order USING btree (device_digest, id DESC) WHERE (NOT ((device_digest)::text = ''::text));
 CREATE INDEX order_event_when ON kameng_shop_template.orders_orderevent USING brin (created_at) WITH (autosummarize='on');
 CREATE INDEX order_newest ON kameng_shop_template.orders_order USING btree (created_at DESC);

@@ -19,11 +19,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from catalog import pricing
-from catalog.listings import prices_admin  # noqa: F401  its pages are registered by being read
+from catalog.listings import prices_admin
 from catalog.listings.exceptions import ListingInvalid
 from catalog.listings.models import PriceRule
 from catalog.listings.selectors import Lock, OwnGoods, OwnVariant, locked_goods, own_goods
@@ -116,9 +116,11 @@ def _told(shop: Any, variants: Iterable[OwnVariant]) -> dict[int, list[str]]:
 
 
 @shop_site.page("goods/", name="goods", nav=Nav(GROUP, gettext_lazy("商品与售价"), "sell", 20, is_tab=True))
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def goods(request: HttpRequest) -> HttpResponse:
-    """Every variant that the shop may sell."""
+    """Every variant that the shop may sell; what was ticked of them is shown, hidden, recommended or moved."""
+    if request.method == "POST":
+        return prices_admin.goods_many(request)
     found = own_goods(request.shop)  # type: ignore[attr-defined]
     query = request.GET.get("q", "")[:60]
     category, state = request.GET.get("category", ""), request.GET.get("state", "")

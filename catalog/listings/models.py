@@ -12,7 +12,7 @@ from kameng.core.fields import public_key
 class Listing(models.Model):
     """What the owner overrides for one variant: the price, the name, whether it is shown, and where."""
 
-    variant = public_key("catalog.Variant", _("面额"))
+    variant = public_key("catalog.Variant", _("面额"), db_index=False)
     price = models.DecimalField(_("自定售价"), max_digits=12, decimal_places=2, null=True, blank=True)
     name = models.CharField(_("自定名称"), max_length=60, blank=True)
     is_visible = models.BooleanField(_("展示"), default=True)
@@ -91,7 +91,7 @@ class PriceRule(models.Model):
 class Placement(models.Model):
     """Where the owner puts a product: its place among all of them, and whether the first page recommends it."""
 
-    product = public_key("catalog.Product", _("商品"))
+    product = public_key("catalog.Product", _("商品"), db_index=False)
     position = models.PositiveIntegerField(_("排序"), null=True, blank=True)
     is_featured = models.BooleanField(_("首页推荐"), default=False)
 
@@ -124,7 +124,7 @@ class Repricing(models.Model):
         INHERIT = "inherit", _("恢复继承")
 
     #: Made with the preview: applying twice is applying once.
-    key = models.CharField(_("预览号"), max_length=32, unique=True)
+    key = models.CharField(_("预览号"), max_length=32)
     scope = models.CharField(_("范围"), max_length=10, choices=Scope)
     scope_name = models.CharField(_("范围名称"), max_length=80, blank=True)
     mode = models.CharField(_("方式"), max_length=10, choices=Mode)
@@ -144,6 +144,7 @@ class Repricing(models.Model):
     class Meta:
         verbose_name = _("批量改价")
         verbose_name_plural = _("批量改价")
+        constraints = [models.UniqueConstraint(fields=["key"], name="repricing_once")]
 
     def __str__(self) -> str:
         return f"{self.get_scope_display()} {self.scope_name}".strip()

@@ -161,8 +161,6 @@ def price_change_undo(request: HttpRequest, repricing_id: int) -> HttpResponse:
     return redirect("manage:price_changes")
 
 
-@shop_site.page("goods-many/", name="goods_many")
-@require_POST
 def goods_many(request: HttpRequest) -> HttpResponse:
     """Show, hide, recommend or move what was ticked in the list."""
     shop = request.shop  # type: ignore[attr-defined]

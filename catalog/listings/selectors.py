@@ -116,8 +116,9 @@ class OwnGoods:
         return [variant for _place, variant in found]
 
 
-def own_goods(shop: Reseller) -> OwnGoods:
-    """All active variants of the categories that the shop trades in, hidden ones too.
+def own_goods(shop: Reseller, *, is_placed: bool = True) -> OwnGoods:
+    """All active variants of the categories that the shop trades in, hidden ones too; where nobody looks at their order
+    or at what is recommended, not `is_placed`.
 
     Four queries at most, two more where papers are required of shops.
     """
@@ -126,7 +127,7 @@ def own_goods(shop: Reseller) -> OwnGoods:
     products, categories = _goods(shop, current)
     listings = {listing.variant_id: listing for listing in Listing.objects.all()}
     wishes = wishes_of(PriceRule.objects.all(), listings.values())
-    placements = {placement.product_id: placement for placement in Placement.objects.all()}
+    placements = {placed.product_id: placed for placed in Placement.objects.all()} if is_placed else {}
     featured = {placement.product_id for placement in placements.values() if placement.is_featured}
     return OwnGoods(
         categories=categories,

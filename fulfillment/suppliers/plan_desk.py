@@ -13,7 +13,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from catalog.models import Category
 from compliance.gate.exceptions import ContentBlocked
-from compliance.gate.shops import shop_words_screen
+from compliance.gate.shops import shop_open
 from compliance.trail.services import entry_append
 from kameng.accounts.models import User
 from kameng.core import sql
@@ -24,7 +24,7 @@ from resellers.plans.exceptions import PlanRefused
 from resellers.plans.focus import shelves_of
 from resellers.plans.models import Application, Subscription
 from resellers.plans.services import subscription_open, subscription_renew
-from resellers.services import ShopInvalid, reseller_open
+from resellers.services import ShopInvalid
 
 Kind, Status, Refusal = Application.Kind, Application.Status, Application.Refusal
 
@@ -95,14 +95,13 @@ def _open(application: Application, number: str, paid: Decimal) -> None:
         raise _Held
     # Shops are made in public only; the house shop's schema is entered again afterwards.
     with schema_context(get_public_schema_name()):
-        shop = reseller_open(
+        shop = shop_open(
             slug=application.slug,
             name=application.name,
             host_names=[host_of(application.slug)],
             categories=shelves_of(application.focus, Category.objects.values_list("slug", flat=True)),
             is_open=False,
-        )
-        shop_words_screen(shop)
+        ).shop
     with schema_context(shop.schema_name):
         User.objects.create(
             username=application.username, password=application.password, is_staff=True, is_superuser=True

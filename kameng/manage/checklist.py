@@ -20,6 +20,7 @@ from kameng.admin.sites import shop_site
 from resellers.models import Reseller
 from resellers.plans.applications import host_of
 from resellers.plans.models import Tenure
+from resellers.plans.standing import tenure_of
 from resellers.services import shop_look_save
 
 #: Steps that are as good left alone; the others need something that only the owner knows.
@@ -85,12 +86,14 @@ def facts_of(shop: Reseller, tenure: Tenure) -> Facts:
     )
 
 
-def checklist(shop_id: int) -> list[Step]:
+def checklist(shop: Reseller) -> list[Step]:
     """The steps of the shop whose schema the caller is in; none where all are done, or the shop has no plan."""
-    tenure = Tenure.objects.filter(shop_id=shop_id, subscription__isnull=False, closed_at=None).first()
+    if tenure_of(shop) is None:
+        return []
+    tenure = Tenure.objects.filter(shop_id=shop.pk, subscription__isnull=False, closed_at=None).first()
     if tenure is None:
         return []
-    done = done_of(facts_of(Reseller.objects.get(pk=shop_id), tenure))
+    done = done_of(facts_of(Reseller.objects.get(pk=shop.pk), tenure))
     if all(done.values()):
         return []
     look, home = reverse("manage:look"), reverse("home")
@@ -121,7 +124,7 @@ def setup(request: HttpRequest) -> HttpResponse:
     """The list by itself; leave a step as it is, or open the shop."""
     shop: Reseller = request.shop  # type: ignore[attr-defined]
     if request.method != "POST":
-        context = {"title": _("开张前的准备"), "setup": checklist(shop.pk)}
+        context = {"title": _("开张前的准备"), "setup": checklist(shop)}
         return shop_site.render(request, "staff/setup.html", context)
     tenure = Tenure.objects.filter(shop_id=shop.pk).first()
     step = request.POST.get("step", "")

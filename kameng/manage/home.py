@@ -77,7 +77,7 @@ def home(request: HttpRequest) -> HttpResponse:
     now = figures()
     waiting = attention()
     shop: Reseller = request.shop  # type: ignore[attr-defined]
-    own = own_goods(shop)
+    own = own_goods(shop, is_placed=False)
     goods = own.variants
     earned = None if shop.is_house else balances_of(shop.pk, Name.PENDING, Name.AVAILABLE, Name.DEPOSIT)
     context: dict[str, Any] = {
@@ -107,7 +107,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "deposit_outlook": outlook_of(shop, earned[Name.DEPOSIT]) if earned else None,
         "settlement_days": shop.settlement_days,
         "payee_pending": payee_pending(shop.pk),
-        "plan": plan_notice(shop.pk),
-        "setup": checklist(shop.pk),
+        "plan": plan_notice(shop),
+        "setup": checklist(shop),
     }
     return shop_site.render(request, "staff/shop_home.html", context)

@@ -31,7 +31,7 @@ from resellers.plans.commissions import invitation_of, may_invite
 from resellers.plans.exceptions import PlanRefused
 from resellers.plans.models import Affiliate, Commission, Subscription, Tenure
 from resellers.plans.services import plans_above, price_of_upgrade
-from resellers.plans.standing import Standing, days_left, standing
+from resellers.plans.standing import Standing, days_left, standing, tenure_of
 from resellers.plans.terms import told
 
 ROWS_SHOWN = 20
@@ -50,9 +50,9 @@ def tenure_read(shop_id: int) -> Tenure | None:
     return Tenure.objects.select_related("subscription__plan").filter(shop_id=shop_id).first()
 
 
-def plan_notice(shop_id: int) -> dict[str, Any]:
-    """What the first page says about the shop's time; nothing while all is well."""
-    tenure = tenure_read(shop_id)
+def plan_notice(shop: Reseller) -> dict[str, Any]:
+    """What the first page says about the shop's time; nothing while all is well. A second late at most."""
+    tenure = tenure_of(shop)
     now = timezone.now()
     state = standing(tenure, now)
     if tenure is None or (state is Standing.OPEN and tenure.paid_until is None):

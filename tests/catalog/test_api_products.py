@@ -135,7 +135,7 @@ def test_a_product_shows_its_form_and_its_variants_in_the_shops_words(program: P
     Listing.objects.create(variant=variant, price=Decimal("58.88"), name="超值 600")
     shop_touch(shop_id=shop.pk)
     shown = program.get(f"products/{variant.product.slug}/").json()
-    assert list(shown) == ["slug", "name", "kind", "account_fields", "variants"]
+    assert list(shown) == ["slug", "name", "kind", "asks_age", "account_fields", "variants"]
     assert shown["account_fields"] == [
         {
             "name": "server",

@@ -151,10 +151,10 @@ def test_an_owner_sees_what_needs_another_price_and_puts_it_right_in_a_browser(s
     client.post(f"/manage/price-changes/{done.pk}/undo/")
     assert "below" not in _prices(shop)
     for act, says in (("hide", {"fine": False}), ("show", {"fine": True})):
-        client.post("/manage/goods-many/", {"v": str(fine.pk), "act": act})
+        client.post("/manage/goods/", {"v": str(fine.pk), "act": act})
         assert {sku: sku in _prices(shop) for sku in says} == says
-    client.post("/manage/goods-many/", {"v": str(fine.pk), "act": "feature"})
-    client.post("/manage/goods-many/", {"v": str(fine.pk), "act": "front"})
+    client.post("/manage/goods/", {"v": str(fine.pk), "act": "feature"})
+    client.post("/manage/goods/", {"v": str(fine.pk), "act": "front"})
     with schema_context(shop.schema_name):
         shelf = shelf_now(shop)[0]
     assert (shelf.products[0].slug, [one.slug for one in shelf.featured]) == (fine.product.slug, [fine.product.slug])

@@ -29,7 +29,7 @@ CONTRACT = {
 PROMISED = {
     "ProductPage": ["next", "results"],
     "ProductSummary": ["category", "from_price", "kind", "name", "slug"],
-    "ProductDetail": ["account_fields", "kind", "name", "slug", "variants"],
+    "ProductDetail": ["account_fields", "asks_age", "kind", "name", "slug", "variants"],
     "AccountField": ["choices", "example", "label", "name", "pattern", "required", "type"],
     "VariantDetail": ["available", "max_quantity", "name", "official_price", "price", "sku"],
     "OrderPlaced": ["expires_at", "number", "status", "token", "total"],

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from catalog.models import Variant
 from orders.models import Order
 from payments.exceptions import MethodUnavailable
 from payments.merchants.alone import alone_refresh
@@ -59,13 +60,17 @@ def alone(live_shop: Reseller) -> Iterator[Reseller]:
     Reseller.objects.update(collects_alone=False)
 
 
-def order_at_once(shop: Reseller, times: int) -> list[Any]:
-    """So many order what costs 57 yuan, at once, where only the owner collects and the deposit is a hundred."""
+def funded(shop: Reseller) -> Variant:
+    """Only the owner collects, and the deposit is a hundred; what is on sale costs 57 yuan."""
     own_till(shop)
     fund(shop, "100")
     alone_refresh()
     shop.refresh_from_db()
-    variant = on_sale()
+    return on_sale()
+
+
+def order_at_once(shop: Reseller, variant: Variant, times: int) -> list[Any]:
+    """So many order it at once."""
     works = [lambda contact=f"138123{number:05}": place(shop, variant, contact=contact) for number in range(times)]
     return at_once(shop, *works)
 
@@ -73,7 +78,7 @@ def order_at_once(shop: Reseller, times: int) -> list[Any]:
 def test_of_twenty_who_order_at_once_where_only_the_owner_collects_as_many_may_as_the_deposit_reaches_for(
     alone: Reseller,
 ) -> None:
-    results = order_at_once(alone, 20)
+    results = order_at_once(alone, funded(alone), 20)
     assert [type(result).__name__ for result in results].count("ShopCannotTake") == 19
     assert list(Order.objects.values_list("held", flat=True)) == [HELD]
     assert purse(alone) == (Decimal(43), HELD)
@@ -81,9 +86,10 @@ def test_of_twenty_who_order_at_once_where_only_the_owner_collects_as_many_may_a
 
 
 def test_without_the_lock_more_is_ordered_than_there_is_for(alone: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
+    variant = funded(alone)
     without_row_locks(monkeypatch)
     pause_after(monkeypatch, "resellers.deposits.services.deposit_of", patience=SURELY)
-    order_at_once(alone, 2)
+    order_at_once(alone, variant, 2)
     monkeypatch.undo()
     assert purse(alone) == (Decimal(-14), 2 * HELD)
 

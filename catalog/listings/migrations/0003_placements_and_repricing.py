@@ -13,11 +13,16 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name='listing',
+            name='variant',
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.variant', verbose_name='面额'),
+        ),
         migrations.CreateModel(
             name='Repricing',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=32, unique=True, verbose_name='预览号')),
+                ('key', models.CharField(max_length=32, verbose_name='预览号')),
                 ('scope', models.CharField(choices=[('shop', '全店'), ('category', '类目'), ('product', '商品'), ('chosen', '选中的面额')], max_length=10, verbose_name='范围')),
                 ('scope_name', models.CharField(blank=True, max_length=80, verbose_name='范围名称')),
                 ('mode', models.CharField(choices=[('percent', '加百分比'), ('fixed', '加固定金额'), ('price', '一口价'), ('inherit', '恢复继承')], max_length=10, verbose_name='方式')),
@@ -35,6 +40,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': '批量改价',
                 'verbose_name_plural': '批量改价',
+                'constraints': [models.UniqueConstraint(fields=('key',), name='repricing_once')],
             },
         ),
         migrations.AddField(
@@ -58,7 +64,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveIntegerField(blank=True, null=True, verbose_name='排序')),
                 ('is_featured', models.BooleanField(default=False, verbose_name='首页推荐')),
-                ('product', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.product', verbose_name='商品')),
+                ('product', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.product', verbose_name='商品')),
             ],
             options={
                 'verbose_name': '商品位置',

@@ -261,7 +261,7 @@ def test_owners_with_a_price_of_their_own_are_told_and_others_are_not(shop: Rese
     assert facts == [(True, False), (True, True), (False, False)]
     home = home_of(owner, shop)
     assert "2 个面额的供货价涨了，你的自定售价没有跟着变" in home
-    assert "1 个面额定价低于供货价" in home
+    assert "1 个面额的售价超出允许范围" in home
     listed_rows = home_of(owner, shop, address="/manage/goods/?state=outdated")
     assert (fixed.variant.sku in listed_rows, plain.variant.sku in listed_rows) == (True, False)
     # Looking at it again is what ends it.

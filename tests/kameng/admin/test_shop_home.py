@@ -115,7 +115,7 @@ def test_the_page_says_what_the_owner_should_look_at(
     for text in (
         stuck.grouped_number,
         "核实中",
-        "1 个面额定价低于供货价",
+        "1 个面额的售价超出允许范围",
         "1 个面额被你隐藏了",
         "店铺已打烊",
         "怎么算的",
