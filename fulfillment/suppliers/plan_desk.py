@@ -13,18 +13,18 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from catalog.models import Category
 from compliance.gate.exceptions import ContentBlocked
-from compliance.gate.shops import shop_words_screen
+from compliance.gate.shops import shop_open
 from compliance.trail.services import entry_append
 from kameng.accounts.models import User
 from kameng.core import sql
 from resellers.models import Reseller
 from resellers.plans.applications import host_of
 from resellers.plans.commissions import invited_write
-from resellers.plans.exceptions import PlanRefused
+from resellers.plans.exceptions import PlanChanged, PlanRefused
 from resellers.plans.focus import shelves_of
 from resellers.plans.models import Application, Subscription
 from resellers.plans.services import subscription_open, subscription_renew
-from resellers.services import ShopInvalid, reseller_open
+from resellers.services import ShopInvalid
 
 Kind, Status, Refusal = Application.Kind, Application.Status, Application.Refusal
 
@@ -76,6 +76,8 @@ def _carried_out(application: Application, number: str, paid: Decimal) -> str:
                 _renew(application, number, paid)
     except ContentBlocked:
         return str(Refusal.NAME)
+    except PlanChanged:
+        return str(Refusal.CHANGED)
     except PlanRefused:
         return str(Refusal.GONE)
     except (ShopInvalid, ValidationError, IntegrityError, _Held):
@@ -95,14 +97,13 @@ def _open(application: Application, number: str, paid: Decimal) -> None:
         raise _Held
     # Shops are made in public only; the house shop's schema is entered again afterwards.
     with schema_context(get_public_schema_name()):
-        shop = reseller_open(
+        shop = shop_open(
             slug=application.slug,
             name=application.name,
             host_names=[host_of(application.slug)],
             categories=shelves_of(application.focus, Category.objects.values_list("slug", flat=True)),
             is_open=False,
-        )
-        shop_words_screen(shop)
+        ).shop
     with schema_context(shop.schema_name):
         User.objects.create(
             username=application.username, password=application.password, is_staff=True, is_superuser=True
@@ -132,6 +133,7 @@ def _renew(application: Application, number: str, paid: Decimal) -> None:
         paid_by=Subscription.PaidBy.ORDER,
         order_number=number,
         actor="shopper",
+        plan_id=application.plan_id,
     )
     _done(application, number, application.shop)
     _told("shop.renewed", application.shop, renewed)

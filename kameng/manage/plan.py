@@ -73,6 +73,7 @@ def _page(request: HttpRequest, *, status: int = 200, form: PayForm | None = Non
         "standing": standing(tenure, now).value,
         "current": current,
         "form": form or PayForm(request=request),
+        "is_house": shop.is_house,
         "has_factor": has_second_factor(request),
         "is_fresh": is_fresh(request),
         "key": random_id(20),
