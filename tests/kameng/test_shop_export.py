@@ -3,6 +3,7 @@
 import io
 import tracemalloc
 import zipfile
+from collections.abc import Iterable
 from decimal import Decimal
 
 import pytest
@@ -24,9 +25,9 @@ from tests.staff import operator, owner_of
 Tables = dict[str, list[list[str]]]
 
 
-def tables_of(answer: object) -> Tables:
+def tables_of(answer: Iterable[bytes]) -> Tables:
     """Every file of a download."""
-    packed = zipfile.ZipFile(io.BytesIO(b"".join(answer)))  # type: ignore[call-overload]
+    packed = zipfile.ZipFile(io.BytesIO(b"".join(answer)))
     assert packed.testzip() is None
     return {name: read_csv([packed.read(name)]) for name in packed.namelist()}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -111,7 +112,7 @@ def test_one_of_two_gets_the_shop_and_the_other_one_the_money_back(
     lost = Application.objects.get(status="refused")
     assert lost.refusal == "taken"
     back = Refund.objects.get()
-    assert (back.payment.order.number, back.amount, back.status) == (lost.order_number, 99, "succeeded")
+    assert (back.payment.order.number, back.amount, back.status) == (lost.order_number, Decimal(99), "succeeded")
 
 
 def both_apply(house: Reseller, monkeypatch: pytest.MonkeyPatch) -> list[Any]:

@@ -180,7 +180,7 @@ def test_operators_open_shops_with_a_plan_for_nothing(house: Reseller, capsys: p
     answer = operator().post("/admin/resellers/reseller/add/", {**SHOP, "plan": str(standard.pk)})
     assert answer.status_code == 302, answer.content.decode()
     given = Subscription.objects.order_by("pk").values_list("shop__slug", "plan__code", "kind", "price_paid")
-    assert list(given) == [("fresh", "trial", "granted", 0), ("star", "standard", "granted", 0)]
+    assert list(given) == [("fresh", "trial", "granted", MONEY(0)), ("star", "standard", "granted", MONEY(0))]
     assert tenure_of(Reseller.objects.get(slug="star")).supply_discount == MONEY("0.50")
     trail = AuditEntry.objects.order_by("sequence").values_list("action", "subject", "actor")
     assert list(trail) == [
