@@ -19,9 +19,11 @@ from resellers.plans.services import (
     subscription_open,
     subscription_renew,
     subscription_renew_from_balance,
+    subscription_take_back,
     subscription_upgrade_from_balance,
     tenure_lock,
 )
+from resellers.plans.warnings import warning_end
 from resellers.services import shop_touch
 
 LONGEST_REASON = 200
@@ -77,6 +79,15 @@ def shop_upgrade(*, shop_id: int, plan_id: int, key: str, quoted: Decimal, actor
     return better
 
 
+@transaction.atomic
+def shop_time_take_back(*, order_number: str) -> Subscription | None:
+    """All that an order paid for a shop's time went back: so does that time. None where there is nothing to take."""
+    taken = subscription_take_back(order_number=order_number)
+    if taken is not None:
+        _written("shop.time_taken_back", taken.shop_id, "system", {**_bought(taken), "order": order_number})
+    return taken
+
+
 def _known(shop_id: int, key: str) -> Subscription | None:
     """What was bought under this key already, and is in the trail."""
     return Subscription.objects.filter(key=f"balance:{shop_id}:{key}").first()
@@ -126,6 +137,7 @@ def shop_close(*, shop_id: int, reason: str, actor: str) -> Tenure:
         return tenure
     tenure.closed_at, tenure.closed_reason = timezone.now(), said
     tenure.save(update_fields=["closed_at", "closed_reason"])
+    warning_end(tenure)
     shop_settle(shop_id=shop_id, day=timezone.localdate())
     if (free := deposit_of(shop_id)) > 0:
         deposit_take_out(shop_id=shop_id, amount=free, key="closing")

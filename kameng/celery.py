@@ -72,6 +72,7 @@ def upkeep_task() -> None:
     from resellers.deposits.services import deposits_reckon
     from resellers.ledger.settlement import shops_settle
     from resellers.plans.applications import applications_forget
+    from resellers.plans.warnings import tenures_watch
 
     dependence_watch()
     results_prune()
@@ -80,6 +81,7 @@ def upkeep_task() -> None:
     reconciliation_due()
     retention_run()
     applications_forget()
+    tenures_watch()
 
 
 @app.task(name="kameng.balances", ignore_result=True)

@@ -20,7 +20,7 @@ from fulfillment.suppliers.balances import supplier_balance
 from fulfillment.suppliers.breaker import supplier_probe
 from fulfillment.suppliers.price_lists import supplier_sync
 from fulfillment.taken_down import goods_taken_down, subject_taken_down
-from kameng.opening.refunds import commission_refunded
+from kameng.opening.refunds import plan_refunded
 from kameng.outbox.services import Claim
 from kameng.reconciliation.services import day_run
 from kameng.supply.callbacks import client_callback_send, client_order_follow, client_order_refunded
@@ -60,7 +60,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "fulfillment.wake": [_wake],
     "line.failed": [line_refund],
     "line.short": [line_refund],
-    "refund.run": [refund_run, client_order_refunded, commission_refunded],
+    "refund.run": [refund_run, client_order_refunded, plan_refunded],
     "supplier.probe": [supplier_probe],
     "variant.refresh": [variant_refresh],
     "category.refresh": [category_refresh],

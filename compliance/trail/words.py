@@ -45,5 +45,7 @@ ACTIONS: Mapping[str, Any] = {
     "shop.suspended": _("停业"),
     "shop.resumed": _("恢复营业"),
     "shop.closed": _("关店"),
+    "shop.time_taken_back": _("退款后收回套餐时间"),
+    "shop.exported": _("导出店铺数据"),
     "case.appeal_reversed": _("复核：撤销原决定"),
 }

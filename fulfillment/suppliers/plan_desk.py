@@ -20,7 +20,7 @@ from kameng.core import sql
 from resellers.models import Reseller
 from resellers.plans.applications import host_of
 from resellers.plans.commissions import invited_write
-from resellers.plans.exceptions import PlanRefused
+from resellers.plans.exceptions import PlanChanged, PlanRefused
 from resellers.plans.focus import shelves_of
 from resellers.plans.models import Application, Subscription
 from resellers.plans.services import subscription_open, subscription_renew
@@ -76,6 +76,8 @@ def _carried_out(application: Application, number: str, paid: Decimal) -> str:
                 _renew(application, number, paid)
     except ContentBlocked:
         return str(Refusal.NAME)
+    except PlanChanged:
+        return str(Refusal.CHANGED)
     except PlanRefused:
         return str(Refusal.GONE)
     except (ShopInvalid, ValidationError, IntegrityError, _Held):
@@ -131,6 +133,7 @@ def _renew(application: Application, number: str, paid: Decimal) -> None:
         paid_by=Subscription.PaidBy.ORDER,
         order_number=number,
         actor="shopper",
+        plan_id=application.plan_id,
     )
     _done(application, number, application.shop)
     _told("shop.renewed", application.shop, renewed)

@@ -164,6 +164,14 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("店主的证照已过期"),
         gettext_lazy("要求这份证照的类目已在这家店停售。店主提交续期的证照，核对后马上恢复。"),
     ),
+    "plan.expiring": (
+        gettext_lazy("店铺的套餐快到期"),
+        gettext_lazy("店主在店铺后台也看得到。到期不续，店铺自动不接新订单，已付款的照常完成。"),
+    ),
+    "plan.expired": (
+        gettext_lazy("店铺的套餐到期了"),
+        gettext_lazy("店铺已不接新订单，店主续费后马上恢复。不打算续的，联系店主再关店。"),
+    ),
     "domain.lost": (
         gettext_lazy("店铺的自有域名失效了"),
         gettext_lazy("店主在店铺后台也看得到。到时还没改好会自动解绑；有人抢注或域名到期，就提醒店主。"),

@@ -100,22 +100,12 @@ def checklist(shop: Reseller) -> list[Step]:
     urls = {
         "name": look,
         "color": look,
-        "domain": _domain_url(),
-        "prices": _prices_url(),
+        "domain": reverse("manage:domains"),
+        "prices": reverse("manage:listings_pricerule_add"),
         "support": look,
         "open": home,
     }
     return [Step(code, is_done, urls[code]) for code, is_done in done.items()]
-
-
-def _prices_url() -> str:
-    return reverse("manage:listings_pricerule_add")
-
-
-def _domain_url() -> str:
-    """Where own domains are bound, if this installation has such a page."""
-    names = {page.name for page in shop_site.pages}
-    return reverse("manage:domains") if "domains" in names else ""
 
 
 @shop_site.page("setup/", name="setup")

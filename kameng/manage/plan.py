@@ -10,6 +10,7 @@ from django.contrib.admin.models import CHANGE
 from django.db.models import F, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -29,7 +30,7 @@ from resellers.models import Reseller
 from resellers.plans.applications import renewal_ask
 from resellers.plans.commissions import invitation_of, may_invite
 from resellers.plans.exceptions import PlanRefused
-from resellers.plans.models import Affiliate, Commission, Subscription, Tenure
+from resellers.plans.models import Affiliate, Application, Commission, Subscription, Tenure
 from resellers.plans.services import plans_above, price_of_upgrade
 from resellers.plans.standing import Standing, days_left, standing, tenure_of
 from resellers.plans.terms import told
@@ -73,6 +74,8 @@ def _page(request: HttpRequest, *, status: int = 200, form: PayForm | None = Non
         "standing": standing(tenure, now).value,
         "current": current,
         "form": form or PayForm(request=request),
+        "is_house": shop.is_house,
+        "pay_url": _pay_url(request, shop),
         "has_factor": has_second_factor(request),
         "is_fresh": is_fresh(request),
         "key": random_id(20),
@@ -89,6 +92,14 @@ def _page(request: HttpRequest, *, status: int = 200, form: PayForm | None = Non
             **_invitations(shop),
         }
     return shop_site.render(request, "staff/plan.html", context, status=status)
+
+
+def _pay_url(request: HttpRequest, shop: Reseller) -> str:
+    """Where the year that was just asked for is paid for."""
+    asked = Application.objects.filter(
+        code=request.GET.get("order", ""), shop_id=shop.pk, status=Application.Status.WAITING
+    ).first()
+    return f"{_house_url()}apply/renew/{asked.code}/" if asked is not None else ""
 
 
 def _invitations(shop: Reseller) -> dict[str, Any]:
@@ -140,7 +151,8 @@ def plan(request: HttpRequest) -> HttpResponse:
         except PlanRefused as refused:
             messages.error(request, str(refused))
             return redirect("manage:plan")
-        return redirect(f"{_house_url()}apply/renew/{asked.code}/")
+        # A form may not lead to another host, so the page says where to go on.
+        return redirect(f"{reverse('manage:plan')}?order={asked.code}")
     if act not in _ACTS:
         raise Http404
     form = PayForm(request.POST, request=request)

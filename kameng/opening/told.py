@@ -21,6 +21,8 @@ class Opened:
     url: str = ""
     username: str = ""
     is_renewal: bool = False
+    #: It was done, and all of it was given back later: so was the time.
+    is_taken_back: bool = False
 
     @property
     def manage_url(self) -> str:
@@ -40,6 +42,8 @@ def opened_of(lines: Sequence[OrderLine]) -> Opened | None:
         is_renewal = found.kind == Application.Kind.RENEWAL
         return Opened(url=shop_url(found.shop), username=found.username, is_renewal=is_renewal)
     if line.status in (OrderLine.Status.FAILED, OrderLine.Status.REFUNDED):
+        if found.status == Application.Status.DONE and found.order_number == line.order.number:
+            return Opened(is_taken_back=True, url=shop_url(found.shop) if found.shop is not None else "")
         why = found.get_refusal_display() if found.refusal else _("没有办成")
         return Opened(refusal=str(why))
     return None

@@ -35,6 +35,7 @@ from resellers.plans.applications import (
     application_submit,
     host_of,
     plans_offered,
+    renewal_refusal,
     subdomain_wrong,
 )
 from resellers.plans.commissions import inviter_named
@@ -201,6 +202,8 @@ def renew(request: HttpRequest, code: str) -> HttpResponse:
         return redirect("order", number=found.order_number)
     address = found.shop.domains.order_by("-is_primary", "pk").values_list("domain", flat=True).first() or ""
     contact, error, status = "", "", 200
+    if refusal := renewal_refusal(found):
+        return page(request, "shop/apply_renew.html", {"name": found.shop.name, "refusal": refusal}, status=409)
     if request.method == "POST":
         contact = request.POST.get("contact", "")[:120]
         device = access.device_of(request)

@@ -7,7 +7,8 @@ from django.contrib import messages
 from django.contrib.admin import display
 from django.contrib.admin.models import CHANGE
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -23,6 +24,7 @@ from kameng.admin.sites import Nav, operations_site
 from kameng.core.ids import random_id
 from kameng.core.problems import Problem
 from kameng.opening.goods import plan_write
+from kameng.shop_export import export_answer
 from kameng.templatetags.staff import badge
 from resellers.models import Reseller
 from resellers.plans.models import Plan
@@ -113,18 +115,20 @@ _ACTS = {"grant": _grant, "suspend": _suspend, "resume": _resume, "close": _clos
 
 @operations_site.page("tenures/", name="tenures", nav=Nav(GROUP, gettext_lazy("店铺套餐"), "schedule", 22))
 @require_http_methods(["GET", "HEAD", "POST"])
-def tenures_page(request: HttpRequest) -> HttpResponse:
-    """Every sub-site with its plan and its end; give a year, suspend, resume, close."""
+def tenures_page(request: HttpRequest) -> HttpResponseBase:
+    """Every sub-site with its plan and its end; give a year, suspend, resume, close, or take its data along."""
     error = ""
     if request.method == "POST":
         form = TenureForm(request.POST)
         act = request.POST.get("act", "")
-        if act not in _ACTS or not form.is_valid():
+        if act not in {*_ACTS, "export"} or not form.is_valid():
             raise Http404
         shop = Reseller.objects.filter(pk=form.cleaned_data["shop"], is_house=False).first()
         if shop is None or shop.schema_name == get_public_schema_name():
             raise Http404
         try:
+            if act == "export":
+                return export_answer(shop, actor=actor_of(request))
             said = _ACTS[act](form, actor_of(request))
         except Problem as refused:
             error = f"{shop.name}：{refused}"

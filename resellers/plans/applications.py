@@ -176,15 +176,28 @@ def renewal_ask(*, shop_id: int) -> Application:
     )
 
 
+def renewal_refusal(application: Application) -> str:
+    """Why a renewal that was asked for cannot be paid any more, in words; empty where it can."""
+    tenure = Tenure.objects.select_related("subscription").filter(shop_id=application.shop_id).first()
+    if tenure is None or tenure.subscription is None or tenure.closed_at is not None:
+        return str(Application.Refusal.GONE.label)
+    if tenure.subscription.plan_id != application.plan_id:
+        return _("这家店换了套餐，请回店铺后台按新套餐续费")
+    return ""
+
+
 def application_ordered(*, application_id: int, order_number: str, expires_at: datetime) -> None:
     """The order that pays for it, as long as which it is held."""
     Application.objects.filter(pk=application_id).update(order_number=order_number, reserved_until=expires_at)
 
 
 def applications_forget() -> int:
-    """Forget what nobody ever paid for, and every password that is left over; how many were forgotten. Run by beat."""
+    """Forget what nobody ever paid for, and every password that is left over; how many were forgotten. Run by beat.
+
+    One whose latest order is younger is kept: its money may be on its way.
+    """
     before = timezone.now() - timedelta(days=FORGOTTEN_DAYS)
-    old = Application.objects.filter(created_at__lt=before)
+    old = Application.objects.filter(Q(reserved_until=None) | Q(reserved_until__lt=before), created_at__lt=before)
     old.exclude(password="").update(password="")
     gone, _by_model = old.filter(status__in=(Status.WAITING, Status.LAPSED)).delete()
     return gone

@@ -13,6 +13,13 @@ class PlanRefused(Problem):
     message = _("套餐没有变")
 
 
+class PlanChanged(PlanRefused):
+    """What was paid for another year was the rent of a plan that the shop has no more; nothing has moved."""
+
+    code = "plan_changed"
+    message = _("这家店换了套餐，请按新套餐续费")
+
+
 class PlanInvalid(Problem):
     """A plan cannot be like that; `fields` say why."""
 

@@ -72,7 +72,8 @@ class Plan(models.Model):
 
 
 class Subscription(models.Model):
-    """A time for which a shop was paid for, on the terms of a plan as they were then. Rows are only ever added."""
+    """A time for which a shop was paid for, on the terms of a plan as they were then. Rows are only ever added; one
+    whose money went back is marked."""
 
     class Kind(models.TextChoices):
         """What it was bought as."""
@@ -104,6 +105,8 @@ class Subscription(models.Model):
     commission = models.DecimalField(_("邀请佣金"), max_digits=4, decimal_places=2)
     actor = models.CharField(_("经手"), max_length=80)
     created_at = models.DateTimeField(_("时间"), db_default=Now())
+    #: All that was paid for it went back, and so did the time that it brought.
+    taken_back_at = models.DateTimeField(_("收回时间"), null=True)
 
     class Meta:
         verbose_name = _("套餐记录")
@@ -134,6 +137,8 @@ class Tenure(models.Model):
     #: The subscription whose terms hold.
     subscription = models.ForeignKey(Subscription, models.DO_NOTHING, null=True, related_name="+")
     paid_until = models.DateTimeField(_("到期"), null=True)
+    #: By which warning of this end operators were told last (`resellers.plans.warnings`): days, 0 once it is over.
+    told_days = models.PositiveSmallIntegerField(null=True)
     supply_discount = models.DecimalField(_("供货价优惠"), max_digits=4, decimal_places=2, default=0)
     suspended_at = models.DateTimeField(_("停业时间"), null=True)
     suspended_reason = models.CharField(_("停业原因"), max_length=200, blank=True)
@@ -189,6 +194,7 @@ class Application(models.Model):
         TAKEN = "taken", _("这个地址在你付款之前已经由别人开了店")
         NAME = "name", _("这个店名没有通过审核")
         GONE = "gone", _("这家店已经关闭")
+        CHANGED = "changed", _("这家店在你付款之前换了套餐，请按新套餐续费")
         WRONG = "wrong", _("付款和申请对不上")
 
     class Focus(models.TextChoices):

@@ -17,10 +17,11 @@ from resellers.ledger.locks import shop_lock
 from resellers.ledger.posting import Kind, Move, Name, post
 from resellers.models import Reseller
 from resellers.plans.commissions import commission_book
-from resellers.plans.exceptions import PlanInvalid, PlanRefused
+from resellers.plans.exceptions import PlanChanged, PlanInvalid, PlanRefused
 from resellers.plans.models import Plan, Subscription, Tenure
 from resellers.plans.standing import days_left
 from resellers.plans.terms import upgrade_price, year_after
+from resellers.plans.warnings import warning_end
 from resellers.services import shop_touch
 
 PaidBy = Subscription.PaidBy
@@ -92,15 +93,25 @@ def subscription_open(
 
 @transaction.atomic
 def subscription_renew(
-    *, key: str, shop_id: int, price_paid: Decimal, paid_by: str, actor: str, order_number: str = ""
+    *,
+    key: str,
+    shop_id: int,
+    price_paid: Decimal,
+    paid_by: str,
+    actor: str,
+    order_number: str = "",
+    plan_id: int | None = None,
 ) -> Subscription:
     """Another year of the plan that the shop has, on its terms, after what is paid for; from today where that is over.
 
-    Under the same `key` once. Raises `PlanRefused` for a shop without a plan, or one that is closed for good.
+    `plan_id` is the plan whose rent was paid. Under the same `key` once. Raises `PlanRefused` for a shop without a
+    plan, or one that is closed for good, and `PlanChanged` where it has another plan by now.
     """
     tenure = tenure_lock(shop_id)
     if known := Subscription.objects.filter(key=key).first():
         return known
+    if plan_id not in (None, _current(tenure).plan_id):
+        raise PlanChanged
     return _holds(tenure, _renewal(tenure, key, price_paid, paid_by, actor, order_number))
 
 
@@ -183,6 +194,30 @@ def subscription_upgrade_from_balance(
     return _holds(tenure, better)
 
 
+@transaction.atomic
+def subscription_take_back(*, order_number: str) -> Subscription | None:
+    """All that an order paid for a shop's time went back: so does that time, and nothing else of the shop.
+
+    What was bought after it stays bought, and moves forward. None where the order has brought no time, or that went
+    back already.
+    """
+    bought = Subscription.objects.filter(order_number=order_number, paid_by=PaidBy.ORDER).first()
+    if bought is None:
+        return None
+    tenure = tenure_lock(bought.shop_id)
+    bought.refresh_from_db()
+    if bought.taken_back_at is not None or tenure.paid_until is None:
+        return None
+    days = timezone.localdate(bought.until) - timezone.localdate(bought.begins_at)
+    tenure.paid_until = _midnight(timezone.localdate(tenure.paid_until) - days)
+    tenure.save(update_fields=["paid_until"])
+    bought.taken_back_at = timezone.now()
+    bought.save(update_fields=["taken_back_at"])
+    warning_end(tenure)
+    shop_touch(shop_id=tenure.shop_id)
+    return bought
+
+
 def plans_above(plan: Plan) -> list[Plan]:
     """What can be changed to: offered, and of a higher rent."""
     return list(Plan.objects.filter(is_offered=True, yearly_rent__gt=plan.yearly_rent))
@@ -222,6 +257,8 @@ def _pay(shop_id: int, price: Decimal, key: str) -> None:
 
 def _holds(tenure: Tenure, bought: Subscription) -> Subscription:
     """The shop stands by what was just bought: until its end; a renewal changes nothing else."""
+    if tenure.paid_until != bought.until:
+        warning_end(tenure)
     tenure.subscription, tenure.paid_until = bought, bought.until
     tenure.supply_discount = bought.supply_discount
     tenure.save(update_fields=["subscription", "paid_until", "supply_discount"])

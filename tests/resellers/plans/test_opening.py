@@ -1,78 +1,33 @@
 """From the page to apply on to a shop whose owner signs in; and everything that can come between."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from catalog.listings.shelf import shelf_now
-from catalog.models import Category
 from compliance.tenures import shop_close, shop_plan_grant, shop_resume, shop_suspend, shop_upgrade
 from compliance.trail.models import AuditEntry
 from kameng.audit.plans import plans_are_in_the_book
-from kameng.opening.goods import plans_sell
 from orders.exceptions import ShopClosed
 from orders.models import Order
 from payments.models import Refund
 from resellers.ledger.balances import balance
-from resellers.ledger.posting import Kind, Move, Name, post
+from resellers.ledger.posting import Name
 from resellers.models import Reseller
 from resellers.plans.commissions import commission_take_back, invitation_of
 from resellers.plans.exceptions import PlanRefused
 from resellers.plans.models import Affiliate, Application, Commission, Plan, Subscription, Tenure
-from resellers.plans.seeds import plans_seed
 from tests import remembered
 from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import on_sale, open_payment, place
-from tests.flows import confirm, drain, states
+from tests.flows import confirm, states
+from tests.resellers.plans.applying import apply, earn, give, order_of, pay
 from tests.staff import PASSWORD, owner_of, visitor
 
 Status = Application.Status
-
-
-@pytest.fixture
-def house(shop: Reseller, settings: Any) -> Iterator[Reseller]:
-    """The shop as the house shop, with the three plans on sale."""
-    settings.SHOPS_DOMAIN = "shops.test"
-    Reseller.objects.filter(pk=shop.pk).update(is_house=True)
-    remembered.forget()
-    shop.refresh_from_db()
-    connection.set_tenant(shop)  # type: ignore[attr-defined]
-    Category.objects.create(slug="mobile-games", name="手游")
-    plans_seed()
-    plans_sell()
-    yield shop
-    connection.set_tenant(shop)  # type: ignore[attr-defined]
-
-
-def apply(slug: str = "alpha", query: str = "", **changes: str) -> Any:
-    """The form as a browser sends it, from a new one each time."""
-    form = {
-        "plan": "standard", "name": "阿尔法充值", "slug": slug, "focus": "games", "username": "boss",
-        "password": PASSWORD, "contact": "13812345678", "agrees": "yes",
-    }  # fmt: skip
-    answer = visitor("one.test").post(f"/apply/{query}", {**form, **changes})
-    connection.set_tenant(Reseller.objects.get(slug="one"))  # type: ignore[attr-defined]
-    return answer
-
-
-def order_of(answer: Any) -> Order:
-    """The order that an application led to."""
-    assert answer.status_code == 303, answer.content.decode()
-    return Order.objects.get(number=answer["Location"].split("/")[2])
-
-
-def pay(house: Reseller, order: Order) -> Order:
-    """The money comes, and the worker does what follows."""
-    connection.set_tenant(house)  # type: ignore[attr-defined]
-    confirm(open_payment(house, order))
-    drain()
-    order.refresh_from_db()
-    return order
 
 
 def test_a_paid_application_is_a_shop_whose_owner_signs_in(
@@ -154,11 +109,6 @@ def test_the_database_lets_one_hold_a_subdomain(house: Reseller) -> None:
         Application.objects.create(code="C" * 12, **held)
 
 
-def give(shop: Reseller, plan: str = "standard") -> Subscription:
-    """A year for nothing."""
-    return shop_plan_grant(shop_id=shop.pk, plan=Plan.objects.get(code=plan), key=f"test:{shop.pk}", actor="staff:a")
-
-
 def test_a_plan_makes_goods_cheaper_for_the_shop_and_for_nobody_else(
     house: Reseller, other_shop: Reseller, supplier_double: type[ScriptedSupplier]
 ) -> None:
@@ -210,14 +160,6 @@ def test_a_shop_closes_in_the_statement_that_places_an_order_and_its_paid_ones_g
         place(other_shop, variant, contact="13612345678")
     actions = list(AuditEntry.objects.order_by("sequence").values_list("action", flat=True))
     assert actions == ["shop.granted", "shop.suspended", "shop.resumed", "shop.granted", "shop.closed"]
-
-
-def earn(shop: Reseller, amount: str) -> None:
-    """Money that the owner could take out."""
-    owed = Decimal(amount)
-    post(
-        f"test:{amount}", Kind.TOP_UP, [Move(Name.TOP_UPS, owed), Move(Name.AVAILABLE, -owed, shop.pk)], shop_id=shop.pk
-    )
 
 
 def test_an_upgrade_is_paid_once_out_of_the_balance_and_brings_the_inviter_their_share(

@@ -2,7 +2,6 @@
 
 import time
 from argparse import ArgumentParser
-from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,9 +11,9 @@ from django.db import transaction
 from compliance.gate.exceptions import ContentBlocked
 from compliance.gate.selectors import case_words
 from compliance.gate.shops import shop_open
+from compliance.tenures import shop_plan_grant
 from resellers.management.asking import new_password
-from resellers.plans.models import Plan, Subscription
-from resellers.plans.services import subscription_open
+from resellers.plans.models import Plan
 from resellers.services import ShopInvalid, staff_set
 
 
@@ -57,14 +56,7 @@ class Command(BaseCommand):
                     brand_color=options["color"],
                 )
                 if plan is not None:
-                    subscription_open(
-                        key=f"granted:{opened.shop.pk}",
-                        shop_id=opened.shop.pk,
-                        plan=plan,
-                        price_paid=Decimal(0),
-                        paid_by=Subscription.PaidBy.NOBODY,
-                        actor="system",
-                    )
+                    shop_plan_grant(shop_id=opened.shop.pk, plan=plan, key=f"granted:{opened.shop.pk}", actor="system")
         except (ShopInvalid, ContentBlocked) as invalid:
             raise CommandError(f"{options['slug']} at {', '.join(options['host'])}: {invalid}") from invalid
         except ValidationError as invalid:
