@@ -8,6 +8,7 @@ from django_tenants.utils import get_public_schema_name
 
 from compliance.gate.authorizations import authorizations_changed
 from compliance.gate.rescreening import rules_changed, subjects_rescreen
+from compliance.visits.services import visit_over
 from fulfillment.services import (
     category_refresh,
     fulfillment_run,
@@ -77,6 +78,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "client_order.follow": [client_order_follow],
     "client_callback.send": [client_callback_send],
     "domain.check": [domain_check],
+    "visit.over": [visit_over],
 }
 
 

@@ -113,6 +113,7 @@ _SAMPLES: dict[str, list[object]] = {
     "appeal": [1],
     "subject": ["product", "public", 1],
     "report_goods": [1],
+    "shop_visit": ["one"],
 }
 
 

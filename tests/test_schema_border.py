@@ -58,6 +58,7 @@ def test_every_app_with_tables_is_on_a_side() -> None:
         "scans",
         "gate",
         "desk",
+        "visits",
         "catalog",
         "suppliers",
         "merchants",

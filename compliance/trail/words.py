@@ -42,6 +42,8 @@ ACTIONS: Mapping[str, Any] = {
     "shop.renewed": _("续费"),
     "shop.upgraded": _("升级套餐"),
     "shop.granted": _("平台给套餐"),
+    "shop.visited": _("平台员工进入店铺后台"),
+    "shop.visit_ended": _("平台员工离开店铺后台"),
     "shop.suspended": _("停业"),
     "shop.resumed": _("恢复营业"),
     "shop.closed": _("关店"),

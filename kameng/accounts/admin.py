@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from kameng.accounts import second_factor_admin
 from kameng.accounts.models import User
-from kameng.accounts.services import staff_add, staff_change
+from kameng.accounts.services import VISITOR, staff_add, staff_change
 from kameng.admin.bases import ReadOnlyAdmin, ServiceAdmin
 from kameng.admin.forms import ServiceForm
 from kameng.admin.sites import Nav, operations_site, shop_site
@@ -54,9 +54,9 @@ class StaffAccountAdmin(ServiceAdmin):
     fields = ("username", "first_name", "email", "is_active", "new_password")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Staff only: other accounts of a shop are its members."""
+        """Staff only: other accounts of a shop are its members, and the platform's own are nobody's to change."""
         found: QuerySet[User] = super().get_queryset(request)
-        return found.filter(is_staff=True)
+        return found.filter(is_staff=True).exclude(username__startswith=VISITOR)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever runs the place."""

@@ -1,5 +1,7 @@
 """People who sign in to the current schema's admin."""
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -8,6 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from kameng.accounts.models import User
 from kameng.core.problems import Problem
+
+#: Begins the names of accounts that platform staff act under in a shop. No typed name has a colon in it.
+VISITOR = "platform:"
 
 
 class StaffInvalid(Problem):
@@ -37,13 +42,43 @@ def staff_change(*, user_id: int, by: int, first_name: str, email: str, is_activ
 
     `by` is who asks. Raises `StaffInvalid`; nobody shuts themselves out.
     """
-    user = User.objects.select_for_update().get(pk=user_id)
+    user = User.objects.select_for_update().exclude(username__startswith=VISITOR).get(pk=user_id)
     if user_id == by and not is_active:
         raise StaffInvalid(fields={"is_active": _("不能停用自己的账号")})
     user.first_name, user.email, user.is_active = first_name, email, is_active
     if password:
         _set_password(user, password)
     user.full_clean()
+    user.save()
+    return user
+
+
+def visitor_username(name: str) -> str:
+    """What the platform's operator of that name is called in a shop."""
+    return f"{VISITOR}{name}"[:150]
+
+
+def is_visitor(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether an account is one that platform staff act under."""
+    return user.get_username().startswith(VISITOR)
+
+
+@transaction.atomic
+def visitor_account(*, name: str) -> User:
+    """The account that an operator acts under in the current shop: no password opens it, and earlier sessions end."""
+    user, _created = User.objects.get_or_create(username=visitor_username(name))
+    user.is_staff, user.is_active, user.is_superuser = True, True, False
+    user.set_unusable_password()
+    user.save()
+    return user
+
+
+@transaction.atomic
+def visitor_account_close(*, name: str) -> User:
+    """Its sessions end, and nobody signs in to it until the next visit."""
+    user = User.objects.get(username=visitor_username(name))
+    user.is_active = False
+    user.set_unusable_password()
     user.save()
     return user
 

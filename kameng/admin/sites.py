@@ -6,6 +6,7 @@ account or a cookie of another one is unknown there; the site checks the schema 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import update_wrapper
 from typing import Any
 
 from django.db import connection
@@ -29,6 +30,8 @@ Text = str | Promise
 View = Callable[..., HttpResponse]
 #: A page of our own may also be a file.
 PageView = Callable[..., HttpResponseBase]
+#: Asked before any page of a site: what it gets instead, or None.
+Guard = Callable[[HttpRequest], HttpResponse | None]
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class StaffSite(UnfoldAdminSite):
         self.pages: list[Page] = []
         self._panels: list[tuple[int, type[Model], PanelMaker]] = []
         self._home: View | None = None
+        self._guards: list[Guard] = []
 
     def is_here(self) -> bool:
         """Whether the schema that the request is in belongs to this site."""
@@ -91,8 +95,20 @@ class StaffSite(UnfoldAdminSite):
 
     def admin_view(self, view: PageView, cacheable: bool = False) -> PageView:
         """Compressed, since the theme says a lot about every cell; form tokens are masked anew for each answer."""
-        guarded: PageView = super().admin_view(view, cacheable)
-        return gzip_page(guarded)
+        allowed: PageView = super().admin_view(view, cacheable)
+
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            for guard in self._guards:
+                if (instead := guard(request)) is not None:
+                    return instead
+            return allowed(request, *args, **kwargs)
+
+        return gzip_page(update_wrapper(guarded, allowed))
+
+    def guard(self, guard: Guard) -> Guard:
+        """Register whom to ask before any page."""
+        self._guards.append(guard)
+        return guard
 
     def page(self, address: str, *, name: str, nav: Nav | None = None) -> Callable[[PageView], PageView]:
         """Register a view for this site's people only, at an address below the site's own."""

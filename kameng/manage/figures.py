@@ -125,6 +125,8 @@ class Attention:
     has_papers: bool
     #: Own hosts that are not connected, or lost: what is shown of them.
     domains: Sequence[OwnDomain]
+    #: Names of platform staff who were in this admin during the last day.
+    visitors: str
 
 
 _COUNTS = f"""
@@ -140,7 +142,10 @@ SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
                   AND (paper.review = 'sent_back' OR {IN_FORCE} AND paper.valid_until <= {TODAY} + {NOTICES[0]})),
        (SELECT coalesce(json_agg(json_build_array(own.id, host, state, problem) ORDER BY own.id), '[]')::text
           FROM public.domains_owndomain own JOIN public.resellers_reseller shop ON shop.id = own.shop_id
-         WHERE shop.schema_name = %(schema)s AND own.state IN ('wrong', 'lost'))
+         WHERE shop.schema_name = %(schema)s AND own.state IN ('wrong', 'lost')),
+       (SELECT coalesce(string_agg(DISTINCT substr(by, length('staff:') + 1), '、'), '')
+          FROM public.visits_visit visit JOIN public.resellers_reseller shop ON shop.id = visit.shop_id
+         WHERE shop.schema_name = %(schema)s AND visit.entered_at > statement_timestamp() - interval '1 day')
 """
 
 
@@ -150,7 +155,7 @@ def attention(*, limit: int = 5) -> Attention:
     found = Order.objects.filter(status=Order.Status.PAID, pk__in=stuck.values("order_id"))
     first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
-    ((refunds_failed, owner_collects, accounts_changing, has_papers, domains),) = sql.rows(
+    ((refunds_failed, owner_collects, accounts_changing, has_papers, domains, visitors),) = sql.rows(
         _COUNTS, {"schema": schema_name}
     )
     return Attention(
@@ -164,4 +169,5 @@ def attention(*, limit: int = 5) -> Attention:
             OwnDomain(pk=pk, host=host, state=state, problem=problem)
             for pk, host, state, problem in json.loads(domains)
         ],
+        visitors=visitors,
     )

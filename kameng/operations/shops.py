@@ -116,6 +116,7 @@ class ShopAdmin(ServiceAdmin):
         (gettext_lazy("提现"), {"fields": WITHDRAWAL_TERMS}),
         (gettext_lazy("证照公示"), {"fields": REGISTRATION}),
         (gettext_lazy("店主"), {"fields": ("owner", "owner_password")}),
+        (gettext_lazy("店铺后台"), {"fields": ("door",)}),
     )
     add_fieldsets = (
         (None, {"fields": ("slug", "name", "host", "plan", "settlement_days")}),
@@ -129,7 +130,7 @@ class ShopAdmin(ServiceAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """A schema is not renamed."""
-        return ("slug",) if obj is not None else ()
+        return ("slug", "door") if obj is not None else ()
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> tuple[Any, ...]:
         """A new shop gets its first host in the form."""
@@ -185,6 +186,12 @@ class ShopAdmin(ServiceAdmin):
             shop.name,
             shop.slug,
         )
+
+    @display(description=gettext_lazy("进店"))
+    def door(self, shop: Reseller) -> SafeString:
+        """Into its own admin, with a reason, for a while (`kameng.operations.visits`)."""
+        address = reverse("operations:shop_visit", args=[shop.slug])
+        return format_html('<a class="k-btn" href="{}">{}</a>', address, _("进入店铺后台"))
 
     @display(description=gettext_lazy("域名"))
     def hosts(self, shop: Reseller) -> SafeString:

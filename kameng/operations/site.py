@@ -19,6 +19,7 @@ from kameng.operations import (
     shops,
     subjects,
     transfers,
+    visits,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "shops",
     "subjects",
     "transfers",
+    "visits",
 ]

@@ -102,6 +102,7 @@ SHARED_APPS = [
     "compliance.scans",
     "compliance.gate",
     "compliance.desk",
+    "compliance.visits",
     "catalog",
     "fulfillment.suppliers",
     "payments.merchants",
