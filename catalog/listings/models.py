@@ -105,7 +105,8 @@ class Placement(models.Model):
 
 
 class Repricing(models.Model):
-    """One change of many prices, as it was previewed and applied, with what stood before (`catalog.listings.plans`)."""
+    """One change that an owner made and can take back, with what stood before: of many prices, as it was previewed
+    and applied (`catalog.listings.plans`), or of single goods by hand (`catalog.listings.edits`)."""
 
     class Scope(models.TextChoices):
         """What it was about."""
@@ -123,14 +124,18 @@ class Repricing(models.Model):
         PRICE = "price", _("一口价")
         INHERIT = "inherit", _("恢复继承")
 
+    #: Stands for no mode: prices, names or what is shown were written by hand, as `entries` say.
+    BY_HAND = "by_hand"
+
     #: Made with the preview: applying twice is applying once.
     key = models.CharField(_("预览号"), max_length=32, unique=True)
     scope = models.CharField(_("范围"), max_length=10, choices=Scope)
     scope_name = models.CharField(_("范围名称"), max_length=80, blank=True)
-    mode = models.CharField(_("方式"), max_length=10, choices=Mode)
+    mode = models.CharField(_("方式"), max_length=10, choices=[*Mode.choices, (BY_HAND, _("手动修改"))])
     value = models.DecimalField(_("数值"), max_digits=12, decimal_places=2, null=True)
     rounding = models.CharField(_("取整"), max_length=8, choices=PriceRule.Rounding)
-    #: Each wish that was written: whose, what stood before, what stood afterwards.
+    #: Each wish that was written: whose, what stood before, what stood afterwards; by hand also names and what is
+    #: shown.
     entries = models.JSONField(_("改动"))
     changed = models.PositiveIntegerField(_("改了几个面额"))
     skipped = models.PositiveIntegerField(_("跳过几个"))
@@ -146,4 +151,6 @@ class Repricing(models.Model):
         verbose_name_plural = _("批量改价")
 
     def __str__(self) -> str:
+        if self.mode == self.BY_HAND and self.scope_name:
+            return self.scope_name
         return f"{self.get_scope_display()} {self.scope_name}".strip()

@@ -94,12 +94,14 @@ class OwnVariant:
 
 @dataclass(frozen=True)
 class OwnGoods:
-    """Everything the shop may sell, in the platform's order."""
+    """Everything the shop may sell, in the shop's order."""
 
     categories: tuple[CatalogCategory, ...]
     variants: tuple[OwnVariant, ...]
     #: Product ids with their search texts.
     index: tuple[tuple[int, str], ...]
+    #: The owner has an order of products that is not the platform's.
+    is_placed: bool = False
 
     def find(self, query: str) -> list[OwnVariant]:
         """Variants whose product or own text answers a query, best first."""
@@ -144,6 +146,7 @@ def own_goods(shop: Reseller) -> OwnGoods:
             for variant in product.variants
         ),
         index=tuple((product.id, product.search_text) for product in products),
+        is_placed=any(placement.position is not None for placement in placements.values()),
     )
 
 
@@ -209,7 +212,7 @@ def _own_variant(
         and listing.updated_at < variant.supply_raised_at,
         standing=listing.standing if listing is not None else Standing.CLEAR,
         lacks=lacks,
-        is_too_dear=not variant.is_available and variant.cost is not None and variant.cost > variant.supply_price,
+        is_too_dear=not variant.is_available and variant.cost is not None and variant.cost > variant.full_supply_price,
         cap=variant.cap,
         breach=price.breach,
         lowered=price.lowered,
