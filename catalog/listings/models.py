@@ -89,11 +89,24 @@ class PriceRule(models.Model):
 
 
 class Placement(models.Model):
-    """Where the owner puts a product: its place among all of them, and whether the first page recommends it."""
+    """What the owner makes of a product: its place among all of them, whether the first page recommends it, and what
+    the shop calls it."""
 
     product = public_key("catalog.Product", _("商品"))
     position = models.PositiveIntegerField(_("排序"), null=True, blank=True)
     is_featured = models.BooleanField(_("首页推荐"), default=False)
+    name = models.CharField(_("自定商品名"), max_length=60, blank=True, default="", db_default="")
+    #: By what the own name is found (`catalog.search`).
+    search_text = models.TextField(blank=True, default="", db_default="", editable=False)
+    #: What the gate says of the own name (`catalog.listings.product_names`): only a clear one is shown.
+    standing = models.CharField(
+        _("合规状态"),
+        max_length=10,
+        choices=Standing,
+        default=Standing.CLEAR,
+        db_default=Standing.CLEAR,
+        editable=False,
+    )
 
     class Meta:
         verbose_name = _("商品位置")
@@ -101,7 +114,12 @@ class Placement(models.Model):
         constraints = [models.UniqueConstraint(fields=["product"], name="placement_one_per_product")]
 
     def __str__(self) -> str:
-        return str(self.product)
+        return self.name or str(self.product)
+
+    @property
+    def shown_name(self) -> str:
+        """What the shop calls the product; nothing where that is as the platform does."""
+        return self.name if self.standing == Standing.CLEAR else ""
 
 
 class Repricing(models.Model):

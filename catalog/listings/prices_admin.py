@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django import forms
 from django.contrib import messages
+from django.contrib.admin.models import CHANGE
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -17,12 +19,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from catalog import pricing
 from catalog.listings.edits import Said, listings_edit_visible
 from catalog.listings.exceptions import PricesMoved
-from catalog.listings.models import PriceRule, Repricing
+from catalog.listings.models import Placement, PriceRule, Repricing
 from catalog.listings.plans import Ask, Mode, Plan, Scope, Skip
+from catalog.listings.product_names import LONGEST_NAME, product_rename
 from catalog.listings.repricing import MOST_CHOSEN, repricing_apply, repricing_foresee, repricing_undo
 from catalog.listings.selectors import goods_of, own_goods
 from catalog.listings.services import products_feature, products_to_front, products_unplace
-from kameng.admin.bases import PER_PAGE, actor_of
+from catalog.models import Product
+from compliance.gate.models import SubjectKind
+from compliance.gate.selectors import case_words, cases_telling
+from compliance.gate.subjects import Standing
+from kameng.admin.bases import PER_PAGE, actor_of, write_down
+from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.ids import random_id
 from kameng.core.problems import Problem
@@ -230,6 +238,54 @@ def goods_many(request: HttpRequest) -> HttpResponse:
     if ticked or act == "unplace":
         messages.success(request, _("已保存，店铺页面一秒内更新"))
     return redirect(list_it_came_from(request))
+
+
+class ProductNameForm(StaffForm):
+    """What the shop calls a product."""
+
+    name = forms.CharField(
+        label=gettext_lazy("店里的商品名"), max_length=LONGEST_NAME, required=False,
+        help_text=gettext_lazy("留空就用主站的名称。店铺、搜索和新订单都用这个名称；要审核的，通过之前显示主站的名称"),
+    )  # fmt: skip
+
+
+@shop_site.page("products/<int:product_id>/", name="product_name")
+@require_http_methods(["GET", "HEAD", "POST"])
+def product_name(request: HttpRequest, product_id: int) -> HttpResponse:
+    """Call a whole product otherwise than the platform does."""
+    shop = request.shop  # type: ignore[attr-defined]
+    product = next((one for one in goods_of(shop)[0] if one.id == product_id), None)
+    if product is None:
+        raise Http404
+    placement = Placement.objects.filter(product_id=product_id).first() or Placement(product_id=product_id)
+    form = ProductNameForm(request.POST if request.method == "POST" else None, initial={"name": placement.name})
+    form.fields["name"].widget.attrs["placeholder"] = product.name
+    if form.is_valid():
+        try:
+            standing = product_rename(shop_id=shop.pk, product_id=product_id, name=form.cleaned_data["name"])
+        except Problem as refused:
+            add_problem(form, refused)
+        else:
+            called = {"product": product.name, "name": form.cleaned_data["name"] or product.name}
+            row = Product.objects.get(pk=product_id)
+            write_down(request, row, CHANGE, _("%(product)s 在店里叫：%(name)s") % called)
+            if standing == Standing.CLEAR:
+                messages.success(request, _("已保存，店铺页面一秒内更新"))
+            else:
+                messages.warning(request, _("已保存，等平台审核；通过之前店里显示主站的名称"))
+            return redirect("manage:product_name", product_id)
+    is_held = placement.standing != Standing.CLEAR
+    cases = cases_telling(SubjectKind.PLACEMENT, shop.schema_name, [product_id]) if is_held else {}
+    context = {
+        "title": _("商品名"),
+        "up_url": reverse("manage:goods"),
+        "up_title": _("商品与售价"),
+        "product": product,
+        "form": form,
+        "is_held": is_held,
+        "told": [sentence for case in cases.values() for sentence in case_words(case)],
+    }
+    return shop_site.render(request, "staff/product_name.html", context, status=422 if form.errors else 200)
 
 
 def list_it_came_from(request: HttpRequest) -> str:

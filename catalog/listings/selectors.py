@@ -70,6 +70,9 @@ class OwnVariant:
     #: The supply price rose, and left less than `MARGIN_ALARM_PERCENT` of a margin that the owner had before.
     is_thin: bool
     is_featured: bool
+    #: What the shop calls the product, and whether shoppers see that: what the gate doubts waits.
+    own_product_name: str
+    is_product_name_held: bool
 
     @property
     def is_alarming(self) -> bool:
@@ -98,7 +101,7 @@ class OwnGoods:
 
     categories: tuple[CatalogCategory, ...]
     variants: tuple[OwnVariant, ...]
-    #: Product ids with their search texts.
+    #: Product ids with their search texts, and once more with those of the shop's own names.
     index: tuple[tuple[int, str], ...]
     #: The owner has an order of products that is not the platform's.
     is_placed: bool = False
@@ -106,7 +109,8 @@ class OwnGoods:
     def find(self, query: str) -> list[OwnVariant]:
         """Variants whose product or own text answers a query, best first."""
         wanted = query.strip()
-        places = {product_id: place for place, product_id in enumerate(search.rank(wanted, self.index))}
+        ranked = dict.fromkeys(search.rank(wanted, self.index))
+        places = {product_id: place for place, product_id in enumerate(ranked)}
         folded = search.fold(wanted)
         found = []
         for variant in self.variants:
@@ -129,7 +133,7 @@ def own_goods(shop: Reseller) -> OwnGoods:
     listings = {listing.variant_id: listing for listing in Listing.objects.all()}
     wishes = wishes_of(PriceRule.objects.all(), listings.values())
     placements = {placement.product_id: placement for placement in Placement.objects.all()}
-    featured = {placement.product_id for placement in placements.values() if placement.is_featured}
+    nowhere = Placement()
     return OwnGoods(
         categories=categories,
         variants=tuple(
@@ -139,13 +143,16 @@ def own_goods(shop: Reseller) -> OwnGoods:
                 wishes,
                 listings.get(variant.id),
                 lacks=lacks,
-                is_featured=product.id in featured,
+                placement=placements.get(product.id, nowhere),
             )
             for product in in_shops_order(products, placements)
             for lacks in [_lacks(permits, product)]
             for variant in product.variants
         ),
-        index=tuple((product.id, product.search_text) for product in products),
+        index=(
+            *((product.id, product.search_text) for product in products),
+            *((placement.product_id, placement.search_text) for placement in placements.values() if placement.name),
+        ),
         is_placed=any(placement.position is not None for placement in placements.values()),
     )
 
@@ -183,7 +190,7 @@ def _own_variant(
     listing: Listing | None,
     *,
     lacks: tuple[str, ...],
-    is_featured: bool,
+    placement: Placement,
 ) -> OwnVariant:
     price = wishes.price(product, variant)
     own_price = listing.price if listing is not None else None
@@ -217,7 +224,9 @@ def _own_variant(
         breach=price.breach,
         lowered=price.lowered,
         is_thin=_is_thin(product, variant, wishes, price),
-        is_featured=is_featured,
+        is_featured=placement.is_featured,
+        own_product_name=placement.name,
+        is_product_name_held=placement.standing != Standing.CLEAR,
     )
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from catalog import pricing
 from catalog.listings.exceptions import ListingInvalid, PriceRuleInvalid
 from catalog.listings.models import Listing, Placement, PriceRule
+from catalog.listings.product_names import PLACES_NOTHING
 from catalog.listings.screened import listing_screen, listing_subject
 from catalog.models import Product, Variant
 from catalog.selectors import cap_of, revisions
@@ -252,7 +253,7 @@ def products_feature(*, shop_id: int, product_ids: Collection[int], is_featured:
         unique_fields=["product"],
         update_fields=["is_featured"],
     )
-    Placement.objects.filter(position=None, is_featured=False).delete()
+    Placement.objects.filter(PLACES_NOTHING).delete()
     shop_touch(shop_id=shop_id)
     return len(known)
 
@@ -280,6 +281,6 @@ def products_unplace(*, shop_id: int) -> int:
     """Show products in the platform's order again; how many the owner had placed. What is recommended stays so."""
     prices_lock()
     placed = Placement.objects.filter(position__isnull=False).update(position=None)
-    Placement.objects.filter(position=None, is_featured=False).delete()
+    Placement.objects.filter(PLACES_NOTHING).delete()
     shop_touch(shop_id=shop_id)
     return placed
