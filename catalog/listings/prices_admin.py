@@ -11,7 +11,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -216,7 +216,7 @@ def price_change_undo(request: HttpRequest, repricing_id: int) -> HttpResponse:
 @shop_site.page("goods-many/", name="goods_many")
 @require_POST
 def goods_many(request: HttpRequest) -> HttpResponse:
-    """Show, hide, recommend or move what was ticked in the list; or forget how the owner has ordered products."""
+    """Show, hide, recommend, move or price what was ticked in the list; or forget the owner's order of products."""
     shop = request.shop  # type: ignore[attr-defined]
     chosen, act = _chosen(request.POST.getlist("v")), request.POST.get("act", "")
     ticked = [variant for variant in own_goods(shop).variants if variant.id in chosen]
@@ -225,6 +225,9 @@ def goods_many(request: HttpRequest) -> HttpResponse:
         products_unplace(shop_id=shop.pk)
     elif not ticked:
         messages.error(request, _("先勾选要改的面额"))
+    elif act == "reprice":
+        query = urlencode({"v": ",".join(str(one.id) for one in ticked)})
+        return redirect(f"{reverse('manage:prices')}?{query}")
     elif act in ("show", "hide"):
         listings_edit_visible(
             shop_id=shop.pk, variant_ids=[one.id for one in ticked], is_visible=act == "show", actor=actor_of(request)

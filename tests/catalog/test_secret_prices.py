@@ -15,7 +15,7 @@ from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import GatewayAccountFactory, on_sale
 from tests.flows import TOPPED_UP, drain
-from tests.kameng.supply.downstream import Downstream
+from tests.kameng.supply.downstream import Downstream, open_client
 from tests.program import staying
 
 pytestmark = pytest.mark.usefixtures("supplier_double", "gateway_double")
@@ -43,7 +43,7 @@ class Shopper(Client):
         return answer
 
 
-def test_no_page_or_program_of_a_shop_learns_them(shop: Reseller, other_shop: Reseller, downstream: Downstream) -> None:
+def test_no_page_or_program_of_a_shop_learns_them(shop: Reseller, other_shop: Reseller) -> None:
     GatewayAccountFactory()
     ScriptedSupplier.on_submit("first", TOPPED_UP)
     variant = on_sale(suppliers=("first",), official_price=Decimal("69.00"), supply_price=Decimal("57.31"))
@@ -53,6 +53,7 @@ def test_no_page_or_program_of_a_shop_learns_them(shop: Reseller, other_shop: Re
     Reseller.objects.filter(pk=other_shop.pk).update(is_house=True)
     with schema_context(other_shop.schema_name):
         Listing.objects.create(variant=variant, price=Decimal("63.47"))
+    downstream = Downstream(open_client(shop, balance="1000.00"))
     slug, category = variant.product.slug, variant.product.category.slug
     with staying():
         house = Client(headers={"host": "two.test"}).get(f"/p/{slug}/").content.decode()
