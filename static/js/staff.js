@@ -50,6 +50,12 @@ for (const all of document.querySelectorAll("[data-tick-all]")) {
   look();
 }
 
+// A row of chips is wider than a phone: begin where the chosen one is.
+for (const chosen of document.querySelectorAll(".k-chips [aria-current=true]")) {
+  const row = chosen.parentElement;
+  row.scrollLeft = chosen.offsetLeft - row.offsetLeft - (row.clientWidth - chosen.offsetWidth) / 2;
+}
+
 // A color that is there to begin with: it takes the field's place without a round trip.
 document.addEventListener("click", (event) => {
   const preset = event.target.closest("[data-preset]");
