@@ -226,7 +226,7 @@ def goods_many(request: HttpRequest) -> HttpResponse:
     elif not ticked:
         messages.error(request, _("先勾选要改的面额"))
     elif act == "reprice":
-        query = urlencode({"v": ",".join(str(one.id) for one in ticked)})
+        query = urlencode({"v": ",".join(str(pk) for pk in sorted(one.id for one in ticked))})
         return redirect(f"{reverse('manage:prices')}?{query}")
     elif act in ("show", "hide"):
         listings_edit_visible(

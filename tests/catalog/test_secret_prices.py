@@ -73,7 +73,7 @@ def test_no_page_or_program_of_a_shop_learns_them(shop: Reseller, other_shop: Re
     client.post(f"/pay/{number}/", {"gateway": "scripted"})
     for path in (f"/pay/{number}/", f"/pay/{number}/status/", f"/o/{number}/", f"/o/{number}/status/"):
         assert client.get(path).status_code == 200, path
-    lines = [{"sku": variant.sku, "account": {"uid": "482019375"}}]
+    lines = [{"sku": variant.sku, "quantity": 1, "account": {"uid": "482019375"}}]
     body = {"lines": lines, "contact": "13812345678"}
     placed = client.post("/api/v1/orders/", body, content_type="application/json").json()
     token = {"authorization": f"Order {placed['token']}"}
