@@ -28,7 +28,10 @@ class CatalogVariant:
     note: str
     note_en: str
     official_price: Decimal
+    #: What the shop pays, by its plan.
     supply_price: Decimal
+    #: The same without a plan: where the cost is above it, nobody is sold to.
+    full_supply_price: Decimal
     cost: Decimal | None
     #: The highest price that a shop may ask.
     cap: Decimal
@@ -187,6 +190,7 @@ def _product(product: Product) -> CatalogProduct:
             note_en=variant.note_en,
             official_price=variant.official_price,
             supply_price=variant.supply_price,
+            full_supply_price=variant.supply_price,
             cost=variant.cost,
             cap=cap_of(variant, product.category),
             max_quantity=variant.max_quantity,

@@ -85,6 +85,7 @@ def at(client: Client, host: str) -> Client:
 _SAMPLES: dict[str, list[object]] = {
     "goods_save": [1],
     "price_change_undo": [1],
+    "product_name": [1],
     "supplier_step": [1, "pause"],
     "offer_price_confirm": [1],
     "order": ["one", "ABCDEFGHJKMNPQRS"],

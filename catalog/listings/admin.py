@@ -13,9 +13,7 @@ from django.core.paginator import Paginator
 from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -24,14 +22,16 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from catalog import pricing
 from catalog.listings import prices_admin
+from catalog.listings.edits import listing_edit, listing_edit_reset
 from catalog.listings.exceptions import ListingInvalid
 from catalog.listings.models import PriceRule
+from catalog.listings.prices_admin import list_it_came_from, markup_text
 from catalog.listings.selectors import Lock, OwnGoods, OwnVariant, locked_goods, own_goods
-from catalog.listings.services import listing_reset, listing_save, price_rule_delete, price_rule_save
+from catalog.listings.services import price_rule_delete, price_rule_save
 from catalog.models import Category, Product, Variant
 from compliance.gate.models import SubjectKind
 from compliance.gate.selectors import case_words, cases_telling
-from kameng.admin.bases import PER_PAGE, ServiceAdmin, write_down
+from kameng.admin.bases import PER_PAGE, ServiceAdmin, actor_of, write_down
 from kameng.admin.forms import ServiceForm
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.money import parse_yuan
@@ -69,14 +69,6 @@ _LOCKS = {
     Lock.IN_REVIEW: gettext_lazy("平台还在审核"),
     Lock.TAKEN_DOWN: gettext_lazy("未通过平台审核，不能卖"),
 }
-
-
-def markup_text(kind: str, value: Decimal) -> str:
-    """`+6%`, `+¥0.50`, `¥58.00`."""
-    if kind == pricing.Kind.PRICE:
-        return str(yuan(value))
-    number = f"{value.normalize():f}"
-    return f"+{number}%" if kind == pricing.Kind.PERCENT else f"+{yuan(value)}"
 
 
 def why(variant: OwnVariant) -> str:
@@ -146,6 +138,7 @@ def goods(request: HttpRequest) -> HttpResponse:
             "total": total,
             "states": [(name, label, counts[name]) for name, (label, _belongs) in _STATES.items()],
             "categories": found.categories,
+            "is_placed": found.is_placed,
             "locked": _locked(request.shop) if state == "locked" else [],  # type: ignore[attr-defined]
         },
     )
@@ -166,14 +159,15 @@ def goods_save(request: HttpRequest, variant_id: int) -> HttpResponse:
     errors: dict[str, str] = {}
     try:
         if "reset" in request.POST:
-            listing_reset(shop_id=shop.pk, variant_id=variant_id)
+            listing_edit_reset(shop_id=shop.pk, variant_id=variant_id, actor=actor_of(request))
         else:
-            listing_save(
+            listing_edit(
                 shop_id=shop.pk,
                 variant_id=variant_id,
                 price=_price(typed["price"]),
                 name=typed["name"],
                 is_visible=typed["is_visible"],
+                actor=actor_of(request),
             )
     except Problem as refused:
         errors = {name: str(text) for name, text in refused.fields.items()} or {"price": str(refused)}
@@ -193,15 +187,7 @@ def goods_save(request: HttpRequest, variant_id: int) -> HttpResponse:
         messages.warning(request, sentence)
     if not errors and not told:
         messages.success(request, _("已保存：%(name)s") % {"name": f"{variant.product_name} {variant.name}"})
-    return redirect(_back(request))
-
-
-def _back(request: HttpRequest) -> str:
-    """The list as it was, if the browser says where that was on this host."""
-    came_from = request.headers.get("Referer", "")
-    if url_has_allowed_host_and_scheme(came_from, allowed_hosts={request.get_host()}):
-        return came_from
-    return reverse("manage:goods")
+    return redirect(list_it_came_from(request))
 
 
 def _price(text: str) -> Decimal | None:
@@ -255,7 +241,7 @@ def trade_range(request: HttpRequest) -> HttpResponse:
 
 
 class PriceRuleForm(ServiceForm):
-    """A markup and what it covers."""
+    """A markup, or a price, and what it covers."""
 
     category = forms.ModelChoiceField(
         Category.objects.filter(is_active=True),
@@ -287,7 +273,7 @@ class PriceRuleForm(ServiceForm):
 
 
 class PriceRuleAdmin(ServiceAdmin):
-    """Markups, widest first."""
+    """Markups and prices, widest first."""
 
     form = PriceRuleForm
     can_delete = True
@@ -304,11 +290,12 @@ class PriceRuleAdmin(ServiceAdmin):
             },
         ),
         (
-            gettext_lazy("在供货价上加多少"),
+            gettext_lazy("怎么定价"),
             {
                 "fields": ("kind", "value", "rounding"),
                 "description": gettext_lazy(
-                    "百分比从 0 到 100；固定金额不超过范围里最低的供货价。取整只会往上，不会低于供货价"
+                    "加百分比：在供货价上加百分之几，0 到 100。加固定金额：在供货价上加几元，不超过范围里最低的供货价。"
+                    "一口价：数值就是售价，供货价变了也不跟着变，要对范围里的每个面额都合适。取整只会往上，不会低于供货价"
                 ),
             },
         ),
@@ -353,9 +340,9 @@ class PriceRuleAdmin(ServiceAdmin):
             '<span class="k-cell"><span class="k-strong">{}</span><span class="k-sub">{}</span></span>', name, kind
         )
 
-    @display(description=gettext_lazy("加价"))
+    @display(description=gettext_lazy("定价"))
     def markup(self, rule: PriceRule) -> SafeString:
-        """How much."""
+        """How much on top, or the price itself."""
         return format_html('<span class="k-num k-strong">{}</span>', markup_text(rule.kind, rule.value))
 
 

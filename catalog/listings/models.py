@@ -89,11 +89,24 @@ class PriceRule(models.Model):
 
 
 class Placement(models.Model):
-    """Where the owner puts a product: its place among all of them, and whether the first page recommends it."""
+    """What the owner makes of a product: its place among all of them, whether the first page recommends it, and what
+    the shop calls it."""
 
     product = public_key("catalog.Product", _("商品"), db_index=False)
     position = models.PositiveIntegerField(_("排序"), null=True, blank=True)
     is_featured = models.BooleanField(_("首页推荐"), default=False)
+    name = models.CharField(_("自定商品名"), max_length=60, blank=True, default="", db_default="")
+    #: By what the own name is found (`catalog.search`).
+    search_text = models.TextField(blank=True, default="", db_default="", editable=False)
+    #: What the gate says of the own name (`catalog.listings.product_names`): only a clear one is shown.
+    standing = models.CharField(
+        _("合规状态"),
+        max_length=10,
+        choices=Standing,
+        default=Standing.CLEAR,
+        db_default=Standing.CLEAR,
+        editable=False,
+    )
 
     class Meta:
         verbose_name = _("商品位置")
@@ -101,11 +114,17 @@ class Placement(models.Model):
         constraints = [models.UniqueConstraint(fields=["product"], name="placement_one_per_product")]
 
     def __str__(self) -> str:
-        return str(self.product)
+        return self.name or str(self.product)
+
+    @property
+    def shown_name(self) -> str:
+        """What the shop calls the product; nothing where that is as the platform does."""
+        return self.name if self.standing == Standing.CLEAR else ""
 
 
 class Repricing(models.Model):
-    """One change of many prices, as it was previewed and applied, with what stood before (`catalog.listings.plans`)."""
+    """One change that an owner made and can take back, with what stood before: of many prices, as it was previewed
+    and applied (`catalog.listings.plans`), or of single goods by hand (`catalog.listings.edits`)."""
 
     class Scope(models.TextChoices):
         """What it was about."""
@@ -123,14 +142,18 @@ class Repricing(models.Model):
         PRICE = "price", _("一口价")
         INHERIT = "inherit", _("恢复继承")
 
+    #: Stands for no mode: prices, names or what is shown were written by hand, as `entries` say.
+    BY_HAND = "by_hand"
+
     #: Made with the preview: applying twice is applying once.
     key = models.CharField(_("预览号"), max_length=32)
     scope = models.CharField(_("范围"), max_length=10, choices=Scope)
     scope_name = models.CharField(_("范围名称"), max_length=80, blank=True)
-    mode = models.CharField(_("方式"), max_length=10, choices=Mode)
+    mode = models.CharField(_("方式"), max_length=10, choices=[*Mode.choices, (BY_HAND, _("手动修改"))])
     value = models.DecimalField(_("数值"), max_digits=12, decimal_places=2, null=True)
     rounding = models.CharField(_("取整"), max_length=8, choices=PriceRule.Rounding)
-    #: Each wish that was written: whose, what stood before, what stood afterwards.
+    #: Each wish that was written: whose, what stood before, what stood afterwards; by hand also names and what is
+    #: shown.
     entries = models.JSONField(_("改动"))
     changed = models.PositiveIntegerField(_("改了几个面额"))
     skipped = models.PositiveIntegerField(_("跳过几个"))
@@ -147,4 +170,6 @@ class Repricing(models.Model):
         constraints = [models.UniqueConstraint(fields=["key"], name="repricing_once")]
 
     def __str__(self) -> str:
+        if self.mode == self.BY_HAND and self.scope_name:
+            return self.scope_name
         return f"{self.get_scope_display()} {self.scope_name}".strip()

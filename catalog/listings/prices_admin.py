@@ -4,24 +4,37 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django import forms
 from django.contrib import messages
+from django.contrib.admin.models import CHANGE
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from catalog import pricing
+from catalog.listings.edits import Said, listings_edit_visible
 from catalog.listings.exceptions import PricesMoved
-from catalog.listings.models import PriceRule, Repricing
+from catalog.listings.models import Placement, PriceRule, Repricing
 from catalog.listings.plans import Ask, Mode, Plan, Scope, Skip
+from catalog.listings.product_names import LONGEST_NAME, product_rename
 from catalog.listings.repricing import MOST_CHOSEN, repricing_apply, repricing_foresee, repricing_undo
 from catalog.listings.selectors import goods_of, own_goods
-from catalog.listings.services import listings_show, products_feature, products_to_front
-from kameng.admin.bases import PER_PAGE, actor_of
+from catalog.listings.services import products_feature, products_to_front, products_unplace
+from catalog.models import Product
+from compliance.gate.models import SubjectKind
+from compliance.gate.selectors import case_words, cases_telling
+from compliance.gate.subjects import Standing
+from kameng.admin.bases import PER_PAGE, actor_of, write_down
+from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.ids import random_id
 from kameng.core.problems import Problem
+from kameng.templatetags.staff import yuan
 
 GROUP = gettext_lazy("商品")
 _SKIPS = {
@@ -137,14 +150,50 @@ def _rows(foreseen: Plan) -> list[dict[str, Any]]:
 def price_changes(request: HttpRequest) -> HttpResponse:
     """Who changed which prices when, newest first."""
     shown = Paginator(Repricing.objects.order_by("-pk"), PER_PAGE).get_page(request.GET.get("page"))
-    context = {"title": _("改价记录"), "page_obj": shown, "changes": shown}
+    changes = [
+        {
+            "change": change,
+            "value": "" if change.value is None else markup_text(change.mode, change.value),
+            "edits": _edits(change),
+        }
+        for change in shown
+    ]
+    context = {"title": _("改价记录"), "page_obj": shown, "changes": changes}
     return shop_site.render(request, "staff/price_changes.html", context)
+
+
+def markup_text(kind: str, value: Decimal) -> str:
+    """`+6%`, `+¥0.50`, `¥58.00`."""
+    if kind == pricing.Kind.PRICE:
+        return yuan(value)
+    number = f"{value.normalize():f}"
+    return f"+{number}%" if kind == pricing.Kind.PERCENT else f"+{yuan(value)}"
+
+
+def _edits(change: Repricing) -> list[str]:
+    """What was changed by hand, in words; the same words for many goods once."""
+    if change.mode != Repricing.BY_HAND:
+        return []
+    return list(dict.fromkeys(map(_edit, change.entries)))
+
+
+def _edit(entry: dict[str, Any]) -> str:
+    before, after = entry["before"], entry["after"]
+    if entry["level"] == Said.VISIBLE:
+        return _("隐藏 → 展示") if after else _("展示 → 隐藏")
+    if entry["level"] == Said.NAME:
+        names = {"before": before or _("默认"), "after": after or _("默认")}
+        return _("名称：%(before)s → %(after)s") % names
+    prices = {
+        name: yuan(Decimal(said)) if said else _("按规则") for name, said in (("before", before), ("after", after))
+    }
+    return _("自定售价：%(before)s → %(after)s") % prices
 
 
 @shop_site.page("price-changes/<int:repricing_id>/undo/", name="price_change_undo")
 @require_POST
 def price_change_undo(request: HttpRequest, repricing_id: int) -> HttpResponse:
-    """Put back what stood before."""
+    """Put back what stood before; what may not be so any more stays, and the page says why."""
     try:
         done = repricing_undo(
             shop=request.shop,  # type: ignore[attr-defined]
@@ -153,30 +202,96 @@ def price_change_undo(request: HttpRequest, repricing_id: int) -> HttpResponse:
         )
     except Repricing.DoesNotExist as error:
         raise Http404 from error
+    except Problem as refused:
+        messages.error(request, "；".join(map(str, refused.fields.values())) or str(refused))
+        return redirect("manage:price_changes")
     if done.left:
         text = _("已撤销；有 %(count)s 处后来又改过，保持现在的样子")
         messages.warning(request, text % {"count": len(done.left)})
     else:
-        messages.success(request, _("已撤销，价格和改之前一样"))
+        messages.success(request, _("已撤销，和改之前一样"))
     return redirect("manage:price_changes")
 
 
 def goods_many(request: HttpRequest) -> HttpResponse:
-    """Show, hide, recommend or move what was ticked in the list."""
+    """Show, hide, recommend, move or price what was ticked in the list; or forget the owner's order of products."""
     shop = request.shop  # type: ignore[attr-defined]
     chosen, act = _chosen(request.POST.getlist("v")), request.POST.get("act", "")
     ticked = [variant for variant in own_goods(shop).variants if variant.id in chosen]
     products = list(dict.fromkeys(variant.product_id for variant in ticked))
-    if not ticked:
+    if act == "unplace":
+        products_unplace(shop_id=shop.pk)
+    elif not ticked:
         messages.error(request, _("先勾选要改的面额"))
+    elif act == "reprice":
+        query = urlencode({"v": ",".join(str(pk) for pk in sorted(one.id for one in ticked))})
+        return redirect(f"{reverse('manage:prices')}?{query}")
     elif act in ("show", "hide"):
-        listings_show(shop_id=shop.pk, variant_ids=[one.id for one in ticked], is_visible=act == "show")
+        listings_edit_visible(
+            shop_id=shop.pk, variant_ids=[one.id for one in ticked], is_visible=act == "show", actor=actor_of(request)
+        )
     elif act in ("feature", "unfeature"):
         products_feature(shop_id=shop.pk, product_ids=products, is_featured=act == "feature")
     elif act == "front":
         products_to_front(shop_id=shop.pk, product_ids=products)
     else:
         raise Http404
-    if ticked:
+    if ticked or act == "unplace":
         messages.success(request, _("已保存，店铺页面一秒内更新"))
-    return redirect("manage:goods")
+    return redirect(list_it_came_from(request))
+
+
+class ProductNameForm(StaffForm):
+    """What the shop calls a product."""
+
+    name = forms.CharField(
+        label=gettext_lazy("店里的商品名"), max_length=LONGEST_NAME, required=False,
+        help_text=gettext_lazy("留空就用主站的名称。店铺、搜索和新订单都用这个名称；要审核的，通过之前显示主站的名称"),
+    )  # fmt: skip
+
+
+@shop_site.page("products/<int:product_id>/", name="product_name")
+@require_http_methods(["GET", "HEAD", "POST"])
+def product_name(request: HttpRequest, product_id: int) -> HttpResponse:
+    """Call a whole product otherwise than the platform does."""
+    shop = request.shop  # type: ignore[attr-defined]
+    product = next((one for one in goods_of(shop)[0] if one.id == product_id), None)
+    if product is None:
+        raise Http404
+    placement = Placement.objects.filter(product_id=product_id).first() or Placement(product_id=product_id)
+    form = ProductNameForm(request.POST if request.method == "POST" else None, initial={"name": placement.name})
+    form.fields["name"].widget.attrs["placeholder"] = product.name
+    if form.is_valid():
+        try:
+            standing = product_rename(shop_id=shop.pk, product_id=product_id, name=form.cleaned_data["name"])
+        except Problem as refused:
+            add_problem(form, refused)
+        else:
+            called = {"product": product.name, "name": form.cleaned_data["name"] or product.name}
+            row = Product.objects.get(pk=product_id)
+            write_down(request, row, CHANGE, _("%(product)s 在店里叫：%(name)s") % called)
+            if standing == Standing.CLEAR:
+                messages.success(request, _("已保存，店铺页面一秒内更新"))
+            else:
+                messages.warning(request, _("已保存，等平台审核；通过之前店里显示主站的名称"))
+            return redirect("manage:product_name", product_id)
+    is_held = placement.standing != Standing.CLEAR
+    cases = cases_telling(SubjectKind.PLACEMENT, shop.schema_name, [product_id]) if is_held else {}
+    context = {
+        "title": _("商品名"),
+        "up_url": reverse("manage:goods"),
+        "up_title": _("商品与售价"),
+        "product": product,
+        "form": form,
+        "is_held": is_held,
+        "told": [sentence for case in cases.values() for sentence in case_words(case)],
+    }
+    return shop_site.render(request, "staff/product_name.html", context, status=422 if form.errors else 200)
+
+
+def list_it_came_from(request: HttpRequest) -> str:
+    """The list of goods as it was, if the browser says where that was on this host."""
+    came_from = request.headers.get("Referer", "")
+    if url_has_allowed_host_and_scheme(came_from, allowed_hosts={request.get_host()}):
+        return came_from
+    return reverse("manage:goods")

@@ -1,6 +1,6 @@
 """Changing many prices at once: foreseen, applied as foreseen or not at all, and taken back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalog import pricing
+from catalog.listings.edits import SAID, Said, said_of
 from catalog.listings.exceptions import PriceRuleInvalid, PricesMoved
 from catalog.listings.models import Listing, PriceRule, Repricing
 from catalog.listings.plans import Ask, Mode, Plan, Scope, plan, wish_json, wish_of
 from catalog.listings.selectors import goods_of
-from catalog.listings.services import HIGHEST_PERCENT, prices_lock
+from catalog.listings.services import HIGHEST_PERCENT, SAYS_NOTHING, listing_rename, listings_show, prices_lock
 from catalog.listings.wishes import Level, Whose, Wish, Wishes, whose_rule, wishes_of
-from compliance.gate.subjects import Standing
 from kameng.core.money import CENT
 from resellers.models import Reseller
 from resellers.services import shop_touch
@@ -85,7 +85,8 @@ def repricing_apply(*, shop: Reseller, ask: Ask, scope_name: str, digest: str, k
 def repricing_undo(*, shop: Reseller, repricing_id: int, actor: str) -> Repricing:
     """Put back what stood before, but for what somebody has changed since: `left` says what. Undone once, for good.
 
-    Raises `Repricing.DoesNotExist`.
+    A name that comes back is screened as any other. Raises `Repricing.DoesNotExist`, and `ContentBlocked` where a name
+    may not be any more.
     """
     prices_lock()
     done = Repricing.objects.get(pk=repricing_id)
@@ -96,16 +97,34 @@ def repricing_undo(*, shop: Reseller, repricing_id: int, actor: str) -> Repricin
     since: dict[Whose, Any] = {}
     left = []
     for entry in done.entries:
+        if entry["level"] in SAID:
+            continue
         whose = (Level(entry["level"]), int(entry["whose"]))
         if wish_json(wishes.of(*whose)) != entry["after"]:
             left.append({"level": entry["level"], "whose": entry["whose"]})
             continue
         back[whose], since[whose] = wish_of(entry["before"]), entry["since"]
+    left += _put_back(shop, [entry for entry in done.entries if entry["level"] in SAID])
     _write(back, since=since)
     Repricing.objects.filter(pk=done.pk).update(undone_at=Now(), undone_by=actor, left=left)
     shop_touch(shop_id=shop.pk)
     done.refresh_from_db()
     return done
+
+
+def _put_back(shop: Reseller, words: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Names, and what is shown, as they were; which of them somebody has changed since."""
+    stands = said_of([entry["whose"] for entry in words])
+    same = [one for one in words if stands[one["level"], one["whose"]][0] == one["after"]]
+    moved = [one for one in words if stands[one["level"], one["whose"]][0] != one["after"]]
+    for was_visible in (True, False):
+        ids = [one["whose"] for one in same if one["level"] == Said.VISIBLE and one["before"] is was_visible]
+        if ids:
+            listings_show(shop_id=shop.pk, variant_ids=ids, is_visible=was_visible)
+    for one in same:
+        if one["level"] == Said.NAME:
+            listing_rename(shop_id=shop.pk, variant_id=one["whose"], name=one["before"])
+    return [{"level": one["level"], "whose": one["whose"]} for one in moved]
 
 
 def _wishes() -> Wishes:
@@ -144,8 +163,8 @@ def _write(edits: Mapping[Whose, Wish], *, since: Mapping[Whose, Any] | None = N
     for moment in set(at.values()):
         Listing.objects.filter(variant_id__in=[pk for pk in named if at[pk] == moment]).update(updated_at=moment)
     silent = Listing.objects.filter(variant_id__in=own.keys() - named.keys())
-    silent.filter(name="", is_visible=True, position=None, standing=Standing.CLEAR).delete()
     silent.update(price=None)
+    silent.filter(SAYS_NOTHING).delete()
     _write_rules({whose: wish for whose, wish in edits.items() if whose[0] is not Level.OWN}, since)
 
 

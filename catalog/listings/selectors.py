@@ -70,6 +70,9 @@ class OwnVariant:
     #: The supply price rose, and left less than `MARGIN_ALARM_PERCENT` of a margin that the owner had before.
     is_thin: bool
     is_featured: bool
+    #: What the shop calls the product, and whether shoppers see that: what the gate doubts waits.
+    own_product_name: str
+    is_product_name_held: bool
 
     @property
     def is_alarming(self) -> bool:
@@ -94,17 +97,20 @@ class OwnVariant:
 
 @dataclass(frozen=True)
 class OwnGoods:
-    """Everything the shop may sell, in the platform's order."""
+    """Everything the shop may sell, in the shop's order."""
 
     categories: tuple[CatalogCategory, ...]
     variants: tuple[OwnVariant, ...]
-    #: Product ids with their search texts.
+    #: Product ids with their search texts, and once more with those of the shop's own names.
     index: tuple[tuple[int, str], ...]
+    #: The owner has an order of products that is not the platform's.
+    is_placed: bool = False
 
     def find(self, query: str) -> list[OwnVariant]:
         """Variants whose product or own text answers a query, best first."""
         wanted = query.strip()
-        places = {product_id: place for place, product_id in enumerate(search.rank(wanted, self.index))}
+        ranked = dict.fromkeys(search.rank(wanted, self.index))
+        places = {product_id: place for place, product_id in enumerate(ranked)}
         folded = search.fold(wanted)
         found = []
         for variant in self.variants:
@@ -128,7 +134,7 @@ def own_goods(shop: Reseller, *, is_placed: bool = True) -> OwnGoods:
     listings = {listing.variant_id: listing for listing in Listing.objects.all()}
     wishes = wishes_of(PriceRule.objects.all(), listings.values())
     placements = {placed.product_id: placed for placed in Placement.objects.all()} if is_placed else {}
-    featured = {placement.product_id for placement in placements.values() if placement.is_featured}
+    nowhere = Placement()
     return OwnGoods(
         categories=categories,
         variants=tuple(
@@ -138,13 +144,17 @@ def own_goods(shop: Reseller, *, is_placed: bool = True) -> OwnGoods:
                 wishes,
                 listings.get(variant.id),
                 lacks=lacks,
-                is_featured=product.id in featured,
+                placement=placements.get(product.id, nowhere),
             )
             for product in in_shops_order(products, placements)
             for lacks in [_lacks(permits, product)]
             for variant in product.variants
         ),
-        index=tuple((product.id, product.search_text) for product in products),
+        index=(
+            *((product.id, product.search_text) for product in products),
+            *((placement.product_id, placement.search_text) for placement in placements.values() if placement.name),
+        ),
+        is_placed=any(placement.position is not None for placement in placements.values()),
     )
 
 
@@ -181,7 +191,7 @@ def _own_variant(
     listing: Listing | None,
     *,
     lacks: tuple[str, ...],
-    is_featured: bool,
+    placement: Placement,
 ) -> OwnVariant:
     price = wishes.price(product, variant)
     own_price = listing.price if listing is not None else None
@@ -210,12 +220,14 @@ def _own_variant(
         and listing.updated_at < variant.supply_raised_at,
         standing=listing.standing if listing is not None else Standing.CLEAR,
         lacks=lacks,
-        is_too_dear=not variant.is_available and variant.cost is not None and variant.cost > variant.supply_price,
+        is_too_dear=not variant.is_available and variant.cost is not None and variant.cost > variant.full_supply_price,
         cap=variant.cap,
         breach=price.breach,
         lowered=price.lowered,
         is_thin=_is_thin(product, variant, wishes, price),
-        is_featured=is_featured,
+        is_featured=placement.is_featured,
+        own_product_name=placement.name,
+        is_product_name_held=placement.standing != Standing.CLEAR,
     )
 
 

@@ -7,12 +7,13 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from django.db import connection, transaction
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from catalog import pricing
 from catalog.listings.exceptions import ListingInvalid, PriceRuleInvalid
 from catalog.listings.models import Listing, Placement, PriceRule
+from catalog.listings.product_names import PLACES_NOTHING
 from catalog.listings.screened import listing_screen, listing_subject
 from catalog.models import Product, Variant
 from catalog.selectors import cap_of, revisions
@@ -25,6 +26,8 @@ from resellers.services import shop_touch
 #: A shop may ask for at most twice what it pays: more would not be a markup but a mistake.
 HIGHEST_PERCENT = Decimal(100)
 LONGEST_NAME = 60
+#: A row that is as good as none.
+SAYS_NOTHING = Q(price=None, name="", is_visible=True, position=None, standing=Standing.CLEAR)
 
 
 def prices_lock() -> None:
@@ -176,7 +179,7 @@ def _same(scope: dict[str, int | None]) -> Q:
 
 def _check_markup(shop_id: int, kind: str, value: Decimal, scope: dict[str, int | None]) -> None:
     if not value.is_finite() or value < 0:
-        raise PriceRuleInvalid(fields={"value": _("加价不能小于 0")})
+        raise PriceRuleInvalid(fields={"value": _("数值不能小于 0")})
     if value != value.quantize(CENT):
         raise PriceRuleInvalid(fields={"value": _("最多两位小数")})
     if kind == PriceRule.Kind.PERCENT:
@@ -188,25 +191,40 @@ def _check_markup(shop_id: int, kind: str, value: Decimal, scope: dict[str, int 
     for name, wanted in scope.items():
         if wanted is not None:
             covered = covered.filter(**{paths[name]: wanted})
-    lowest = covered.aggregate(lowest=Min("supply_price"))["lowest"]
-    if lowest is None:
+    variants = list(covered.select_related("product__category"))
+    if not variants:
         raise PriceRuleInvalid(_("这个范围里没有在售的面额"))
+    discount = revisions(shop_id=shop_id).supply_discount
     if kind == PriceRule.Kind.PRICE:
-        _check_price_for_all(value, covered, revisions(shop_id=shop_id).supply_discount)
+        _check_price_for_all(value, variants, discount)
         return
+    lowest = min(floor_of(variant, discount) for variant in variants)
     if value > lowest:
         text = _("这个范围里最低的供货价是 ¥%(lowest)s，固定加价不能超过它；请改用百分比，或把范围缩小")
         raise PriceRuleInvalid(fields={"value": text % {"lowest": lowest}})
 
 
-def _check_price_for_all(price: Decimal, covered: "QuerySet[Variant]", discount: Decimal) -> None:
+def _check_price_for_all(price: Decimal, variants: Sequence[Variant], discount: Decimal) -> None:
     """One price for different amounts is hardly ever meant: it must lie between the red lines of each."""
-    variants = list(covered.select_related("product__category"))
     floor = max(floor_of(variant, discount) for variant in variants)
     cap = min(cap_of(variant, variant.product.category) for variant in variants)
     if not floor <= price <= cap:
         text = _("一口价要对这个范围里的每个面额都合适：不低于供货价 ¥%(floor)s，不高于最高售价 ¥%(cap)s；请把范围缩小")
         raise PriceRuleInvalid(fields={"value": text % {"floor": floor, "cap": cap}})
+
+
+@transaction.atomic
+def listing_rename(*, shop_id: int, variant_id: int, name: str) -> None:
+    """Call a variant by a name of the owner's own, or (with none) as the platform does; its price, and since when it
+    stands, remain. Raises `ContentBlocked`."""
+    prices_lock()
+    listing = Listing.objects.select_for_update().filter(variant_id=variant_id).first()
+    listing = listing or Listing.objects.create(variant_id=variant_id)
+    Listing.objects.filter(pk=listing.pk).update(name=name)
+    listing.name = name
+    listing_screen(listing)
+    Listing.objects.filter(SAYS_NOTHING, pk=listing.pk).delete()
+    shop_touch(shop_id=shop_id)
 
 
 @transaction.atomic
@@ -219,8 +237,7 @@ def listings_show(*, shop_id: int, variant_ids: Collection[int], is_visible: boo
         missing = [Listing(variant_id=pk, is_visible=False) for pk in sorted(known - rows.keys())]
         Listing.objects.bulk_create(missing)
     Listing.objects.filter(pk__in=[row.pk for row in rows.values()]).update(is_visible=is_visible)
-    says_nothing = Listing.objects.filter(price=None, name="", is_visible=True, position=None, standing=Standing.CLEAR)
-    says_nothing.filter(variant_id__in=known).delete()
+    Listing.objects.filter(SAYS_NOTHING, variant_id__in=known).delete()
     shop_touch(shop_id=shop_id)
     return len(known)
 
@@ -236,7 +253,7 @@ def products_feature(*, shop_id: int, product_ids: Collection[int], is_featured:
         unique_fields=["product"],
         update_fields=["is_featured"],
     )
-    Placement.objects.filter(position=None, is_featured=False).delete()
+    Placement.objects.filter(PLACES_NOTHING).delete()
     shop_touch(shop_id=shop_id)
     return len(known)
 
@@ -257,3 +274,13 @@ def products_to_front(*, shop_id: int, product_ids: Sequence[int]) -> int:
     )
     shop_touch(shop_id=shop_id)
     return len(front)
+
+
+@transaction.atomic
+def products_unplace(*, shop_id: int) -> int:
+    """Show products in the platform's order again; how many the owner had placed. What is recommended stays so."""
+    prices_lock()
+    placed = Placement.objects.filter(position__isnull=False).update(position=None)
+    Placement.objects.filter(PLACES_NOTHING).delete()
+    shop_touch(shop_id=shop_id)
+    return placed

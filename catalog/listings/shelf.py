@@ -93,7 +93,7 @@ class Shelf:
     by_slug: Mapping[str, ShelfProduct]
     #: Also what stands on no shelf, and is only sold by a page of its own.
     by_sku: Mapping[str, tuple[ShelfProduct, ShelfVariant]]
-    #: Product ids with their search texts, in the shop's order.
+    #: Product ids with their search texts, in the shop's order; what the shop calls them is another text beside them.
     index: tuple[tuple[int, str], ...]
     #: What the owner recommends on the first page.
     featured: tuple[ShelfProduct, ...] = ()
@@ -107,7 +107,7 @@ class Shelf:
     def find(self, query: str) -> list[ShelfProduct]:
         """Products by name, alias or pinyin, best first."""
         by_id = {product.id: product for product in self.products}
-        return [by_id[found] for found in search.rank(query, self.index)]
+        return [by_id[found] for found in dict.fromkeys(search.rank(query, self.index))]
 
 
 _shelves: OrderedDict[int, tuple[float, Shelf]] = OrderedDict()
@@ -183,8 +183,12 @@ def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
         listed = _listed(product, listings)
         variants = _priced(product, listed, wishes)
         if variants:
-            products.append(_product(product, variants))
+            placement = placements.get(product.id)
+            own_name = placement.shown_name if placement is not None else ""
+            products.append(_product(product, variants, own_name))
             index.append((product.id, product.search_text))
+            if placement is not None and own_name:
+                index.append((product.id, placement.search_text))
         elif listed:
             resting.add(product.slug)
     present = {product.category for product in products}
@@ -255,15 +259,15 @@ def _variant(variant: CatalogVariant, price: pricing.Price, listing: Listing | N
     )
 
 
-def _product(product: CatalogProduct, variants: tuple[ShelfVariant, ...]) -> ShelfProduct:
+def _product(product: CatalogProduct, variants: tuple[ShelfVariant, ...], own_name: str = "") -> ShelfProduct:
     available = [variant.price for variant in variants if variant.is_available]
     return ShelfProduct(
         id=product.id,
         slug=product.slug,
         kind=product.kind,
         category=product.category,
-        name=product.name,
-        name_en=product.name_en,
+        name=own_name or product.name,
+        name_en=own_name or product.name_en,
         icon=product.icon,
         summary=product.summary,
         summary_en=product.summary_en,

@@ -54,6 +54,10 @@ def authorizations_of_suppliers(codes: Collection[str]) -> dict[str, Authorizati
     return {code: Authorizations(tuple(papers[code])) for code in codes}
 
 
+#: Where owners call things by names of their own.
+_NAMED_BY_OWNERS = (SubjectKind.LISTING, SubjectKind.PLACEMENT, SubjectKind.SHOP)
+
+
 def authorizations_changed(*, holder_kind: str, holder: str) -> None:
     """A license of a brand began, ended or was changed: look again at what may stand on it."""
     rules_version = book_now()[1]
@@ -61,6 +65,6 @@ def authorizations_changed(*, holder_kind: str, holder: str) -> None:
         places = [(SubjectKind.OFFER, get_public_schema_name())]
     else:
         shops = Reseller.objects.filter(slug=holder).values_list("schema_name", flat=True)
-        places = [(kind, schema) for schema in shops for kind in (SubjectKind.LISTING, SubjectKind.SHOP)]
+        places = [(kind, schema) for schema in shops for kind in _NAMED_BY_OWNERS]
     for kind, schema_name in places:
         publish("subjects.rescreen", kind=kind, shop=schema_name, after=0, rules_version=rules_version)

@@ -23,6 +23,7 @@ class SubjectKind(models.TextChoices):
 
     PRODUCT = "product", _("平台商品")
     LISTING = "listing", _("分站商品")
+    PLACEMENT = "placement", _("分站商品名")
     SHOP = "shop", _("店铺文字")
     OFFER = "offer", _("渠道报价")
     CATEGORY = "category", _("类目名称")
@@ -43,7 +44,8 @@ class Version(models.Model):
 
 
 class _OfSubject(models.Model):
-    """A row about a subject. `subject_id` is the row's key in `schema_name`; for a listing, its variant's."""
+    """A row about a subject. `subject_id` is the row's key in `schema_name`; for a listing, its variant's,
+    for a placement, its product's."""
 
     subject_kind = models.CharField(_("对象类型"), max_length=10, choices=SubjectKind)
     schema_name = models.CharField(_("模式"), max_length=63)

@@ -40,7 +40,8 @@ class Standing(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The name of what is screened. `id` is the row's key in its schema; a listing goes by its variant."""
+    """The name of what is screened. `id` is the row's key in its schema; a listing goes by its variant, a
+    placement by its product."""
 
     kind: str
     schema_name: str

@@ -57,6 +57,7 @@ REPORT_DUE = timedelta(hours=24)
 _SHOWN: tuple[tuple[str, Any], ...] = (
     ("", gettext_lazy("全部")),
     ("listing", gettext_lazy("分站商品")),
+    ("placement", gettext_lazy("分站商品名")),
     ("product", gettext_lazy("平台商品")),
     ("shop", gettext_lazy("店铺文字")),
     ("offer", gettext_lazy("渠道报价")),

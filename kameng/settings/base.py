@@ -126,6 +126,7 @@ WITHOUT_TABLES = [
 SCREENED_SUBJECTS = {
     "product": "catalog.screened.PRODUCTS",
     "listing": "catalog.listings.screened.LISTINGS",
+    "placement": "catalog.listings.product_names.PLACEMENTS",
     "shop": "compliance.gate.shops.SHOPS",
     "offer": "fulfillment.suppliers.screened.OFFERS",
     "category": "catalog.shelf_names.CATEGORIES",

@@ -1,4 +1,5 @@
-// Small helps on staff pages: copying numbers, saying which rows were changed, choosing a colour, asking before a step.
+// Small helps on staff pages: copying numbers, saying which rows were changed, ticking all rows, choosing a colour,
+// asking before a step.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -31,6 +32,29 @@ document.addEventListener("input", (event) => {
     twin.dispatchEvent(new CustomEvent("twin", { bubbles: true }));
   }
 });
+
+// One box for all of a name: it says where they all stand, and sets them.
+for (const all of document.querySelectorAll("[data-tick-all]")) {
+  const boxes = () => [...document.querySelectorAll(`input[name="${all.dataset.tickAll}"][type=checkbox]`)];
+  const look = () => {
+    const ticked = boxes().filter((box) => box.checked).length;
+    all.checked = ticked > 0 && ticked === boxes().length;
+    all.indeterminate = ticked > 0 && !all.checked;
+  };
+  document.addEventListener("change", (event) => {
+    if (event.target === all) for (const box of boxes()) box.checked = all.checked;
+    look();
+  });
+  document.addEventListener("htmx:afterSettle", look);
+  all.closest("[data-needs-script]").hidden = false;
+  look();
+}
+
+// A row of chips is wider than a phone: begin where the chosen one is.
+for (const chosen of document.querySelectorAll(".k-chips [aria-current=true]")) {
+  const row = chosen.parentElement;
+  row.scrollLeft = chosen.offsetLeft - row.offsetLeft - (row.clientWidth - chosen.offsetWidth) / 2;
+}
 
 // A color that is there to begin with: it takes the field's place without a round trip.
 document.addEventListener("click", (event) => {

@@ -1,4 +1,4 @@
-"""Changing many prices at once: foreseen, applied as foreseen or not at all, and taken back; and what no page says."""
+"""Changing many prices at once: foreseen, applied as foreseen or not at all, and taken back."""
 
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ from catalog.listings.models import Listing, PriceRule, Repricing
 from catalog.listings.plans import Ask, Plan, Skip
 from catalog.listings.repricing import repricing_apply, repricing_foresee, repricing_undo
 from catalog.listings.selectors import own_goods
+from catalog.listings.services import products_feature, products_to_front
 from catalog.listings.shelf import shelf_now
 from catalog.models import Category, Revision, Variant
 from resellers.models import Reseller
@@ -161,30 +162,80 @@ def test_an_owner_sees_what_needs_another_price_and_puts_it_right_in_a_browser(s
     assert "本店推荐" in Client().get("/", headers={"host": "one.test"}).content.decode()
 
 
-def test_no_page_or_program_of_a_shop_learns_what_goods_cost_the_shop_or_the_platform(shop: Reseller) -> None:
-    variant = on_sale(official_price=Decimal("69.00"), supply_price=Decimal("57.31"))
-    Variant.objects.filter(pk=variant.pk).update(cost=Decimal("51.2345"))
-    Revision.bump()
-    slug, category = variant.product.slug, variant.product.category.slug
-    client = Client(headers={"host": "one.test"})
-    order = {"product": slug, "sku": variant.sku, "account_uid": "482019375", "contact": "13812345678"}
-    answers = [
-        client.get(path)
-        for path in (
-            "/", "/c/", f"/c/{category}/", f"/p/{slug}/", f"/search/?q={slug}", "/api/v1/products/",
-            f"/api/v1/products/{slug}/", "/nowhere/",
-        )
-    ]  # fmt: skip
-    answers.append(client.post("/checkout/", order, follow=True))
-    assert "69" in answers[3].content.decode()
-    for answer in answers:
-        for secret in (b"57.31", b"51.23", b"supply_price", b"5731", b"5123"):
-            assert secret not in answer.content, (answer.request["PATH_INFO"], secret)
-
-
 def test_what_the_platform_keeps_off_sale_is_locked_with_the_reason(shop: Reseller) -> None:
     on_sale(sku="sold")
     Variant.objects.filter(pk=on_sale(sku="off").pk).update(is_active=False)
     Revision.bump()
     page = owner_of(shop).get("/manage/goods/", {"state": "locked"}).content.decode()
     assert ("主站下架了这个面额" in page, ">off<" in page, ">sold<" in page) == (True, True, False)
+
+
+def _changes(shop: Reseller) -> list[Repricing]:
+    with schema_context(shop.schema_name):
+        return list(Repricing.objects.order_by("pk"))
+
+
+def _says(shop: Reseller, variant: Variant) -> tuple[Decimal | None, str, bool] | None:
+    with schema_context(shop.schema_name):
+        return Listing.objects.filter(variant_id=variant.pk).values_list("price", "name", "is_visible").first()
+
+
+def test_what_an_owner_changes_by_hand_is_kept_and_taken_back_field_by_field(shop: Reseller) -> None:
+    variant, other = on_sale(), on_sale()
+    client = owner_of(shop)
+    client.post(f"/manage/goods/{variant.pk}/", {"price": "58", "name": "特惠"})
+    with schema_context(shop.schema_name):
+        stood = Listing.objects.get().updated_at
+    client.post(f"/manage/goods/{variant.pk}/", {"price": "59", "name": "特惠"})
+    client.post(f"/manage/goods/{variant.pk}/", {"price": "59", "name": "特惠"})
+    first, second = _changes(shop)
+    page = client.get("/manage/price-changes/").content.decode()
+    for words in (
+        f"{variant.product.name} 600 点券", "自定售价：按规则 → ¥58.00", "名称：默认 → 特惠", "展示 → 隐藏",
+        "自定售价：¥58.00 → ¥59.00", "owner",
+    ):  # fmt: skip
+        assert words in page, words
+    client.post(f"/manage/price-changes/{first.pk}/undo/")
+    assert _changes(shop)[0].left == [{"level": "own", "whose": variant.pk}]
+    assert _says(shop, variant) == (Decimal("59.00"), "", True)
+    client.post(f"/manage/price-changes/{second.pk}/undo/")
+    assert _says(shop, variant) == (Decimal("58.00"), "", True)
+    with schema_context(shop.schema_name):
+        assert Listing.objects.get().updated_at == stood
+    client.post(f"/manage/goods/{variant.pk}/", {"reset": "1"})
+    client.post("/manage/goods-many/", {"v": [str(variant.pk), str(other.pk)], "act": "hide"})
+    reset, hidden = _changes(shop)[2:]
+    assert (hidden.changed, hidden.entries[0]["level"], _says(shop, other)) == (2, "visible", (None, "", False))
+    client.post(f"/manage/price-changes/{hidden.pk}/undo/")
+    assert (_says(shop, variant), _says(shop, other)) == (None, None)
+    client.post(f"/manage/price-changes/{reset.pk}/undo/")
+    assert _says(shop, variant) == (Decimal("58.00"), "", True)
+
+
+def test_a_name_that_may_not_be_any_more_does_not_come_back(shop: Reseller) -> None:
+    variant = on_sale()
+    Listing.objects.create(variant=variant, name="王者荣耀外挂 自动瞄准")
+    client = owner_of(shop)
+    client.post(f"/manage/goods/{variant.pk}/", {"price": "58", "name": "", "is_visible": "on"})
+    (change,) = _changes(shop)
+    answer = client.post(f"/manage/price-changes/{change.pk}/undo/", follow=True)
+    assert "“外挂”" in answer.content.decode()
+    assert (_says(shop, variant), _changes(shop)[0].undone_at) == ((Decimal("58.00"), "", True), None)
+
+
+def test_an_owners_order_of_products_goes_back_to_the_platforms(shop: Reseller) -> None:
+    first, second, third = on_sale(), on_sale(), on_sale()
+    products_feature(shop_id=shop.pk, product_ids=[third.product_id], is_featured=True)
+    products_to_front(shop_id=shop.pk, product_ids=[third.product_id])
+    client = owner_of(shop)
+    assert "恢复默认顺序" in client.get("/manage/goods/").content.decode()
+    ticked = client.post("/manage/goods-many/", {"act": "reprice", "v": [str(first.pk), str(third.pk)]})
+    assert ticked["Location"] == f"/manage/prices/?v={first.pk}%2C{third.pk}"
+    came_from = "http://one.test/manage/goods/?state=own"
+    answer = client.post("/manage/goods-many/", {"act": "unplace"}, headers={"referer": came_from})
+    assert answer["Location"] == came_from
+    with schema_context(shop.schema_name):
+        shelf = shelf_now(shop)[0]
+    assert [one.id for one in shelf.products] == [one.product_id for one in (first, second, third)]
+    assert [one.id for one in shelf.featured] == [third.product_id]
+    assert "恢复默认顺序" not in client.get("/manage/goods/").content.decode()

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import CharField, JSONField, Model, TextField
 
-from catalog.listings.models import Listing
+from catalog.listings.models import Listing, Placement
+from catalog.listings.product_names import placement_facts
 from catalog.listings.screened import listing_facts
 from catalog.models import Brand, Category, Product, Variant
 from catalog.screened import product_facts
@@ -68,6 +69,8 @@ EXEMPT: Mapping[tuple[type[Model], str], str] = {
     (Product, "search_text"): "made of the others, and on no page",
     (Variant, "sku"): CODE,
     (Listing, "standing"): CHOICE,
+    (Placement, "standing"): CHOICE,
+    (Placement, "search_text"): "made of the name, and on no page",
     (Reseller, "schema_name"): CODE,
     (Reseller, "slug"): CODE,
     (Reseller, "brand_color"): "a color, by its pattern",
@@ -119,6 +122,8 @@ def facts_with(model: type[Model], name: str) -> Facts:
         return listing_facts(
             Listing(**{name: CANARY}), Variant(product=product_with(name="点券"), name="600"), NO_PAPERS
         )
+    elif model is Placement:
+        return placement_facts(Placement(**{name: CANARY}), product_with(name="点券"), NO_PAPERS)
     elif model is Category:
         return category_facts(Category(**{name: CANARY}))
     else:
@@ -130,7 +135,7 @@ def facts_with(model: type[Model], name: str) -> Facts:
 
 
 def test_every_text_of_goods_and_shops_is_screened_or_says_why_not() -> None:
-    shown: tuple[type[Model], ...] = (Brand, Category, Product, Variant, Listing, Reseller)
+    shown: tuple[type[Model], ...] = (Brand, Category, Product, Variant, Listing, Placement, Reseller)
     seen: set[tuple[type[Model], str]] = set()
     lacking = []
     for model in shown:
@@ -146,7 +151,7 @@ def test_every_text_of_goods_and_shops_is_screened_or_says_why_not() -> None:
 
 
 def test_every_other_table_says_why_nothing_of_it_is_screened() -> None:
-    ours = {Brand, Category, Product, Variant, Listing, Reseller, SupplierOffer}
+    ours = {Brand, Category, Product, Variant, Listing, Placement, Reseller, SupplierOffer}
     apart = {"catalog", "listings", "resellers", "suppliers"} | APART.keys()
     project = ("catalog", "compliance", "resellers", "orders", "payments", "fulfillment", "kameng")
     models = [model for model in apps.get_models() if model.__module__.split(".")[0] in project]
@@ -154,7 +159,7 @@ def test_every_other_table_says_why_nothing_of_it_is_screened() -> None:
     # Of apps with goods in them, what is not gone through field by field above.
     rest = {
         "catalog": {"Revision"},
-        "listings": {"Placement", "PriceRule", "Repricing"},
+        "listings": {"PriceRule", "Repricing"},
         "resellers": {"Domain"},
     }
     for label, names in rest.items():
