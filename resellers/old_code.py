@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -147,16 +148,16 @@ def _objections(operation: Operation, app: str, state: ProjectState, made: Itera
             yield Note.LOCKS, "what it holds, and for how long, can't be told from here"
 
 
-def _added(field: "Field[object, object]") -> Iterator[tuple[Note, str]]:
+def _added(field: "Field[Any, Any]") -> Iterator[tuple[Note, str]]:
     if isinstance(field, ManyToManyField):
         return  # a table of its own
     if not field.null and field.db_default is NOT_PROVIDED:
         yield Note.CONTRACT, "old code writes rows without it: null=True or a db_default"
-    if field.unique or field.db_index:
+    if field.unique or _indexed(field):
         yield Note.LOCKS, "nobody writes the table while the index is built"
 
 
-def _altered(old: "Field[object, object]", new: "Field[object, object]") -> Iterator[tuple[Note, str]]:
+def _altered(old: "Field[Any, Any]", new: "Field[Any, Any]") -> Iterator[tuple[Note, str]]:
     if old.null and not new.null:
         yield Note.CONTRACT, "old code may write NULL"
         yield Note.LOCKS, "nobody uses the table while its rows are checked"
@@ -171,13 +172,17 @@ def _altered(old: "Field[object, object]", new: "Field[object, object]") -> Iter
         yield Note.CONTRACT, f"what old code writes as {kinds[0]} need not fit {kinds[1]}"
     elif not _fits(old, new):
         yield Note.CONTRACT, "what old code writes may be too long for it"
-    if (new.unique, new.db_index) > (old.unique, old.db_index):
+    if (new.unique, _indexed(new)) > (old.unique, _indexed(old)):
         yield Note.LOCKS, "nobody writes the table while the index is built"
     if new.unique and not old.unique:
         yield Note.CONTRACT, "old code may write the same twice"
 
 
-def _fits(old: "Field[object, object]", new: "Field[object, object]") -> bool:
+def _indexed(field: "Field[Any, Any]") -> bool:
+    return bool(getattr(field, "db_index", False))
+
+
+def _fits(old: "Field[Any, Any]", new: "Field[Any, Any]") -> bool:
     """Whether every value of the old field has room in the new one."""
     if new.get_internal_type() == "DecimalField":
         before, after = ((int(each.max_digits), int(each.decimal_places)) for each in (old, new))  # type: ignore[attr-defined]

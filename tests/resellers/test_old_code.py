@@ -1,5 +1,7 @@
 """What old code can't live with is refused until somebody has written why it need not."""
 
+from typing import Any
+
 import pytest
 from django.db import migrations, models
 from django.db.migrations.loader import MigrationLoader
@@ -12,17 +14,22 @@ from tests.resellers.future import Future, future
 
 __all__ = ["future"]
 
+#: As migrations write them: whether their values may be None is nobody's concern here.
+CharField: Any = models.CharField
+IntegerField: Any = models.IntegerField
+TextField: Any = models.TextField
+
 CONTRACT = "    # contract: released in 0.3\n"
 LOCKS = "# locks: a shop has a few hundred of these\n"
 
 
 def state() -> ProjectState:
     made = ProjectState()
-    fields = [
+    fields: list[tuple[str, Any]] = [
         ("id", models.BigAutoField(primary_key=True)),
-        ("name", models.CharField(max_length=20, null=True)),
+        ("name", CharField(max_length=20, null=True)),
         ("price", models.DecimalField(max_digits=8, decimal_places=2, db_default=0)),
-        ("count", models.IntegerField(db_default=0)),
+        ("count", IntegerField(db_default=0)),
     ]
     made.add_model(ModelState("orders", "Thing", fields))
     return made
@@ -30,11 +37,11 @@ def state() -> ProjectState:
 
 def notes(*operations: Operation, source: str = "") -> set[Note]:
     made = Migration("0099_new", "orders")
-    made.operations = list(operations)
+    made.operations = list(operations)  # type: ignore[misc]
     return {breach.note for breach in migration_breaches(made, state(), source)}
 
 
-def altered(name: str, field: "models.Field[object, object]") -> Operation:
+def altered(name: str, field: Any) -> Operation:
     return migrations.AlterField("thing", name, field)
 
 
@@ -49,15 +56,15 @@ INDEX = models.Index(fields=["name"], name="thing_by_name")
         migrations.DeleteModel("Thing"),
         migrations.RenameField("thing", "name", "title"),
         migrations.RenameModel("Thing", "Item"),
-        migrations.AddField("thing", "size", models.IntegerField()),
-        migrations.AddField("thing", "size", models.IntegerField(default=0)),
+        migrations.AddField("thing", "size", IntegerField()),
+        migrations.AddField("thing", "size", IntegerField(default=0)),
         migrations.SeparateDatabaseAndState(database_operations=[migrations.RemoveField("thing", "name")]),
-        altered("name", models.CharField(max_length=19, null=True)),
-        altered("name", models.IntegerField(null=True)),
-        altered("name", models.CharField(max_length=20, null=True, db_column="title")),
+        altered("name", CharField(max_length=19, null=True)),
+        altered("name", IntegerField(null=True)),
+        altered("name", CharField(max_length=20, null=True, db_column="title")),
         altered("price", models.DecimalField(max_digits=8, decimal_places=1, db_default=0)),
         altered("price", models.DecimalField(max_digits=9, decimal_places=4, db_default=0)),
-        altered("count", models.IntegerField()),
+        altered("count", IntegerField()),
     ],
     ids=lambda operation: operation.describe(),
 )
@@ -71,8 +78,8 @@ def test_what_old_code_still_needs_goes_in_a_release_of_its_own(operation: Opera
     [
         migrations.AddIndex("thing", INDEX),
         migrations.AddConstraint("thing", UNIQUE),
-        migrations.AddField("thing", "code", models.CharField(max_length=9, null=True, unique=True)),
-        altered("name", models.CharField(max_length=20, null=True, db_index=True)),
+        migrations.AddField("thing", "code", CharField(max_length=9, null=True, unique=True)),
+        altered("name", CharField(max_length=20, null=True, db_index=True)),
         altered("count", models.BigIntegerField(db_default=0)),
         migrations.RunSQL("UPDATE orders_thing SET count = 1"),
         migrations.RunPython(migrations.RunPython.noop),
@@ -87,12 +94,12 @@ def test_what_holds_a_table_says_why_that_is_short(operation: Operation) -> None
 @pytest.mark.parametrize(
     "operation",
     [
-        migrations.AddField("thing", "size", models.IntegerField(null=True)),
-        migrations.AddField("thing", "size", models.IntegerField(db_default=0)),
+        migrations.AddField("thing", "size", IntegerField(null=True)),
+        migrations.AddField("thing", "size", IntegerField(db_default=0)),
         migrations.RemoveIndex("thing", "thing_by_name"),
         migrations.SeparateDatabaseAndState(state_operations=[migrations.RemoveField("thing", "name")]),
-        altered("name", models.CharField(max_length=21, null=True, choices=[("a", "A")])),
-        altered("name", models.TextField(null=True)),
+        altered("name", CharField(max_length=21, null=True, choices=[("a", "A")])),
+        altered("name", TextField(null=True)),
         altered("price", models.DecimalField(max_digits=9, decimal_places=2, db_default=0)),
         migrations.AlterModelOptions("thing", {"verbose_name": "thing"}),
     ],
@@ -103,13 +110,13 @@ def test_what_only_adds_needs_no_note(operation: Operation) -> None:
     if isinstance(operation, migrations.RemoveIndex):
         before.models["orders", "thing"].options["indexes"] = [INDEX]
     made = Migration("0099_new", "orders")
-    made.operations = [operation]
+    made.operations = [operation]  # type: ignore[misc]
     assert migration_breaches(made, before, "") == []
 
 
 def test_a_table_that_is_new_is_nobodys_yet() -> None:
     made = migrations.CreateModel("Fresh", [("id", models.BigAutoField(primary_key=True))])
-    assert notes(made, migrations.AddField("fresh", "code", models.CharField(max_length=9, unique=True))) == set()
+    assert notes(made, migrations.AddField("fresh", "code", CharField(max_length=9, unique=True))) == set()
 
 
 def test_a_note_is_a_line_of_its_own() -> None:

@@ -131,10 +131,11 @@ def test_a_shop_whose_table_somebody_holds_is_tried_again_and_named_while_the_ot
 ) -> None:
     future(COLUMN)
     paused: list[float] = []
+    defaults: Any = shops_migrate.__kwdefaults__
     with somebody_else() as reader:
         reader.execute("LOCK TABLE shop_two.supply_clientorder IN ACCESS SHARE MODE")
         said, complained = io.StringIO(), io.StringIO()
-        monkeypatch.setitem(shops_migrate.__kwdefaults__, "pause", paused.append)
+        monkeypatch.setitem(defaults, "pause", paused.append)
         with pytest.raises(SystemExit) as ended:
             call_command("migrate_shops", jobs=1, lock_timeout_ms=20, stdout=said, stderr=complained)
         assert ended.value.code == 1
@@ -197,7 +198,7 @@ def test_what_depends_on_what_came_before_is_left_to_django(future: Future) -> N
 
 def migration(*operations: migrations.operations.base.Operation, app: str = "orders", **more: object) -> Migration:
     made = Migration("0099_new", app)
-    made.operations = list(operations)
+    made.operations = list(operations)  # type: ignore[misc]
     for name, value in more.items():
         setattr(made, name, value)
     return made
