@@ -164,7 +164,8 @@ def test_a_session_that_dies_leaves_its_shop_untouched(
                 while not killed:
                     reader.execute(
                         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                        " WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()"
+                        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                        " AND backend_type = 'client backend'"
                     )
                     killed = reader.fetchone()[0]
                 (dead,) = going
