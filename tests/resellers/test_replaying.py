@@ -162,6 +162,7 @@ def test_a_session_that_dies_leaves_its_shop_untouched(
                 assert {next(going).shop.slug, next(going).shop.slug} == {"one", "live"}
                 killed = 0
                 while not killed:
+                    reader.execute("SELECT pg_stat_clear_snapshot()")
                     reader.execute(
                         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
