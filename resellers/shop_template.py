@@ -38,11 +38,20 @@ def _config(name: str):  # type: ignore[no-untyped-def]
 
 def template_sql(schema_name: str) -> str:
     """The statements that make an empty shop called `schema_name`. Raises `TemplateOutdated`."""
-    text = TEMPLATE_PATH.read_text()
-    header, _, statements = text.partition("\n")
+    header, statements = _read()
     if header != _HEADER + migrations_digest():
         raise TemplateOutdated("run `manage.py shop_template`")
     return re.sub(rf"\b{TEMPLATE_SCHEMA}\b", schema_name, statements)
+
+
+def template_is_current() -> bool:
+    """Whether shops can be opened: `template_sql` would not raise."""
+    return _read()[0] == _HEADER + migrations_digest()
+
+
+def _read() -> tuple[str, str]:
+    header, _, statements = TEMPLATE_PATH.read_text().partition("\n")
+    return header, statements
 
 
 def template_write(pg_dump: Path) -> int:

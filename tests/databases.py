@@ -10,9 +10,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 import psycopg2
+import psycopg2.errors
 from psycopg2 import extensions
 
 from kameng.embedded import paths, prepare
@@ -20,6 +22,7 @@ from kameng.embedded import paths, prepare
 PREFIX = "kameng_migrated_"
 #: Of everybody who shares these servers, one makes it and the others wait.
 _LOCK = 0x6B616D65
+_PATIENCE = 10.0
 
 
 def create(name: str) -> None:
@@ -29,9 +32,20 @@ def create(name: str) -> None:
 
 
 def drop(name: str) -> None:
-    """Drop the database `name`, whoever still looks at it."""
-    with server() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    """Drop the database `name`, whoever still looks at it.
+
+    The server's own cleaning may not be sent away by its guests, but is over in a moment.
+    """
+    until = monotonic() + _PATIENCE
+    while True:
+        try:
+            with server() as cursor:
+                cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            return
+        except psycopg2.errors.InsufficientPrivilege:
+            if monotonic() > until:
+                raise
+            sleep(0.2)
 
 
 @contextmanager

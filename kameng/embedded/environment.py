@@ -20,7 +20,8 @@ from kameng.embedded.production import demand
 #: Commands that need the settings but neither database nor Redis.
 OFFLINE_COMMANDS = frozenset({
     "--help", "--version", "-h", "check", "collectstatic", "compilemessages", "diffsettings", "help", "lint",
-    "makemessages", "makemigrations", "sandbox", "screening_figures", "spectacular", "translations", "version",
+    "makemessages", "makemigrations", "migrations_check", "sandbox", "screening_figures", "spectacular", "translations",
+    "version",
 })  # fmt: skip
 #: Commands that use the database where there is one, and do without where nothing runs.
 OPTIONAL_COMMANDS = frozenset({"screen"})

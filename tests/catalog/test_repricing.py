@@ -203,7 +203,7 @@ def test_what_an_owner_changes_by_hand_is_kept_and_taken_back_field_by_field(sho
     with schema_context(shop.schema_name):
         assert Listing.objects.get().updated_at == stood
     client.post(f"/manage/goods/{variant.pk}/", {"reset": "1"})
-    client.post("/manage/goods-many/", {"v": [str(variant.pk), str(other.pk)], "act": "hide"})
+    client.post("/manage/goods/", {"v": [str(variant.pk), str(other.pk)], "act": "hide"})
     reset, hidden = _changes(shop)[2:]
     assert (hidden.changed, hidden.entries[0]["level"], _says(shop, other)) == (2, "visible", (None, "", False))
     client.post(f"/manage/price-changes/{hidden.pk}/undo/")
@@ -229,10 +229,10 @@ def test_an_owners_order_of_products_goes_back_to_the_platforms(shop: Reseller) 
     products_to_front(shop_id=shop.pk, product_ids=[third.product_id])
     client = owner_of(shop)
     assert "恢复默认顺序" in client.get("/manage/goods/").content.decode()
-    ticked = client.post("/manage/goods-many/", {"act": "reprice", "v": [str(first.pk), str(third.pk)]})
+    ticked = client.post("/manage/goods/", {"act": "reprice", "v": [str(first.pk), str(third.pk)]})
     assert ticked["Location"] == f"/manage/prices/?v={first.pk}%2C{third.pk}"
     came_from = "http://one.test/manage/goods/?state=own"
-    answer = client.post("/manage/goods-many/", {"act": "unplace"}, headers={"referer": came_from})
+    answer = client.post("/manage/goods/", {"act": "unplace"}, headers={"referer": came_from})
     assert answer["Location"] == came_from
     with schema_context(shop.schema_name):
         shelf = shelf_now(shop)[0]

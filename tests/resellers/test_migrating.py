@@ -86,17 +86,18 @@ def test_checking_is_content_where_nobody_is_behind() -> None:
 
 def test_a_real_shop_is_brought_up_to_the_code() -> None:
     """Down by hand as far as before the app's first migration, then up again by the command."""
-    of_listings = [name for name in shop_migrations() if name.startswith("listings.")]
     with connection.cursor() as cursor:
         cursor.execute(
-            "DROP TABLE shop_two.listings_pricerule, shop_two.listings_listing, shop_two.listings_placement,"
-            " shop_two.listings_repricing CASCADE"
+            "SELECT string_agg('shop_two.' || tablename, ', ') FROM pg_tables"
+            " WHERE schemaname = 'shop_two' AND tablename LIKE 'listings_%'"
         )
-    for known in of_listings:
-        forget("two", known)
+        cursor.execute(f"DROP TABLE {cursor.fetchone()[0]} CASCADE")
+        cursor.execute("DELETE FROM shop_two.django_migrations WHERE app = 'listings'")
+        lost = cursor.rowcount
+    assert lost >= 3
     said = io.StringIO()
     call_command("migrate_shops", stdout=said)
-    assert said.getvalue().splitlines() == [f"shop_two: {len(of_listings)} migrations", "1 shops migrated"]
+    assert said.getvalue().splitlines() == [f"shop_two: {lost} migrations", "1 shops migrated"]
     assert shops_behind() == []
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM shop_two.listings_listing")

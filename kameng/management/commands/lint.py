@@ -70,6 +70,7 @@ def checks(root: Path) -> list[Check]:
         Check("layers (import-linter)", [python, str(VENV / "bin" / "lint-imports"), "--no-logo"]),
         Check("templates (djlint)", [python, "-m", "djlint", "--check", *templates]),
         Check("migrations", [python, "manage.py", "makemigrations", "--check", "--dry-run"]),
+        Check("old code and migrations", [python, "manage.py", "migrations_check"]),
         Check("translations", [python, "manage.py", "translations", "--check"], heard=True),
     ]
 

@@ -1,0 +1,138 @@
+"""Traffic over many shops at once, held against the same traffic in one, and a column added to all under it."""
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from bench import load
+from bench.buyer import Purchase, purchase
+from bench.load import Ask, Broken, User
+from bench.stage import Stage
+from kameng.embedded import paths
+
+READERS, BUYERS = 4, 4
+PAGE_SECONDS, CHECKOUT_SECONDS = 4.0, 6.0
+READER = (("Accept-Language", "zh-CN,zh;q=0.9"),)
+
+
+@dataclass
+class Traffic:
+    """What readers and buyers met; durations in seconds."""
+
+    pages: list[float] = field(default_factory=list)
+    #: Placing the order and opening its payment, together.
+    checkouts: list[float] = field(default_factory=list)
+    asked: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def error_share(self) -> float:
+        """Errors among all that was asked."""
+        return len(self.errors) / max(1, self.asked)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What is read and bought: a product's address, and something of which there is much."""
+
+    product: str
+    sku: str
+
+    def paths(self) -> tuple[str, ...]:
+        """The front page and a product's, which are kept, and its prices, which are asked for each time."""
+        return "/", f"/p/{self.product}/", f"/api/v1/products/{self.product}/"
+
+
+def first_visits(stage: Stage, hosts: Sequence[str]) -> list[float]:
+    """Ask each shop for its front page, twice, because there are two processes: how long the first ones took."""
+    met = Traffic()
+    waiting = [*hosts, *hosts]
+
+    def reader() -> User:
+        while waiting:
+            yield from _read(stage, waiting.pop(), "/", met)
+
+    load.run([stage.port], [reader() for _ in range(READERS)])
+    return met.pages[: len(hosts)]
+
+
+def pages(stage: Stage, hosts: Sequence[str], shelf: Shelf) -> Traffic:
+    """Readers at all shops at random, for a while."""
+    met = Traffic()
+    until = time.perf_counter() + PAGE_SECONDS
+    _go(stage, met, [_reader(stage, hosts, shelf, met, lambda: time.perf_counter() < until) for _ in range(READERS)])
+    return met
+
+
+def checkouts(stage: Stage, hosts: Sequence[str], shelf: Shelf) -> Traffic:
+    """Buyers at all shops at random, for a while."""
+    met = Traffic()
+    until = time.perf_counter() + CHECKOUT_SECONDS
+    _go(stage, met, [_buyer(stage, hosts, shelf, met, lambda: time.perf_counter() < until) for _ in range(BUYERS)])
+    return met
+
+
+def column_added(stage: Stage, hosts: Sequence[str], shelf: Shelf) -> tuple[float, Traffic]:
+    """Add a column to the orders of every shop while people read and buy: how long that took, and what they met.
+
+    Raises `Broken` where a shop is left without it.
+    """
+    met = Traffic()
+    env = {**stage.environment, "DJANGO_SETTINGS_MODULE": "bench.column.settings"}
+    begun = time.perf_counter()
+    migrating = subprocess.Popen(
+        [sys.executable, "manage.py", "migrate_shops", "--jobs", "2"],
+        cwd=paths.ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    ended: list[float] = []
+
+    def goes_on() -> bool:
+        if not ended and migrating.poll() is not None:
+            ended.append(time.perf_counter())
+        return not ended
+
+    try:
+        readers = [_reader(stage, hosts, shelf, met, goes_on) for _ in range(READERS)]
+        buyers = [_buyer(stage, hosts, shelf, met, goes_on) for _ in range(BUYERS)]
+        _go(stage, met, [*readers, *buyers])
+    finally:
+        if migrating.poll() is None:
+            migrating.kill()
+        said = migrating.communicate()[1]
+    if migrating.returncode != 0:
+        raise Broken(f"migrate_shops ended with {migrating.returncode}: {said.strip()[-300:]}")
+    return ended[0] - begun, met
+
+
+def _go(stage: Stage, met: Traffic, users: Sequence[User]) -> None:
+    met.asked = load.run([stage.port, stage.sandbox_port], users).asked
+
+
+def _reader(stage: Stage, hosts: Sequence[str], shelf: Shelf, met: Traffic, goes_on: Callable[[], bool]) -> User:
+    while goes_on():
+        yield from _read(stage, random.choice(hosts), random.choice(shelf.paths()), met)
+
+
+def _read(stage: Stage, host: str, path: str, met: Traffic) -> User:
+    reply = yield Ask(0, load.request("GET", path, host=f"{host}:{stage.port}", headers=READER))
+    assert reply is not None
+    if reply.status == 200:
+        met.pages.append(reply.took)
+    else:
+        met.errors.append(f"{reply.status} for {path} of {host}")
+
+
+def _buyer(stage: Stage, hosts: Sequence[str], shelf: Shelf, met: Traffic, goes_on: Callable[[], bool]) -> User:
+    while goes_on():
+        done, host = Purchase(), random.choice(hosts)
+        try:
+            yield from purchase(stage.port, shelf.sku, done, host_name=host)
+        except Broken as broken:
+            met.errors.append(f"{host}: {broken}")
+        if done.refused:
+            met.errors.append(f"{host} would not sell: {done.refused}")
+        if "payment" in done.steps:
+            met.checkouts.append(done.steps["order"] + done.steps["payment"])
