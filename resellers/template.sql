@@ -1,4 +1,4 @@
--- migrations 3e0580900a3281fe127ce74d5cb717008b9be908816335c4878ed39720f197b9
+-- migrations e41b75b125453fc1433b6d26b4ef32c72db289218442ad7bf8eb89825b4c711c
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -585,59 +585,60 @@ INSERT INTO kameng_shop_template.django_content_type VALUES
 	(32, 'gate', 'refusal'),
 	(33, 'desk', 'claim'),
 	(34, 'desk', 'appeal'),
-	(35, 'catalog', 'brand'),
-	(36, 'catalog', 'category'),
-	(37, 'catalog', 'product'),
-	(38, 'catalog', 'revision'),
-	(39, 'catalog', 'variant'),
-	(40, 'suppliers', 'supplier'),
-	(41, 'suppliers', 'stockcode'),
-	(42, 'suppliers', 'supplieroffer'),
-	(43, 'suppliers', 'aftersalesrequest'),
-	(44, 'suppliers', 'duplicatesupply'),
-	(45, 'suppliers', 'exchangerate'),
-	(46, 'suppliers', 'pricechange'),
-	(47, 'suppliers', 'pricesync'),
-	(48, 'suppliers', 'rankingrule'),
-	(49, 'suppliers', 'rankingweights'),
-	(50, 'suppliers', 'supplierbreaker'),
-	(51, 'suppliers', 'suppliercall'),
-	(52, 'suppliers', 'supplierincident'),
-	(53, 'suppliers', 'supplierresult'),
-	(54, 'merchants', 'gatewayaccount'),
-	(55, 'transfers', 'transfer'),
-	(56, 'outbox', 'heartbeat'),
-	(57, 'outbox', 'outboxevent'),
-	(58, 'inbox', 'inboxevent'),
-	(59, 'alerts', 'alert'),
-	(60, 'reconciliation', 'break'),
-	(61, 'reconciliation', 'breakevent'),
-	(62, 'reconciliation', 'statement'),
-	(63, 'reconciliation', 'row'),
-	(64, 'contenttypes', 'contenttype'),
-	(65, 'auth', 'permission'),
-	(66, 'auth', 'group'),
-	(67, 'sessions', 'session'),
-	(68, 'accounts', 'user'),
-	(69, 'accounts', 'secondfactor'),
-	(70, 'admin', 'logentry'),
-	(71, 'listings', 'listing'),
-	(72, 'listings', 'pricerule'),
-	(73, 'listings', 'repricing'),
-	(74, 'listings', 'placement'),
-	(75, 'orders', 'order'),
-	(76, 'orders', 'orderline'),
-	(77, 'orders', 'orderevent'),
-	(78, 'orders', 'decision'),
-	(79, 'orders', 'minorspending'),
-	(80, 'payments', 'payment'),
-	(81, 'payments', 'refund'),
-	(82, 'fulfillment', 'fulfillment'),
-	(83, 'fulfillment', 'deliveryreveal'),
-	(84, 'fulfillment', 'supplierorder'),
-	(85, 'fulfillment', 'delivery'),
-	(86, 'supply', 'clientorder'),
-	(87, 'supply', 'clientcallback');
+	(35, 'visits', 'visit'),
+	(36, 'catalog', 'brand'),
+	(37, 'catalog', 'category'),
+	(38, 'catalog', 'product'),
+	(39, 'catalog', 'revision'),
+	(40, 'catalog', 'variant'),
+	(41, 'suppliers', 'supplier'),
+	(42, 'suppliers', 'stockcode'),
+	(43, 'suppliers', 'supplieroffer'),
+	(44, 'suppliers', 'aftersalesrequest'),
+	(45, 'suppliers', 'duplicatesupply'),
+	(46, 'suppliers', 'exchangerate'),
+	(47, 'suppliers', 'pricechange'),
+	(48, 'suppliers', 'pricesync'),
+	(49, 'suppliers', 'rankingrule'),
+	(50, 'suppliers', 'rankingweights'),
+	(51, 'suppliers', 'supplierbreaker'),
+	(52, 'suppliers', 'suppliercall'),
+	(53, 'suppliers', 'supplierincident'),
+	(54, 'suppliers', 'supplierresult'),
+	(55, 'merchants', 'gatewayaccount'),
+	(56, 'transfers', 'transfer'),
+	(57, 'outbox', 'heartbeat'),
+	(58, 'outbox', 'outboxevent'),
+	(59, 'inbox', 'inboxevent'),
+	(60, 'alerts', 'alert'),
+	(61, 'reconciliation', 'break'),
+	(62, 'reconciliation', 'breakevent'),
+	(63, 'reconciliation', 'statement'),
+	(64, 'reconciliation', 'row'),
+	(65, 'contenttypes', 'contenttype'),
+	(66, 'auth', 'permission'),
+	(67, 'auth', 'group'),
+	(68, 'sessions', 'session'),
+	(69, 'accounts', 'user'),
+	(70, 'accounts', 'secondfactor'),
+	(71, 'admin', 'logentry'),
+	(72, 'listings', 'listing'),
+	(73, 'listings', 'pricerule'),
+	(74, 'listings', 'repricing'),
+	(75, 'listings', 'placement'),
+	(76, 'orders', 'order'),
+	(77, 'orders', 'orderline'),
+	(78, 'orders', 'orderevent'),
+	(79, 'orders', 'decision'),
+	(80, 'orders', 'minorspending'),
+	(81, 'payments', 'payment'),
+	(82, 'payments', 'refund'),
+	(83, 'fulfillment', 'fulfillment'),
+	(84, 'fulfillment', 'deliveryreveal'),
+	(85, 'fulfillment', 'supplierorder'),
+	(86, 'fulfillment', 'delivery'),
+	(87, 'supply', 'clientorder'),
+	(88, 'supply', 'clientcallback');
 INSERT INTO kameng_shop_template.django_migrations VALUES
 	(1, 'contenttypes', '0001_initial', '2026-01-01 00:00:00+00'),
 	(2, 'contenttypes', '0002_remove_content_type_name', '2026-01-01 00:00:00+00'),
@@ -728,18 +729,20 @@ INSERT INTO kameng_shop_template.django_migrations VALUES
 	(87, 'payments', '0006_unique_without_pattern', '2026-01-01 00:00:00+00'),
 	(88, 'plans', '0001_initial', '2026-01-01 00:00:00+00'),
 	(89, 'plans', '0002_one_level_of_commission', '2026-01-01 00:00:00+00'),
-	(90, 'reconciliation', '0001_reconcile', '2026-01-01 00:00:00+00'),
-	(91, 'reports', '0001_initial', '2026-01-01 00:00:00+00'),
-	(92, 'scans', '0001_initial', '2026-01-01 00:00:00+00'),
-	(93, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
-	(94, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
-	(95, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
-	(96, 'suppliers', '0004_names_of_offers', '2026-01-01 00:00:00+00'),
-	(97, 'supply', '0001_initial', '2026-01-01 00:00:00+00'),
-	(98, 'trail', '0001_initial', '2026-01-01 00:00:00+00'),
-	(99, 'trail', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
-	(100, 'transfers', '0001_transfers', '2026-01-01 00:00:00+00'),
-	(101, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
+	(90, 'plans', '0003_time_taken_back_and_warnings', '2026-01-01 00:00:00+00'),
+	(91, 'reconciliation', '0001_reconcile', '2026-01-01 00:00:00+00'),
+	(92, 'reports', '0001_initial', '2026-01-01 00:00:00+00'),
+	(93, 'scans', '0001_initial', '2026-01-01 00:00:00+00'),
+	(94, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
+	(95, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
+	(96, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
+	(97, 'suppliers', '0004_names_of_offers', '2026-01-01 00:00:00+00'),
+	(98, 'supply', '0001_initial', '2026-01-01 00:00:00+00'),
+	(99, 'trail', '0001_initial', '2026-01-01 00:00:00+00'),
+	(100, 'trail', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
+	(101, 'transfers', '0001_transfers', '2026-01-01 00:00:00+00'),
+	(102, 'visits', '0001_initial', '2026-01-01 00:00:00+00'),
+	(103, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_user_permissions_id_seq', 1, false);
@@ -747,8 +750,8 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
-SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 87, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 101, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 88, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 103, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);
@@ -831,8 +834,6 @@ ALTER TABLE ONLY kameng_shop_template.listings_placement
 ALTER TABLE ONLY kameng_shop_template.listings_pricerule
     ADD CONSTRAINT listings_pricerule_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY kameng_shop_template.listings_repricing
-    ADD CONSTRAINT listings_repricing_key_key UNIQUE (key);
-ALTER TABLE ONLY kameng_shop_template.listings_repricing
     ADD CONSTRAINT listings_repricing_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY kameng_shop_template.orders_minorspending
     ADD CONSTRAINT minor_spending_once UNIQUE (key, line_id);
@@ -864,6 +865,8 @@ ALTER TABLE ONLY kameng_shop_template.payments_refund
     ADD CONSTRAINT refund_number_once UNIQUE (number);
 ALTER TABLE ONLY kameng_shop_template.payments_refund
     ADD CONSTRAINT refund_once_per_cause UNIQUE (payment_id, cause);
+ALTER TABLE ONLY kameng_shop_template.listings_repricing
+    ADD CONSTRAINT repricing_once UNIQUE (key);
 ALTER TABLE ONLY kameng_shop_template.fulfillment_supplierorder
     ADD CONSTRAINT supplier_order_sequence_unique UNIQUE (fulfillment_id, sequence);
 ALTER TABLE ONLY kameng_shop_template.supply_clientcallback
@@ -894,12 +897,9 @@ CREATE INDEX fulfillment_supplierorder_fulfillment_id_82d45c91 ON kameng_shop_te
 CREATE INDEX fulfillment_supplierorder_offer_id_b0ea24f9 ON kameng_shop_template.fulfillment_supplierorder USING btree (offer_id);
 CREATE INDEX fulfillment_supplierorder_reference_c331cd96_like ON kameng_shop_template.fulfillment_supplierorder USING btree (reference varchar_pattern_ops);
 CREATE INDEX fulfillment_supplierorder_supplier_id_cd394cc9 ON kameng_shop_template.fulfillment_supplierorder USING btree (supplier_id);
-CREATE INDEX listings_listing_variant_id_d8638f5b ON kameng_shop_template.listings_listing USING btree (variant_id);
-CREATE INDEX listings_placement_product_id_c13bb682 ON kameng_shop_template.listings_placement USING btree (product_id);
 CREATE INDEX listings_pricerule_category_id_07e4d67e ON kameng_shop_template.listings_pricerule USING btree (category_id);
 CREATE INDEX listings_pricerule_product_id_c54b7156 ON kameng_shop_template.listings_pricerule USING btree (product_id);
 CREATE INDEX listings_pricerule_variant_id_74584bc3 ON kameng_shop_template.listings_pricerule USING btree (variant_id);
-CREATE INDEX listings_repricing_key_6cb35056_like ON kameng_shop_template.listings_repricing USING btree (key varchar_pattern_ops);
 CREATE INDEX order_device ON kameng_shop_template.orders_order USING btree (device_digest, id DESC) WHERE (NOT ((device_digest)::text = ''::text));
 CREATE INDEX order_event_when ON kameng_shop_template.orders_orderevent USING brin (created_at) WITH (autosummarize='on');
 CREATE INDEX order_newest ON kameng_shop_template.orders_order USING btree (created_at DESC);
