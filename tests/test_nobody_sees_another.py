@@ -229,7 +229,11 @@ def _balance(host: str, nest: Nest) -> Answer:
 def only_the_host_that_was_asked_says_whose_page_it_is(mine: Nest, theirs: Nest) -> None:
     """However it is written; an address in absolute form (RFC 9112, 3.2.2) names no shop beside it."""
     forged = {"x-forwarded-host": "two.test", "x-forwarded-server": "two.test", "forwarded": "host=two.test"}
-    absolute = {"RAW_URI": "http://two.test/help/", "SERVER_NAME": "two.test", "REQUEST_URI": "http://two.test/help/"}
+    absolute: dict[str, Any] = {
+        "RAW_URI": "http://two.test/help/",
+        "SERVER_NAME": "two.test",
+        "REQUEST_URI": "http://two.test/help/",
+    }
     picture = theirs.arguments["name"][0]
     for host in ("one.test", "ONE.test", "one.test.", "one.test:8443"):
         client = Client(headers={"host": host, **forged}, raise_request_exception=False)

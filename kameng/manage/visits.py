@@ -19,7 +19,7 @@ _BACKEND = "django.contrib.auth.backends.ModelBackend"
 CLOSED = frozenset({"withdrawals", "withdrawal_cancel", "clients", "client", "second_factor", "password_change"})
 #: What a visitor who helps may send: goods, prices, and how the shop looks. Any other form is refused, also a new one.
 HELPED = frozenset({
-    "goods_save", "goods_many", "range", "prices", "price_change_undo", "listings_pricerule_add",
+    "goods", "goods_save", "range", "prices", "price_change_undo", "listings_pricerule_add",
     "listings_pricerule_change", "listings_pricerule_delete", "look", "look_preview",
 })  # fmt: skip
 
