@@ -120,7 +120,8 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
             "number": (topped_up.number, code.number, wanted.number),
             "object_id": (topped_up.pk, person.pk, rule.pk, log.pk),
             "reference": (f"REF-{word}",), "name": (picture,), "client_id": (client.pk,), "scan_id": (scan.pk,),
-            "repricing_id": (repricing.pk,), "variant_id": (held.pk,), "slug": (variant.product.slug,),
+            "repricing_id": (repricing.pk,), "variant_id": (held.pk,), "product_id": (held.product_id,),
+            "slug": (variant.product.slug,),
         },
         owner=owner, device=device, token=token, key=key.name, secret=secret,
     )  # fmt: skip

@@ -4,17 +4,13 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.views.decorators.http import require_POST
 
 from kameng.admin.bases import actor_of
-from kameng.admin.sites import shop_site
 from kameng.core.problems import Problem
 from kameng.shop_export import export_answer
 from resellers.models import Reseller
 
 
-@shop_site.page("plan/export/", name="shop_export")
-@require_POST
 def shop_export(request: HttpRequest) -> HttpResponseBase:
     """Everything as one file. What is the house shop's is the platform's."""
     shop: Reseller = request.shop  # type: ignore[attr-defined]

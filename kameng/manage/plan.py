@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.admin.models import CHANGE
 from django.db.models import F, Sum
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -23,6 +24,7 @@ from kameng.admin.forms import add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.ids import random_id
 from kameng.core.problems import Problem
+from kameng.manage.export import shop_export
 from resellers.ledger.balances import balance
 from resellers.ledger.posting import Name
 from resellers.links import shop_url
@@ -139,12 +141,14 @@ _ACTS: dict[str, Any] = {"renew": _renew, "upgrade": _upgrade}
 
 @shop_site.page("plan/", name="plan", nav=Nav(gettext_lazy("店铺"), gettext_lazy("套餐"), "storefront", 45))
 @require_http_methods(["GET", "HEAD", "POST"])
-def plan(request: HttpRequest) -> HttpResponse:
+def plan(request: HttpRequest) -> HttpResponseBase:
     """The plan, and what can be done about it."""
     if request.method != "POST":
         return _page(request)
     shop: Reseller = request.shop  # type: ignore[attr-defined]
     act = request.POST.get("act", "")
+    if act == "export":
+        return shop_export(request)
     if act == "order":
         try:
             asked = renewal_ask(shop_id=shop.pk)

@@ -55,6 +55,7 @@ APART = {
     "supply": "what those who buy by API sent, and what they got",
     "trail": "what people decided, for operators",
     "transfers": "what operators wrote down of transfers",
+    "visits": "who of the platform looked into which shop, and why; seen by its owner and operators",
     "withdrawals": "where owners get their money; seen by the owner and operators",
 }
 EXEMPT: Mapping[tuple[type[Model], str], str] = {

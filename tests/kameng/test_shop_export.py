@@ -46,7 +46,7 @@ def test_an_owner_and_operators_take_along_a_shop_that_is_closed_and_nobody_else
     shop_close(shop_id=shop.pk, reason="不做了", actor="staff:a")
     client = owner_of(shop)
     assert "带走店铺数据" in client.get("/manage/plan/").content.decode()
-    answer = client.post("/manage/plan/export/")
+    answer = client.post("/manage/plan/", {"act": "export"})
     assert answer["Content-Disposition"].startswith('attachment; filename="one-2')
     mine = tables_of(answer)
     assert list(mine) == [f"{name}.csv" for name in ("orders", "order_lines", "ledger", "listings", "price_rules")]
@@ -63,7 +63,7 @@ def test_an_owner_and_operators_take_along_a_shop_that_is_closed_and_nobody_else
     connection.set_schema_to_public()  # type: ignore[attr-defined]
     asked = operator().post("/admin/tenures/", {"act": "export", "shop": shop.pk, "key": "k"})
     assert tables_of(asked) == mine
-    theirs = tables_of(owner_of(other_shop).post("/manage/plan/export/"))
+    theirs = tables_of(owner_of(other_shop).post("/manage/plan/", {"act": "export"}))
     assert {name: len(rows) for name, rows in theirs.items()} == {**dict.fromkeys(mine, 1), "ledger.csv": 2}
     trail = AuditEntry.objects.filter(action="shop.exported").order_by("sequence")
     assert list(trail.values_list("actor", "subject")) == [
@@ -71,11 +71,14 @@ def test_an_owner_and_operators_take_along_a_shop_that_is_closed_and_nobody_else
     ]  # fmt: skip
     assert trail[0].data == {"orders": 1, "order_lines": 1, "ledger": 1, "listings": 1, "price_rules": 1}
     # Each reads everything, so there are not many; the house shop's is nobody's to take.
-    statuses = [client.post("/manage/plan/export/").status_code for _ in range(EXPORTS)]
+    statuses = [client.post("/manage/plan/", {"act": "export"}).status_code for _ in range(EXPORTS)]
     assert (statuses[0], statuses[-1]) == (200, 302)
     Reseller.objects.filter(pk=other_shop.pk).update(is_house=True)
     remembered.forget()
-    assert owner_of(Reseller.objects.get(slug="two"), username="late").post("/manage/plan/export/").status_code == 404
+    assert (
+        owner_of(Reseller.objects.get(slug="two"), username="late").post("/manage/plan/", {"act": "export"}).status_code
+        == 404
+    )
 
 
 def test_however_long_a_table_is_a_batch_of_it_is_in_memory(shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
