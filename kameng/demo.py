@@ -33,13 +33,11 @@ from fulfillment.suppliers.models import StockCode, Supplier, SupplierOffer
 from fulfillment.suppliers.services import availability_refresh, supplier_save
 from fulfillment.suppliers.stock_room import stock_load
 from kameng.core.http import HttpClient, HttpFailure
+from kameng.demo_gateways import OWNS_A_TILL, gateways_seed, own_till_seed
 from kameng.demo_papers import papers_seed
 from kameng.opening.goods import plans_sell
 from kameng.sandbox import keys
-from payments.merchants.models import FeeBearer, GatewayAccount
-from payments.merchants.services import gateway_account_save
 from resellers import demo as shop_data
-from resellers.deposits.top_ups import top_up_confirm, top_up_record
 from resellers.models import Reseller
 from resellers.plans.seeds import plans_seed
 from resellers.services import domain_add, operations_open, shop_touch, staff_set
@@ -79,18 +77,6 @@ LICENSE_ENDS_SOON, LICENSE_ENDS_DAYS = ("lantian", Kind.OPERATOR_AGENCY), 21
 STOCKED_PRODUCTS = 6
 STOCKED_CODES = 50
 BENCH_CODES = 20_000
-#: Name, and fee as such gateways ask for; an installation of 易支付 takes several times as much.
-GATEWAYS: dict[str, tuple[str, str, FeeBearer]] = {
-    "alipay": ("支付宝（沙箱）", "0.6", FeeBearer.PLATFORM),
-    "wechatpay": ("微信支付（沙箱）", "0.6", FeeBearer.PLATFORM),
-    "epay": ("易支付（沙箱）", "2.5", FeeBearer.OWNER),
-}
-#: The sub-site whose owner collects for themselves, at the sandbox's 易支付, out of a deposit; and the account to which
-#: its shoppers may transfer money by hand.
-OWNS_A_TILL, OWN_TILL, BY_HAND = "qinghe", "qinghe-epay", "qinghe-transfer"
-DEPOSIT, DEPOSIT_REFERENCE = Decimal(2000), "DEMO-DEPOSIT-1"
-TRANSFER_TO = {"holder": "青禾充值演示账户", "bank": "演示银行", "number": "6222 0000 0000 0000 000"}
-
 _LOOK = (
     "name_en", "tagline", "tagline_en", "brand_color", "radius", "logo", "announcement", "announcement_en", "support",
     "is_house", "company", "credit_code", "telecom_license", "icp", "license_url",
@@ -120,10 +106,10 @@ def seed(*, bench: bool) -> list[LogIn]:
     _tell_sandbox()
     _stock(bench=bench)
     availability_refresh()
-    _gateways(sandbox / "gateways")
+    gateways_seed(sandbox / "gateways")
     shops = [_shop(wanted) for wanted in shop_data.SHOPS]
     owned = next(shop for shop in shops if shop.slug == OWNS_A_TILL)
-    _own_till(sandbox / "gateways", owned)
+    own_till_seed(sandbox / "gateways", owned)
     papers_seed(owned)
     plans_seed()
     plans_sell()
@@ -325,35 +311,6 @@ def _demo_code() -> str:
     alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
     text = "".join(secrets.choice(alphabet) for _ in range(16))
     return "-".join(text[start : start + 4] for start in range(0, 16, 4))
-
-
-def _gateways(folder: Path) -> None:
-    for position, (gateway, (name, fee_percent, fee_bearer)) in enumerate(GATEWAYS.items()):
-        config = json.loads((folder / f"{gateway}.json").read_text())
-        # An operator may have changed the terms meanwhile.
-        is_known = GatewayAccount.objects.filter(code=gateway).exists()
-        terms: dict[str, Any] = {} if is_known else {"fee_percent": Decimal(fee_percent), "fee_bearer": fee_bearer}
-        gateway_account_save(code=gateway, gateway=gateway, config=config, name=name, position=position, **terms)
-
-
-def _own_till(folder: Path, shop: Reseller) -> None:
-    """One owner who collects for themselves, out of a deposit that two have seen; and an account for transfers."""
-    config = json.loads((folder / "epay.json").read_text())
-    is_known = GatewayAccount.objects.filter(code=OWN_TILL).exists()
-    terms: dict[str, Any] = {} if is_known else {"fee_percent": Decimal("2.5"), "fee_bearer": FeeBearer.OWNER}
-    own: dict[str, Any] = {"schema_name": shop.schema_name, "position": len(GATEWAYS)}
-    gateway_account_save(
-        code=OWN_TILL,
-        gateway="epay",
-        config=config,
-        name="青禾的易支付（店主自收）",
-        owner_collects=True,
-        **own,
-        **terms,
-    )
-    gateway_account_save(code=BY_HAND, gateway="manual", config=TRANSFER_TO, name="青禾的转账汇款", **own)
-    seen = top_up_record(shop_id=shop.pk, amount=DEPOSIT, reference=DEPOSIT_REFERENCE, actor="staff:demo-1")
-    top_up_confirm(top_up_id=seen.pk, actor="staff:demo-2")
 
 
 def _shop(wanted: shop_data.DemoShop) -> Reseller:

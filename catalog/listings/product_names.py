@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 
 from catalog.listings.exceptions import ListingInvalid
 from catalog.listings.models import Placement
+from catalog.listings.screened import authorizations_here, shop_id_here
 from catalog.models import Product
 from catalog.screened import licensed_names
 from catalog.search import search_text
-from compliance.gate.authorizations import Authorizations, authorizations_of_shop
+from compliance.gate.authorizations import Authorizations
 from compliance.gate.models import SubjectKind
 from compliance.gate.services import subject_screen, subject_withdraw
 from compliance.gate.subjects import Facts, Slot, Standing, Subject, Text
-from resellers.models import Reseller
 from resellers.services import shop_touch
 
 LONGEST_NAME = 60
@@ -65,7 +65,7 @@ def product_rename(*, shop_id: int, product_id: int, name: str) -> Standing:
     _call(placement, "" if name == product.name else name)
     standing = Standing(placement.standing)
     if placement.name or standing == Standing.TAKEN_DOWN:
-        facts = placement_facts(placement, product, _authorizations())
+        facts = placement_facts(placement, product, authorizations_here())
         standing = subject_screen(subject=placement_subject(product_id), facts=facts).standing
     else:
         subject_withdraw(subject=placement_subject(product_id))
@@ -94,13 +94,12 @@ class Placements:
         product = _products([subject_id]).get(subject_id)
         if placement is None or product is None:
             return None
-        return placement_facts(placement, product, _authorizations())
+        return placement_facts(placement, product, authorizations_here())
 
     def stand(self, subject_id: int, standing: Standing, *, words: Mapping[str, str], caught: Collection[str]) -> None:
         """The shop's own shelf sees it with the next page."""
         Placement.objects.filter(product_id=subject_id).update(standing=standing)
-        schema_name = connection.schema_name  # type: ignore[attr-defined]
-        shop_touch(shop_id=int(Reseller.objects.values_list("pk", flat=True).get(schema_name=schema_name)))
+        shop_touch(shop_id=shop_id_here())
 
     def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
         """Those with a name."""
@@ -109,7 +108,7 @@ class Placements:
         )
         if not placements:
             return []
-        products, papers = _products([placement.product_id for placement in placements]), _authorizations()
+        products, papers = _products([placement.product_id for placement in placements]), authorizations_here()
         return [
             (placement.product_id, placement_facts(placement, products[placement.product_id], papers))
             for placement in placements
@@ -127,7 +126,3 @@ def _call(placement: Placement, name: str) -> None:
 
 def _products(ids: Sequence[int]) -> dict[int, Product]:
     return Product.objects.select_related("brand", "category").in_bulk(ids)
-
-
-def _authorizations() -> Authorizations:
-    return authorizations_of_shop(connection.schema_name)  # type: ignore[attr-defined]

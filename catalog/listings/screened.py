@@ -49,7 +49,7 @@ def listing_screen(listing: Listing) -> Standing:
     subject = listing_subject(listing.variant_id)
     if listing.name or listing.standing == Standing.TAKEN_DOWN:
         variant = _variants([listing.variant_id])[listing.variant_id]
-        facts = listing_facts(listing, variant, _authorizations())
+        facts = listing_facts(listing, variant, authorizations_here())
         standing = subject_screen(subject=subject, facts=facts).standing
     else:
         subject_withdraw(subject=subject)
@@ -77,14 +77,14 @@ class Listings:
         variant = _variants([subject_id]).get(subject_id)
         if variant is None:
             return None
-        return listing_facts(listing or Listing(variant_id=subject_id), variant, _authorizations())
+        return listing_facts(listing or Listing(variant_id=subject_id), variant, authorizations_here())
 
     def stand(self, subject_id: int, standing: Standing, *, words: Mapping[str, str], caught: Collection[str]) -> None:
         """The shop's own shelf sees it with the next page."""
         rows = Listing.objects.filter(variant_id=subject_id)
         if not rows.update(standing=standing) and standing != Standing.CLEAR:
             Listing.objects.create(variant_id=subject_id, standing=standing)
-        shop_touch(shop_id=_shop_id())
+        shop_touch(shop_id=shop_id_here())
 
     def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
         """Those with a name of their own."""
@@ -92,7 +92,7 @@ class Listings:
         listings = list(rows)
         if not listings:
             return []
-        variants, papers = _variants([listing.variant_id for listing in listings]), _authorizations()
+        variants, papers = _variants([listing.variant_id for listing in listings]), authorizations_here()
         return [
             (listing.variant_id, listing_facts(listing, variants[listing.variant_id], papers))
             for listing in listings
@@ -107,10 +107,12 @@ def _variants(ids: Sequence[int]) -> dict[int, Variant]:
     return Variant.objects.select_related("product__brand", "product__category").in_bulk(ids)
 
 
-def _authorizations() -> Authorizations:
+def authorizations_here() -> Authorizations:
+    """The papers of the shop whose schema this is."""
     return authorizations_of_shop(connection.schema_name)  # type: ignore[attr-defined]
 
 
-def _shop_id() -> int:
+def shop_id_here() -> int:
+    """Its row's key."""
     schema_name = connection.schema_name  # type: ignore[attr-defined]
     return int(Reseller.objects.values_list("pk", flat=True).get(schema_name=schema_name))
