@@ -11,14 +11,43 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
-from bench import audit, backlog, codes, kills, machine, money, orders, outage, pages, reconcile, shops, slow
+from bench import (
+    audit,
+    backlog,
+    codes,
+    kills,
+    machine,
+    money,
+    orders,
+    outage,
+    pages,
+    reconcile,
+    refused,
+    shops,
+    slow,
+    statement,
+)
 from bench.figures import Report, as_json, judged_table, table_text, verdict
 from bench.load import Broken
 from bench.stage import Stage, stage
 from kameng.embedded import environment, paths
 from kameng.embedded.console import Refused, clear_errors, say
 
-WORKLOADS = ("pages", "orders", "codes", "shops", "outage", "backlog", "kills", "slow", "reconcile", "money", "audit")
+WORKLOADS = (
+    "pages",
+    "orders",
+    "codes",
+    "shops",
+    "outage",
+    "backlog",
+    "kills",
+    "slow",
+    "reconcile",
+    "money",
+    "audit",
+    "refused",
+    "statement",
+)
 #: What runs where nothing is named: the outage takes a quarter of an hour by itself.
 USUAL = ("pages", "orders", "codes", "shops")
 #: Those that are compared with a bare Django project beside the demo.
@@ -89,6 +118,10 @@ def _run(name: str, running: Stage, options: argparse.Namespace) -> Report:
                 report = slow.run(running)
             case "reconcile":
                 report = reconcile.run(running, orders=options.orders or reconcile.ROWS)
+            case "refused":
+                report = refused.run(running, orders=options.orders or refused.ORDERS)
+            case "statement":
+                report = statement.run(running, orders=options.orders or statement.ORDERS)
             case "audit":
                 report = audit.run(running, orders=options.orders or audit.ORDERS)
             case "money":

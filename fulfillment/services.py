@@ -46,6 +46,8 @@ CROWDED_SECONDS = 0.5
 #: who wait out an outage do not look all the time; within these limits in seconds.
 RESTING_SHARE, RESTING_SHORTEST, RESTING_LONGEST = 0.1, 2.0, 20.0
 RESTING = "渠道暂停采购，等它恢复"
+#: Why a person is asked: what had paid for the order never came. Ends by itself where other money does.
+DISPROVED = "付款不成立，停止采购，等人处理"
 #: Why money goes back for what was paid before the platform took it down.
 TAKEN_DOWN = "商品已被平台下架，没有到账的自动退款"
 
@@ -78,16 +80,26 @@ def order_fulfill(*, order_id: int) -> float | None:
         order = order_lock(order_id)
         opened = sql.instances(Fulfillment, _OPEN, [order_id])
         lines = lines_of(order_id)
-        if len(lines) > 1:
-            for work in opened:
-                publish("fulfillment.run", fulfillment_id=work.pk)
-            return None
         works = opened or works_of(order_id)
+        if len(lines) > 1:
+            for work in works:
+                if work in opened or _resumed(with_line(work, order, lines)):
+                    publish("fulfillment.run", fulfillment_id=work.pk)
+            return None
         if not works:
             return None
         (work,) = works
-        step = _next_step(with_line(work, order, lines), [] if opened else attempts_of(work.pk))
+        _resumed(with_line(work, order, lines))
+        step = _next_step(work, [] if opened else attempts_of(work.pk))
     return _carry_on(work.pk, step)
+
+
+def _resumed(work: Fulfillment) -> bool:
+    """Whether the work stood still only because its order had not been paid for after all, and goes on now."""
+    if (work.status, work.note) != (Status.MANUAL, DISPROVED) or work.line.order.disproved_at is not None:
+        return False
+    fulfillment_transition(work, to=Status.BUYING, actor="system")
+    return True
 
 
 def fulfillment_run(*, fulfillment_id: int) -> float | None:
@@ -163,7 +175,11 @@ def _intend(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> _Step:
     asked too much at the moment is passed over, and so is whose breaker opened since they were ranked; if all that are
     left are asked too much, the work waits a moment. It waits longer for
     those that are left alone because they are in trouble or could not be reached, as long as the shopper was promised.
+    For an order that nobody has paid for after all, nothing is bought.
     """
+    if work.line.order.disproved_at is not None:
+        fulfillment_transition(work, to=Status.MANUAL, actor="worker", note=DISPROVED)
+        return _Step()
     line, is_busy = work.line, False
     unreached = _unreached(attempts)
     tried = {buy.supplier_id for buy in attempts}

@@ -64,6 +64,8 @@ class Order(models.Model):
     no_return_wording = models.CharField(_("确认的文字"), max_length=16, blank=True, default="", db_default="")
     paid_at = models.DateTimeField(_("付款时间"), null=True, blank=True)
     finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
+    #: Since when what had paid for it is known never to have come, and nothing else has: nothing is bought meanwhile.
+    disproved_at = models.DateTimeField(_("付款不成立的时间"), null=True, blank=True, editable=False)
     #: When contact and account were replaced by pseudonyms; nobody can prove from then on that it is theirs.
     forgotten_at = models.DateTimeField(_("删除个人信息的时间"), null=True, blank=True, editable=False)
     #: When the row was locked, by the database's clock (`orders.states.order_lock`); not stored.

@@ -1,4 +1,4 @@
--- migrations e41b75b125453fc1433b6d26b4ef32c72db289218442ad7bf8eb89825b4c711c
+-- migrations fa065a0e93a065918ac1f838a88880ef03df4105ac762353171b1433878a943f
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -379,6 +379,7 @@ CREATE TABLE kameng_shop_template.orders_order (
     forgotten_at timestamp with time zone,
     no_return_at timestamp with time zone,
     no_return_wording character varying(16) DEFAULT ''::character varying NOT NULL,
+    disproved_at timestamp with time zone,
     CONSTRAINT order_holds_something_or_nothing CHECK ((held >= (0)::numeric)),
     CONSTRAINT order_total_positive CHECK ((total > (0)::numeric))
 );
@@ -720,29 +721,30 @@ INSERT INTO kameng_shop_template.django_migrations VALUES
 	(78, 'orders', '0007_unique_without_pattern', '2026-01-01 00:00:00+00'),
 	(79, 'orders', '0008_shoppers_rights', '2026-01-01 00:00:00+00'),
 	(80, 'orders', '0009_decision_that_it_failed', '2026-01-01 00:00:00+00'),
-	(81, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
-	(82, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
-	(83, 'payments', '0002_fees', '2026-01-01 00:00:00+00'),
-	(84, 'payments', '0003_refund_approved_by_another', '2026-01-01 00:00:00+00'),
-	(85, 'payments', '0004_payment_in_app', '2026-01-01 00:00:00+00'),
-	(86, 'payments', '0005_deposits', '2026-01-01 00:00:00+00'),
-	(87, 'payments', '0006_unique_without_pattern', '2026-01-01 00:00:00+00'),
-	(88, 'plans', '0001_initial', '2026-01-01 00:00:00+00'),
-	(89, 'plans', '0002_one_level_of_commission', '2026-01-01 00:00:00+00'),
-	(90, 'plans', '0003_time_taken_back_and_warnings', '2026-01-01 00:00:00+00'),
-	(91, 'reconciliation', '0001_reconcile', '2026-01-01 00:00:00+00'),
-	(92, 'reports', '0001_initial', '2026-01-01 00:00:00+00'),
-	(93, 'scans', '0001_initial', '2026-01-01 00:00:00+00'),
-	(94, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
-	(95, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
-	(96, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
-	(97, 'suppliers', '0004_names_of_offers', '2026-01-01 00:00:00+00'),
-	(98, 'supply', '0001_initial', '2026-01-01 00:00:00+00'),
-	(99, 'trail', '0001_initial', '2026-01-01 00:00:00+00'),
-	(100, 'trail', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
-	(101, 'transfers', '0001_transfers', '2026-01-01 00:00:00+00'),
-	(102, 'visits', '0001_initial', '2026-01-01 00:00:00+00'),
-	(103, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
+	(81, 'orders', '0010_disproved', '2026-01-01 00:00:00+00'),
+	(82, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
+	(83, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
+	(84, 'payments', '0002_fees', '2026-01-01 00:00:00+00'),
+	(85, 'payments', '0003_refund_approved_by_another', '2026-01-01 00:00:00+00'),
+	(86, 'payments', '0004_payment_in_app', '2026-01-01 00:00:00+00'),
+	(87, 'payments', '0005_deposits', '2026-01-01 00:00:00+00'),
+	(88, 'payments', '0006_unique_without_pattern', '2026-01-01 00:00:00+00'),
+	(89, 'plans', '0001_initial', '2026-01-01 00:00:00+00'),
+	(90, 'plans', '0002_one_level_of_commission', '2026-01-01 00:00:00+00'),
+	(91, 'plans', '0003_time_taken_back_and_warnings', '2026-01-01 00:00:00+00'),
+	(92, 'reconciliation', '0001_reconcile', '2026-01-01 00:00:00+00'),
+	(93, 'reports', '0001_initial', '2026-01-01 00:00:00+00'),
+	(94, 'scans', '0001_initial', '2026-01-01 00:00:00+00'),
+	(95, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
+	(96, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
+	(97, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
+	(98, 'suppliers', '0004_names_of_offers', '2026-01-01 00:00:00+00'),
+	(99, 'supply', '0001_initial', '2026-01-01 00:00:00+00'),
+	(100, 'trail', '0001_initial', '2026-01-01 00:00:00+00'),
+	(101, 'trail', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
+	(102, 'transfers', '0001_transfers', '2026-01-01 00:00:00+00'),
+	(103, 'visits', '0001_initial', '2026-01-01 00:00:00+00'),
+	(104, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_user_permissions_id_seq', 1, false);
@@ -751,7 +753,7 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 88, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 103, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 104, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);
