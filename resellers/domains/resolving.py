@@ -75,7 +75,7 @@ class Resolver:
             answer = resolver.resolve(asked, wanted.value, raise_on_no_answer=False, lifetime=TOTAL_SECONDS)
             return _found(answer.response, wanted)
         except dns.resolver.NXDOMAIN as nobody:
-            return _found(nobody.response(asked), wanted)
+            return _found(nobody.response(asked), wanted)  # type: ignore[no-untyped-call]
         except (dns.resolver.NoNameservers, dns.resolver.LifetimeTimeout) as unclear:
             # With each failure comes the answer that said so; who was not heard at all has none.
             answered = any(response is not None for *_, response in unclear.kwargs["errors"])

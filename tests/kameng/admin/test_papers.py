@@ -68,7 +68,7 @@ def test_from_the_owners_phone_to_the_shelf_and_back(shop: Reseller, other_shop:
     shown = read(owner, OWN)
     assert "等待核对" in shown
     scan = Scan.objects.get()
-    assert owner.get(f"{OWN}scans/{scan.pk}/")["Content-Type"] == "image/png"
+    assert owner.get(f"{OWN}scans/{scan.pk}/")["Content-Type"] == "image/jpeg"
     assert owner_of(other_shop).get(f"{OWN}scans/{scan.pk}/").status_code == 404
     # In the one queue; confirmed only by who has looked.
     page = f"{PAPERS}{paper.pk}/"

@@ -144,9 +144,7 @@ def looped(query: bytes) -> bytes:
     [looped, lambda query: query[:2] + b"\x81\x80\0\1\0\0\0\0\0\0\xc0\x0c\0\1\0\1"],
     ids=["aliases", "pointer"],
 )
-def test_names_that_lead_to_themselves_end(
-    answer: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_that_lead_to_themselves_end(answer: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolving, "ATTEMPT_SECONDS", 0.05)
     monkeypatch.setattr(resolving, "TOTAL_SECONDS", 0.05)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line, ThreadPoolExecutor(1) as pool:
