@@ -165,3 +165,37 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_category_display()} · {self.code}"
+
+
+class WordGroup(models.Model):
+    """Words that rules have in common and name with an @ before the code, as operators keep them.
+
+    `words` are those that the software comes with, and an upgrade renews them; what operators put in or took out is
+    kept beside them and stays. Groups are never deleted: rules may name them.
+    """
+
+    code = models.CharField(_("代码"), max_length=40, unique=True)
+    note = models.CharField(_("说明"), max_length=200)
+    words = ArrayField(models.CharField(max_length=MAX_TERM), verbose_name=_("自带的词"), default=list, editable=False)
+    added, retired = _words(), _words()
+    #: Titles that all rules together must, and must not, find something in.
+    hits = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    misses = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    #: Grows with each change, as that of a rule.
+    version = models.PositiveIntegerField(_("版本"), default=1, editable=False)
+    changed_by = models.CharField(_("修改人"), max_length=80, blank=True, editable=False)
+    changed_at = models.DateTimeField(_("修改时间"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("筛查词组")
+        verbose_name_plural = _("筛查词组")
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return f"@{self.code}"
+
+    @property
+    def current(self) -> tuple[str, ...]:
+        """The words that count."""
+        retired = set(self.retired)
+        return tuple(dict.fromkeys([*(word for word in self.words if word not in retired), *self.added]))
