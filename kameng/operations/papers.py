@@ -72,9 +72,11 @@ class RefuseForm(StaffForm):
 
 
 def _names() -> dict[str, str]:
-    """Shops that need papers, by slug; the house shop is the platform itself."""
-    shops = Reseller.objects.exclude(schema_name=get_public_schema_name()).filter(is_house=False)
-    return dict(shops.order_by("pk").values_list("slug", "name"))
+    """Shops by slug. The house shop needs no papers, but those of brands that it has speak for the platform's goods."""
+    shops = Reseller.objects.exclude(schema_name=get_public_schema_name()).order_by("pk")
+    return {
+        shop.slug: _("%(name)s（平台自营）") % {"name": shop.name} if shop.is_house else shop.name for shop in shops
+    }
 
 
 def _chosen(show: str) -> "QuerySet[License]":

@@ -9,7 +9,8 @@ from django.db import connection
 from django.utils import timezone
 
 from catalog.listings.shelf import key_now, shelf_now
-from catalog.models import Brand, Variant
+from catalog.models import Brand, Product, Variant
+from catalog.screened import product_screen
 from compliance.gate.models import Case
 from compliance.models import License
 from compliance.papers import (
@@ -255,3 +256,32 @@ def test_a_brand_that_its_owner_allows_is_no_imitation_and_is_looked_at_again_wh
         facts = OFFERS.facts(offer.pk)
         assert facts is not None
         assert ("Steam" in facts.licensed) is is_authorized
+
+
+@pytest.mark.parametrize("holder", [{"supplier": "first"}, {"seller": "house"}], ids=["supplier", "platform"])
+def test_the_platforms_own_goods_are_called_by_a_brand_that_it_or_whoever_it_buys_of_may_use(
+    shop: Reseller, variant: Variant, holder: dict[str, str]
+) -> None:
+    Reseller.objects.filter(pk=shop.pk).update(slug="house", is_house=True)
+    connection.set_schema_to_public()  # type: ignore[attr-defined]
+    product = Product.objects.get(pk=variant.product_id)
+    license_add(supplier="somebody-else", terms=terms(number="S-0"), actor=LI)
+
+    def stands(name: str) -> str:
+        Product.objects.filter(pk=product.pk).update(name=name)
+        return product_screen(product.pk)
+
+    def seen() -> str:
+        drain()
+        return Product.objects.get(pk=product.pk).standing
+
+    assert stands("Stearn 月卡") == "flagged"
+    paper = license_add(**holder, terms=terms(), actor=LI)
+    assert seen() == "clear"
+    assert stands("Stearn 季卡") == "clear"
+    # One brand's paper, and no other's.
+    assert stands("Netf1ix 季卡") == "flagged"
+    assert stands("Stearn 季卡") == "clear"
+    license_revoke(license_id=paper.pk, actor=LI)
+    assert seen() == "flagged"
+    assert Case.objects.get(state="open").kind == "rescreened"
