@@ -11,14 +11,27 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
-from bench import audit, backlog, codes, kills, machine, money, orders, outage, pages, reconcile, shops, slow
+from bench import audit, backlog, codes, kills, machine, money, orders, outage, pages, reconcile, rescreen, shops, slow
 from bench.figures import Report, as_json, judged_table, table_text, verdict
 from bench.load import Broken
 from bench.stage import Stage, stage
 from kameng.embedded import environment, paths
 from kameng.embedded.console import Refused, clear_errors, say
 
-WORKLOADS = ("pages", "orders", "codes", "shops", "outage", "backlog", "kills", "slow", "reconcile", "money", "audit")
+WORKLOADS = (
+    "pages",
+    "orders",
+    "codes",
+    "shops",
+    "outage",
+    "backlog",
+    "kills",
+    "slow",
+    "reconcile",
+    "money",
+    "audit",
+    "rescreen",
+)
 #: What runs where nothing is named: the outage takes a quarter of an hour by itself.
 USUAL = ("pages", "orders", "codes", "shops")
 #: Those that are compared with a bare Django project beside the demo.
@@ -61,6 +74,9 @@ def parser() -> argparse.ArgumentParser:
         "--entries", type=_positive, default=money.ENTRIES, metavar="N", help="entries of the book of `money`"
     )
     made.add_argument(
+        "--listings", type=_positive, default=rescreen.LISTINGS, metavar="N", help="listings that are screened again"
+    )
+    made.add_argument(
         "--sizes",
         type=_positives,
         metavar="1,16,64",
@@ -91,6 +107,8 @@ def _run(name: str, running: Stage, options: argparse.Namespace) -> Report:
                 report = reconcile.run(running, orders=options.orders or reconcile.ROWS)
             case "audit":
                 report = audit.run(running, orders=options.orders or audit.ORDERS)
+            case "rescreen":
+                report = rescreen.run(running, listings=options.listings)
             case "money":
                 report = money.run(running, entries=options.entries)
             case "outage":

@@ -96,6 +96,10 @@ class Products(NoAmends):
         """Those that are not on sale too: they may be tomorrow."""
         return _with_facts(_whole().filter(pk__gt=after).order_by("pk")[:limit])
 
+    def ids(self) -> Sequence[int]:
+        """All of them."""
+        return list(Product.objects.order_by("pk").values_list("pk", flat=True))
+
 
 PRODUCTS = Products()
 

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from compliance.screening.rules import MAX_TERM, WIDE, Category, Severity
@@ -69,6 +70,9 @@ class License(models.Model):
     )
     reviewed_by = models.CharField(_("核对人"), max_length=80, blank=True, default="", db_default="", editable=False)
     reviewed_at = models.DateTimeField(_("核对时间"), null=True, blank=True, editable=False)
+    #: Who has it in hand, and until when nobody else decides about it.
+    claimed_by = models.CharField(max_length=80, blank=True, default="", db_default="", editable=False)
+    claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
     #: Why it was sent back or revoked, in codes (`compliance.paper_reasons`), and what the owner is told.
     reasons = ArrayField(
         models.CharField(max_length=40), verbose_name=_("理由"), default=list, db_default=[], blank=True, editable=False
@@ -103,6 +107,12 @@ class License(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.number}"
+
+    @property
+    def in_hand_of(self) -> str:
+        """Who has it in hand; empty is nobody."""
+        is_held = self.claimed_until is not None and self.claimed_until > timezone.now()
+        return self.claimed_by if is_held else ""
 
 
 class Requirement(models.Model):

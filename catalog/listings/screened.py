@@ -6,6 +6,7 @@ A listing goes by its variant's id, in the schema of its shop: rows come and go,
 from collections.abc import Collection, Mapping, Sequence
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from catalog.listings.models import Listing
 from catalog.models import Variant
@@ -88,8 +89,7 @@ class Listings:
 
     def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
         """Those with a name of their own."""
-        rows = Listing.objects.filter(variant_id__gt=after).exclude(name="").order_by("variant_id")[:limit]
-        listings = list(rows)
+        listings = list(_named().filter(variant_id__gt=after)[:limit])
         if not listings:
             return []
         variants, papers = _variants([listing.variant_id for listing in listings]), authorizations_here()
@@ -99,8 +99,16 @@ class Listings:
             if listing.variant_id in variants
         ]
 
+    def ids(self) -> Sequence[int]:
+        """The same."""
+        return list(_named().values_list("variant_id", flat=True))
+
 
 LISTINGS = Listings()
+
+
+def _named() -> "QuerySet[Listing]":
+    return Listing.objects.exclude(name="").order_by("variant_id")
 
 
 def _variants(ids: Sequence[int]) -> dict[int, Variant]:

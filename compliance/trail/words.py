@@ -23,6 +23,7 @@ ACTIONS: Mapping[str, Any] = {
     "license.taken_back": _("店主撤回证照"),
     "license.confirmed": _("核对证照：通过"),
     "license.sent_back": _("核对证照：退回"),
+    "license.undone": _("撤回对证照的决定"),
     "license.scan_added": _("上传证照扫描件"),
     "license.scan_seen": _("查看证照扫描件"),
     "requirement.set": _("改了类目要求"),

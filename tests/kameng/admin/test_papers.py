@@ -87,6 +87,16 @@ def test_from_the_owners_phone_to_the_shelf_and_back(shop: Reseller, other_shop:
     page = f"{PAPERS}{again.pk}/"
     desk.get(f"/admin/license-scans/{again.scans.get().pk}/")
     assert on_shelf(shop) == 0
+    assert desk.post(page, {"act": "claim"}).status_code == 302
+    other = operator(username="second")
+    assert "正在处理，暂时不能决定" in read(other, page)
+    assert "另一位同事正在核对" in other.post(page, {"act": "confirm"}, follow=True).content.decode()
+    assert desk.post(page, {"act": "confirm"}).status_code == 302
+    assert on_shelf(shop) == 1
+    assert f'action="{page}"' in read(desk, "/admin/review/")
+    assert f'action="{page}"' not in read(other, "/admin/review/")
+    assert "已撤回" in desk.post(page, {"act": "undo"}, follow=True).content.decode()
+    assert on_shelf(shop) == 0
     assert desk.post(page, {"act": "confirm"}).status_code == 302
     assert on_shelf(shop) == 1
     assert "有效，12 天后到期" in read(owner, OWN)
