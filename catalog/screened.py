@@ -6,11 +6,17 @@ The name of its shelf is context. It is the platform's own word for many things,
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.module_loading import import_string
 from django_tenants.utils import get_public_schema_name
 
 from catalog.models import Product, Revision, Variant
-from compliance.gate.authorizations import Authorizations
+from compliance.gate.authorizations import (
+    Authorizations,
+    authorizations_of_platform,
+    authorizations_of_suppliers,
+)
 from compliance.gate.models import SubjectKind
 from compliance.gate.services import subject_screen
 from compliance.gate.subjects import Facts, NoAmends, Slot, Standing, Subject, Text
@@ -21,8 +27,9 @@ def product_subject(product_id: int) -> Subject:
     return Subject(SubjectKind.PRODUCT, get_public_schema_name(), product_id)
 
 
-def product_facts(product: Product) -> Facts:
-    """What is screened of a product: what is on sale of it, in an order that does not change."""
+def product_facts(product: Product, licensed: frozenset[str] = frozenset()) -> Facts:
+    """What is screened of a product: what is on sale of it, in an order that does not change. `licensed` are the names
+    of its brand, where somebody's papers cover it."""
     variants = sorted((one for one in product.variants.all() if one.is_active), key=lambda one: one.sku)
     cheapest = min(variants, key=lambda one: one.supply_price / one.official_price, default=None)
     return Facts(
@@ -44,6 +51,7 @@ def product_facts(product: Product) -> Facts:
         kind=product.kind,
         price=cheapest.supply_price if cheapest else None,
         official_price=cheapest.official_price if cheapest else None,
+        licensed=licensed,
     )
 
 
@@ -77,8 +85,7 @@ class Products(NoAmends):
         """As it stands there."""
         if lock:
             Product.objects.select_for_update(no_key=True).filter(pk=subject_id).values_list("pk").first()
-        product = _whole().filter(pk=subject_id).first()
-        return product_facts(product) if product is not None else None
+        return next((facts for _id, facts in _with_facts(_whole().filter(pk=subject_id))), None)
 
     def stand(self, subject_id: int, standing: Standing, *, words: Mapping[str, str], caught: Collection[str]) -> None:
         """Every shop's shelf sees it with the next page."""
@@ -87,7 +94,11 @@ class Products(NoAmends):
 
     def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
         """Those that are not on sale too: they may be tomorrow."""
-        return [(row.pk, product_facts(row)) for row in _whole().filter(pk__gt=after).order_by("pk")[:limit]]
+        return _with_facts(_whole().filter(pk__gt=after).order_by("pk")[:limit])
+
+    def ids(self) -> Sequence[int]:
+        """All of them."""
+        return list(Product.objects.order_by("pk").values_list("pk", flat=True))
 
 
 PRODUCTS = Products()
@@ -95,6 +106,23 @@ PRODUCTS = Products()
 
 def _whole() -> "QuerySet[Product]":
     return Product.objects.select_related("category", "brand").prefetch_related("variants")
+
+
+def _with_facts(rows: Iterable[Product]) -> list[tuple[int, Facts]]:
+    """With the names that the platform's own papers allow, or those of somebody of whom the product is bought."""
+    products = list(rows)
+    branded = [product.pk for product in products if product.brand is not None]
+    own, bought_of = Authorizations(), dict[int, frozenset[str]]()
+    if branded:
+        own = authorizations_of_platform()
+        bought_of = import_string(settings.SUPPLIERS_OF_PRODUCTS)(branded)
+    papers = authorizations_of_suppliers(frozenset[str]().union(*bought_of.values()))
+
+    def licensed(product: Product) -> frozenset[str]:
+        speaking = (own, *(papers[code] for code in bought_of.get(product.pk, ())))
+        return frozenset[str]().union(*(licensed_names(product, one) for one in speaking))
+
+    return [(product.pk, product_facts(product, licensed(product))) for product in products]
 
 
 def product_screen(product_id: int, *, is_edit: bool = True) -> Standing:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
 
+from catalog.shelf_names import shelf_renamed
 from compliance.gate.authorizations import authorizations_changed
 from compliance.gate.rescreening import rules_changed, subjects_rescreen
 from compliance.visits.services import visit_over
@@ -65,6 +66,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "supplier.probe": [supplier_probe],
     "variant.refresh": [variant_refresh],
     "category.refresh": [category_refresh],
+    "shelf.renamed": [shelf_renamed],
     "licenses.changed": [licenses_changed],
     "requirements.changed": [requirements_changed],
     "authorizations.changed": [authorizations_changed],

@@ -101,10 +101,11 @@ def shop_open(*, slug: str, name: str, host_names: Iterable[str], **look: object
 def words_written(shop: Reseller, case: Case | None) -> dict[str, str]:
     """The words as the owner last wrote them: those that wait for a person or were sent back (`case_telling` of the
     shop), or else those shown."""
+    shown = _words_of(shop)
     if case is None or case.state == Case.State.TAKEN_DOWN:
-        return _words_of(shop)
+        return shown
     texts = version_texts(case.digest)
-    return {name: texts.get(name, "") for name in WORDS}
+    return {name: texts.get(name, shown[name]) for name in WORDS}
 
 
 class Shops:
@@ -128,11 +129,11 @@ class Shops:
         where nothing was. A shop without a name is called by its code."""
         shop = Reseller.objects.get(pk=subject_id)
         if standing == Standing.CLEAR:
-            look: dict[str, str] = {name: words.get(name, "") for name in WORDS}
+            look: dict[str, str] = {name: words[name] for name in WORDS if name in words}
         else:
             shown = _words_of(shop)
             guilty = [name for name in caught if name in WORDS] or list(WORDS)
-            look = {name: "" for name in guilty if shown[name] and shown[name] == words.get(name, shown[name])}
+            look = {name: "" for name in guilty if shown[name] and shown[name] == (words.get(name) or shown[name])}
         if "name" in look and not look["name"]:
             look["name"] = shop.slug
         if look:
@@ -143,6 +144,11 @@ class Shops:
         schema_name = connection.schema_name  # type: ignore[attr-defined]
         shop = Reseller.objects.filter(schema_name=schema_name, pk__gt=after).first()
         return [(shop.pk, _facts(shop))] if shop is not None else []
+
+    def ids(self) -> Sequence[int]:
+        """This one shop."""
+        schema_name = connection.schema_name  # type: ignore[attr-defined]
+        return list(Reseller.objects.filter(schema_name=schema_name).values_list("pk", flat=True))
 
 
 SHOPS = Shops()

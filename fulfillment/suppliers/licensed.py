@@ -3,7 +3,8 @@
 What pages read is told by `licenses_changed` and `requirements_changed` of `fulfillment.services`.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
@@ -35,6 +36,16 @@ def licensed(*, variant_id: str, supplier_code: str) -> str:
 IS_LICENSED = RawSQL(
     licensed(variant_id="suppliers_supplieroffer.variant_id", supplier_code="suppliers_supplier.code"), []
 )
+
+
+def suppliers_of_products(product_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """Of whom each product may be bought, by the suppliers' codes: whoever has an active offer of one of its amounts.
+    One query."""
+    found: dict[int, set[str]] = defaultdict(set)
+    offers = SupplierOffer.objects.filter(variant__product__in=product_ids, is_active=True, supplier__is_active=True)
+    for product_id, code in offers.order_by().values_list("variant__product_id", "supplier__code").distinct():
+        found[product_id].add(code)
+    return {product_id: frozenset(codes) for product_id, codes in found.items()}
 
 
 def lacking_of(offers: Sequence[SupplierOffer]) -> dict[int, list[str]]:

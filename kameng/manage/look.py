@@ -20,7 +20,7 @@ from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.problems import Problem
 from resellers import hours, theme
-from resellers.brand.services import BOUNDS, Use, brand_picture_remove, brand_picture_save
+from resellers.brand.services import KINDS, MAX_BYTES, Use, brand_picture_remove, brand_picture_save
 from resellers.context import hours_words, shop_face
 from resellers.models import Reseller
 
@@ -45,7 +45,7 @@ def _clock(label: Any) -> forms.TimeField:
 
 
 def _upload(label: Any, hint: Any) -> forms.FileField:
-    accepted = ",".join(f"image/{kind}" for kind in sorted(BOUNDS.kinds))
+    accepted = ",".join(f"image/{kind}" for kind in sorted(KINDS))
     return forms.FileField(
         label=label, required=False, help_text=hint, widget=forms.FileInput({"accept": accepted}), max_length=255
     )
@@ -74,7 +74,9 @@ class LookForm(StaffForm):
     )
     logo = _upload(
         gettext_lazy("标志"),
-        gettext_lazy("PNG、JPEG 或 WebP，200 KB 以内，宽最多是高的 3 倍。图片里的文字不会自动检查，违规由平台下架"),
+        gettext_lazy(
+            "PNG、JPEG 或 WebP，最多 2 MB，宽最多是高的 3 倍，会自动缩小。图片里的文字不会自动检查，违规由平台下架"
+        ),
     )
     logo_remove = forms.BooleanField(label=gettext_lazy("不用标志"), required=False)
     favicon = _upload(gettext_lazy("网站图标"), gettext_lazy("正方形，浏览器标签页上用"))
@@ -183,7 +185,6 @@ def look(request: HttpRequest) -> HttpResponse:
         "told": told,
         "presets": theme.PRESETS.items(),
         "face": shop_face(shop),
-        "limit": BOUNDS.bytes // 1024,
         "is_preview": previews,
         "preview": _preview(shop, typed),
         **_swatches(color),
@@ -240,7 +241,7 @@ def _save(request: HttpRequest, shop: Reseller, form: LookForm) -> Saved:
     for use in Use:
         if upload := typed.get(use.value):
             # No more than one byte too many is read of what is too large.
-            said = {"use": use.value, "upload": upload.read(BOUNDS.bytes + 1), "actor": actor_of(request)}
+            said = {"use": use.value, "upload": upload.read(MAX_BYTES + 1), "actor": actor_of(request)}
             brand_picture_save(shop_id=shop.pk, **said)
         elif typed.get(f"{use.value}_remove"):
             brand_picture_remove(shop_id=shop.pk, use=use.value)

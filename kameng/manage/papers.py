@@ -21,7 +21,7 @@ from compliance.selectors import papers_of_seller
 from compliance.validity import State
 from kameng.admin.forms import add_problem
 from kameng.admin.sites import Nav, shop_site
-from kameng.core.pictures import MAX_BYTES
+from kameng.core.pictures import PAPER
 from kameng.core.problems import NotFound, Problem
 from kameng.manage.look import SHOP_GROUP
 from kameng.paper_faces import TermsForm, initial_of, picture, rows_of
@@ -50,10 +50,10 @@ class HandInForm(TermsForm):
     file = _PicturesField(
         label=gettext_lazy("照片或扫描件"),
         required=False,
-        widget=_Pictures(attrs={"multiple": True, "accept": "image/png,image/jpeg"}),
+        widget=_Pictures(attrs={"multiple": True, "accept": "image/jpeg,image/png,image/webp"}),
         help_text=gettext_lazy(
-            "PNG 或 JPEG，每张最多 3 MB，最多 5 张。加密保存，只有平台核对的人和你能看，每次查看都有记录；"
-            "照片里的位置等信息会去掉。"
+            "JPEG、PNG 或 WebP，手机拍的就行，每张最多 15 MB，最多 5 张。"
+            "加密保存，只有平台核对的人和你能看，每次查看都有记录；照片里的位置等信息会去掉。"
         ),
     )
 
@@ -116,7 +116,7 @@ def papers(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
     if request.method == "POST" and form.is_valid():
         # No more than one byte too many is read of what is too large, and no more than one file too many.
-        uploads = [one.read(MAX_BYTES + 1) for one in form.cleaned_data["file"][: MOST_PICTURES + 1]]
+        uploads = [one.read(PAPER.bytes + 1) for one in form.cleaned_data["file"][: MOST_PICTURES + 1]]
         try:
             paper_hand_in(
                 seller=shop.slug, terms=form.terms(), uploads=uploads, by=owner_of(request),

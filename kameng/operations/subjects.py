@@ -95,7 +95,7 @@ def subject(request: HttpRequest, kind: str, schema_name: str, subject_id: int) 
         "is_down": is_down,
         "kind": SubjectKind(kind).label,
         "shop": Reseller.objects.filter(schema_name=schema_name).first() if door_of(kind).in_shops else None,
-        "words": facts.words,
+        "words": {name: text for name, text in facts.words.items() if text},
         "cases": cases_of(known)[:CASES_SHOWN],
         "form": form,
     }

@@ -131,6 +131,8 @@ SCREENED_SUBJECTS = {
     "offer": "fulfillment.suppliers.screened.OFFERS",
     "category": "catalog.shelf_names.CATEGORIES",
 }
+#: Of whom products are bought: whose papers of a brand speak for the platform's goods.
+SUPPLIERS_OF_PRODUCTS = "fulfillment.suppliers.licensed.suppliers_of_products"
 INSTALLED_APPS = [*WITHOUT_TABLES, *dict.fromkeys([*SHARED_APPS, *TENANT_APPS])]
 TENANT_MODEL = "resellers.Reseller"
 TENANT_DOMAIN_MODEL = "resellers.Domain"
