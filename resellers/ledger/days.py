@@ -19,8 +19,8 @@ Kind = Journal.Kind
 #: Entries that are added at a time: none waits longer for the row that keeps two from adding the same.
 STEP = 200_000
 
-#: What an owner has of orders: what they earn, and what those cost them of their deposit (`Account.DIRECT`). Moving that
-#: from one of their accounts to another is not earning it.
+#: What an owner has of orders: what they earn, and what those cost them of their deposit (`Account.DIRECT`). Moving
+#: that from one of their accounts to another is not earning it.
 _OWNERS = "name IN ('pending', 'available', 'takings', 'deposit', 'deposit_held')"
 _OF_ORDERS = ", ".join(
     f"'{kind}'"
@@ -89,7 +89,8 @@ _FALSE = f"""
 WITH booked AS ({_SUMS}), known AS (SELECT shop_id, day, {_NAMES} FROM public.ledger_day),
      odd AS ((SELECT * FROM booked EXCEPT SELECT * FROM known) UNION ALL
              (SELECT * FROM known EXCEPT SELECT * FROM booked))
-SELECT DISTINCT day, coalesce(shop.slug, '') FROM odd LEFT JOIN public.resellers_reseller AS shop ON shop.id = odd.shop_id
+SELECT DISTINCT day, coalesce(shop.slug, '')
+  FROM odd LEFT JOIN public.resellers_reseller AS shop ON shop.id = odd.shop_id
  ORDER BY 1, 2
 """
 #: Up to here nobody can add an entry any more (`resellers.ledger.balances`).
