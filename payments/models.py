@@ -103,9 +103,7 @@ class Refund(models.Model):
     #: Nobody has decided yet that it goes back, or somebody that it does not: the gateway was never told.
     UNDECIDED = frozenset({Status.WAITING, Status.REJECTED})
 
-    payment = models.ForeignKey(
-        Payment, models.PROTECT, verbose_name=_("收款"), related_name="refunds", db_index=False
-    )
+    payment = models.ForeignKey(Payment, models.PROTECT, verbose_name=_("收款"), related_name="refunds", db_index=False)
     line = models.ForeignKey(
         OrderLine, models.PROTECT, verbose_name=_("订单行"), null=True, blank=True, related_name="refunds"
     )

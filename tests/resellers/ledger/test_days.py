@@ -90,9 +90,7 @@ def test_a_day_says_what_moved_for_a_shop(shop: Reseller) -> None:
     assert booked[Name.FEES] == one.fees + other.fees
 
 
-def test_a_day_ends_at_midnight_in_beijing_and_a_refund_belongs_to_its_own(
-    shop: Reseller, moments: None
-) -> None:
+def test_a_day_ends_at_midnight_in_beijing_and_a_refund_belongs_to_its_own(shop: Reseller, moments: None) -> None:
     sold(3, "A")
     for key in ("payment:A", "supply:A"):
         posted(key, LATE)
@@ -108,9 +106,7 @@ def test_a_day_ends_at_midnight_in_beijing_and_a_refund_belongs_to_its_own(
     assert (after.within_15s, after.within_5m, after.within_30m) == (0, 0, 1)
 
 
-def test_nothing_is_added_twice_in_whatever_steps(
-    shop: Reseller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_added_twice_in_whatever_steps(shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         sold(3, f"A{number}")
     monkeypatch.setattr(days, "STEP", 3)
