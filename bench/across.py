@@ -8,15 +8,16 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench import load, machine
+from bench import load
 from bench.buyer import Purchase, purchase
 from bench.figures import milliseconds
 from bench.load import Ask, Broken, User
-from bench.stage import Stage
+from bench.stage import NOT_COUNTED, Stage
 from kameng.embedded import paths
 
 READERS, BUYERS = 4, 4
@@ -59,7 +60,8 @@ class Turns:
     """The same traffic several times, in one shop or over all."""
 
     each: list[Traffic] = field(default_factory=list)
-    cpu_seconds: float = 0.0
+    #: By process of the product.
+    cpu_seconds: Counter[str] = field(default_factory=Counter)
 
     def page_p95(self) -> float:
         """Of the median turn, in milliseconds."""
@@ -69,9 +71,10 @@ class Turns:
         """The same of checkouts."""
         return median(milliseconds(one.checkouts, 0.95) for one in self.each)
 
-    def cpu_ms(self, count: Callable[[Traffic], int]) -> float:
-        """What all processes of the product used for one of what `count` counts, in milliseconds."""
-        return self.cpu_seconds * 1000 / max(1, sum(map(count, self.each)))
+    def cpu_ms(self, count: Callable[[Traffic], int], *names: str) -> float:
+        """What processes of the product (all, if none is named) used for one of what `count` counts, in milliseconds."""
+        used = sum(self.cpu_seconds[name] for name in names or self.cpu_seconds)
+        return used * 1000 / max(1, sum(map(count, self.each)))
 
 
 def first_visits(stage: Stage, hosts: Sequence[str], shelf: Shelf) -> list[float]:
@@ -113,14 +116,15 @@ def _turns(
     in_one, over_all = Turns(), Turns()
     for _ in range(TURNS):
         for side, visited in ((in_one, hosts[:1]), (over_all, hosts)):
-            met, before, until = Traffic(), machine.cpu_seconds(stage.counted()), time.perf_counter() + seconds
+            met, before, until = Traffic(), stage.by_process(), time.perf_counter() + seconds
 
             def goes_on(until: float = until) -> bool:
                 return time.perf_counter() < until
 
             _go(stage, met, [user(met, visited, goes_on) for _ in range(READERS)])
             side.each.append(met)
-            side.cpu_seconds += machine.cpu_seconds(stage.counted()) - before
+            used = {name: after - before[name] for name, after in stage.by_process().items()}
+            side.cpu_seconds.update({name: spent for name, spent in used.items() if name not in NOT_COUNTED})
     return in_one, over_all
 
 

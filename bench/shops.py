@@ -132,12 +132,14 @@ def _cost_table(rounds: Sequence[Round]) -> Table:
         (
             len(one.opened.hosts), one.pages_of_one.cpu_ms(read), one.pages.cpu_ms(read),
             one.checkouts_of_one.cpu_ms(bought), one.checkouts.cpu_ms(bought),
+            *(side.cpu_ms(bought, "postgres") for side in (one.checkouts_of_one, one.checkouts)),
             one.web_mib, one.worker_mib, one.database_mib,
         )
         for one in rounds
     ]  # fmt: skip
     columns = (
-        "shops visited", "CPU ms a page in one", "in all", "CPU ms an order in one", "in all", "web MiB", "worker MiB",
+        "shops visited", "CPU ms a page in one", "in all", "CPU ms an order in one", "in all",
+        "of that the database's in one", "in all", "web MiB", "worker MiB",
         "sessions MiB",
     )  # fmt: skip
     return Table("what it costs, orders to their delivery", columns, rows)

@@ -46,13 +46,15 @@ class Remembered(Generic[_Key, _Answer]):
 
 class Together(Generic[_Key, _Answer]):
     """The same where one question can be asked for many at once: as soon as many are asked for within a second, all
-    those are asked for together, and a thousand shops cost one question a second instead of one each.
+    that were of late are asked for together, and a thousand shops cost one question a second instead of one each.
 
     `many` gets the keys with what was answered last, which it may answer again where that still stands.
     """
 
     #: From so many keys within a second on, they are asked for together.
     MANY = 8
+    #: For so long after somebody asked for it, a key is asked for with the others, in seconds.
+    LATELY = 10.0
 
     def __init__(
         self,
@@ -77,7 +79,7 @@ class Together(Generic[_Key, _Answer]):
                 return known[2]
             if self._many_now(now) and self._asking.acquire(blocking=False):
                 try:
-                    answers = self._many(dict(self._used(now)))
+                    answers = self._many(dict(self._used(now, self.LATELY)))
                 finally:
                     self._asking.release()
                 for each, answer in answers.items():
@@ -102,14 +104,14 @@ class Together(Generic[_Key, _Answer]):
         """Whether many were asked for lately; counted once a second."""
         if now - self._counted_at >= FRESH_SECONDS:
             self._counted_at = now
-            self._are_many = sum(1 for _ in self._used(now)) >= self.MANY
+            self._are_many = len(self._used(now, 2 * FRESH_SECONDS)) >= self.MANY
         return self._are_many
 
-    def _used(self, now: float) -> list[tuple[_Key, _Answer]]:
-        """What was asked for in the last seconds."""
+    def _used(self, now: float, seconds: float) -> list[tuple[_Key, _Answer]]:
+        """What was asked for in so many last seconds."""
         with self._lock:
             known = list(self._known.items())
-        return [(key, answer) for key, (_at, used, answer) in known if now - used[0] < 2 * FRESH_SECONDS]
+        return [(key, answer) for key, (_at, used, answer) in known if now - used[0] < seconds]
 
     def _keep(self, key: _Key, at: float, answer: _Answer) -> None:
         with self._lock:
