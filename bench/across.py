@@ -72,7 +72,7 @@ class Turns:
         return median(milliseconds(one.checkouts, 0.95) for one in self.each)
 
     def cpu_ms(self, count: Callable[[Traffic], int], *names: str) -> float:
-        """What processes of the product (all, if none is named) used for one of what `count` counts, in milliseconds."""
+        """What processes of the product (all, if none is named) used for one of what `count` counts; milliseconds."""
         used = sum(self.cpu_seconds[name] for name in names or self.cpu_seconds)
         return used * 1000 / max(1, sum(map(count, self.each)))
 

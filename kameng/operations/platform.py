@@ -123,11 +123,13 @@ def platform(request: HttpRequest) -> HttpResponse:
         total = span_sums(span)
         course = span_course(span)
         page = Paginator(span_shops(span), PER_PAGE).get_page(request.GET.get("page"))
+    offered = spans_offered(today)
     context = {
         "title": _("全平台"),
         "span": span,
-        "today": today,
-        "offered": spans_offered(today),
+        "offered": offered,
+        # Early in a month two of them are the same days.
+        "chosen": next((label for label, known in offered if known == span), ""),
         "refused": refused,
         "at": at,
         "is_old": at is None or timezone.now() - at > OLD,
