@@ -1,6 +1,6 @@
 """The platform's catalogue as values: read once, kept by each process, shared by all its shops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -113,7 +113,7 @@ class Revisions:
 
 #: A catalogue into which nobody has put anything yet has no number: 0.
 _REVISIONS = f"""
-SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp(), coalesce((
+SELECT shop.id, coalesce(catalog.number, 0), shop.revision, statement_timestamp(), coalesce((
          SELECT max(turn.day) - date '2000-01-01'
            FROM public.compliance_license AS paper
           CROSS JOIN LATERAL (VALUES (paper.valid_from), (paper.valid_until + 1)) AS turn (day)
@@ -124,14 +124,18 @@ SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp(), coales
   FROM public.resellers_reseller AS shop
   LEFT JOIN public.catalog_revision AS catalog ON catalog.id = 1
   LEFT JOIN public.plans_tenure AS tenure ON tenure.shop_id = shop.id
- WHERE shop.id = %s
+ WHERE shop.id = ANY(%s::bigint[])
 """
 
 
 def revisions(*, shop_id: int) -> Revisions:
     """The numbers that change whenever the catalogue, the shop's own settings or the days of its papers do."""
-    (current,) = sql.rows_anywhere(_REVISIONS, [shop_id])
-    return Revisions(*current)
+    return revisions_of([shop_id])[shop_id]
+
+
+def revisions_of(shop_ids: Iterable[int]) -> dict[int, Revisions]:
+    """The same for several shops at one moment."""
+    return {shop_id: Revisions(*current) for shop_id, *current in sql.rows_anywhere(_REVISIONS, [[*shop_ids]])}
 
 
 def as_supplied(products: Sequence[CatalogProduct], discount: Decimal) -> Sequence[CatalogProduct]:

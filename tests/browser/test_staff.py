@@ -31,7 +31,7 @@ OPERATORS_PAGES = (
     "/admin/suppliers/supplier/", "/admin/suppliers/supplieroffer/", "/admin/merchants/gatewayaccount/",
     "/admin/inbox/inboxevent/", "/admin/outbox/outboxevent/", "/admin/alerts/", "/admin/unclear/", "/admin/ranking/",
     "/admin/ranking/?variant=hok-300", "/admin/prices/", "/admin/rates/", "/admin/after-sales/", "/admin/duplicates/",
-    "/admin/book/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
+    "/admin/book/", "/admin/platform/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
     "/admin/deposits/", "/admin/transfers/", "/admin/second-factor/", "/admin/licenses/",
     "/admin/license-requirements/", "/admin/compliance/rule/", "/admin/compliance/wordgroup/", "/admin/review/", "/admin/review/figures/",
     "/admin/trail/auditentry/", "/admin/reports/report/", "/admin/papers/", "/admin/domains/",
