@@ -95,7 +95,7 @@ def staff_set(*, schema_name: str, username: str, password: str, is_superuser: b
 LOOK = (
     "name", "name_en", "tagline", "tagline_en", "brand_color", "radius", "announcement", "announcement_en", "support",
     "density", "theme_default", "hours", "categories", "is_open", "company", "credit_code", "telecom_license", "icp",
-    "license_url",
+    "license_url", "announcement_from", "announcement_until",
 )  # fmt: skip
 #: Numbers, in which people leave spaces and write small letters.
 _NUMBERS = ("credit_code", "telecom_license", "icp")
