@@ -1,4 +1,4 @@
--- migrations 80c74570cc3a832117317b652b325da0d0649d3d333d2d4b835a616852459d08
+-- migrations 3e06c874ed34752a058932cf9c704bbb45302aa11652895e8865fbe95fba90ef
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -722,7 +722,7 @@ INSERT INTO kameng_shop_template.django_migrations VALUES
 	(79, 'orders', '0007_unique_without_pattern', '2026-01-01 00:00:00+00'),
 	(80, 'orders', '0008_shoppers_rights', '2026-01-01 00:00:00+00'),
 	(81, 'orders', '0009_decision_that_it_failed', '2026-01-01 00:00:00+00'),
-	(82, 'orders', '0010_paid_contact', '2026-01-01 00:00:00+00'),
+	(82, 'orders', '0010_contact_index', '2026-01-01 00:00:00+00'),
 	(83, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
 	(84, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
 	(85, 'payments', '0002_fees', '2026-01-01 00:00:00+00'),
@@ -908,7 +908,7 @@ CREATE INDEX order_device ON kameng_shop_template.orders_order USING btree (devi
 CREATE INDEX order_event_when ON kameng_shop_template.orders_orderevent USING brin (created_at) WITH (autosummarize='on');
 CREATE INDEX order_newest ON kameng_shop_template.orders_order USING btree (created_at DESC);
 CREATE INDEX order_not_forgotten ON kameng_shop_template.orders_order USING btree (created_at) WHERE (forgotten_at IS NULL);
-CREATE INDEX order_paid_contact ON kameng_shop_template.orders_order USING btree (contact_digest, id DESC) WHERE ((forgotten_at IS NULL) AND (paid_at IS NOT NULL));
+CREATE INDEX order_of_contact ON kameng_shop_template.orders_order USING btree (contact_digest, id DESC);
 CREATE INDEX order_unpaid_address ON kameng_shop_template.orders_order USING btree (address_digest) WHERE ((status)::text = 'pending'::text);
 CREATE INDEX order_unpaid_contact ON kameng_shop_template.orders_order USING btree (contact_digest) WHERE ((status)::text = 'pending'::text);
 CREATE INDEX orders_order_number_abc9e0f2_like ON kameng_shop_template.orders_order USING btree (number varchar_pattern_ops);

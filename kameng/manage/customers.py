@@ -1,7 +1,7 @@
 """Who buys here, as their orders know them: masked, found by a whole contact, shown in full when somebody asks for it.
 
 There is no table of customers: a contact that was paid for is one. The list walks from the newest paid order back and
-keeps, of each contact, the first that it meets (`order_paid_contact`), so a page costs the same in a shop of any size.
+keeps, of each contact, the first that it meets (`order_of_contact`), so a page costs the same in a shop of any size.
 """
 
 import re

@@ -75,7 +75,7 @@ def poster_svg(poster: Poster) -> str:
     for line in lines_of(poster.subtitle, room=inner / 42, most=2):
         parts.append(_text(line, y=y, size=42, fill=palette.on_brand))
         y += 58
-    top, side = 600, _CODE + 120
+    top, side = 660, _CODE + 120
     left = (WIDTH - side) / 2
     parts.append(f'<rect x="{left:g}" y="{top}" width="{side}" height="{side + 180}" rx="40" fill="{theme.WHITE}"/>')
     code = segno.make(poster.url, error="m", micro=False)

@@ -50,12 +50,12 @@ def _words(told: dict[str, Any]) -> list[tuple[str, str]]:
         about["product"] = told["product"].name
         return [
             (_("发给一个人"), _("%(product)s 在这里下单：%(url)s") % about),
-            (_("朋友圈和群"), _("%(shop)s 可以充 %(product)s，选好面额、填好账号就能付款，没到账自动退款。%(url)s") % about),
+            (_("朋友圈和群"), _("%(shop)s 有 %(product)s：选好面额就能付款，没到账自动退款。%(url)s") % about),
         ]
     first = _("%(shop)s：%(tagline)s %(url)s") if tagline else _("%(shop)s：%(url)s")
     return [
         (_("发给一个人"), first % about),
-        (_("朋友圈和群"), _("%(shop)s 开张营业：话费、游戏、会员手机上就能充，没到账自动退款。%(url)s") % about),
+        (_("朋友圈和群"), _("%(shop)s：手机上选好、付款就能充，没到账自动退款。%(url)s") % about),
     ]
 
 
