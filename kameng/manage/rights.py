@@ -19,6 +19,7 @@ from kameng.manage.visits import visit_guard
 
 Roles = frozenset[Role]
 SUPPORT, GOODS, FINANCE = (frozenset({role}) for role in Role)
+#: Everybody of the shop, also who has no role yet; and only its owners.
 ALL, NONE = frozenset(Role), frozenset[Role]()
 
 
@@ -133,7 +134,8 @@ def may(request: HttpRequest, name: str, sends: bool = False) -> bool:
         visit = getattr(request, "visit", None)
         helps = sends and visit is not None and visit.helps and right.visitors is Visitors.HELP
         return helps or (not sends and right.visitors is not Visitors.CLOSED)
-    return user.is_superuser or not (right.sends if sends else right.opens).isdisjoint(user.roles)
+    roles = right.sends if sends else right.opens
+    return user.is_superuser or roles == ALL or not roles.isdisjoint(user.roles)
 
 
 def roles_text(user: AbstractBaseUser | AnonymousUser) -> str:

@@ -20,10 +20,11 @@ DEVICES = {"phone": PHONE, "desktop": DESKTOP}
 BUDGET = 250 * 1024
 OWNERS_PAGES = (
     "/manage/", "/manage/orders/order/", "/manage/goods/?q=wzry", "/manage/look/", "/manage/range/",
-    "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/accounts/user/",
+    "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/staff/", "/manage/customers/", "/manage/changes/", "/manage/announcement/",
     "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/",
     "/manage/statement/", "/manage/clients/", "/manage/cases/", "/manage/papers/", "/manage/domains/", "/manage/plan/",
-    "/manage/prices/", "/manage/price-changes/", "/manage/goods/?state=locked",
+    "/manage/prices/", "/manage/price-changes/", "/manage/goods/?state=locked", "/manage/share/",
+    "/manage/orders-export/", "/manage/setup/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",
