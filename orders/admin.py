@@ -28,7 +28,7 @@ from kameng.core.ids import ALPHABET, normalize
 from kameng.templatetags.staff import badge, copyable, when, yuan
 from orders.badges import LINE_BADGES, order_badge
 from orders.contacts import contact_clean
-from orders.faces import masked, masked_contact
+from orders.faces import masked, masked_contact, names_of
 from orders.history import history
 from orders.models import Order, OrderLine
 from orders.no_return import wording_text
@@ -187,8 +187,7 @@ class OrderAdmin(ReadOnlyAdmin):
         rest = _(" 等 %(count)s 项") % {"count": len(more) + 1} if more else ""
         return format_html(
             '<span class="k-cell"><span class="k-strong">{}</span><span class="k-sub">{}{}{}</span></span>',
-            line.product_name,
-            line.variant_name,
+            *names_of(line),
             count,
             rest,
         )
@@ -248,6 +247,7 @@ def order_context(site: StaffSite, order: Order, viewer: Viewer) -> dict[str, An
         "lines": [
             {
                 "line": line,
+                "names": names_of(line),
                 "account": [
                     (entry["label"], entry.get("shown") or entry["value"])
                     if viewer.in_full or entry["name"] in _OPEN_FIELDS

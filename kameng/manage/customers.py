@@ -30,7 +30,7 @@ from kameng.core.problems import Problem
 from kameng.core.throttle import require
 from orders.badges import order_badge
 from orders.contacts import contact_clean
-from orders.faces import masked_contact
+from orders.faces import masked_contact, names_of
 from orders.models import Order
 
 PER_PAGE = 50
@@ -160,7 +160,12 @@ def customer(request: HttpRequest, order_id: int) -> HttpResponse:
         "customer": found,
         "contact": contact,
         "rows": [
-            {"order": order, "line": order.lines.all()[0], "badge": _badge(order), "more": len(order.lines.all()) - 1}
+            {
+                "order": order,
+                "goods": " ".join(names_of(order.lines.all()[0])),
+                "badge": _badge(order),
+                "more": len(order.lines.all()) - 1,
+            }
             for order in page
         ],
         "page_obj": page,
