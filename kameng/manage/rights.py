@@ -159,9 +159,8 @@ def guard(request: HttpRequest) -> HttpResponse | None:
     if may(request, name, sends):
         return None
     said = _to_a_visitor(request, name) if is_visitor(request.user) else _to_staff(request, sends)
-    return shop_site.render(
-        request, "staff/refused.html", {"title": _("这一步没有做"), "text": said}, status=403
-    )
+    title = _("这一步没有做") if sends else _("这一页打不开")
+    return shop_site.render(request, "staff/refused.html", {"title": title, "text": said}, status=403)
 
 
 def _to_staff(request: HttpRequest, sends: bool) -> str:
