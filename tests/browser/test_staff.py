@@ -141,6 +141,33 @@ def test_an_owner_opens_a_client_on_a_phone(visits: Visits, platform: Platform) 
     assert violations(visit.page, WCAG) == []
 
 
+def test_an_owner_lets_somebody_in_who_sees_their_own_work_alone(visits: Visits, platform: Platform) -> None:
+    owner = _sign_in(visits, platform, GAMES, device=PHONE)
+    owner.open("/manage/staff/")
+    owner.page.locator("[name=username]").fill("xiaowang")
+    owner.page.locator("[name=roles][value=support]").check()
+    owner.page.get_by_role("button", name="生成邀请链接").click()
+    link = owner.page.locator("p.k-mono").inner_text().strip()
+    helper = visits.new(GAMES, device=PHONE)
+    helper.open(link[link.index("/manage/") :])
+    assert violations(helper.page, WCAG) == []
+    for name in ("password", "again"):
+        helper.page.locator(f"[name={name}]").fill("quiet-river-17")
+    helper.page.get_by_role("button", name="进入后台").click()
+    helper.page.wait_for_url("**/manage/")
+    expect(helper.page.locator(".k-tabs a")).to_have_text([re.compile("首页"), re.compile("订单")])
+    assert not helper.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+
+
+def test_a_poster_is_a_picture_to_save(visits: Visits, platform: Platform) -> None:
+    visit = _sign_in(visits, platform, GAMES, device=PHONE)
+    visit.open("/manage/share/?product=honor-of-kings")
+    expect(visit.page.locator("#poster")).to_have_attribute("src", re.compile("^data:image/png"))
+    with visit.page.expect_download() as saved:
+        visit.page.get_by_role("button", name="存成图片").click()
+    assert saved.value.suggested_filename.endswith(".png")
+
+
 def test_a_colour_shows_its_contrast_before_it_is_saved(visits: Visits, platform: Platform) -> None:
     visit = _sign_in(visits, platform, GAMES, device=DESKTOP)
     visit.open("/manage/look/")
