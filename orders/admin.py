@@ -222,9 +222,7 @@ class OrderAdmin(ReadOnlyAdmin):
         order = self.get_object(request, object_id)
         if order is None:
             raise Http404
-        context = order_context(
-            self.admin_site, order, Viewer(sees_earnings=self.admin_site.may(request, EARNINGS))
-        )
+        context = order_context(self.admin_site, order, Viewer(sees_earnings=self.admin_site.may(request, EARNINGS)))
         up = {"up_url": reverse("manage:orders_order_changelist"), "up_title": _("订单")}
         response: HttpResponse = self.admin_site.render(request, "staff/order.html", {**context, **up})
         return response

@@ -69,16 +69,20 @@ STATE_WORDS: Final[Mapping[str, Words]] = {
         tone="info",
         badge=_("已付款"),
         headlines=(
-            _("已付款，马上办 %(shop)s 的套餐"), _("已付款，马上充到 %(name)s"), _("已付款，马上出卡"),
-        ),  # fmt: skip
+            _("已付款，马上办 %(shop)s 的套餐"),
+            _("已付款，马上充到 %(name)s"),
+            _("已付款，马上出卡"),
+        ),
         details=(_("这一页会自己更新，不用刷新"),),
     ),
     "delivering": Words(
         tone="info",
         badge=_("充值中"),
         headlines=(
-            _("已付款，正在办 %(shop)s 的套餐"), _("已付款，正在充到 %(name)s"), _("已付款，正在出卡"),
-        ),  # fmt: skip
+            _("已付款，正在办 %(shop)s 的套餐"),
+            _("已付款，正在充到 %(name)s"),
+            _("已付款，正在出卡"),
+        ),
         details=(
             _("一半 %(p50)s内到账，九成 %(p90)s内到账"),
             _("这一页会自己更新；到不了就全额退款"),

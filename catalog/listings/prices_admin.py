@@ -254,7 +254,9 @@ def goods_many(request: HttpRequest) -> HttpResponse:
         names = "、".join(list(dict.fromkeys(one.product_name for one in ticked))[:NAMED])
         said = {"act": _ACTS[act], "names": names, "count": len(ticked)}
         about = Product.objects.get(pk=products[0]) if ticked else shop
-        write_down(request, about, CHANGE, _("%(act)s：%(names)s 等 %(count)s 个面额") % said if ticked else str(_ACTS[act]))
+        write_down(
+            request, about, CHANGE, _("%(act)s：%(names)s 等 %(count)s 个面额") % said if ticked else str(_ACTS[act])
+        )
         messages.success(request, _("已保存，店铺页面一秒内更新"))
     return redirect(list_it_came_from(request))
 

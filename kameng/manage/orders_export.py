@@ -51,7 +51,9 @@ class ExportForm(StaffForm):
     """Which orders, and as what."""
 
     since = forms.DateField(label=gettext_lazy("从"), widget=DayInput)
-    until = forms.DateField(label=gettext_lazy("到"), widget=DayInput, help_text=gettext_lazy("按下单时间，两天都算在内"))
+    until = forms.DateField(
+        label=gettext_lazy("到"), widget=DayInput, help_text=gettext_lazy("按下单时间，两天都算在内")
+    )
     state = forms.ChoiceField(
         label=gettext_lazy("状态"), required=False,
         choices=[("", gettext_lazy("全部")), *((name, label) for name, label, _selects in StateFilter.STATES)],
@@ -112,9 +114,7 @@ def orders_export(request: HttpRequest) -> HttpResponseBase:
     return shop_site.render(request, "staff/orders_export.html", context, status=422 if form.errors else 200)
 
 
-def _file(
-    shop: Reseller, found: QuerySet[Order], *, since: date, until: date, count: int, kind: str
-) -> FileResponse:
+def _file(shop: Reseller, found: QuerySet[Order], *, since: date, until: date, count: int, kind: str) -> FileResponse:
     write, content_type = _WRITERS[kind]
     file = TemporaryFile()  # noqa: SIM115 -- the response closes it, once it is sent
     try:
@@ -132,7 +132,8 @@ def rows_of(found: QuerySet[Order]) -> Iterator[Row]:
     """The table, its first row what the columns are."""
     yield (
         _("订单号"), _("状态"), _("下单时间"), _("付款时间"), _("完成时间"), _("商品"), _("面额"), _("面额编码"),
-        _("数量"), _("单价"), _("小计"), _("供货价"), _("明细状态"), _("充值账号（已遮挡）"), _("联系方式（已遮挡）"), _("收款"),
+        _("数量"), _("单价"), _("小计"), _("供货价"), _("明细状态"), _("充值账号（已遮挡）"),
+        _("联系方式（已遮挡）"), _("收款"),
     )  # fmt: skip
     for order in found.prefetch_related("lines").iterator(BATCH):
         collected = _("店主自收") if order.owner_collects else _("平台代收")

@@ -82,10 +82,7 @@ def poster_svg(poster: Poster) -> str:
     modules = code.symbol_size(border=0)[0]
     scale = _CODE / modules
     path = "".join(
-        f"M{column} {row}h1v1h-1z"
-        for row, bits in enumerate(code.matrix)
-        for column, bit in enumerate(bits)
-        if bit
+        f"M{column} {row}h1v1h-1z" for row, bits in enumerate(code.matrix) for column, bit in enumerate(bits) if bit
     )
     parts.append(
         f'<path transform="translate({left + 60:g} {top + 60}) scale({scale:.4f})" fill="#000" '

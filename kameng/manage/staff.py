@@ -195,7 +195,9 @@ def staff_member(request: HttpRequest, user_id: int) -> HttpResponse:
         again = request.POST.get("act") == "again"
         try:
             form.confirm_if_needed()
-            changed = person_invite_again(user_id=user.pk, by=_actor(request)) if again else _changed(request, form, user)
+            changed = (
+                person_invite_again(user_id=user.pk, by=_actor(request)) if again else _changed(request, form, user)
+            )
         except Problem as refused:
             add_problem(form, refused)
         else:

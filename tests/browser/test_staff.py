@@ -20,7 +20,8 @@ DEVICES = {"phone": PHONE, "desktop": DESKTOP}
 BUDGET = 250 * 1024
 OWNERS_PAGES = (
     "/manage/", "/manage/orders/order/", "/manage/goods/?q=wzry", "/manage/look/", "/manage/range/",
-    "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/staff/", "/manage/customers/", "/manage/changes/", "/manage/announcement/",
+    "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/staff/",
+    "/manage/customers/", "/manage/changes/", "/manage/changes/?kind=platform", "/manage/announcement/",
     "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/",
     "/manage/statement/", "/manage/clients/", "/manage/cases/", "/manage/papers/", "/manage/domains/", "/manage/plan/",
     "/manage/prices/", "/manage/price-changes/", "/manage/goods/?state=locked", "/manage/share/",
@@ -36,7 +37,7 @@ OPERATORS_PAGES = (
     "/admin/deposits/", "/admin/transfers/", "/admin/second-factor/", "/admin/licenses/",
     "/admin/license-requirements/", "/admin/compliance/rule/", "/admin/review/", "/admin/review/figures/",
     "/admin/trail/auditentry/", "/admin/reports/report/", "/admin/papers/", "/admin/domains/",
-    "/admin/tenures/", "/admin/plans/plan/", "/admin/plans/plan/add/",
+    "/admin/tenures/", "/admin/shops/yueyou/visit/", "/admin/plans/plan/", "/admin/plans/plan/add/",
 )  # fmt: skip
 
 

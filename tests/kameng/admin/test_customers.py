@@ -56,7 +56,7 @@ def test_a_contact_that_was_paid_for_is_a_customer_the_newest_first(orders: list
 
 def test_what_went_back_is_told_and_who_was_forgotten_is_nobody(shop: Reseller, orders: list[Order]) -> None:
     first = orders[0]
-    payment = first.payments.get()  # type: ignore[attr-defined]
+    payment = first.payments.get()
     payment.refunds.create(
         line=first.lines.get(), number="R1", amount=Decimal("20.00"), reason="补偿", cause="x", status="succeeded",
         actor="test",

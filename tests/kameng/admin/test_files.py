@@ -112,7 +112,9 @@ def test_changes_are_found_by_person_kind_and_day(shop: Reseller, people: list[U
         assert {words for words in (li, wang) if words in rows} == seen, query
 
 
-def test_what_the_platform_did_to_the_shop_is_there_and_nothing_about_others(shop: Reseller, other_shop: Reseller) -> None:
+def test_what_the_platform_did_to_the_shop_is_there_and_nothing_about_others(
+    shop: Reseller, other_shop: Reseller
+) -> None:
     for slug, reason in (("one", "证照过期"), ("two", "别家的事")):
         entry_append(actor="staff:zhao", subject=f"shop:{slug}", action="shop.suspended", data={"reason": reason})
     owner = owner_of(shop)

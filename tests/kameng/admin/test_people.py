@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django_tenants.utils import schema_context
 
-from kameng.accounts.models import User
+from kameng.accounts.models import Role, User
 from kameng.accounts.people import INVITED, NotAnOwner, invitation_of, person_change
 from kameng.accounts.second_factor import second_factor_of
 from resellers.models import Reseller
@@ -152,9 +152,8 @@ def test_who_owns_nothing_gives_nobody_anything(shop: Reseller) -> None:
         assert User.objects.count() == 2
         with pytest.raises(NotAnOwner):
             person_change(
-                user_id=person(shop, "owner").pk, by=mine.pk, first_name="", roles=["support"], is_owner=False,
+                user_id=person(shop, "owner").pk, by=mine.pk, first_name="", roles=[Role.SUPPORT], is_owner=False,
                 is_active=True,
             )  # fmt: skip
         # An account with a password has no link.
         assert visitor("one.test").get(f"/manage/join/{invitation_of(mine)}/").status_code == 403
-

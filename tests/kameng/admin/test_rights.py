@@ -27,7 +27,8 @@ MENUS = {
 }  # fmt: skip
 #: What nobody but an owner sends.
 OWNERS = (
-    "withdrawals", "clients", "plan", "domains", "papers", "look", "staff", "setup", "withdrawals/001/cancel", "deposit",
+    "withdrawals", "clients", "plan", "domains", "papers", "look", "staff", "setup", "withdrawals/001/cancel",
+    "deposit",
 )  # fmt: skip
 
 
