@@ -1,4 +1,4 @@
--- migrations 3e06c874ed34752a058932cf9c704bbb45302aa11652895e8865fbe95fba90ef
+-- migrations 565babc9000f5bd84534d5f20981851cd1acab45dd6d4c0ce5484fc1baacdc0f
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -742,11 +742,12 @@ INSERT INTO kameng_shop_template.django_migrations VALUES
 	(99, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
 	(100, 'suppliers', '0004_names_of_offers', '2026-01-01 00:00:00+00'),
 	(101, 'supply', '0001_initial', '2026-01-01 00:00:00+00'),
-	(102, 'trail', '0001_initial', '2026-01-01 00:00:00+00'),
-	(103, 'trail', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
-	(104, 'transfers', '0001_transfers', '2026-01-01 00:00:00+00'),
-	(105, 'visits', '0001_initial', '2026-01-01 00:00:00+00'),
-	(106, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
+	(102, 'supply', '0002_without_what_is_unique', '2026-01-01 00:00:00+00'),
+	(103, 'trail', '0001_initial', '2026-01-01 00:00:00+00'),
+	(104, 'trail', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
+	(105, 'transfers', '0001_transfers', '2026-01-01 00:00:00+00'),
+	(106, 'visits', '0001_initial', '2026-01-01 00:00:00+00'),
+	(107, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_user_permissions_id_seq', 1, false);
@@ -755,7 +756,7 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 88, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 106, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 107, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);
@@ -924,8 +925,6 @@ CREATE INDEX payments_refund_line_id_2df0dce0 ON kameng_shop_template.payments_r
 CREATE INDEX payments_refund_payment_id_a70693f7 ON kameng_shop_template.payments_refund USING btree (payment_id);
 CREATE UNIQUE INDEX supplier_order_one_active_per_fulfillment ON kameng_shop_template.fulfillment_supplierorder USING btree (fulfillment_id) WHERE ((status)::text = ANY ((ARRAY['intended'::character varying, 'accepted'::character varying, 'unknown'::character varying])::text[]));
 CREATE UNIQUE INDEX supplier_order_one_success_per_fulfillment ON kameng_shop_template.fulfillment_supplierorder USING btree (fulfillment_id) WHERE ((status)::text = 'succeeded'::text);
-CREATE INDEX supply_clientcallback_client_order_id_bef28d5a ON kameng_shop_template.supply_clientcallback USING btree (client_order_id);
-CREATE INDEX supply_clientorder_client_id_80124e6e ON kameng_shop_template.supply_clientorder USING btree (client_id);
 ALTER TABLE ONLY kameng_shop_template.accounts_secondfactor
     ADD CONSTRAINT accounts_secondfactor_user_id_1e182b70_fk_accounts_user_id FOREIGN KEY (user_id) REFERENCES kameng_shop_template.accounts_user(id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE ONLY kameng_shop_template.accounts_user_groups
