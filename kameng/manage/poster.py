@@ -35,14 +35,15 @@ def wide(text: str) -> float:
 
 
 def lines_of(text: str, *, room: float, most: int) -> list[str]:
-    """A text in lines of so many characters; what does not fit into the last one ends in dots."""
+    """A text in lines of so many characters, Latin words in one piece; what does not fit into the last line ends in dots."""
     lines, line = [], ""
     for char in text:
-        if wide(line + char) > room:
-            lines.append(line)
-            line = char.lstrip()
-        else:
-            line += char
+        line += char
+        if wide(line) > room:
+            place = line.rfind(" ") + 1 if char.isascii() else 0
+            place = place or len(line) - 1
+            lines.append(line[:place].rstrip())
+            line = line[place:].lstrip()
     lines += [line] if line else []
     if len(lines) > most:
         lines = lines[:most]

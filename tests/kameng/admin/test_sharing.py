@@ -115,4 +115,6 @@ def test_a_poster_holds_any_name_and_runs_nothing() -> None:
     assert "<script" not in drawn
     assert f'width="{WIDTH}"' in drawn
     lines = lines_of("很长的店名" * 20, room=10, most=2)
+    assert lines_of("Tokens for Honor of Kings", room=8, most=9) == ["Tokens for", "Honor of Kings"]
+    assert lines_of("x" * 30, room=6, most=9) == ["x" * 10, "x" * 10, "x" * 10]
     assert (len(lines), lines[-1][-1], max(map(wide, lines)) <= 10) == (2, "…", True)
