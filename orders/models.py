@@ -84,6 +84,8 @@ class Order(models.Model):
             models.Index(fields=["-created_at"], name="order_newest"),
             models.Index(fields=["contact_digest"], condition=Q(status="pending"), name="order_unpaid_contact"),
             models.Index(fields=["address_digest"], condition=Q(status="pending"), name="order_unpaid_address"),
+            # Who buys here (`kameng.manage.customers`), and finding an order by a whole contact.
+            models.Index(fields=["contact_digest", "-id"], name="order_of_contact"),
             models.Index(fields=["device_digest", "-id"], condition=~Q(device_digest=""), name="order_device"),
             models.Index(fields=["created_at"], condition=Q(forgotten_at__isnull=True), name="order_not_forgotten"),
         ]

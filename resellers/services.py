@@ -81,11 +81,12 @@ def shop_touch(*, shop_id: int) -> None:
 
 
 def staff_set(*, schema_name: str, username: str, password: str, is_superuser: bool = True) -> User:
-    """Somebody who signs in to the admin of exactly this schema; an existing account gets the password."""
+    """Somebody who signs in to the admin of exactly this schema; an existing account gets the password, and is let in
+    again where an owner had shut it out."""
     with schema_context(schema_name):
         user, _created = User.objects.get_or_create(username=username)
         user.set_password(password)
-        user.is_staff, user.is_superuser = True, is_superuser
+        user.is_staff, user.is_active, user.is_superuser = True, True, is_superuser
         user.save()
         return user
 
@@ -94,7 +95,7 @@ def staff_set(*, schema_name: str, username: str, password: str, is_superuser: b
 LOOK = (
     "name", "name_en", "tagline", "tagline_en", "brand_color", "radius", "announcement", "announcement_en", "support",
     "density", "theme_default", "hours", "categories", "is_open", "company", "credit_code", "telecom_license", "icp",
-    "license_url",
+    "license_url", "announcement_from", "announcement_until",
 )  # fmt: skip
 #: Numbers, in which people leave spaces and write small letters.
 _NUMBERS = ("credit_code", "telecom_license", "icp")

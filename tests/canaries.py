@@ -16,6 +16,7 @@ from compliance.gate.models import Refusal
 from compliance.papers import paper_hand_in
 from compliance.reports.services import report_add
 from kameng.accounts.models import User
+from kameng.accounts.people import invitation_of
 from kameng.alerts.services import alert_raise
 from kameng.supply.models import ClientOrder
 from orders.access import DEVICE_COOKIE, device_digest, order_token
@@ -76,6 +77,7 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
         named(shop, held, held_back)
         owner = owner_of(shop, username=word)
         person = User.objects.get(username=word)
+        waiting = User.objects.create(username=f"{word}-waits", is_staff=True, roles=["support"], password="!")
         User.objects.filter(pk=person.pk).update(first_name=f"{word}店长", email=f"boss@{word}.example")
         log = LogEntry.objects.create(
             user=person, object_id="1", object_repr=f"{word}操作", action_flag=CHANGE, change_message=f"{word}改了"
@@ -121,7 +123,8 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
             "object_id": (topped_up.pk, person.pk, rule.pk, log.pk),
             "reference": (f"REF-{word}",), "name": (picture,), "client_id": (client.pk,), "scan_id": (scan.pk,),
             "repricing_id": (repricing.pk,), "variant_id": (held.pk,), "product_id": (held.product_id,),
-            "slug": (variant.product.slug,),
+            "slug": (variant.product.slug,), "order_id": (topped_up.pk,),
+            "user_id": (person.pk,), "invitation": (invitation_of(waiting),),
         },
         owner=owner, device=device, token=token, key=key.name, secret=secret,
     )  # fmt: skip

@@ -31,6 +31,7 @@ SUPPLY_KEY = "Kameng-Key"
 EVERYWHERE: dict[str, tuple[object, ...]] = {
     "doc": ("terms", "privacy"),
     "form": ("csv", "xlsx"),
+    "picture": ("qr.png", "qr.svg", "poster.svg"),
     "version": ("00000000",),
     "code": ("starter",),
     "content_type_id": (1,),
@@ -47,7 +48,7 @@ EXPRESSIONS = {
 #: Where their owner meets what they wrote.
 SHOWING = (
     "orders/order", "goods", "listings/pricerule", "look", "papers", "domains", "cases", "withdrawals", "deposit",
-    "clients", "price-changes",
+    "clients", "price-changes", "customers", "staff", "changes", "announcement", "share", "share/poster.svg",
 )  # fmt: skip
 #: What owners are not shown either, or not as it was written: masked, added up, in groups of four.
 UNSEEN = {

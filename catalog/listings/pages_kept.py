@@ -22,7 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
 from catalog.listings.shelf import key_now
-from resellers.context import hours_until
+from resellers.context import face_until
 from resellers.hosts import shop_of
 from resellers.models import Reseller
 from resellers.plans.standing import Standing, standing_of
@@ -43,7 +43,7 @@ class KeptPage:
     etag: str
     packed: bytes
     headers: tuple[tuple[str, str], ...]
-    #: Seconds since the epoch: from then on the page would say something else (`hours_until`).
+    #: Seconds since the epoch: from then on the page would say something else (`face_until`).
     until: float
 
 
@@ -95,7 +95,7 @@ def kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         if response.status_code == 200 and len(request.get_full_path()) <= LONGEST_ADDRESS:
             language = translation.get_language() or settings.LANGUAGE_CODE
             key = (shop.pk, request.get_full_path(), language)
-            response.kept_as = key, drawn_from, hours_until(shop)  # type: ignore[attr-defined]
+            response.kept_as = key, drawn_from, face_until(shop)  # type: ignore[attr-defined]
         return response
 
     return marked

@@ -127,6 +127,10 @@ class Attention:
     domains: Sequence[OwnDomain]
     #: Names of platform staff who were in this admin during the last day.
     visitors: str
+    #: Words of the shop that a reviewer sent back and that nobody has written anew since.
+    sent_back: int
+    #: Wishes for money that were refused during the last week.
+    withdrawals_rejected: int
 
 
 _COUNTS = f"""
@@ -145,7 +149,21 @@ SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
          WHERE shop.schema_name = %(schema)s AND own.state IN ('wrong', 'lost')),
        (SELECT coalesce(string_agg(DISTINCT substr(by, length('staff:') + 1), '、'), '')
           FROM public.visits_visit visit JOIN public.resellers_reseller shop ON shop.id = visit.shop_id
-         WHERE shop.schema_name = %(schema)s AND visit.entered_at > statement_timestamp() - interval '1 day')
+         WHERE shop.schema_name = %(schema)s AND visit.entered_at > statement_timestamp() - interval '1 day'),
+       (SELECT count(*) FROM (
+            SELECT DISTINCT ON (subject_kind, subject_id) * FROM public.gate_case
+             WHERE subject_kind IN ('shop', 'listing', 'placement') AND schema_name = %(schema)s
+               AND state <> 'withdrawn'
+             ORDER BY subject_kind, subject_id, id DESC) AS last
+         WHERE state = 'sent_back' AND NOT EXISTS (
+               SELECT FROM public.gate_screening AS since
+                WHERE since.subject_kind = last.subject_kind AND since.schema_name = last.schema_name
+                  AND since.subject_id = last.subject_id AND since.id > coalesce(last.screening_id, 0)
+                  AND since.verdict = 'clear')),
+       (SELECT count(*) FROM public.withdrawals_withdrawal wish
+          JOIN public.resellers_reseller shop ON shop.id = wish.shop_id
+         WHERE shop.schema_name = %(schema)s AND wish.status = 'rejected'
+           AND wish.closed_at > statement_timestamp() - interval '7 days')
 """
 
 
@@ -155,9 +173,10 @@ def attention(*, limit: int = 5) -> Attention:
     found = Order.objects.filter(status=Order.Status.PAID, pk__in=stuck.values("order_id"))
     first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
-    ((refunds_failed, owner_collects, accounts_changing, has_papers, domains, visitors),) = sql.rows(
+    ((refunds_failed, owner_collects, accounts_changing, has_papers, domains, visitors, *rest),) = sql.rows(
         _COUNTS, {"schema": schema_name}
     )
+    sent_back, withdrawals_rejected = rest
     return Attention(
         orders=first,
         count=found.count() if len(first) == limit else len(first),
@@ -170,4 +189,6 @@ def attention(*, limit: int = 5) -> Attention:
             for pk, host, state, problem in json.loads(domains)
         ],
         visitors=visitors,
+        sent_back=sent_back,
+        withdrawals_rejected=withdrawals_rejected,
     )

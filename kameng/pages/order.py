@@ -17,6 +17,7 @@ from fulfillment.reveals import RevealedCode, codes_reveal
 from kameng.core.client import client_address
 from kameng.core.ids import normalize
 from kameng.core.throttle import allow
+from kameng.opening.goods import PRODUCT
 from kameng.opening.told import opened_of
 from kameng.pages.story import CODE, order_story
 from orders import access
@@ -72,6 +73,7 @@ def _context(
         "refunds": story.refunds,
         "lines": [line_face(line) for line in lines],
         "opened": opened_of(lines),
+        "is_plan": lines[0].product_slug == PRODUCT,
         "paid_with": story.paid_with,
         "refunded": story.refunded,
         "contact": masked_contact(found),

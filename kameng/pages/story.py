@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from fulfillment.models import Fulfillment
+from kameng.opening.goods import ADDRESS, PRODUCT
 from kameng.templatetags.shop import money
 from orders.faces import account_summary
 from orders.models import Order, OrderLine
@@ -153,8 +154,10 @@ def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], 
         deadline: datetime | None = order.expires_at
     else:
         deadline = order.paid_at + timedelta(seconds=settings.UNKNOWN_LIMIT_SECONDS) if order.paid_at else None
+    of_plan = line.product_slug == PRODUCT
     return {
-        "name": "" if line.kind == CODE else account_summary(line),
+        "name": "" if line.kind == CODE or of_plan else account_summary(line),
+        "shop": line.account_values.get(ADDRESS, "") if of_plan else "",
         "deadline": _clock(deadline),
         "time": _clock(finished),
         "duration": _duration((finished - order.paid_at).total_seconds()) if finished and order.paid_at else "",
@@ -172,18 +175,21 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str) -> list[Step]:
         return [placed, Step(_("已取消，付的钱原路退回") if is_late else _("已取消，没有扣款"), "bad")]
     if order.paid_at is None:
         return [placed, Step(_("付款"), "now"), Step(_("到账"), "todo")]
+    of_plan = lines[0].product_slug == PRODUCT
     paid = Step(_("已付款 %(amount)s") % {"amount": money(order.total)}, "done", order.paid_at)
     if state in ("failed_refunding", "refunded", "partly_refunded"):
         returned = state != "failed_refunding"
         return [
             placed,
             paid,
-            Step(_("渠道没有充成"), "bad"),
+            Step(_("没有办成") if of_plan else _("渠道没有充成"), "bad"),
             Step(_("已退款") if returned else _("原路退款中"), "done" if returned else "now", order.finished_at),
         ]
     is_code = lines[0].kind == CODE
     done = state in ("delivered", "codes_ready")
     note = {"switching": _("上一个渠道没有充成，已换一家"), "verifying": _("渠道没有回复，正在核实")}.get(state, "")
+    if of_plan:
+        return [placed, paid, Step(_("套餐办好了"), "done", order.finished_at) if done else Step(_("办理套餐"), "now")]
     if done:
         working = Step(_("已出卡") if is_code else _("渠道已处理"), "done")
     else:

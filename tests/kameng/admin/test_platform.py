@@ -1,84 +1,79 @@
-"""The whole platform over days: what operators see of it, and take away as a file."""
-
-from datetime import timedelta
-from decimal import Decimal
+"""What all of the operators' lists have in common: few queries, a log, and who signs in."""
 
 import pytest
-from django.utils import timezone
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from pytest_django import DjangoAssertNumQueries
 
-from resellers.ledger.balances import balances_snapshot
-from resellers.ledger.days import days_reckon
-from resellers.ledger.models import Reckoned
-from resellers.ledger.spans import Span, span_course, span_shops, span_sums
+from kameng.accounts.models import User
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
-from tests.factories import on_sale
-from tests.flows import TOPPED_UP, fulfill, paid
-from tests.staff import operator
-
-pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
-PAGE = "/admin/platform/"
-
-
-@pytest.fixture
-def reckoned(shop: Reseller) -> None:
-    """Paid 60, of which 57 is the platform's; the supplier charged 55."""
-    ScriptedSupplier.on_submit("first", TOPPED_UP)
-    fulfill(paid(shop, on_sale()))
-    moment = timezone.now()
-    assert balances_snapshot()
-    days_reckon(at=moment)
+from tests.factories import (
+    OfferFactory,
+    SupplierFactory,
+    VariantFactory,
+    stocked,
+)
+from tests.staff import operator, owner_of
 
 
-def test_operators_see_what_came_in_and_what_is_left_and_of_which_shop(shop: Reseller, reckoned: None) -> None:
-    today = timezone.localdate()
-    total = span_sums(Span(today, today))
-    assert (total.received, total.sales, total.cost, total.owners) == (60, 57, 55, 3)
-    assert (total.payments, total.deliveries, total.delivered_rate, total.half_within) == (1, 1, 1, 5)
-    assert [(pk, sums.profit) for pk, sums in span_shops(Span(today, today))] == [(shop.pk, total.profit)]
-    page = operator().get(PAGE).content.decode()
-    for text in ("¥60.00", "¥3.00", "100.0%", shop.name, "数据截至"):
-        assert text in page
-    assert "汇总停住了" not in page
-    empty = operator().get(f"{PAGE}?first=2020-01-01&last=2020-01-31").content.decode()
-    assert ("这段时间没有动过钱" in empty, "¥60.00" in empty) == (True, False)
-
-
-def test_every_day_of_a_span_is_drawn_and_every_month_of_a_long_one(shop: Reseller, reckoned: None) -> None:
-    today = timezone.localdate()
-    month = span_course(Span(today - timedelta(days=29), today))
-    assert (len(month), month[-1].since, month[-1].sums.received) == (30, today, 60)
-    year = span_course(Span(today.replace(year=today.year - 1), today))
-    assert len(year) == 13
-    assert (year[-1].since, year[-1].sums.received) == (today.replace(day=1), Decimal(60))
-    assert "每月收款" in operator().get(f"{PAGE}?first={year[0].since}&last={today}").content.decode()
-
-
-def test_the_file_has_every_shop_the_total_and_every_day(shop: Reseller, reckoned: None) -> None:
-    answer = operator().get(f"{PAGE}file/")
-    assert "attachment" in answer["Content-Disposition"]
-    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
-    assert lines[1].startswith(f"{shop.slug},{shop.name},1,60.00,1,0,0,0.00,57.00,0.00,55.00,")
-    assert lines[2].startswith(",合计,1,60.00,")
-    assert len(lines) == 3 + 1 + 1 + 30
-    assert f",{timezone.localdate()},1,60.00," in lines[-1]
+@pytest.fixture(autouse=True)
+def _in_public(db: None) -> None:
+    connection.set_schema_to_public()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ("first=soon", "2026-11-01"), ("first=2026-02-02&last=2026-02-01", "对调"),
-        ("first=1900-01-01&last=2026-01-01", "5 年"), ("first=2026-02-30", "2026-11-01"),
-    ],
-)  # fmt: skip
-def test_days_that_are_none_are_refused_with_what_to_write(db: None, asked: str, said: str) -> None:
-    for address in (PAGE, f"{PAGE}file/"):
-        answer = operator().get(f"{address}?{asked}")
-        assert (answer.status_code, said in answer.content.decode()) == (422, True)
+    "address",
+    ["catalog/product", "catalog/variant", "suppliers/supplieroffer", "suppliers/stockcode", "resellers/reseller"],
+)
+def test_fifty_rows_take_few_queries(
+    address: str, supplier_double: type[ScriptedSupplier], django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    supplier = SupplierFactory()
+    for place in range(55):
+        OfferFactory(supplier=supplier, variant=VariantFactory(sku=f"v-{place}"))
+    stocked([f"CODE-{place:04d}" for place in range(60)])
+    client = operator()
+    with django_assert_max_num_queries(12):
+        shown = client.get(f"/admin/{address}/").content.decode()
+    assert shown.count("data-row") == (3 if address == "resellers/reseller" else 50)
 
 
-def test_it_says_when_nobody_adds_up_any_more(shop: Reseller, reckoned: None) -> None:
-    Reckoned.objects.update(at=timezone.now() - timedelta(hours=1))
-    assert "汇总停住了" in operator().get(PAGE).content.decode()
-    Reckoned.objects.all().delete()
-    assert "还没有汇总过" in operator().get(PAGE).content.decode()
+def test_what_is_added_and_changed_is_written_down_with_who_did_it(db: None) -> None:
+    client = operator()
+    client.post("/admin/catalog/brand/add/", {"slug": "acme", "name": "艾克", "name_en": "Acme"})
+    entry = LogEntry.objects.get()
+    assert (entry.user.get_username(), str(entry.object_repr), entry.is_addition()) == ("operator", "艾克", True)
+    assert entry.content_type is not None
+    assert entry.content_type.model == "brand"
+    assert "艾克" in client.get("/admin/admin/logentry/").content.decode()
+
+
+def test_a_shops_log_is_its_own(db: None) -> None:
+    shop = Reseller.objects.get(slug="one")
+    operator().post("/admin/catalog/brand/add/", {"slug": "acme", "name": "艾克", "name_en": "Acme"})
+    assert "艾克" not in owner_of(shop).get("/manage/changes/").content.decode()
+
+
+def test_staff_are_added_changed_and_shut_out_but_not_by_themselves(db: None) -> None:
+    client = operator()
+    form = {"username": "zhang", "first_name": "张三", "email": "z@x.example", "new_password": "correct-horse-7"}
+    assert client.post("/admin/accounts/user/add/", form).status_code == 302
+    zhang = User.objects.get(username="zhang")
+    assert (zhang.is_staff, zhang.is_superuser, zhang.check_password("correct-horse-7")) == (True, False, True)
+    address = f"/admin/accounts/user/{zhang.pk}/change/"
+    client.post(address, {"first_name": "张三", "email": "", "new_password": ""})
+    zhang.refresh_from_db()
+    assert (zhang.is_active, zhang.check_password("correct-horse-7")) == (False, True)
+    me = User.objects.get(username="operator")
+    answer = client.post(f"/admin/accounts/user/{me.pk}/change/", {"first_name": "", "email": "", "new_password": ""})
+    assert "不能停用自己的账号" in answer.content.decode()
+    me.refresh_from_db()
+    assert me.is_active
+
+
+@pytest.mark.parametrize("password", ["", "short1", "12345678", "password"])
+def test_a_weak_password_lets_nobody_in(password: str) -> None:
+    answer = operator().post("/admin/accounts/user/add/", {"username": "zhang", "new_password": password})
+    assert answer.status_code == 200
+    assert not User.objects.filter(username="zhang").exists()
