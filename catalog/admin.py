@@ -210,9 +210,9 @@ class ProductAdmin(ServiceAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
-        """With their denominations, in one more query."""
+        """The platform's, with their denominations, in one more query."""
         found: QuerySet[Product] = super().get_queryset(request)
-        return found.prefetch_related("variants")
+        return found.filter(owner=None).prefetch_related("variants")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Addresses of products stay."""

@@ -104,7 +104,8 @@ LISTINGS = Listings()
 
 
 def _variants(ids: Sequence[int]) -> dict[int, Variant]:
-    return Variant.objects.select_related("product__brand", "product__category").in_bulk(ids)
+    known = Variant.objects.filter(product__owner=None)
+    return known.select_related("product__brand", "product__category").in_bulk(ids)
 
 
 def authorizations_here() -> Authorizations:

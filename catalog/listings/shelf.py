@@ -28,6 +28,7 @@ from catalog.selectors import (
     Revisions,
     as_supplied,
     catalog,
+    owned_products,
     revisions,
 )
 from compliance.gate.subjects import Standing
@@ -81,6 +82,8 @@ class ShelfProduct:
     from_price: Decimal
     is_available: bool
     variants: tuple[ShelfVariant, ...]
+    #: The owner delivers it by hand, within so many minutes.
+    hand_minutes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,7 @@ def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
     index = []
     resting = set()
     unlisted = []
-    supplied = as_supplied(source.products, current.supply_discount)
+    supplied = [*as_supplied(source.products, current.supply_discount), *owned_products(shop.pk)]
     for product in in_shops_order(supplied, placements):
         if not product.is_on_shelves:
             if shop.is_house and product.variants:
@@ -280,4 +283,5 @@ def _product(product: CatalogProduct, variants: tuple[ShelfVariant, ...], own_na
         from_price=min(available or [variant.price for variant in variants]),
         is_available=bool(available),
         variants=variants,
+        hand_minutes=product.hand_minutes,
     )

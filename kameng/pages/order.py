@@ -59,7 +59,7 @@ def _context(
 ) -> dict[str, Any]:
     lines = list(found.lines.all())
     story = order_story(found)
-    codes = _codes(lines, revealed)
+    codes = _codes(lines, revealed, story.notes)
     again = story.status.action in ("reorder", "order_again", "reveal") and _is_on_sale(request, lines[0])
     return {
         "order": found,
@@ -69,6 +69,7 @@ def _context(
         "waited": story.waited,
         "waited_text": story.waited_text,
         "steps": story.steps,
+        "why": story.why,
         "refunds": story.refunds,
         "lines": [line_face(line) for line in lines],
         "opened": opened_of(lines),
@@ -86,12 +87,15 @@ def _context(
     }
 
 
-def _codes(lines: list[OrderLine], revealed: list[RevealedCode] | None) -> list[CodeFace]:
+def _codes(
+    lines: list[OrderLine], revealed: list[RevealedCode] | None, notes: frozenset[int]
+) -> list[CodeFace]:
     faces = {line.sku: line_face(line) for line in lines}
     names = {sku: f"{face.product_name} {face.variant_name}" for sku, face in faces.items()}
     if revealed is not None:
         return [CodeFace(names[code.sku], text=code.code) for code in revealed]
-    ready = [line for line in lines if line.kind == CODE and line.status == OrderLine.Status.DELIVERED]
+    arrived = [line for line in lines if line.status == OrderLine.Status.DELIVERED]
+    ready = [line for line in arrived if line.kind == CODE or line.pk in notes]
     return [CodeFace(names[line.sku]) for line in ready for _ in range(line.quantity)]
 
 
