@@ -1,6 +1,5 @@
 """Lists of codes as people bring them: one a line, pasted or as a text file from any program. Pure."""
 
-import codecs
 import csv
 import re
 
@@ -26,8 +25,7 @@ class StockFileInvalid(Problem):
 
 
 def file_lines(data: bytes, *, name: str) -> list[str]:
-    """The lines of a file in UTF-8, UTF-16 with its mark, or GB18030 (what Chinese Windows writes); the cells of a line
-    of a `.csv` together. Raises `StockFileInvalid`."""
+    """The lines of a file in UTF-8 or GB18030 (what Chinese Windows writes); the cells of a line of a `.csv` together. Raises `StockFileInvalid`."""
     if len(data) > LARGEST_FILE:
         raise StockFileInvalid(_("文件超过 %(limit)s MB，请分成几个") % {"limit": LARGEST_FILE // 1024 // 1024})
     if data.startswith(_NO_TEXT):
@@ -51,21 +49,17 @@ def text_lines(text: str) -> list[str]:
 
 
 def _decoded(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
+    for encoding in ("utf-8-sig", "gb18030"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise StockFileInvalid(_("读不懂这个文件的编码，请另存为 UTF-8 文本"))
+    raise StockFileInvalid(_("读不懂这个文件，请存成 UTF-8 文本"))
 
 
 def _cells(line: str) -> str:
     try:
-        row = next(csv.reader([line]), [])
+        row = next(csv.reader([line], skipinitialspace=True), [])
     except csv.Error:
         return line
     return " ".join(cell.strip() for cell in row if cell.strip())

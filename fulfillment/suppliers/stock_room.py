@@ -118,21 +118,18 @@ def stock_load(*, supplier: Supplier, variant: Variant, codes: Iterable[str]) ->
 def codes_add(
     *, supplier_id: int, variant_id: int, codes: Iterable[str], batch_id: int | None = None
 ) -> frozenset[str]:
-    """Put codes on the shelf; the digests of those that are there now, the rest was known before.
-
-    In the order of their digests: of two who bring the same ones at once, the second waits for the first, and neither
-    for the other.
-    """
-    sealed = {fingerprint: text for text, fingerprint in map(code_seal, codes)}
-    digests = sorted(sealed)
-    added = sql.rows_anywhere(_ADD, [variant_id, supplier_id, batch_id, digests, [sealed[one] for one in digests]])
-    return frozenset(fingerprint for (fingerprint,) in added)
+    """Put codes on the shelf in their order; the digests of those that are there now, the rest was known before."""
+    pairs = [code_seal(code) for code in codes]
+    told = [variant_id, supplier_id, batch_id, [digest for _, digest in pairs], [sealed for sealed, _ in pairs]]
+    return frozenset(fingerprint for (fingerprint,) in sql.rows_anywhere(_ADD, told))
 
 
+#: One after the other: of two who bring the same codes in different orders, each would wait for the other.
 _ADD = """
+WITH alone AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended('stock_add', 0)))
 INSERT INTO public.suppliers_stockcode (variant_id, supplier_id, batch_id, digest, sealed, reference, schema_name)
 SELECT %s::bigint, %s::bigint, %s::bigint, digest, sealed, '', ''
-  FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS came (digest, sealed, place) ORDER BY place
+  FROM alone, unnest(%s::text[], %s::text[]) WITH ORDINALITY AS came (digest, sealed, place) ORDER BY place
 ON CONFLICT (digest) DO NOTHING RETURNING digest
 """
 
