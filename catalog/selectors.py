@@ -71,6 +71,7 @@ class CatalogProduct:
     variants: tuple[CatalogVariant, ...]
     #: An owner's own good that is delivered by hand, within so many minutes.
     hand_minutes: int | None = None
+    hand_in_hours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,7 @@ def _product(product: Product) -> CatalogProduct:
         is_on_shelves=product.is_on_shelves,
         variants=variants,
         hand_minutes=product.hand_minutes,
+        hand_in_hours=product.hand_in_hours,
     )
 
 

@@ -34,6 +34,7 @@ from fulfillment.suppliers.services import availability_refresh, supplier_save
 from fulfillment.suppliers.stock_room import stock_load
 from kameng.core.http import HttpClient, HttpFailure
 from kameng.demo_gateways import OWNS_A_TILL, gateways_seed, own_till_seed
+from kameng.demo_own_goods import own_goods_seed
 from kameng.demo_papers import papers_seed
 from kameng.opening.goods import plans_sell
 from kameng.sandbox import keys
@@ -111,6 +112,7 @@ def seed(*, bench: bool) -> list[LogIn]:
     owned = next(shop for shop in shops if shop.slug == OWNS_A_TILL)
     own_till_seed(sandbox / "gateways", owned)
     papers_seed(owned)
+    own_goods_seed(owned, code=_demo_code)
     plans_seed()
     plans_sell()
     rescreen_all()

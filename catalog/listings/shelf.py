@@ -84,6 +84,7 @@ class ShelfProduct:
     variants: tuple[ShelfVariant, ...]
     #: The owner delivers it by hand, within so many minutes.
     hand_minutes: int | None = None
+    hand_in_hours: bool = False
 
 
 @dataclass(frozen=True)
@@ -284,4 +285,5 @@ def _product(product: CatalogProduct, variants: tuple[ShelfVariant, ...], own_na
         is_available=bool(available),
         variants=variants,
         hand_minutes=product.hand_minutes,
+        hand_in_hours=product.hand_in_hours,
     )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -127,6 +127,9 @@ class Attention:
     domains: Sequence[OwnDomain]
     #: Names of platform staff who were in this admin during the last day.
     visitors: str
+    #: What waits for the owner's hands: how many, and until when the most urgent.
+    by_hand: int
+    by_hand_due: datetime | None
 
 
 _COUNTS = f"""
@@ -145,7 +148,10 @@ SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
          WHERE shop.schema_name = %(schema)s AND own.state IN ('wrong', 'lost')),
        (SELECT coalesce(string_agg(DISTINCT substr(by, length('staff:') + 1), '、'), '')
           FROM public.visits_visit visit JOIN public.resellers_reseller shop ON shop.id = visit.shop_id
-         WHERE shop.schema_name = %(schema)s AND visit.entered_at > statement_timestamp() - interval '1 day')
+         WHERE shop.schema_name = %(schema)s AND visit.entered_at > statement_timestamp() - interval '1 day'),
+       (SELECT json_build_array(count(*), extract(epoch FROM min(work.due_at)))::text
+          FROM fulfillment_supplierorder AS buy JOIN fulfillment_fulfillment AS work ON work.id = buy.fulfillment_id
+         WHERE buy.status IN ('intended', 'accepted', 'unknown') AND work.due_at IS NOT NULL)
 """
 
 
@@ -155,9 +161,10 @@ def attention(*, limit: int = 5) -> Attention:
     found = Order.objects.filter(status=Order.Status.PAID, pk__in=stuck.values("order_id"))
     first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
-    ((refunds_failed, owner_collects, accounts_changing, has_papers, domains, visitors),) = sql.rows(
+    ((refunds_failed, owner_collects, accounts_changing, has_papers, domains, visitors, by_hand),) = sql.rows(
         _COUNTS, {"schema": schema_name}
     )
+    waiting, due = json.loads(by_hand)
     return Attention(
         orders=first,
         count=found.count() if len(first) == limit else len(first),
@@ -170,4 +177,6 @@ def attention(*, limit: int = 5) -> Attention:
             for pk, host, state, problem in json.loads(domains)
         ],
         visitors=visitors,
+        by_hand=waiting,
+        by_hand_due=datetime.fromtimestamp(due, UTC) if due else None,
     )

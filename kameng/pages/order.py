@@ -38,8 +38,8 @@ class CodeFace:
 
     @property
     def parts(self) -> list[str]:
-        """Groups that are easy to compare; the text itself is what is copied."""
-        if "-" in self.text or " " in self.text:
+        """Groups that are easy to compare; the text itself is what is copied. Sentences stay whole."""
+        if "-" in self.text or " " in self.text or not self.text.isascii():
             return [self.text]
         return [self.text[start : start + 4] for start in range(0, len(self.text), 4)]
 
@@ -80,6 +80,7 @@ def _context(
         "reorder_url": reverse("edit", args=[found.number]) if again else "",
         "codes": codes,
         "revealed": revealed is not None,
+        "only_notes": bool(codes) and not any(line.kind == CODE for line in lines),
         "all_codes": "\n".join(code.text for code in codes),
         "how_to_use": _how_to_use(request, lines),
         "needs_proof": not access.has_proven(request, found),

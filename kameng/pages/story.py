@@ -91,7 +91,7 @@ def order_story(order: Order) -> Story:
     paid_with = "、".join(
         dict.fromkeys(gateway_name(payment.gateway) for payment in payments if not payment.is_surplus)
     )
-    status = state_text(state, {**_facts(order, lines, refunds, paid_with), "due": _due(works)})
+    status = state_text(state, {**_facts(order, lines, refunds, paid_with), **_by_owner(works)})
     settled = sum((refund.amount for refund in refunds if refund.status == Refund.Status.SUCCEEDED), Decimal(0))
     seen = [
         order.status,
@@ -155,13 +155,14 @@ def _duration(seconds: float) -> str:
     return _("%(minutes)s 分 %(seconds)s 秒") % {"minutes": seconds // 60, "seconds": seconds % 60}
 
 
-def _due(works: Sequence[Fulfillment]) -> str:
-    """Until when the owner delivers; with the day, unless that is today."""
-    due = max((work.due_at for work in works if work.due_at and work.finished_at is None), default=None)
+def _by_owner(works: Sequence[Fulfillment]) -> dict[str, object]:
+    """Until when the owner delivers, with the day unless that is today; once they did, what arrived need not be a
+    top-up of anything."""
+    due = max((work.due_at for work in works if work.due_at), default=None)
     if due is None:
-        return ""
+        return {}
     moment = localtime(due)
-    return moment.strftime("%H:%M" if moment.date() == timezone.localdate() else "%m-%d %H:%M")
+    return {"name": "", "due": moment.strftime("%H:%M" if moment.date() == timezone.localdate() else "%m-%d %H:%M")}
 
 
 def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], paid_with: str) -> dict[str, object]:
