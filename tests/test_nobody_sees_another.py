@@ -47,11 +47,11 @@ EXPRESSIONS = {
 #: Where their owner meets what they wrote.
 SHOWING = (
     "orders/order", "goods", "listings/pricerule", "look", "papers", "domains", "cases", "withdrawals", "deposit",
-    "clients", "price-changes",
+    "clients", "price-changes", "own", "orders/by-hand",
 )  # fmt: skip
 #: What owners are not shown either, or not as it was written: masked, added up, in groups of four.
 UNSEEN = {
-    "a secret", "a session", "a token", "a phone number", "an account", "what was earned", "an order", "another order",
+    "a secret", "a session", "a token", "a phone number", "what was earned", "an order", "another order",
 }  # fmt: skip
 
 

@@ -23,7 +23,8 @@ OWNERS_PAGES = (
     "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/accounts/user/",
     "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/",
     "/manage/statement/", "/manage/clients/", "/manage/cases/", "/manage/papers/", "/manage/domains/", "/manage/plan/",
-    "/manage/prices/", "/manage/price-changes/", "/manage/goods/?state=locked",
+    "/manage/prices/", "/manage/price-changes/", "/manage/goods/?state=locked", "/manage/own/", "/manage/own/new/",
+    "/manage/orders/by-hand/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",
