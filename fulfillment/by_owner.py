@@ -4,7 +4,7 @@ Whether the owner delivered or the deadline passed is settled under the order's 
 finds an attempt that has an end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -112,7 +112,8 @@ def owner_deliver(*, supplier_order_id: int, actor: str, text: str) -> None:
     Raises `NotYours`, `CodesUnfit`, `DeliveryInvalid`; nothing has moved then.
     """
     buy = _owners(supplier_order_id)
-    line, items = buy.fulfillment.line, ()
+    line = buy.fulfillment.line
+    items: tuple[str, ...] = ()
     if line.kind == CODES:
         items = codes_fit(text.splitlines(), buy.quantity)
     else:

@@ -24,7 +24,9 @@ class RevealedCode:
 
 @transaction.atomic
 def codes_reveal(*, order: Order, actor: str, address: str) -> list[RevealedCode]:
-    """All codes that have arrived for the order, and an owner's notes, in the order of its lines. Raises `NothingToReveal`.
+    """All codes that have arrived for the order, and an owner's notes, in the order of its lines.
+
+    Raises `NothingToReveal`.
 
     Each time somebody looks leaves a `DeliveryReveal` for each line, and an event that names no code. The order is
     locked, so that what is being returned is not looked at meanwhile; codes of a refunded line are no longer the

@@ -24,7 +24,8 @@ _OPEN = (Status.QUEUED, Status.BUYING, Status.VERIFYING)
 
 
 def subject_taken_down(*, kind: str, subject_id: int, case_id: int) -> None:
-    """A product was taken down in all shops, or a listing or an own good in the current one; a shop's own words sell nothing."""
+    """A product was taken down in all shops, or a listing or an own good in the current one; a shop's own words sell
+    nothing."""
     if kind == SubjectKind.LISTING:
         goods_taken_down(variant_ids=[subject_id])
     elif kind == SubjectKind.OWN_GOOD:

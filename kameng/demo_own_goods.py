@@ -41,8 +41,10 @@ def own_goods_seed(shop: Reseller, *, code: Callable[[], str]) -> None:
     own_good_save(
         shop=shop,
         product=Product(
-            category=category, kind=Product.Kind.TOPUP, name=_BY_HAND, summary="店主帮你排课，付款后一小时内给上课时间和链接",
-            notes="写清楚上课用的昵称。排好以后，订单页能看到上课时间和链接。", account_fields=[_ACCOUNT], hand_minutes=60,
+            category=category, kind=Product.Kind.TOPUP, name=_BY_HAND,
+            summary="店主帮你排课，付款后一小时内给上课时间和链接",
+            notes="写清楚上课用的昵称。排好以后，订单页能看到上课时间和链接。", account_fields=[_ACCOUNT],
+            hand_minutes=60,
         ),
         wanted=[Wanted("一节 25 分钟", Decimal("35.00"))],
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """An owner's own goods: writing one, with what can be bought of it and where that comes from.
 
-They are rows of the catalogue that have an owner, pass the same gate, and are sold, paid and delivered as all goods are.
+They are rows of the catalogue that have an owner, pass the same gate, and are sold, paid and delivered as all are.
 """
 
 from collections.abc import Sequence
@@ -120,7 +120,9 @@ def _check(shop: Reseller, product: Product, wanted: Sequence[Wanted]) -> None:
         raise CatalogInvalid(fields={"variants": _("有两个面额同名")})
     for one in wanted:
         if problem := _wrong(product.category, one):
-            raise CatalogInvalid(fields={"variants": _("%(name)s：%(problem)s") % {"name": one.name, "problem": problem}})
+            raise CatalogInvalid(
+                fields={"variants": _("%(name)s：%(problem)s") % {"name": one.name, "problem": problem}}
+            )
 
 
 def _wrong(category: Category, one: Wanted) -> str:

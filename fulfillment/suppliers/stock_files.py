@@ -25,7 +25,10 @@ class StockFileInvalid(Problem):
 
 
 def file_lines(data: bytes, *, name: str) -> list[str]:
-    """The lines of a file in UTF-8 or GB18030 (what Chinese Windows writes); the cells of a line of a `.csv` together. Raises `StockFileInvalid`."""
+    """The lines of a file in UTF-8 or GB18030 (what Chinese Windows writes); the cells of a line of a `.csv` together.
+
+    Raises `StockFileInvalid`.
+    """
     if len(data) > LARGEST_FILE:
         raise StockFileInvalid(_("文件超过 %(limit)s MB，请分成几个") % {"limit": LARGEST_FILE // 1024 // 1024})
     if data.startswith(_NO_TEXT):
@@ -35,8 +38,10 @@ def file_lines(data: bytes, *, name: str) -> list[str]:
 
 
 def text_lines(text: str) -> list[str]:
-    """The lines of a text, empty ones too, so that numbers are those that people see. Raises `StockFileInvalid` for none
-    and for too many."""
+    """The lines of a text, empty ones too, so that numbers are those that people see.
+
+    Raises `StockFileInvalid` for none and for too many.
+    """
     lines = _LINE_ENDS.split(text)
     while lines and not lines[-1].strip(INVISIBLE):
         lines.pop()

@@ -140,9 +140,9 @@ def ranges_add(ranges: Sequence[Sequence[int]], numbers: Iterable[int]) -> list[
 
 @transaction.atomic
 def import_undo(*, import_id: int, schema_name: str, actor: str) -> StockImport:
-    """Take back what an import of this shop brought and nobody has bought; what was sold stays sold. Safe to call again.
+    """Take back what an import of this shop brought and nobody has bought; what was sold stays sold.
 
-    Raises `StockImport.DoesNotExist` and `ImportRunning`.
+    Safe to call again. Raises `StockImport.DoesNotExist` and `ImportRunning`.
     """
     batch = StockImport.objects.select_for_update().get(pk=import_id, schema_name=schema_name)
     if batch.finished_at is None:

@@ -19,7 +19,8 @@ from orders.models import Order, OrderLine
 from resellers.domains.models import OwnDomain
 
 DAYS = 14
-#: A paid line that is still under way counts against the delivered rate only after this long.
+#: A paid line that is still under way counts against the delivered rate only after this long, and what the owner
+#: delivers by hand after its deadline.
 SLOW_SECONDS = 600
 
 _LineStatus = OrderLine.Status
@@ -77,7 +78,7 @@ def figures() -> Figures:
         sales=Sum(_SALES),
         orders=Count("order", distinct=True),
         delivered=Count("pk", filter=Q(status=_LineStatus.DELIVERED)),
-        due=Count("pk", filter=Q(status__in=ends) | Q(order__paid_at__lt=slow)),
+        due=Count("pk", filter=Q(status__in=ends) | Q(order__paid_at__lt=slow) & ~Q(fulfillment__due_at__gt=now)),
     )
     arrived = OrderLine.objects.filter(status=_LineStatus.DELIVERED, finished_at__gte=start)
     days = _days(today)

@@ -202,9 +202,7 @@ def _rows(shop: Reseller, goods: Iterable[Product]) -> list[dict[str, Any]]:
     return rows
 
 
-def _state(
-    product: Product, variants: Iterable[Variant], free: Mapping[int, int], lacks: list[str]
-) -> tuple[str, str]:
+def _state(product: Product, variants: Iterable[Variant], free: Mapping[int, int], lacks: list[str]) -> tuple[str, str]:
     """In one word, whether shoppers can buy it."""
     if product.standing == Standing.FLAGGED:
         return "warn", _("待审核")

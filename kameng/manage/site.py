@@ -19,6 +19,6 @@ from kameng.manage import (
 )
 
 __all__ = [
-    "by_hand", "cases", "checklist", "clients", "deposit", "domains", "home", "look", "monthly", "own_goods", "own_stock",
-    "papers", "plan", "shop_site", "visits",
+    "by_hand", "cases", "checklist", "clients", "deposit", "domains", "home", "look", "monthly", "own_goods",
+    "own_stock", "papers", "plan", "shop_site", "visits",
 ]  # fmt: skip

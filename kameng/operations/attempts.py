@@ -20,9 +20,9 @@ from fulfillment.reason_words import reason_words
 from fulfillment.suppliers.admin.score import parts_shown
 from fulfillment.suppliers.after_sales import after_sales_ask, asked_about
 from fulfillment.suppliers.base import Capability, SupplierMisconfigured
-from fulfillment.suppliers.owner_hands.adapter import OwnerHandsAdapter
 from fulfillment.suppliers.connections import adapter_of
 from fulfillment.suppliers.models import DuplicateSupply, StockCode, Supplier
+from fulfillment.suppliers.owner_hands.adapter import OwnerHandsAdapter
 from fulfillment.suppliers.registry import adapters_with
 from kameng.admin.bases import actor_of
 from kameng.admin.sites import operations_site

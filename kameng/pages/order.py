@@ -88,9 +88,7 @@ def _context(
     }
 
 
-def _codes(
-    lines: list[OrderLine], revealed: list[RevealedCode] | None, notes: frozenset[int]
-) -> list[CodeFace]:
+def _codes(lines: list[OrderLine], revealed: list[RevealedCode] | None, notes: frozenset[int]) -> list[CodeFace]:
     faces = {line.sku: line_face(line) for line in lines}
     names = {sku: f"{face.product_name} {face.variant_name}" for sku, face in faces.items()}
     if revealed is not None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from catalog.models import Variant
 from fulfillment.suppliers.models import StockCode, StockImport, StockImportPart
 from fulfillment.suppliers.owners import owners_stock
 from fulfillment.suppliers.stock_files import LARGEST_FILE, StockFileInvalid, as_code, file_lines, text_lines
@@ -15,11 +16,10 @@ from fulfillment.suppliers.stock_imports import (
     sold_of,
 )
 from kameng.alerts.models import Alert
-from catalog.models import Variant
+from orders.exceptions import SkuUnavailable
 from resellers.models import Reseller
 from tests.factories import own_good, place, stocked
 from tests.flows import delivered_codes, drain, fulfill, paid
-from orders.exceptions import SkuUnavailable
 
 
 def begun(shop: Reseller, variant: Variant, lines: list[str]) -> StockImport:

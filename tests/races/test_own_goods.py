@@ -59,9 +59,7 @@ def delivered_or_refunded(order: Order, buy: SupplierOrder) -> list[Any]:
     return at_once(Reseller.objects.get(slug="live"), deliver, fall_due)
 
 
-def test_the_owner_or_the_deadline_ends_it_and_never_both(
-    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_owner_or_the_deadline_ends_it_and_never_both(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
     order, buy = overdue(live_shop)
     meet_at(monkeypatch, (by_owner, "attempt_known"), (outcomes, "attempt_known"))
     delivered, fell_due = delivered_or_refunded(order, buy)

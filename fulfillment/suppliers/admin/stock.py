@@ -42,7 +42,9 @@ class StockForm(StaffForm):
         ),
         label=gettext_lazy("面额"),
     )
-    supplier = forms.ModelChoiceField(Supplier.objects.filter(adapter=STOCK).exclude(code=OWNERS), label=gettext_lazy("来源"))
+    supplier = forms.ModelChoiceField(
+        Supplier.objects.filter(adapter=STOCK).exclude(code=OWNERS), label=gettext_lazy("来源")
+    )
     codes = forms.CharField(
         label=gettext_lazy("粘贴卡密"),
         required=False,

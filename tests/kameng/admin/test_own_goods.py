@@ -1,5 +1,6 @@
 """An owner's own goods in a browser: writing one, importing codes, and delivering by hand."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -134,7 +135,7 @@ def test_it_is_changed_and_taken_off_sale_by_its_owner_alone(
     )  # fmt: skip
     assert said(client, address, change)[0] == 200
     variant.refresh_from_db()
-    assert (variant.own_price, variant.name) == (25, "季卡")
+    assert (variant.own_price, variant.name) == (Decimal(25), "季卡")
     product = Product.objects.get(pk=variant.product_id)
     assert [choice["label"] for choice in product.account_fields[0]["choices"]] == ["一区", "二区"]
     shown = visitor("one.test").get(f"/p/{product.slug}/").content.decode()
