@@ -293,6 +293,11 @@ class VariantAdmin(ServiceAdmin):
     )  # fmt: skip
     readonly_fields = ("product", "sku")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:
+        """The platform's; owners write their own."""
+        found: QuerySet[Variant] = super().get_queryset(request)
+        return found.filter(product__owner=None)
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """By the service."""
         variant_save(variant=obj)

@@ -33,7 +33,7 @@ from orders.selectors import lines_of
 from orders.states import order_lock
 from resellers.hours import after_open, read
 
-LONGEST_NOTE = 2000
+LONGEST_NOTE, USUAL_MINUTES = 2000, 60
 OVERDUE = Outcome(OutcomeKind.FAILED, code=Reason.OWNER_OVERDUE)
 #: Why an owner does not deliver, from a closed list: shoppers read it.
 REFUSALS = (Reason.OWNER_EMPTY, Reason.OWNER_ACCOUNT, Reason.OWNER_CANNOT)
@@ -54,11 +54,12 @@ def is_overdue(work: Fulfillment) -> bool:
 def due_write(work: Fulfillment) -> None:
     """Fix until when the owner has to deliver, from the moment of the payment; later edits of the good move nothing."""
     product = Product.objects.select_related("owner").get(variants=work.line.variant_id)
-    if work.due_at is not None or product.hand_minutes is None or product.owner is None:
+    if work.due_at is not None or product.owner is None:
         return
     begun: datetime = timezone.localtime(work.line.order.paid_at or work.line.order.locked_at)
     week = read(product.owner.hours) if product.hand_in_hours else ()
-    work.due_at = after_open(week, begun, product.hand_minutes)
+    # Somebody may have changed, a moment ago, how it is delivered; the owner has it now, and has to have a deadline.
+    work.due_at = after_open(week, begun, product.hand_minutes or USUAL_MINUTES)
     work.save(update_fields=["due_at"])
 
 

@@ -36,6 +36,7 @@ class CodesForm(StaffForm):
     codes = forms.CharField(
         label=gettext_lazy("粘贴卡密"), required=False, max_length=LONGEST_PASTE, widget=SecretWidget({"rows": 6}),
         help_text=gettext_lazy("一行一个，「卡号 密码」写在同一行。几千个以上请用文件。"),
+        error_messages={"max_length": gettext_lazy("太长了，请改用文件，一次最多 10 万行")},
     )  # fmt: skip
     file = forms.FileField(
         label=gettext_lazy("或者选一个文件"), required=False,
@@ -45,6 +46,8 @@ class CodesForm(StaffForm):
 
     def __init__(self, *args: Any, product: Product, **options: Any) -> None:
         super().__init__(*args, **options)
+        # A browser would cut off what is too long, and nobody would notice.
+        self.fields["codes"].widget.attrs.pop("maxlength", None)
         choice: Any = self.fields["variant"]
         choice.queryset = product.variants.filter(is_active=True)
         choice.label_from_instance = lambda variant: variant.name

@@ -1,16 +1,21 @@
 """An owner's own goods: sold in their shop alone, from their stock or by hand, through the gate and the money paths."""
 
+import base64
 from datetime import datetime, timedelta
 from decimal import Decimal
+from io import StringIO
+from typing import Any
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
 from catalog.exceptions import CatalogInvalid
+from catalog.listings.models import PriceRule
 from catalog.listings.selectors import own_goods
-from catalog.listings.services import listings_show, products_feature
+from catalog.listings.services import listings_show, price_rule_save, products_feature
 from catalog.listings.shelf import shelf_now
 from catalog.models import Product, Revision
 from catalog.screened import subject_of
@@ -18,7 +23,7 @@ from compliance.gate.exceptions import ContentBlocked
 from compliance.gate.models import Case
 from compliance.gate.services import case_decide, subject_take_down
 from compliance.models import Requirement
-from fulfillment.by_owner import DeliveryInvalid, NotYours, owner_deliver, owner_refuse, to_dos
+from fulfillment.by_owner import DeliveryInvalid, NotYours, note_open, owner_deliver, owner_refuse, to_dos
 from fulfillment.decisions import CodesUnfit
 from fulfillment.models import SupplierOrder
 from fulfillment.reveals import codes_reveal
@@ -33,12 +38,14 @@ from orders.exceptions import SkuUnavailable, SkuUnknown
 from orders.models import Order
 from orders.statements import statement_of
 from payments.models import Refund
+from payments.refunds import refund_request
 from resellers.ledger.balances import balance
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
 from tests.factories import CategoryFactory, own_good, own_stock, place, stocked
 from tests.flows import attempts, delivered_codes, drain, events, fulfill, paid, states, work_of
 from tests.own_collection import fund, own_till, purse
+from tests.staff import visitor
 
 pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
 PRICE, TAKEN = Decimal("20.00"), Decimal("0.20")
@@ -82,13 +89,8 @@ def test_it_is_sold_in_its_own_shop_and_stands_in_no_other(shop: Reseller, other
 
 
 def test_rules_of_the_shop_do_not_move_its_price(shop: Reseller) -> None:
-    from catalog.listings.services import price_rule_save
-
     variant = own_good(shop)
-    price_rule_save(
-        shop_id=shop.pk, rule_id=None, category_id=None, product_id=None, variant_id=None, kind="percent",
-        value=Decimal(50), rounding="none",
-    )  # fmt: skip
+    price_rule_save(shop_id=shop.pk, kind=PriceRule.Kind.PERCENT, value=Decimal(50), rounding="none")
     assert shelf_now(shop)[0].by_sku[variant.sku][1].price == PRICE
 
 
@@ -162,6 +164,20 @@ def test_off_sale_it_cannot_be_ordered_and_comes_back(shop: Reseller) -> None:
     assert place(shop, variant).total == PRICE
 
 
+def test_programs_see_and_buy_it_in_its_own_shop_alone(shop: Reseller, other_shop: Reseller) -> None:
+    variant = own_good(shop)
+    own_stock(variant, CODES)
+    slug, line = variant.product.slug, {"sku": variant.sku, "quantity": 1, "account": {}}
+    body = {"lines": [line], "contact": "13812345678"}
+    for host, found, placed in (("one.test", 200, 201), ("two.test", 404, 404)):
+        client = visitor(host)
+        assert (slug in client.get("/api/v1/products/").content.decode()) is (found == 200)
+        assert client.get(f"/api/v1/products/{slug}/").status_code == found
+        headers = {"idempotency-key": f"own-{host}"}
+        asked = client.post("/api/v1/orders/", body, content_type="application/json", headers=headers)
+        assert asked.status_code == placed, asked.content
+
+
 # --- from stock -----------------------------------------------------------------------------------------------
 
 
@@ -182,6 +198,20 @@ def test_codes_are_delivered_the_owner_earns_the_price_less_the_fee_and_the_last
     assert (statement.paid, statement.supply, statement.own) == (2 * PRICE, 2 * TAKEN, 2 * (PRICE - TAKEN))
     with pytest.raises(SkuUnavailable):
         place(shop, variant)
+    sound()
+
+
+def test_what_goes_back_after_delivery_is_taken_back_of_price_and_fee_alike(shop: Reseller) -> None:
+    variant = own_good(shop)
+    own_stock(variant, CODES)
+    order = paid(shop, variant)
+    fulfill(order)
+    refund_request(
+        payment_id=order.payments.get().pk, amount=PRICE / 2, cause="ops:1", reason="商量好的", actor="ops",
+        line_id=order.lines.get().pk,
+    )  # fmt: skip
+    drain()
+    assert [balance(Name.PENDING, shop.pk), balance(Name.SALES)] == [(PRICE - TAKEN) / 2, TAKEN / 2]
     sound()
 
 
@@ -218,6 +248,19 @@ def test_the_owner_delivers_and_the_shopper_alone_reads_what_they_wrote(shop: Re
     sound()
     order_forget(order_id=order.pk, actor="shopper")
     assert work_of(order).sealed_note == ""
+
+
+def test_a_note_is_sealed_anew_with_a_new_key(shop: Reseller, settings: Any) -> None:
+    order, buy = to_do(shop)
+    owner_deliver(supplier_order_id=buy.pk, actor="owner", text="好了")
+    before = work_of(order)
+    new = base64.b64encode(bytes(range(32))).decode()
+    settings.ENCRYPTION_KEYS = [new, *settings.ENCRYPTION_KEYS]
+    call_command("reseal", stdout=StringIO())
+    settings.ENCRYPTION_KEYS = [new]
+    after = work_of(order)
+    assert after.sealed_note != before.sealed_note
+    assert note_open(after.pk, after.sealed_note) == "好了"
 
 
 def test_codes_by_hand_are_as_many_as_bought_and_seen_by_nobody_before(shop: Reseller) -> None:

@@ -22,9 +22,9 @@ FACTS = {
     "reason": "同一账号短时间多次下单",
 }
 STATES = [
-    "created", "pay_confirming", "paid", "delivering", "by_owner", "delayed", "verifying", "switching", "delivered", "codes_ready",
-    "partial", "failed_refunding", "refunded", "partly_refunded", "expired", "canceled", "late_payment", "on_hold",
-    "manual",
+    "created", "pay_confirming", "paid", "delivering", "by_owner", "delayed", "verifying", "switching", "delivered",
+    "codes_ready", "partial", "failed_refunding", "refunded", "partly_refunded", "expired", "canceled", "late_payment",
+    "on_hold", "manual",
 ]  # fmt: skip
 
 

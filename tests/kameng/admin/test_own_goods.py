@@ -77,6 +77,7 @@ def test_a_good_is_written_and_on_sale_as_soon_as_it_has_codes(shop: Reseller, c
     [
         ({"codes": " \n"}, "里面没有卡密"),
         ({"codes": "SECRET-1111", "file": b"A1B2-1"}, "只能用一个"),
+        ({"codes": "SECRET-1111\n" * 8000}, "请改用文件"),
         ({"codes": "", "file": b"PK\x03\x04"}, "另存为"),
     ],
 )
