@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from catalog.models import Category, Product, Variant
 from catalog.pricing import price_cap
@@ -38,6 +39,8 @@ class CatalogVariant:
     max_quantity: int
     is_available: bool
     supply_raised_at: datetime | None
+    #: What the owner asks for a good of their own: nobody's rules change it.
+    own_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,9 @@ class CatalogProduct:
     #: Where not, the house shop sells it by a page of its own, and nobody else does.
     is_on_shelves: bool
     variants: tuple[CatalogVariant, ...]
+    #: An owner's own good that is delivered by hand, within so many minutes.
+    hand_minutes: int | None = None
+    hand_in_hours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +171,26 @@ def catalog(*, revision: int) -> Catalog:
     return _catalog
 
 
+def owned_products(shop_id: int) -> list[CatalogProduct]:
+    """What is on sale of a shop's own goods, current in this transaction. They are of no other shop's business, and so
+    stand in no catalogue that a process keeps."""
+    return [_product(product) for product in _on_sale().filter(owner=shop_id)]
+
+
+def _on_sale() -> QuerySet[Product]:
+    return (
+        Product.objects.filter(is_active=True, category__is_active=True, standing=Standing.CLEAR)
+        .select_related("category", "brand")
+        .prefetch_related("variants")
+    )
+
+
 def _read(revision: int) -> Catalog:
     categories = tuple(
         CatalogCategory(category.pk, category.slug, category.name, category.name_en, category.icon)
         for category in Category.objects.filter(is_active=True)
     )
-    products = (
-        Product.objects.filter(is_active=True, category__is_active=True, standing=Standing.CLEAR)
-        .select_related("category", "brand")
-        .prefetch_related("variants")
-    )
-    return Catalog(revision, categories, tuple(_product(product) for product in products))
+    return Catalog(revision, categories, tuple(_product(product) for product in _on_sale().filter(owner=None)))
 
 
 def cap_of(variant: Variant, category: Category) -> Decimal:
@@ -200,6 +215,7 @@ def _product(product: Product) -> CatalogProduct:
             max_quantity=variant.max_quantity,
             is_available=variant.is_available,
             supply_raised_at=variant.supply_raised_at,
+            own_price=variant.own_price,
         )
         for variant in product.variants.all()
         if variant.is_active
@@ -226,6 +242,8 @@ def _product(product: Product) -> CatalogProduct:
         limits_minors=product.category.limits_minors,
         is_on_shelves=product.is_on_shelves,
         variants=variants,
+        hand_minutes=product.hand_minutes,
+        hand_in_hours=product.hand_in_hours,
     )
 
 

@@ -36,6 +36,10 @@ class Fulfillment(models.Model):
     #: Grows with each attempt; the last one's place among all that were made.
     attempts = models.PositiveSmallIntegerField(_("采购次数"), default=0)
     note = models.CharField(_("说明"), max_length=200, blank=True)
+    #: Until when the shop's owner has to deliver a good of their own by hand; the money goes back by itself then.
+    due_at = models.DateTimeField(_("店主交付时限"), null=True)
+    #: What the owner wrote to the shopper with it, sealed (`fulfillment.by_owner`).
+    sealed_note = models.TextField(editable=False, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("开始时间"), db_default=Now())
     finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
 

@@ -88,6 +88,13 @@ STATE_WORDS: Final[Mapping[str, Words]] = {
             _("这一页会自己更新；到不了就全额退款"),
         ),
     ),
+    "by_owner": Words(
+        tone="info",
+        badge=_("店主处理中"),
+        headlines=(_("已付款，店主正在手工处理"),),
+        details=(_("%(due)s 前交付；到时没有交付，自动全额退款"), _("没有交付就自动全额退款")),
+        action="support",
+    ),
     "delayed": Words(
         tone="warn",
         badge=_("比平时慢"),
@@ -219,7 +226,7 @@ def state_text(state: str, facts: Mapping[str, object] | None = None) -> StateTe
 
     `facts` fill placeholders, already in the reader's form: `name` (the account that is topped up; left out for codes),
     `shop` (the address of the shop that a plan is for; of plans alone),
-    `deadline` and `time` (clock times), `p50`, `p90`, `duration` and `eta` (durations), `method`, `amount` (with
+    `deadline`, `due` and `time` (clock times), `p50`, `p90`, `duration` and `eta` (durations), `method`, `amount` (with
     currency), `done`, `count`, `reason`. An empty or missing fact counts as unknown. Raises `KeyError` for a state that
     has no words.
     """

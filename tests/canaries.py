@@ -15,6 +15,8 @@ from catalog.models import Variant
 from compliance.gate.models import Refusal
 from compliance.papers import paper_hand_in
 from compliance.reports.services import report_add
+from fulfillment.suppliers.owners import owners_stock
+from fulfillment.suppliers.stock_imports import import_begin, import_run
 from kameng.accounts.models import User
 from kameng.accounts.people import invitation_of
 from kameng.alerts.services import alert_raise
@@ -31,7 +33,7 @@ from tests.compliance.gate import DOUBTFUL, named
 from tests.compliance.test_papers import terms
 from tests.compliance.test_scans import png
 from tests.doubles import ScriptedSupplier
-from tests.factories import open_payment, stocked
+from tests.factories import open_payment, own_good, stocked
 from tests.flows import TOPPED_UP, confirm, fulfill
 from tests.kameng.supply.downstream import open_client
 from tests.own_collection import fund, own_till
@@ -73,6 +75,13 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
             key=f"key-{word}", scope="shop", scope_name=f"{word}范围", mode="percent", value=3, rounding="none",
             entries=[], changed=1, skipped=0, actor=f"staff:{word}",
         )  # fmt: skip
+        by_hand, own = own_good(shop, name=f"{word}代充", by_hand=30), own_good(shop, name=f"{word}自有")
+        _bought(shop, by_hand, contact=phone, uid=uid, device=device)
+        brought = import_begin(
+            supplier=owners_stock(), variant=own, schema_name=shop.schema_name, lines=[f"OWN-{word}-0001"],
+            source=f"{word}.txt", actor=f"staff:{word}",
+        )  # fmt: skip
+        import_run(import_id=brought.pk)
         held = stocked([f"CODE-{word}-0002"])
         named(shop, held, held_back)
         owner = owner_of(shop, username=word)
@@ -122,8 +131,8 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
             "number": (topped_up.number, code.number, wanted.number),
             "object_id": (topped_up.pk, person.pk, rule.pk, log.pk),
             "reference": (f"REF-{word}",), "name": (picture,), "client_id": (client.pk,), "scan_id": (scan.pk,),
-            "repricing_id": (repricing.pk,), "variant_id": (held.pk,), "product_id": (held.product_id,),
-            "slug": (variant.product.slug,), "order_id": (topped_up.pk,),
+            "repricing_id": (repricing.pk,), "variant_id": (held.pk,), "product_id": (held.product_id, own.product_id),
+            "slug": (variant.product.slug, own.product.slug), "import_id": (brought.pk,), "order_id": (topped_up.pk,),
             "user_id": (person.pk,), "invitation": (invitation_of(waiting),),
         },
         owner=owner, device=device, token=token, key=key.name, secret=secret,

@@ -49,10 +49,11 @@ EXPRESSIONS = {
 SHOWING = (
     "orders/order", "goods", "listings/pricerule", "look", "papers", "domains", "cases", "withdrawals", "deposit",
     "clients", "price-changes", "customers", "staff", "changes", "announcement", "share", "share/poster.svg",
+    "own", "orders/by-hand",
 )  # fmt: skip
 #: What owners are not shown either, or not as it was written: masked, added up, in groups of four.
 UNSEEN = {
-    "a secret", "a session", "a token", "a phone number", "an account", "what was earned", "an order", "another order",
+    "a secret", "a session", "a token", "a phone number", "what was earned", "an order", "another order",
 }  # fmt: skip
 
 

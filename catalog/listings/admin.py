@@ -258,15 +258,15 @@ class PriceRuleForm(ServiceForm):
         widget=UnfoldAdminSelectWidget(),
     )
     product = forms.ModelChoiceField(
-        Product.objects.filter(is_active=True, is_on_shelves=True),
+        Product.objects.filter(is_active=True, is_on_shelves=True, owner=None),
         label=gettext_lazy("商品"),
         required=False,
         widget=UnfoldAdminSelectWidget(),
     )
     variant = forms.ModelChoiceField(
-        Variant.objects.filter(is_active=True, product__is_active=True, product__is_on_shelves=True).select_related(
-            "product"
-        ),
+        Variant.objects.filter(
+            is_active=True, product__is_active=True, product__is_on_shelves=True, product__owner=None
+        ).select_related("product"),
         label=gettext_lazy("面额"),
         required=False,
         widget=UnfoldAdminSelectWidget(),

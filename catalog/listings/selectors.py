@@ -269,9 +269,8 @@ class Lock(StrEnum):
 def locked_goods(shop: Reseller) -> list[LockedVariant]:
     """Variants of what the shop trades in that the platform keeps off sale, and why, in the platform's order."""
     is_on_sale = Q(is_active=True, product__is_active=True, product__category__is_active=True)
-    found = Variant.objects.exclude(is_on_sale & Q(product__standing=Standing.CLEAR)).select_related(
-        "product__category"
-    )
+    found = Variant.objects.exclude(is_on_sale & Q(product__standing=Standing.CLEAR)).filter(product__owner=None)
+    found = found.select_related("product__category")
     if shop.categories:
         found = found.filter(product__category__slug__in=shop.categories)
     return [

@@ -30,6 +30,7 @@ from catalog.selectors import (
     Revisions,
     as_supplied,
     catalog,
+    owned_products,
     revisions,
     revisions_of,
 )
@@ -88,6 +89,9 @@ class ShelfProduct:
     from_price: Decimal
     is_available: bool
     variants: tuple[ShelfVariant, ...]
+    #: The owner delivers it by hand, within so many minutes.
+    hand_minutes: int | None = None
+    hand_in_hours: bool = False
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,7 @@ def _stock(
     index = []
     resting = set()
     unlisted = []
-    supplied = as_supplied(source.products, current.supply_discount)
+    supplied = [*as_supplied(source.products, current.supply_discount), *owned_products(shop.pk)]
     for product in in_shops_order(supplied, placements):
         if not product.is_on_shelves:
             if shop.is_house and product.variants:
@@ -319,4 +323,6 @@ def _product(product: CatalogProduct, variants: tuple[ShelfVariant, ...], own_na
         from_price=min(available or [variant.price for variant in variants]),
         is_available=bool(available),
         variants=variants,
+        hand_minutes=product.hand_minutes,
+        hand_in_hours=product.hand_in_hours,
     )

@@ -105,6 +105,8 @@ def _edit_url(case: Case, skus: dict[int, str]) -> str:
     """Where the owner changes the words."""
     if case.subject_kind == SubjectKind.SHOP:
         return reverse("manage:look")
+    if case.subject_kind == SubjectKind.OWN_GOOD:
+        return reverse("manage:own_good", args=[case.subject_id])
     if case.subject_kind == SubjectKind.PLACEMENT:
         return reverse("manage:product_name", args=[case.subject_id])
     sku = skus.get(case.subject_id)

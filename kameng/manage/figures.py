@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,8 @@ from orders.models import Order, OrderLine
 from resellers.domains.models import OwnDomain
 
 DAYS = 14
-#: A paid line that is still under way counts against the delivered rate only after this long.
+#: A paid line that is still under way counts against the delivered rate only after this long, and what the owner
+#: delivers by hand after its deadline.
 SLOW_SECONDS = 600
 
 _LineStatus = OrderLine.Status
@@ -77,7 +78,7 @@ def figures() -> Figures:
         sales=Sum(_SALES),
         orders=Count("order", distinct=True),
         delivered=Count("pk", filter=Q(status=_LineStatus.DELIVERED)),
-        due=Count("pk", filter=Q(status__in=ends) | Q(order__paid_at__lt=slow)),
+        due=Count("pk", filter=Q(status__in=ends) | Q(order__paid_at__lt=slow) & ~Q(fulfillment__due_at__gt=now)),
     )
     arrived = OrderLine.objects.filter(status=_LineStatus.DELIVERED, finished_at__gte=start)
     days = _days(today)
@@ -131,6 +132,9 @@ class Attention:
     sent_back: int
     #: Wishes for money that were refused during the last week.
     withdrawals_rejected: int
+    #: What waits for the owner's hands: how many, and until when the most urgent.
+    by_hand: int
+    by_hand_due: datetime | None
 
 
 _COUNTS = f"""
@@ -163,7 +167,10 @@ SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
        (SELECT count(*) FROM public.withdrawals_withdrawal wish
           JOIN public.resellers_reseller shop ON shop.id = wish.shop_id
          WHERE shop.schema_name = %(schema)s AND wish.status = 'rejected'
-           AND wish.closed_at > statement_timestamp() - interval '7 days')
+           AND wish.closed_at > statement_timestamp() - interval '7 days'),
+       (SELECT json_build_array(count(*), extract(epoch FROM min(work.due_at)))::text
+          FROM fulfillment_supplierorder AS buy JOIN fulfillment_fulfillment AS work ON work.id = buy.fulfillment_id
+         WHERE buy.status IN ('intended', 'accepted', 'unknown') AND work.due_at IS NOT NULL)
 """
 
 
@@ -176,7 +183,8 @@ def attention(*, limit: int = 5) -> Attention:
     ((refunds_failed, owner_collects, accounts_changing, has_papers, domains, visitors, *rest),) = sql.rows(
         _COUNTS, {"schema": schema_name}
     )
-    sent_back, withdrawals_rejected = rest
+    sent_back, withdrawals_rejected, by_hand = rest
+    waiting, due = json.loads(by_hand)
     return Attention(
         orders=first,
         count=found.count() if len(first) == limit else len(first),
@@ -191,4 +199,6 @@ def attention(*, limit: int = 5) -> Attention:
         visitors=visitors,
         sent_back=sent_back,
         withdrawals_rejected=withdrawals_rejected,
+        by_hand=waiting,
+        by_hand_due=datetime.fromtimestamp(due, UTC) if due else None,
     )

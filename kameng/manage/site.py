@@ -3,6 +3,7 @@
 from kameng.admin.sites import shop_site
 from kameng.manage import (
     announcement,
+    by_hand,
     cases,
     changes,
     checklist,
@@ -14,6 +15,8 @@ from kameng.manage import (
     look,
     monthly,
     orders_export,
+    own_goods,
+    own_stock,
     papers,
     plan,
     rights,
@@ -23,6 +26,26 @@ from kameng.manage import (
 )
 
 __all__ = [
-    "announcement", "cases", "changes", "checklist", "clients", "customers", "deposit", "domains", "home", "look",
-    "monthly", "orders_export", "papers", "plan", "rights", "share", "shop_site", "staff", "visits",
-]  # fmt: skip
+    "announcement",
+    "by_hand",
+    "cases",
+    "changes",
+    "checklist",
+    "clients",
+    "customers",
+    "deposit",
+    "domains",
+    "home",
+    "look",
+    "monthly",
+    "orders_export",
+    "own_goods",
+    "own_stock",
+    "papers",
+    "plan",
+    "rights",
+    "share",
+    "shop_site",
+    "staff",
+    "visits",
+]

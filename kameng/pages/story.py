@@ -12,8 +12,10 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils import timezone
 from django.utils.timezone import localtime
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
+from fulfillment.by_owner import REFUND_REASONS
 from fulfillment.models import Fulfillment
 from kameng.opening.goods import ADDRESS, PRODUCT
 from kameng.templatetags.shop import money
@@ -66,6 +68,10 @@ class Story:
     waited: int
     paid_with: str
     refunded: Decimal
+    #: Why the owner did not deliver a good of their own.
+    why: str
+    #: Lines with which the owner wrote something, by their ids.
+    notes: frozenset[int]
 
     @property
     def waited_text(self) -> str:
@@ -86,7 +92,7 @@ def order_story(order: Order) -> Story:
     paid_with = "、".join(
         dict.fromkeys(gateway_name(payment.gateway) for payment in payments if not payment.is_surplus)
     )
-    status = state_text(state, _facts(order, lines, refunds, paid_with))
+    status = state_text(state, {**_facts(order, lines, refunds, paid_with), **_by_owner(works)})
     settled = sum((refund.amount for refund in refunds if refund.status == Refund.Status.SUCCEEDED), Decimal(0))
     seen = [
         order.status,
@@ -97,12 +103,14 @@ def order_story(order: Order) -> Story:
     waiting = order.paid_at is not None and any(line.status in _UNDER_WAY for line in lines)
     return Story(
         status=status,
-        steps=_steps(order, lines, state),
+        steps=_steps(order, lines, state, is_owners=any(work.due_at for work in works)),
         refunds=[_refund_face(refund) for refund in refunds],
         version=hashlib.sha256("|".join(seen).encode()).hexdigest()[:12],
         waited=int((timezone.now() - order.paid_at).total_seconds()) if waiting and order.paid_at else 0,
         paid_with=paid_with,
         refunded=settled,
+        why=next((gettext(work.note) for work in works if work.due_at and work.note in REFUND_REASONS.values()), ""),
+        notes=frozenset(work.line_id for work in works if work.sealed_note),
     )
 
 
@@ -127,6 +135,8 @@ def display_state(order: Order, lines: Sequence[OrderLine], works: Sequence[Fulf
         return "partial"
     if kinds & {LineStatus.FAILED, LineStatus.REFUNDED} and not kinds & _UNDER_WAY:
         return "failed_refunding"
+    if any(work.due_at and work.finished_at is None for work in works):
+        return "by_owner"
     slow = SLOW_SECONDS if LineStatus.BUYING in kinds else QUEUED_SECONDS
     if order.paid_at and timezone.now() - order.paid_at > timedelta(seconds=slow):
         return "delayed"
@@ -144,6 +154,16 @@ def _duration(seconds: float) -> str:
     if seconds < 60:
         return _("%(count)s 秒") % {"count": seconds}
     return _("%(minutes)s 分 %(seconds)s 秒") % {"minutes": seconds // 60, "seconds": seconds % 60}
+
+
+def _by_owner(works: Sequence[Fulfillment]) -> dict[str, object]:
+    """Until when the owner delivers, with the day unless that is today; once they did, what arrived need not be a
+    top-up of anything."""
+    due = max((work.due_at for work in works if work.due_at), default=None)
+    if due is None:
+        return {}
+    moment = localtime(due)
+    return {"name": "", "due": moment.strftime("%H:%M" if moment.date() == timezone.localdate() else "%m-%d %H:%M")}
 
 
 def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], paid_with: str) -> dict[str, object]:
@@ -168,7 +188,7 @@ def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], 
     }
 
 
-def _steps(order: Order, lines: Sequence[OrderLine], state: str) -> list[Step]:
+def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, is_owners: bool) -> list[Step]:
     placed = Step(_("已下单"), "done", order.created_at)
     if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
         is_late = state == "late_payment"
@@ -182,7 +202,10 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str) -> list[Step]:
         return [
             placed,
             paid,
-            Step(_("没有办成") if of_plan else _("渠道没有充成"), "bad"),
+            Step(
+                _("没有办成") if of_plan else _("店主没有交付") if is_owners else _("渠道没有充成"),
+                "bad",
+            ),
             Step(_("已退款") if returned else _("原路退款中"), "done" if returned else "now", order.finished_at),
         ]
     is_code = lines[0].kind == CODE
@@ -190,7 +213,9 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str) -> list[Step]:
     note = {"switching": _("上一个渠道没有充成，已换一家"), "verifying": _("渠道没有回复，正在核实")}.get(state, "")
     if of_plan:
         return [placed, paid, Step(_("套餐办好了"), "done", order.finished_at) if done else Step(_("办理套餐"), "now")]
-    if done:
+    if is_owners:
+        working = Step(_("店主已处理"), "done") if done else Step(_("店主处理中"), "now")
+    elif done:
         working = Step(_("已出卡") if is_code else _("渠道已处理"), "done")
     else:
         working = Step(_("出卡中") if is_code else _("渠道处理中"), "now", note=note)

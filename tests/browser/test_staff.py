@@ -25,7 +25,8 @@ OWNERS_PAGES = (
     "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/",
     "/manage/statement/", "/manage/clients/", "/manage/cases/", "/manage/papers/", "/manage/domains/", "/manage/plan/",
     "/manage/prices/", "/manage/price-changes/", "/manage/goods/?state=locked", "/manage/share/",
-    "/manage/orders-export/", "/manage/setup/",
+    "/manage/orders-export/", "/manage/setup/", "/manage/own/", "/manage/own/new/",
+    "/manage/orders/by-hand/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0009_decision_that_it_failed'),
+        ('orders', '0010_disproved'),
     ]
 
     operations = [

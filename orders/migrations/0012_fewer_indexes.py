@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0008_category_price_cap'),
-        ('orders', '0009_decision_that_it_failed'),
+        ('orders', '0011_contact_index'),
     ]
 
     # locks: a table is held for the moment in which an index of it is forgotten

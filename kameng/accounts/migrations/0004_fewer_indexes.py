@@ -21,7 +21,7 @@ INDEXES = (
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_second_factor'),
+        ('accounts', '0003_user_roles'),
         ('admin', '0003_logentry_add_action_flag_choices'),
         ('auth', '0012_alter_user_first_name_max_length'),
         ('sessions', '0001_initial'),

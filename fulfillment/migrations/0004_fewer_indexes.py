@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('fulfillment', '0002_partial_and_choice'),
+        ('fulfillment', '0003_by_owner'),
         ('suppliers', '0004_names_of_offers'),
     ]
 
