@@ -182,20 +182,23 @@ def forget() -> None:
 def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
     permits = permits_of(shop) if current.asks_papers else Permits()
     today = timezone.localdate(current.now)
+    own = owned_products(shop.pk)
     closed = frozenset(
         sort
-        for sort in {(product.category, product.brand_slug) for product in source.products}
+        for sort in {(product.category, product.brand_slug) for product in (*source.products, *own)}
         if permits.lacking(*sort, on=today)
     )
     listings = {listing.variant_id: listing for listing in Listing.objects.all()}
     rules = list(PriceRule.objects.all())
     placements = {placement.product_id: placement for placement in Placement.objects.all()}
-    if listings or rules or placements:
-        return _stock(shop, source, current, closed, listings, wishes_of(rules, listings.values()), placements)
+    supplied = as_supplied(source.products, current.supply_discount)
+    if own or listings or rules or placements:
+        wishes = wishes_of(rules, listings.values())
+        return _stock(shop, source, current, [*supplied, *own], closed, listings, wishes, placements)
     alike = (source.revision, current.supply_discount, shop.is_house, frozenset(shop.categories), closed)
     known = _alike.get(alike)
     if known is None:
-        known = replace(_stock(shop, source, current, closed, {}, Wishes(), {}), is_own=False)
+        known = replace(_stock(shop, source, current, supplied, closed, {}, Wishes(), {}), is_own=False)
         with _lock:
             _alike[alike] = known
             while len(_alike) > REMEMBERED_ALIKE:
@@ -204,8 +207,8 @@ def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
 
 
 def _stock(
-    shop: Reseller, source: Catalog, current: Revisions, closed: Collection[tuple[str, str]],
-    listings: Mapping[int, Listing], wishes: Wishes, placements: Mapping[int, Placement],
+    shop: Reseller, source: Catalog, current: Revisions, supplied: Iterable[CatalogProduct],
+    closed: Collection[tuple[str, str]], listings: Mapping[int, Listing], wishes: Wishes, placements: Mapping[int, Placement],
 ) -> Shelf:  # fmt: skip
     """The shelf; `closed` are categories and brands for which the shop lacks a paper."""
     wanted = set(shop.categories)
@@ -213,7 +216,6 @@ def _stock(
     index = []
     resting = set()
     unlisted = []
-    supplied = [*as_supplied(source.products, current.supply_discount), *owned_products(shop.pk)]
     for product in in_shops_order(supplied, placements):
         if not product.is_on_shelves:
             if shop.is_house and product.variants:

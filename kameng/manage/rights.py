@@ -80,6 +80,13 @@ RIGHTS: dict[str, Right] = {
     "listings_pricerule_add": _GOODS,
     "listings_pricerule_change": _GOODS,
     "listings_pricerule_delete": _GOODS,
+    "own_goods": _GOODS,
+    "own_good_new": _GOODS,
+    "own_good": _GOODS,
+    # What is in stock is worth money to whoever reads it: nobody from outside.
+    "own_codes": _one_thing(GOODS, Visitors.CLOSED),
+    "own_import": _one_thing(GOODS, Visitors.CLOSED),
+    "by_hand": _one_thing(SUPPORT),
     "cases": _one_thing(GOODS),
     # What the shop says and hands on.
     "announcement": _one_thing(GOODS | SUPPORT, Visitors.HELP),

@@ -19,9 +19,9 @@ from tests.staff import owner_of, staff_of
 
 #: What each role opens, as its menu says; everybody has the first page and their own account.
 MENUS = {
-    "support": {"orders/order", "customers", "announcement", "share"},
+    "support": {"orders/order", "orders/by-hand", "customers", "announcement", "share"},
     "goods": {
-        "goods", "prices", "price-changes", "range", "listings/pricerule", "cases", "announcement", "share",
+        "goods", "own", "prices", "price-changes", "range", "listings/pricerule", "cases", "announcement", "share",
     },
     "finance": {"orders/order", "statement", "withdrawals", "deposit", "share"},
 }  # fmt: skip
