@@ -35,7 +35,7 @@ def wide(text: str) -> float:
 
 
 def lines_of(text: str, *, room: float, most: int) -> list[str]:
-    """A text in lines of so many characters, Latin words in one piece; what does not fit into the last line ends in dots."""
+    """A text in lines of so many characters, Latin words in one piece; what does not fit into the last ends in dots."""
     lines, line = [], ""
     for char in text:
         line += char
