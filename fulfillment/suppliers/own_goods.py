@@ -77,6 +77,8 @@ def own_good_save(*, shop: Reseller, product: Product, wanted: Sequence[Wanted])
     if shop.is_house:
         raise NoOwnGoods
     _check(shop, product, wanted)
+    # Before the shop's row, as those lock who look at its stock.
+    list(Variant.objects.select_for_update().filter(product=product.pk).order_by("pk"))
     if product.pk is None:
         if Product.objects.filter(owner=shop).count() >= MOST_GOODS:
             raise CatalogInvalid(_("自有商品最多 %(limit)s 个，请先改用已经下架的") % {"limit": MOST_GOODS})

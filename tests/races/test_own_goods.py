@@ -2,19 +2,24 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from catalog import services
 from fulfillment import by_owner, outcomes
 from fulfillment.by_owner import NotYours, owner_deliver
 from fulfillment.models import Delivery, Fulfillment, SupplierOrder
 from fulfillment.services import order_fulfill
-from fulfillment.suppliers import stock_imports
+from fulfillment.suppliers import costs, stock_imports
+from fulfillment.suppliers.costs import availability_refresh
 from fulfillment.suppliers.models import StockCode, StockImport
+from fulfillment.suppliers.own_goods import Wanted, own_good_save
 from fulfillment.suppliers.owners import owners_stock
 from fulfillment.suppliers.stock_imports import import_begin, import_run, import_undo
+from fulfillment.suppliers.stock_room import stock_load
 from orders.models import Order
 from resellers.models import Reseller
 from tests.factories import own_good
@@ -147,3 +152,34 @@ def test_a_code_is_sold_or_taken_back_and_never_both(live_shop: Reseller) -> Non
     withdrawn, _fulfilled = at_once(live_shop, undo, lambda: order_fulfill(order_id=order.pk))
     drain()
     assert (withdrawn, states(order)[1], StockCode.objects.count()) in {(0, "delivered", 1), (1, "refunded", 0)}
+
+
+def test_a_good_that_is_saved_while_its_stock_is_looked_at_waits_and_does_not_fail(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variant = own_good(live_shop)
+    stock_load(supplier=owners_stock(), variant=variant, codes=LINES[:1])
+    meeting = Meeting()
+    save_touches, refresh_touches = services.shop_touch, costs.shop_touch
+
+    def after(**shop: int) -> None:
+        save_touches(**shop)
+        meeting.wait()
+
+    def before(**shop: int) -> None:
+        meeting.wait()
+        refresh_touches(**shop)
+
+    # One has the shop's row and wants the variant, the other has the variant and wants the shop's row.
+    monkeypatch.setattr(services, "shop_touch", after)
+    monkeypatch.setattr(costs, "shop_touch", before)
+    again = [Wanted("标准", Decimal(25), variant_id=variant.pk)]
+    saved, changed = at_once(
+        live_shop,
+        lambda: own_good_save(shop=live_shop, product=variant.product, wanted=again).standing,
+        lambda: availability_refresh(variant_ids=[variant.pk]),
+    )
+    assert saved == "clear"
+    assert changed in (0, 1)
+    variant.refresh_from_db()
+    assert (variant.own_price, variant.is_available) == (Decimal(25), True)
