@@ -11,7 +11,7 @@ from django_tenants.utils import schema_context
 
 from catalog.listings.models import PriceRule, Repricing
 from catalog.listings.services import listing_save, price_rule_save
-from catalog.models import Variant
+from catalog.models import Revision, Variant
 from compliance.gate.models import Refusal
 from compliance.papers import paper_hand_in
 from compliance.reports.services import report_add
@@ -76,6 +76,7 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
             entries=[], changed=1, skipped=0, actor=f"staff:{word}",
         )  # fmt: skip
         by_hand, own = own_good(shop, name=f"{word}代充", by_hand=30), own_good(shop, name=f"{word}自有")
+        Revision.bump()  # for their categories
         _bought(shop, by_hand, contact=phone, uid=uid, device=device)
         brought = import_begin(
             supplier=owners_stock(), variant=own, schema_name=shop.schema_name, lines=[f"OWN-{word}-0001"],

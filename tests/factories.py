@@ -166,7 +166,6 @@ def own_good(shop: Reseller, *, by_hand: int | None = None, **fields: Any) -> Va
     product = Product(category=category, hand_minutes=by_hand, account_fields=asks, **{"name": "店主的商品", **fields})
     wanted = [Wanted("标准", Decimal("20.00"), max_quantity=5)]
     own_good_save(shop=shop, product=product, wanted=wanted)
-    Revision.bump()  # for the new category
     return product.variants.select_related("product").get()
 
 

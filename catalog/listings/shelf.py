@@ -208,7 +208,8 @@ def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
 
 def _stock(
     shop: Reseller, source: Catalog, current: Revisions, supplied: Iterable[CatalogProduct],
-    closed: Collection[tuple[str, str]], listings: Mapping[int, Listing], wishes: Wishes, placements: Mapping[int, Placement],
+    closed: Collection[tuple[str, str]], listings: Mapping[int, Listing], wishes: Wishes,
+    placements: Mapping[int, Placement],
 ) -> Shelf:  # fmt: skip
     """The shelf; `closed` are categories and brands for which the shop lacks a paper."""
     wanted = set(shop.categories)
