@@ -22,6 +22,7 @@ from fulfillment.suppliers.stock_imports import import_begin, import_run, import
 from fulfillment.suppliers.stock_room import stock_load
 from orders.models import Order
 from resellers.models import Reseller
+from resellers.services import shop_touch
 from tests.factories import own_good
 from tests.flows import drain, fulfill, paid, states
 from tests.races.threads import Meeting, at_once, without_row_locks
@@ -160,15 +161,14 @@ def test_a_good_that_is_saved_while_its_stock_is_looked_at_waits_and_does_not_fa
     variant = own_good(live_shop)
     stock_load(supplier=owners_stock(), variant=variant, codes=LINES[:1])
     meeting = Meeting()
-    save_touches, refresh_touches = services.shop_touch, costs.shop_touch
 
     def after(**shop: int) -> None:
-        save_touches(**shop)
+        shop_touch(**shop)
         meeting.wait()
 
     def before(**shop: int) -> None:
         meeting.wait()
-        refresh_touches(**shop)
+        shop_touch(**shop)
 
     # One has the shop's row and wants the variant, the other has the variant and wants the shop's row.
     monkeypatch.setattr(services, "shop_touch", after)
