@@ -11,7 +11,23 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
-from bench import audit, backlog, codes, kills, machine, money, orders, outage, pages, reconcile, rescreen, shops, slow
+from bench import (
+    audit,
+    backlog,
+    codes,
+    kills,
+    machine,
+    money,
+    orders,
+    outage,
+    pages,
+    reconcile,
+    refused,
+    rescreen,
+    shops,
+    slow,
+    statement,
+)
 from bench.figures import Report, as_json, judged_table, table_text, verdict
 from bench.load import Broken
 from bench.stage import Stage, stage
@@ -30,6 +46,8 @@ WORKLOADS = (
     "reconcile",
     "money",
     "audit",
+    "refused",
+    "statement",
     "rescreen",
 )
 #: What runs where nothing is named: the outage takes a quarter of an hour by itself.
@@ -105,6 +123,10 @@ def _run(name: str, running: Stage, options: argparse.Namespace) -> Report:
                 report = slow.run(running)
             case "reconcile":
                 report = reconcile.run(running, orders=options.orders or reconcile.ROWS)
+            case "refused":
+                report = refused.run(running, orders=options.orders or refused.ORDERS)
+            case "statement":
+                report = statement.run(running, orders=options.orders or statement.ORDERS)
             case "audit":
                 report = audit.run(running, orders=options.orders or audit.ORDERS)
             case "rescreen":

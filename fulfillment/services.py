@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from catalog.models import Category, Variant
+from fulfillment.by_owner import OVERDUE, REFUND_REASONS, due_write, is_overdue
 from fulfillment.calls import after_lost, alone_with, call_supplier, session_lost
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.outcomes import outcome_apply, outcome_book, with_line
@@ -24,6 +25,7 @@ from fulfillment.suppliers.breaker import NOT_CLOSED
 from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, is_taken_down, offers_ranked, somebody_rests
 from fulfillment.suppliers.limits import Place, asking, held, place_take
 from fulfillment.suppliers.models import Supplier
+from fulfillment.suppliers.owners import HANDS
 from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.services import availability_refresh
 from kameng.core import sql
@@ -46,6 +48,8 @@ CROWDED_SECONDS = 0.5
 #: who wait out an outage do not look all the time; within these limits in seconds.
 RESTING_SHARE, RESTING_SHORTEST, RESTING_LONGEST = 0.1, 2.0, 20.0
 RESTING = "渠道暂停采购，等它恢复"
+#: Why a person is asked: what had paid for the order never came. Ends by itself where other money does.
+DISPROVED = "付款不成立，停止采购，等人处理"
 #: Why money goes back for what was paid before the platform took it down.
 TAKEN_DOWN = "商品已被平台下架，没有到账的自动退款"
 
@@ -78,16 +82,26 @@ def order_fulfill(*, order_id: int) -> float | None:
         order = order_lock(order_id)
         opened = sql.instances(Fulfillment, _OPEN, [order_id])
         lines = lines_of(order_id)
-        if len(lines) > 1:
-            for work in opened:
-                publish("fulfillment.run", fulfillment_id=work.pk)
-            return None
         works = opened or works_of(order_id)
+        if len(lines) > 1:
+            for work in works:
+                if work in opened or _resumed(with_line(work, order, lines)):
+                    publish("fulfillment.run", fulfillment_id=work.pk)
+            return None
         if not works:
             return None
         (work,) = works
-        step = _next_step(with_line(work, order, lines), [] if opened else attempts_of(work.pk))
+        _resumed(with_line(work, order, lines))
+        step = _next_step(work, [] if opened else attempts_of(work.pk))
     return _carry_on(work.pk, step)
+
+
+def _resumed(work: Fulfillment) -> bool:
+    """Whether the work stood still only because its order had not been paid for after all, and goes on now."""
+    if (work.status, work.note) != (Status.MANUAL, DISPROVED) or work.line.order.disproved_at is not None:
+        return False
+    fulfillment_transition(work, to=Status.BUYING, actor="system")
+    return True
 
 
 def fulfillment_run(*, fulfillment_id: int) -> float | None:
@@ -110,6 +124,8 @@ def _carry_on(fulfillment_id: int, step: _Step) -> float | None:
 
 
 def _asked(buy: SupplierOrder) -> float | None:
+    if is_overdue(buy.fulfillment):
+        return outcome_apply(supplier_order_id=buy.pk, outcome=OVERDUE, actor="worker")
     with asking(buy.supplier_id) as may_ask:
         return _called(buy, is_new=False) if may_ask else CROWDED_SECONDS
 
@@ -163,7 +179,11 @@ def _intend(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> _Step:
     asked too much at the moment is passed over, and so is whose breaker opened since they were ranked; if all that are
     left are asked too much, the work waits a moment. It waits longer for
     those that are left alone because they are in trouble or could not be reached, as long as the shopper was promised.
+    For an order that nobody has paid for after all, nothing is bought.
     """
+    if work.line.order.disproved_at is not None:
+        fulfillment_transition(work, to=Status.MANUAL, actor="worker", note=DISPROVED)
+        return _Step()
     line, is_busy = work.line, False
     unreached = _unreached(attempts)
     tried = {buy.supplier_id for buy in attempts}
@@ -188,6 +208,8 @@ def _intend(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> _Step:
             if place is not None:
                 place.give_back()
             continue
+        if supplier.code == HANDS:
+            due_write(work)
         if work.status != Status.BUYING:
             fulfillment_transition(work, to=Status.BUYING, actor="worker")
         else:
@@ -198,7 +220,7 @@ def _intend(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> _Step:
         if len(attempts) < work.attempts:
             work.save(update_fields=["attempts"])  # our own shelf was asked, and nobody after it
         return _Step(wait=wait)
-    _nobody_left(work)
+    _nobody_left(work, attempts)
     return _Step()
 
 
@@ -276,11 +298,13 @@ def _attempt(work: Fulfillment, choice: Chosen) -> SupplierOrder | None:
     return buy
 
 
-def _nobody_left(work: Fulfillment) -> None:
+def _nobody_left(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> None:
     """Everybody has definitely refused, or nobody may be asked: what did not arrive goes back as money, in this very
     transaction's wake."""
     line = work.line
     why: dict[str, Any] = {"reason": TAKEN_DOWN} if is_taken_down(line.variant_id) else {}
+    if not why and attempts and (reason := REFUND_REASONS.get(attempts[-1].code)):
+        why = {"reason": reason}
     if work.delivered_quantity:
         line_short(line, quantity=line.quantity - work.delivered_quantity, actor="worker")
         note = why.get("reason", "只到了一部分，其余退款")

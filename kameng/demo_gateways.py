@@ -16,6 +16,8 @@ GATEWAYS: dict[str, tuple[str, str, FeeBearer]] = {
     "wechatpay": ("微信支付（沙箱）", "0.6", FeeBearer.PLATFORM),
     "epay": ("易支付（沙箱）", "2.5", FeeBearer.OWNER),
 }
+#: What the sandbox wrote down for a merchant, where it is not called like the gateway: this one pays inside WeChat too.
+FILES = {"wechatpay": "wechatpay_jsapi"}
 #: The sub-site whose owner collects for themselves, at the sandbox's 易支付, out of a deposit; and the account to which
 #: its shoppers may transfer money by hand.
 OWNS_A_TILL, OWN_TILL, BY_HAND = "qinghe", "qinghe-epay", "qinghe-transfer"
@@ -26,7 +28,7 @@ TRANSFER_TO = {"holder": "青禾充值演示账户", "bank": "演示银行", "nu
 def gateways_seed(folder: Path) -> None:
     """The platform's own accounts, with the keys that the sandbox knows."""
     for position, (gateway, (name, fee_percent, fee_bearer)) in enumerate(GATEWAYS.items()):
-        config = json.loads((folder / f"{gateway}.json").read_text())
+        config = json.loads((folder / f"{FILES.get(gateway, gateway)}.json").read_text())
         # An operator may have changed the terms meanwhile.
         is_known = GatewayAccount.objects.filter(code=gateway).exists()
         terms: dict[str, Any] = {} if is_known else {"fee_percent": Decimal(fee_percent), "fee_bearer": fee_bearer}

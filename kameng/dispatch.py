@@ -21,6 +21,7 @@ from fulfillment.services import (
 from fulfillment.suppliers.balances import supplier_balance
 from fulfillment.suppliers.breaker import supplier_probe
 from fulfillment.suppliers.price_lists import supplier_sync
+from fulfillment.suppliers.stock_imports import import_run
 from fulfillment.taken_down import goods_taken_down, subject_taken_down
 from kameng.opening.refunds import plan_refunded
 from kameng.outbox.services import Claim
@@ -74,6 +75,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "subjects.rescreen": [subjects_rescreen],
     "subject.taken_down": [subject_taken_down],
     "goods.taken_down": [goods_taken_down],
+    "stock.import": [import_run],
     "supplier.sync": [supplier_sync],
     "supplier.balance": [supplier_balance],
     "reconciliation.run": [day_run],

@@ -10,10 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
 
+from compliance.visits.models import Visit
+from compliance.visits.selectors import visits_overdue
 from fulfillment.models import Fulfillment
 from kameng.outbox.models import OutboxEvent
 from kameng.outbox.services import publish
@@ -34,10 +37,13 @@ def sweep() -> int:
     connection.set_schema_to_public()  # type: ignore[attr-defined]
     lost = OwnDomain.objects.filter(watched=True, created_at__lt=Now() - SETTLED)
     found = _put_back("domain.check", "domain_id", lost)
+    overdue = visits_overdue(before=timezone.now() - SETTLED)
     for shop in Reseller.objects.exclude(schema_name=get_public_schema_name()):
         connection.set_tenant(shop)  # type: ignore[attr-defined]
         try:
             found += _sweep_shop()
+            if shop.pk in overdue:
+                found += _put_back("visit.over", "visit_id", Visit.objects.filter(pk__in=overdue[shop.pk]))
         finally:
             connection.set_schema_to_public()  # type: ignore[attr-defined]
     return found
@@ -64,9 +70,11 @@ def _sweep_shop() -> int:
     found += _put_back("line.failed", "line_id", unreturned)
     unsent = OrderLine.objects.filter(short_quantity__gt=0, refunds__isnull=True, fulfillment__finished_at__lt=ago)
     found += _put_back("line.short", "line_id", unsent)
-    over = Q(is_surplus=True) | Q(order__paid_at=None, order__status__in=[Order.Status.EXPIRED, Order.Status.CANCELED])
-    kept = Payment.objects.filter(over, status=Payment.Status.CONFIRMED, refunds__isnull=True, confirmed_at__lt=ago)
-    found += _put_back("payment.surplus", "payment_id", kept)
+    kept = Payment.objects.filter(status=Payment.Status.CONFIRMED, refunds__isnull=True, confirmed_at__lt=ago)
+    # Both in one question would have the database look for the order of each payment there is.
+    found += _put_back("payment.surplus", "payment_id", kept.filter(is_surplus=True))
+    over = kept.filter(order__paid_at=None, order__status__in=[Order.Status.EXPIRED, Order.Status.CANCELED])
+    found += _put_back("payment.surplus", "payment_id", over.filter(is_surplus=False))
     held = Order.objects.filter(
         held__gt=0, paid_at=None, status__in=[Order.Status.EXPIRED, Order.Status.CANCELED], created_at__lt=ago
     )

@@ -216,24 +216,28 @@ WITH moves AS (
     HAVING bool_or(account IN ('pending', 'takings', 'fees') OR kind = 'delivery')
 )
 """
+#: Of a page, only its own rows are looked up.
 _ROWS = """
-SELECT booked.number, ordered.id, first.product, ordered.paid_at, coalesce(first.price - ordered.total, 0),
-       booked.paid, booked.supply, booked.fee, booked.platform_fee, booked.taken_back, booked.direct, booked.charged,
-       CASE WHEN ordered.owner_collects THEN NULL ELSE last.delivered_at END
-  FROM booked
-  LEFT JOIN orders_order AS ordered ON ordered.number = booked.number
+, shown AS (
+    SELECT booked.*, ordered.id, ordered.paid_at, ordered.total, ordered.owner_collects
+      FROM booked LEFT JOIN orders_order AS ordered ON ordered.number = booked.number
+     ORDER BY ordered.paid_at, booked.number OFFSET %(first)s LIMIT %(count)s
+)
+SELECT shown.number, shown.id, first.product, shown.paid_at, coalesce(first.price - shown.total, 0),
+       shown.paid, shown.supply, shown.fee, shown.platform_fee, shown.taken_back, shown.direct, shown.charged,
+       CASE WHEN shown.owner_collects THEN NULL ELSE last.delivered_at END
+  FROM shown
   LEFT JOIN LATERAL (
        SELECT string_agg(line.product_name || ' ' || line.variant_name
                          || CASE WHEN line.quantity > 1 THEN ' × ' || line.quantity ELSE '' END,
                          '、' ORDER BY line.position) AS product,
               sum(line.price * line.quantity) AS price
-         FROM orders_orderline AS line WHERE line.order_id = ordered.id) AS first ON true
+         FROM orders_orderline AS line WHERE line.order_id = shown.id) AS first ON true
   LEFT JOIN LATERAL (
        SELECT max(journal.posted_at) AS delivered_at FROM public.ledger_journal AS journal
-        WHERE journal.shop_id = %(shop)s AND journal.order_number = booked.number AND journal.kind = 'delivery'
+        WHERE journal.shop_id = %(shop)s AND journal.order_number = shown.number AND journal.kind = 'delivery'
        ) AS last ON true
- ORDER BY ordered.paid_at, booked.number
- OFFSET %(first)s LIMIT %(count)s
+ ORDER BY shown.paid_at, shown.number
 """
 _TOTALS = """
 SELECT count(*), coalesce(sum(priced.price - ordered.total), 0), coalesce(sum(booked.paid), 0),

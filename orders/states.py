@@ -109,6 +109,21 @@ def lines_queue(order: Order, *, actor: str) -> None:
     sql.execute(_LINES_STEP, {**queued, "name": f"line.{LineStatus.QUEUED}", "data": "{}"})
 
 
+def order_disproved(order: Order) -> None:
+    """What had paid for the order never came: nothing more is bought for it. The row must be locked."""
+    sql.execute("UPDATE orders_order SET disproved_at = statement_timestamp() WHERE id = %s", [order.pk])
+    order.disproved_at = order.locked_at
+
+
+def order_proved(order: Order) -> None:
+    """It is paid for after all: whoever buys goes on. The row must be locked; twice is harmless."""
+    if order.disproved_at is None:
+        return
+    sql.execute("UPDATE orders_order SET disproved_at = NULL WHERE id = %s", [order.pk])
+    order.disproved_at = None
+    publish("order.paid", order_id=order.pk)
+
+
 def line_short(line: OrderLine, *, quantity: int, actor: str) -> None:
     """So many of a line's units can be had from nobody, the others arrived; its order must be locked."""
     line.short_quantity = quantity

@@ -14,14 +14,14 @@ from kameng.alerts.services import Level, alert_raise
 from kameng.core import sql
 from orders.events import event_write
 from orders.models import Order
-from orders.states import order_lock
-from payments.collecting import disproved
+from orders.states import order_disproved, order_lock
+from payments.collecting import UNPAID, disproved
 from payments.gateways.base import Gateway, GatewayError, GatewayStatus, PaymentResult
 from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment, Refund
 from payments.postings import payment_unbooked
-from payments.selectors import payment_known
-from payments.services import mismatch, payment_apply, payment_transition
+from payments.selectors import payment_known, payments_of
+from payments.services import confirmed_total, mismatch, payment_apply, payment_transition
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +73,8 @@ def _locked(payment: Payment) -> tuple[Order, Payment]:
 
 @transaction.atomic
 def _disprove(known: Payment) -> bool:
-    """The gateway was never paid this: take the booking back. Goods that were delivered for it are not taken back, and
-    where money has been sent after it a person decides; False then."""
+    """The gateway was never paid this: take the booking back. Nothing more is bought for it; goods that were delivered
+    are not taken back, and where money has been sent after it a person decides; False then."""
     order, payment = _locked(known)
     if (payment.status, payment.reference) != (Status.CONFIRMED, known.reference):
         return True  # somebody else was first
@@ -83,6 +83,8 @@ def _disprove(known: Payment) -> bool:
     payment.reference = ""
     payment_transition(payment, to=Status.FAILED)
     payment_unbooked(payment, order)
+    if order.status not in UNPAID and confirmed_total(payments_of(order.pk)) < order.total:
+        order_disproved(order)
     disproved(payment, order)
     event_write(
         order,

@@ -24,7 +24,7 @@ from orders.exceptions import GoodsTakenDown, OrderNotPayable, SellerUnlicensed
 from orders.models import Order
 from orders.selectors import order_told
 from orders.services import settle
-from orders.states import lines_return, order_lock
+from orders.states import lines_return, order_lock, order_proved
 from payments.collecting import OPEN, DepositShort, ended, hold_before_payment, is_superfluous, settled
 from payments.exceptions import GatewayDown, IllegalTransition, MethodUnavailable, PayerUnknown
 from payments.fees import fee_now
@@ -276,6 +276,8 @@ def payment_apply(*, payment_id: int, result: PaymentResult, actor: str, order_i
         settled(payment, order)
     elif order.paid_at is not None:
         # It had been paid for before, by what never came: what could not go back of that can now.
+        if confirmed_total(attempts) >= order.total:
+            order_proved(order)
         lines_return(order)
     elif order.status != Order.Status.PENDING:
         # A part of the price arrived for an order that is over: nothing will complete it, so it goes back.

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from catalog.listings.views import page
 from kameng.core.client import client_address
 from kameng.core.ids import normalize
+from kameng.core.middleware import forms_may_lead_to
 from kameng.core.problems import Problem
 from orders.exceptions import OrderNotPayable
 from orders.faces import account_summary, line_face
@@ -172,13 +173,19 @@ def _account(gateway: str) -> GatewayAccount | None:
     return next((known for known in accounts_for_shop() if known.gateway == gateway), None)
 
 
-def _login(request: HttpRequest, order: Order, gateway: str) -> HttpResponse | None:
-    """To the app and back, where only it knows who is paying and this browser does not; None where nobody needs to."""
-    account, way = _account(gateway), _ways(request).get(gateway)
+def _app(account: GatewayAccount | None, way: Way | None) -> InApp | None:
+    """Who says who pays, where a gateway is paid inside an app."""
     if account is None or way is None or way.channel is not Channel.JSAPI:
         return None
     adapter: object = gateway_of(account)
-    if not isinstance(adapter, InApp) or payer_known(request, account=account.code):
+    return adapter if isinstance(adapter, InApp) else None
+
+
+def _login(request: HttpRequest, order: Order, gateway: str) -> HttpResponse | None:
+    """To the app and back, where only it knows who is paying and this browser does not; None where nobody needs to."""
+    account, way = _account(gateway), _ways(request).get(gateway)
+    adapter = _app(account, way)
+    if account is None or adapter is None or payer_known(request, account=account.code):
         return None
     back, state = request.build_absolute_uri(reverse("cashier_login", args=[order.number])), login_state()
     response = redirect(adapter.login_url(return_url=back, state=state))
@@ -204,6 +211,7 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
     line = order.lines.all()[0]
     left = _seconds_left(order)
     state = _pay_state(order, seconds_left=left, asked="asked" in request.GET)
+    ways = _ways(request)
     response = page(
         request,
         "shop/cashier.html",
@@ -212,7 +220,7 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
             "line": line_face(line),
             "account_summary": account_summary(line),
             "attempt": _attempt(request, order) if state in ("waiting", "confirming") else None,
-            "methods": _methods(_ways(request)),
+            "methods": _methods(ways),
             "pay_state": state,
             "refused": refused,
             "is_looked_for": state in ("expired", "canceled") and _is_looked_for(order),
@@ -223,6 +231,9 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
     )
     # WeChat's page for phones opens only for a browser that says which site it comes from.
     response["Referrer-Policy"] = "strict-origin-when-cross-origin"
+    for gateway, way in ways.items():
+        if (adapter := _app(_account(gateway), way)) is not None:
+            forms_may_lead_to(response, adapter.login_url(return_url="", state=""))
     return response
 
 

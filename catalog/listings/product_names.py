@@ -131,4 +131,4 @@ def _call(placement: Placement, name: str) -> None:
 
 
 def _products(ids: Sequence[int]) -> dict[int, Product]:
-    return Product.objects.select_related("brand", "category").in_bulk(ids)
+    return Product.objects.filter(owner=None).select_related("brand", "category").in_bulk(ids)

@@ -118,7 +118,7 @@ _PRODUCTS = Product.objects.select_related("brand", "category").only(
 
 def _variants(ids: Sequence[int]) -> dict[int, Variant]:
     """With no more than is screened: a product's texts are many times as long, and read once for all its amounts."""
-    variants = Variant.objects.only("name", "product_id").in_bulk(ids)
+    variants = Variant.objects.filter(product__owner=None).only("name", "product_id").in_bulk(ids)
     products = _PRODUCTS.in_bulk({variant.product_id for variant in variants.values()})
     for variant in variants.values():
         variant.product = products[variant.product_id]

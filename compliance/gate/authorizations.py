@@ -62,7 +62,7 @@ def authorizations_of_suppliers(codes: Collection[str]) -> dict[str, Authorizati
 
 
 #: Where owners call things by names of their own.
-_NAMED_BY_OWNERS = (SubjectKind.LISTING, SubjectKind.PLACEMENT, SubjectKind.SHOP)
+_NAMED_BY_OWNERS = (SubjectKind.LISTING, SubjectKind.PLACEMENT, SubjectKind.SHOP, SubjectKind.OWN_GOOD)
 
 
 def authorizations_changed(*, holder_kind: str, holder: str) -> None:

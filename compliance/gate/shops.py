@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from compliance.gate.authorizations import authorizations_of_shop
 from compliance.gate.models import Case, SubjectKind
@@ -73,7 +74,7 @@ def shop_words_save(*, shop_id: int, **look: object) -> Saved:
     saved = shop_look_save(shop_id=shop_id, **{**look, **wanted})
     gated = subject_screen(subject=shop_subject(shop), facts=shop_facts(wanted["name"], wanted, _licensed(shop)))
     if not gated.is_clear:
-        saved = shop_look_save(shop_id=shop_id, **shown)
+        saved = shop_look_save(shop_id=shop_id, **_still_said(shop, shown))
     return Saved(saved, gated)
 
 
@@ -160,6 +161,12 @@ def _facts(shop: Reseller) -> Facts:
 
 def _licensed(shop: Reseller) -> frozenset[str]:
     return authorizations_of_shop(shop.schema_name).brands()
+
+
+def _still_said(shop: Reseller, shown: Mapping[str, str]) -> dict[str, str]:
+    """What stays while new words wait; not what was over, which their time would bring back."""
+    is_over = shop.announcement_until is not None and shop.announcement_until <= timezone.now()
+    return {name: "" if is_over and _SLOTS[name] is Slot.ANNOUNCEMENT else text for name, text in shown.items()}
 
 
 def _words_of(shop: Reseller) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Standing(models.TextChoices):
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The name of what is screened. `id` is the row's key in its schema; a listing goes by its variant, a
-    placement by its product."""
+    placement and an owner's own good by their product."""
 
     kind: str
     schema_name: str

@@ -17,9 +17,14 @@ from fulfillment.suppliers.models import SupplierOffer
 
 
 def licensed(*, variant_id: str, supplier_code: str) -> str:
-    """A condition of SQL over two columns: nothing that the variant's category requires is lacking today."""
+    """A condition of SQL over two columns: nothing that the variant's category requires is lacking today. Whoever sells
+    a good of their own supplies it, too: what is asked of suppliers, the shop's papers must show."""
     has_it = held(
         holder_kind="supplier", holder=supplier_code, kind="required.kind", category="sold_category.slug",
+        brand="sold_brand.slug",
+    )  # fmt: skip
+    owner_has_it = held(
+        holder_kind="seller", holder="owner.slug", kind="required.kind", category="sold_category.slug",
         brand="sold_brand.slug",
     )  # fmt: skip
     return f"""NOT EXISTS (
@@ -29,7 +34,9 @@ def licensed(*, variant_id: str, supplier_code: str) -> str:
          JOIN public.compliance_requirement AS required
            ON required.category = sold_category.slug AND required.holder_kind = 'supplier'
          LEFT JOIN public.catalog_brand AS sold_brand ON sold_brand.id = sold_product.brand_id
-        WHERE sold.id = {variant_id} AND NOT {has_it})"""
+         LEFT JOIN public.resellers_reseller AS owner ON owner.id = sold_product.owner_id
+        WHERE sold.id = {variant_id}
+          AND NOT CASE WHEN owner.id IS NULL THEN {has_it} ELSE {owner_has_it} END)"""
 
 
 #: The same for the ORM, over offers with their suppliers.

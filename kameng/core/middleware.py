@@ -1,6 +1,7 @@
 """Response headers that every page has, and messages for those pages that have any."""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.messages.middleware import MessageMiddleware
@@ -15,6 +16,14 @@ _SHOP_POLICY = (
 #: The admin's theme evaluates expressions in attributes and sets inline styles: it has a policy of its own.
 _ADMIN_POLICY = _SHOP_POLICY + "; script-src 'self' 'unsafe-eval' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
 _ADMIN_PATHS = ("/admin/", "/manage/")
+
+
+def forms_may_lead_to(response: HttpResponse, url: str) -> None:
+    """A form of this page of a shop is answered with a redirect to another site, which browsers else refuse
+    (https://www.w3.org/TR/CSP3/#directive-form-action)."""
+    parts = urlsplit(url)
+    policy = response.headers.get("Content-Security-Policy", _SHOP_POLICY)
+    response.headers["Content-Security-Policy"] = f"{policy} {parts.scheme}://{parts.netloc}"
 
 
 class SecurityHeadersMiddleware:

@@ -8,7 +8,7 @@ ours and go out as what they are.
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import IO, Any
 
@@ -37,16 +37,16 @@ def harmless(text: str) -> str:
     return "'" + text if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
-def _local(moment: datetime) -> datetime:
+def _local(moment: datetime, zone: tzinfo) -> datetime:
     """By the site's clock, without its zone, which spreadsheets do not know."""
-    return timezone.localtime(moment).replace(tzinfo=None, microsecond=0)
+    return moment.astimezone(zone).replace(tzinfo=None, microsecond=0)
 
 
-def _as_text(cell: Cell) -> str | int:
+def _as_text(cell: Cell, zone: tzinfo) -> str | int:
     if isinstance(cell, str):
         return harmless(cell)
     if isinstance(cell, datetime):
-        return _local(cell).isoformat(sep=" ")
+        return _local(cell, zone).isoformat(sep=" ")
     if isinstance(cell, Decimal):
         return f"{cell:.2f}" if cell == quantize(cell) else f"{cell}"
     return "" if cell is None else cell
@@ -54,13 +54,14 @@ def _as_text(cell: Cell) -> str | int:
 
 def write_csv(file: IO[bytes], tables: Iterable[tuple[str, Iterable[Row]]]) -> None:
     """Tables below each other, an empty line between them. UTF-8 with the mark by which Excel knows it."""
+    zone = timezone.get_current_timezone()
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=False)
     try:
         writer = csv.writer(text, lineterminator="\r\n")
         for place, (_name, rows) in enumerate(tables):
             if place:
                 writer.writerow([])
-            writer.writerows([_as_text(cell) for cell in row] for row in rows)
+            writer.writerows([_as_text(cell, zone) for cell in row] for row in rows)
         text.flush()
     finally:
         text.detach()
@@ -80,7 +81,7 @@ def write_xlsx(file: IO[bytes], tables: Iterable[tuple[str, Iterable[Row]]]) -> 
 
 
 def _write_sheet(book: Workbook, name: str, rows: Iterable[Row], looks: Mapping[type, Any], heading: Any) -> None:
-    sheet = book.add_worksheet(name)
+    sheet, zone = book.add_worksheet(name), timezone.get_current_timezone()
     sheet.freeze_panes(1, 0)
     for place, row in enumerate(rows):
         if place >= SHEET_ROWS:
@@ -91,7 +92,7 @@ def _write_sheet(book: Workbook, name: str, rows: Iterable[Row], looks: Mapping[
             if isinstance(cell, str):
                 sheet.write_string(place, column, harmless(cell), heading if place == 0 else None)
             elif isinstance(cell, datetime):
-                sheet.write_datetime(place, column, _local(cell), looks[datetime])
+                sheet.write_datetime(place, column, _local(cell, zone), looks[datetime])
             elif cell is not None:
                 # Spreadsheets know no other numbers; up to ten trillion yuan they are exact to the fen all the same.
                 sheet.write_number(place, column, float(cell), looks[Decimal] if isinstance(cell, Decimal) else None)

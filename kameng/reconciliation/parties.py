@@ -9,8 +9,8 @@ from payments.gateways.base import Billing, GatewayMisconfigured
 from payments.gateways.registry import gateway_class
 from payments.merchants.models import GatewayAccount
 
-#: Codes that we hold are bought long before they are sold, and nobody sends a bill for them.
-WITHOUT_BILLS = ("stock",)
+#: Codes that we hold are bought long before they are sold, and shops are opened by ourselves: nobody sends a bill.
+WITHOUT_BILLS = ("stock", "opening")
 
 
 @dataclass(frozen=True)

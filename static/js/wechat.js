@@ -12,9 +12,21 @@
       else failed.hidden = said.endsWith(":cancel");
     });
 
+  // Whoever has no such browser is told so, instead of waiting for what never comes.
+  const READY_MS = 3000;
+  let late;
+  const ready = () => {
+    clearTimeout(late);
+    failed.hidden = true;
+    pay();
+  };
+
   button.addEventListener("click", () => {
     failed.hidden = true;
-    if (window.WeixinJSBridge) pay();
-    else document.addEventListener("WeixinJSBridgeReady", pay, { once: true });
+    if (window.WeixinJSBridge) return pay();
+    document.removeEventListener("WeixinJSBridgeReady", ready);
+    document.addEventListener("WeixinJSBridgeReady", ready, { once: true });
+    clearTimeout(late);
+    late = setTimeout(() => (failed.hidden = false), READY_MS);
   });
 })();

@@ -119,7 +119,7 @@ def test_i_have_paid_before_it_is_true_says_that_it_is_being_looked_for(platform
 @pytest.mark.parametrize(
     ("agent", "works"),
     [
-        ("MicroMessenger/8.0.49", {"alipay": False, "wechatpay": False}),
+        ("MicroMessenger/8.0.49", {"alipay": False, "wechatpay": True}),
         ("AlipayClient/10.5.80", {"alipay": True, "wechatpay": False}),
     ],
 )
@@ -137,6 +137,31 @@ def test_inside_an_app_only_what_works_there_can_be_chosen(
     if works["alipay"]:
         visit.by("pay-alipay").click()
         visit.by("open-app").wait_for()
+
+
+#: What WeChat's browser has and others do not; the money is another's matter (`Visit.pay`).
+BRIDGE = """window.WeixinJSBridge = {invoke: (name, asked, answered) => {
+    window.asked = {name, ...asked};
+    window.answered = answered;
+}}"""
+
+
+def test_inside_wechat_its_own_call_pays(platform: Platform, visits: Visits) -> None:
+    visit = visits.new(GAMES, device={**PHONE, "user_agent": f"{PHONE['user_agent']} MicroMessenger/8.0.49"})
+    visit.page.add_init_script(BRIDGE)
+    number = visit.order(platform.good("topup"))
+    visit.confirm(number)
+    visit.by("pay-wechatpay").click()  # to WeChat, which says who this is, and back
+    visit.by("wechat-pay").click()
+    asked = visit.page.evaluate("window.asked")
+    assert (asked["name"], asked["signType"]) == ("getBrandWCPayRequest", "RSA")
+    payment = visit.payment(number)[0]
+    assert platform.trade("wechatpay", payment)["channel"] == "JSAPI"
+    visit.page.evaluate("window.answered({err_msg: 'get_brand_wcpay_request:cancel'})")
+    expect(visit.page.locator("[data-wechat-failed]")).to_be_hidden()
+    platform.pay("wechatpay", payment)
+    visit.page.wait_for_url(f"**/o/{number}/", timeout=PATIENCE)
+    visit.wait_for("delivered")
 
 
 def test_an_order_can_be_given_up_and_money_that_comes_all_the_same_is_used(platform: Platform, visits: Visits) -> None:

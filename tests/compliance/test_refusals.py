@@ -38,13 +38,13 @@ def test_a_refused_edit_leaves_a_record_and_nothing_else(shop: Reseller, variant
     named(shop, variant, DOUBTFUL)
     owner, li = owner_of(shop), operator(username="li")
     typed = {"name": shop.name, "brand_color": shop.brand_color, "radius": shop.radius}
-    refused = owner.post("/manage/look/", {**typed, "announcement": f"新到{UNLAWFUL}", "company": "甲公司"})
+    refused = owner.post("/manage/look/", {**typed, "tagline": f"新到{UNLAWFUL}", "company": "甲公司"})
     assert refused.status_code == 422
     record = Refusal.objects.get()
     assert (record.by, record.title, record.schema_name) == ("staff:owner", shop.name, shop.schema_name)
-    assert (record.is_owners, fields_of(record.findings)) == (True, [("announcement", "外挂")])
+    assert (record.is_owners, fields_of(record.findings)) == (True, [("tagline", "外挂")])
     found = Reseller.objects.get(pk=shop.pk)
-    assert (found.announcement, found.company) == ("", "")
+    assert (found.tagline, found.company) == ("", "")
     assert not Screening.objects.filter(subject_kind="shop").exists()
     # What an operator writes about the shop is kept, and is nothing against its owner.
     form = li.get(f"/admin/resellers/reseller/{shop.pk}/change/")

@@ -5,14 +5,24 @@ import gzip
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from kameng.core import deadlines
 from kameng.core.deadlines import awake
@@ -61,6 +71,36 @@ def test_a_redirect_is_not_followed(server: Server, http: HttpClient) -> None:
     server.answers.append(Answer(302, b"", (("Location", f"{server.url}/elsewhere"),)))
     assert http.request("GET", server.url).status == 302
     assert len(server.asked) == 1
+
+
+def test_whoever_shows_a_certificate_that_nobody_we_trust_has_signed_is_told_nothing(
+    http: HttpClient, tmp_path: Path
+) -> None:
+    """And nothing that is set can change that: the client has no word for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(hours=1))
+    own = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    file = tmp_path / "own.pem"
+    file.write_bytes(
+        own.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+        + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    heard: list[bytes] = []
+
+    def answer(listener: socket.socket) -> None:
+        with suppress(OSError), context.wrap_socket(listener.accept()[0], server_side=True) as connection:
+            heard.append(connection.recv(100))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=answer, args=[listener])
+        thread.start()
+        with pytest.raises(NothingSent):
+            http.request("POST", f"https://localhost:{listener.getsockname()[1]}/", body=b"our secret")
+        thread.join()
+    assert heard == []
 
 
 @pytest.mark.parametrize(

@@ -250,7 +250,7 @@ def test_every_handler_takes_what_is_published_for_it() -> None:
         "line.failed", "line.short", "refund.run", "variant.refresh", "category.refresh", "shelf.renamed",
         "supplier.probe", "supplier.sync", "supplier.balance", "payment.noticed",
         "licenses.changed", "requirements.changed", "reconciliation.run", "client_order.follow", "client_callback.send",
-        "domain.check", "authorizations.changed", "visit.over",
+        "domain.check", "authorizations.changed", "visit.over", "stock.import",
     }  # fmt: skip
     assert all(HANDLERS.values())
 

@@ -133,7 +133,7 @@ class Life(RuleBasedStateMachine):
     def pay(self, number: str, cents: int) -> None:
         self.is_news = False  # only the gateway knows
         payment = self._payment(number)
-        if payment is not None and number not in BookedGateway.paid:
+        if payment is not None and BookedGateway.is_payable(number):
             BookedGateway.pay(number, payment.amount + Decimal(cents) / 100)
 
     @rule(target=payments, good=st.sampled_from(["top-up", "codes"]), quantity=st.integers(1, 3))

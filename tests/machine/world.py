@@ -12,6 +12,7 @@ from fulfillment.suppliers.base import Attempt, CallbackClaim, Capability, Conne
 from kameng.core.http import HttpClient
 from payments.gateways.base import (
     GatewayRefused,
+    GatewayStatus,
     GatewayUnavailable,
     GatewayUnknown,
     PaymentResult,
@@ -194,27 +195,39 @@ class Till(StrEnum):
 
 
 class BookedGateway(ScriptedGateway):
-    """A gateway that returns money once for each number, whatever it says about it."""
+    """A gateway that returns money once for each number, whatever it says about it, and takes none for what it has
+    closed (protocols of both, and the sandbox: `test_a_closed_payment_cannot_be_paid`)."""
 
     till: ClassVar[Till] = Till.WELL
     #: What was asked to be returned, by its number: payment and amount.
     returned: ClassVar[dict[str, tuple[str, Decimal]]] = {}
+    closed: ClassVar[set[str]] = set()
 
     @classmethod
     def reset(cls) -> None:
         """Nothing was paid."""
         super().reset()
-        cls.till, cls.returned = Till.WELL, {}
+        cls.till, cls.returned, cls.closed = Till.WELL, {}, set()
+
+    @classmethod
+    def is_payable(cls, payment: str) -> bool:
+        """Neither paid nor closed."""
+        return payment not in cls.paid and payment not in cls.closed
 
     def query(self, payment: str) -> PaymentResult:
         """What was paid."""
         self._answers()
+        if payment in self.closed:
+            return PaymentResult(payment=payment, status=GatewayStatus.CLOSED)
         return super().query(payment)
 
     def close(self, payment: str) -> PaymentResult:
         """Closed, unless it was paid."""
         self._answers()
-        return super().close(payment)
+        told = super().close(payment)
+        if told.status == GatewayStatus.CLOSED:
+            self.closed.add(payment)
+        return told
 
     def refund(self, request: RefundRequest) -> RefundResult:
         """Once for each number."""

@@ -90,6 +90,10 @@ def sent_away(client: Browser, order: Order) -> dict[str, str]:
 
 def test_to_the_app_and_back_and_not_again(ordered: Order) -> None:
     client = browser()
+    # Browsers hold the answer to a form against the page that it was on.
+    for agent, may in ((WECHAT, "form-action 'self' https://app.test"), ("Mozilla/5.0 (iPhone) Mobile", "")):
+        policy = browser(agent).get(f"/pay/{ordered.number}/")["Content-Security-Policy"]
+        assert policy.endswith(may or "form-action 'self'")
     back = sent_away(client, ordered)
     assert not Payment.objects.exists()
     assert client.get(back["path"], {"code": "a", "state": back["state"]}).status_code == 303
