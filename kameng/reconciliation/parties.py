@@ -9,7 +9,7 @@ from payments.gateways.base import Billing, GatewayMisconfigured
 from payments.gateways.registry import gateway_class
 from payments.merchants.models import GatewayAccount
 
-#: Codes that we hold are bought long before they are sold, shops are opened by ourselves, and nobody sends a bill for them.
+#: Codes that we hold are bought long before they are sold, shops we open ourselves, and nobody sends a bill for either.
 WITHOUT_BILLS = ("stock", "opening")
 
 
