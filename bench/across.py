@@ -1,20 +1,29 @@
-"""Traffic over many shops at once, held against the same traffic in one, and a column added to all under it."""
+"""Traffic over many shops at once, held against the same traffic in one, and a column added to all under it.
+
+Both take turns, and the median turn of each counts: a moment of anything else on the machine falls into one turn. What
+they cost the processors, which other work hardly moves, is counted beside it.
+"""
 
 import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from bench import load
 from bench.buyer import Purchase, purchase
+from bench.figures import milliseconds
 from bench.load import Ask, Broken, User
-from bench.stage import Stage
+from bench.stage import NOT_COUNTED, Stage
 from kameng.embedded import paths
 
 READERS, BUYERS = 4, 4
-PAGE_SECONDS, CHECKOUT_SECONDS = 4.0, 6.0
+TURNS, PAGE_SECONDS, CHECKOUT_SECONDS = 5, 2.0, 5.0
+#: How often each page is asked for before anything counts: there are two web processes, and each draws its own.
+WARMING = 4
 READER = (("Accept-Language", "zh-CN,zh;q=0.9"),)
 
 
@@ -46,33 +55,77 @@ class Shelf:
         return "/", f"/p/{self.product}/", f"/api/v1/products/{self.product}/"
 
 
-def first_visits(stage: Stage, hosts: Sequence[str]) -> list[float]:
-    """Ask each shop for its front page, twice, because there are two processes: how long the first ones took."""
+@dataclass
+class Turns:
+    """The same traffic several times, in one shop or over all."""
+
+    each: list[Traffic] = field(default_factory=list)
+    #: By process of the product.
+    cpu_seconds: Counter[str] = field(default_factory=Counter)
+
+    def page_p95(self) -> float:
+        """Of the median turn, in milliseconds."""
+        return median(milliseconds(one.pages, 0.95) for one in self.each)
+
+    def checkout_p95(self) -> float:
+        """The same of checkouts."""
+        return median(milliseconds(one.checkouts, 0.95) for one in self.each)
+
+    def cpu_ms(self, count: Callable[[Traffic], int], *names: str) -> float:
+        """What processes of the product (all, if none is named) used for one of what `count` counts; milliseconds."""
+        used = sum(self.cpu_seconds[name] for name in names or self.cpu_seconds)
+        return used * 1000 / max(1, sum(map(count, self.each)))
+
+
+def first_visits(stage: Stage, hosts: Sequence[str], shelf: Shelf) -> list[float]:
+    """Ask each shop for its pages until every process has drawn them: how long the very first front pages took."""
     met = Traffic()
-    waiting = [*hosts, *hosts]
+    waiting = [(host, "/") for host in hosts]
 
     def reader() -> User:
         while waiting:
-            yield from _read(stage, waiting.pop(), "/", met)
+            yield from _read(stage, *waiting.pop(), met)
 
     load.run([stage.port], [reader() for _ in range(READERS)])
-    return met.pages[: len(hosts)]
+    first = met.pages[:]
+    waiting += [(host, path) for _ in range(WARMING) for path in shelf.paths() for host in hosts]
+    load.run([stage.port], [reader() for _ in range(READERS)])
+    return first
 
 
-def pages(stage: Stage, hosts: Sequence[str], shelf: Shelf) -> Traffic:
-    """Readers at all shops at random, for a while."""
-    met = Traffic()
-    until = time.perf_counter() + PAGE_SECONDS
-    _go(stage, met, [_reader(stage, hosts, shelf, met, lambda: time.perf_counter() < until) for _ in range(READERS)])
-    return met
+def pages(stage: Stage, hosts: Sequence[str], shelf: Shelf) -> tuple[Turns, Turns]:
+    """Readers in one shop, and at all at random, in turns."""
+    return _turns(
+        stage, hosts, lambda met, visited, goes_on: _reader(stage, visited, shelf, met, goes_on), PAGE_SECONDS
+    )
 
 
-def checkouts(stage: Stage, hosts: Sequence[str], shelf: Shelf) -> Traffic:
-    """Buyers at all shops at random, for a while."""
-    met = Traffic()
-    until = time.perf_counter() + CHECKOUT_SECONDS
-    _go(stage, met, [_buyer(stage, hosts, shelf, met, lambda: time.perf_counter() < until) for _ in range(BUYERS)])
-    return met
+def checkouts(stage: Stage, hosts: Sequence[str], shelf: Shelf) -> tuple[Turns, Turns]:
+    """Buyers in one shop, and at all at random, in turns."""
+    return _turns(
+        stage, hosts, lambda met, visited, goes_on: _buyer(stage, visited, shelf, met, goes_on), CHECKOUT_SECONDS
+    )
+
+
+def _turns(
+    stage: Stage,
+    hosts: Sequence[str],
+    user: Callable[[Traffic, Sequence[str], Callable[[], bool]], User],
+    seconds: float,
+) -> tuple[Turns, Turns]:
+    in_one, over_all = Turns(), Turns()
+    for _ in range(TURNS):
+        for side, visited in ((in_one, hosts[:1]), (over_all, hosts)):
+            met, before, until = Traffic(), stage.by_process(), time.perf_counter() + seconds
+
+            def goes_on(until: float = until) -> bool:
+                return time.perf_counter() < until
+
+            _go(stage, met, [user(met, visited, goes_on) for _ in range(READERS)])
+            side.each.append(met)
+            used = {name: after - before[name] for name, after in stage.by_process().items()}
+            side.cpu_seconds.update({name: spent for name, spent in used.items() if name not in NOT_COUNTED})
+    return in_one, over_all
 
 
 def column_added(stage: Stage, hosts: Sequence[str], shelf: Shelf) -> tuple[float, Traffic]:

@@ -80,7 +80,7 @@ def _load() -> int:
     from fulfillment.suppliers.models import StockCode, Supplier
     from fulfillment.suppliers.stock_room import stock_load
 
-    own = Supplier.objects.get(adapter="stock")
+    own = Supplier.objects.get(code="own")
     product = Product.objects.filter(kind=Product.Kind.CODE).order_by("pk")[0]
     variant, _ = Variant.objects.get_or_create(
         sku=SKU,

@@ -16,7 +16,7 @@ def main(rare: int) -> None:
     from fulfillment.suppliers.services import availability_refresh
     from fulfillment.suppliers.stock_room import stock_load
 
-    own = Supplier.objects.get(adapter="stock")
+    own = Supplier.objects.get(code="own")
     stocked = Variant.objects.filter(offers__supplier=own).order_by("product__position")
     hot, few = stocked[0], stocked[1]
     supplied = (

@@ -23,6 +23,7 @@ from bench import (
     pages,
     reconcile,
     refused,
+    rescreen,
     shops,
     slow,
     statement,
@@ -47,6 +48,7 @@ WORKLOADS = (
     "audit",
     "refused",
     "statement",
+    "rescreen",
 )
 #: What runs where nothing is named: the outage takes a quarter of an hour by itself.
 USUAL = ("pages", "orders", "codes", "shops")
@@ -90,6 +92,9 @@ def parser() -> argparse.ArgumentParser:
         "--entries", type=_positive, default=money.ENTRIES, metavar="N", help="entries of the book of `money`"
     )
     made.add_argument(
+        "--listings", type=_positive, default=rescreen.LISTINGS, metavar="N", help="listings that are screened again"
+    )
+    made.add_argument(
         "--sizes",
         type=_positives,
         metavar="1,16,64",
@@ -124,6 +129,8 @@ def _run(name: str, running: Stage, options: argparse.Namespace) -> Report:
                 report = statement.run(running, orders=options.orders or statement.ORDERS)
             case "audit":
                 report = audit.run(running, orders=options.orders or audit.ORDERS)
+            case "rescreen":
+                report = rescreen.run(running, listings=options.listings)
             case "money":
                 report = money.run(running, entries=options.entries)
             case "outage":

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench import across, machine, orders
-from bench.across import Shelf, Traffic
+from bench.across import Shelf, Turns
 from bench.figures import Report, Table, at_most, milliseconds
 from bench.stage import Stage, read_json
 from kameng.embedded.console import report
@@ -39,21 +39,24 @@ class Round:
     opened: Opened
     check_seconds: float
     first_visits: Sequence[float]
-    pages_of_one: Traffic
-    pages: Traffic
-    checkouts_of_one: Traffic
-    checkouts: Traffic
+    pages_of_one: Turns
+    pages: Turns
+    checkouts_of_one: Turns
+    checkouts: Turns
     web_mib: float
+    worker_mib: float
+    #: Of all sessions of the database together: what is theirs alone.
+    database_mib: float
 
     @property
     def page_ratio(self) -> float:
-        """p95 over all shops against one of them, a moment before."""
-        return milliseconds(self.pages.pages, 0.95) / milliseconds(self.pages_of_one.pages, 0.95)
+        """p95 over all shops against one of them, in turns."""
+        return self.pages.page_p95() / self.pages_of_one.page_p95()
 
     @property
     def checkout_ratio(self) -> float:
         """The same for checkouts."""
-        return milliseconds(self.checkouts.checkouts, 0.95) / milliseconds(self.checkouts_of_one.checkouts, 0.95)
+        return self.checkouts.checkout_p95() / self.checkouts_of_one.checkout_p95()
 
 
 def run(stage: Stage, *, sizes: Sequence[int] = SIZES) -> Report:
@@ -62,11 +65,11 @@ def run(stage: Stage, *, sizes: Sequence[int] = SIZES) -> Report:
     slug = str(stage.ask_shop("GET", "/api/v1/products/").json()["results"][0]["slug"])
     shelf = Shelf(product=slug, sku=orders.prepare(stage).own)
     rounds = [_round(stage, size, shelf) for size in sizes]
-    found.tables += [_opening_table(rounds), _traffic_table(rounds)]
+    found.tables += [_opening_table(rounds), _traffic_table(rounds), _cost_table(rounds)]
     _judge(found, rounds)
     for one in rounds:
-        for traffic in (one.pages_of_one, one.pages, one.checkouts_of_one, one.checkouts):
-            found.broken += traffic.errors[:3]
+        for turns in (one.pages_of_one, one.pages, one.checkouts_of_one, one.checkouts):
+            found.broken += [error for traffic in turns.each for error in traffic.errors][:3]
     _column(stage, found, rounds[-1], shelf)
     return found
 
@@ -78,13 +81,12 @@ def _round(stage: Stage, size: int, shelf: Shelf) -> Round:
     checked = time.perf_counter()
     stage.run_program(["manage.py", "migrate_shops", "--check"])
     check_seconds = time.perf_counter() - checked
-    one = opened.hosts[:1]
-    first = across.first_visits(stage, opened.hosts)
+    first = across.first_visits(stage, opened.hosts, shelf)
     found = Round(
         opened, check_seconds, first,
-        across.pages(stage, one, shelf), across.pages(stage, opened.hosts, shelf),
-        across.checkouts(stage, one, shelf), across.checkouts(stage, opened.hosts, shelf),
-        max(machine.memory_mib(stage.process("web").pid or 0)),
+        *across.pages(stage, opened.hosts, shelf), *across.checkouts(stage, opened.hosts, shelf),
+        *(max(machine.memory_mib(stage.process(name).pid or 0)) for name in ("web", "worker")),
+        sum(machine.memory_mib(stage.process("postgres").pid or 0)),
     )  # fmt: skip
     report(f"traffic over {len(opened.hosts)} shops", time.monotonic() - begun)
     return found
@@ -107,17 +109,40 @@ def _traffic_table(rounds: Sequence[Round]) -> Table:
     rows = [
         (
             len(one.opened.hosts), milliseconds(one.first_visits, 0.95),
-            milliseconds(one.pages_of_one.pages, 0.95), milliseconds(one.pages.pages, 0.95), one.page_ratio,
-            milliseconds(one.checkouts_of_one.checkouts, 0.95), milliseconds(one.checkouts.checkouts, 0.95),
-            one.checkout_ratio, one.web_mib,
+            one.pages_of_one.page_p95(), one.pages.page_p95(), one.page_ratio,
+            one.checkouts_of_one.checkout_p95(), one.checkouts.checkout_p95(), one.checkout_ratio,
         )
         for one in rounds
     ]  # fmt: skip
     columns = (
         "shops visited", "first visit p95 ms", "page p95 ms in one", "in all", "×", "checkout p95 ms in one", "in all",
-        "×", "web MiB",
+        "×",
     )  # fmt: skip
-    return Table("the same traffic in one shop and over all", columns, rows)
+    return Table("the same traffic in one shop and over all, the median of turns", columns, rows)
+
+
+def _cost_table(rounds: Sequence[Round]) -> Table:
+    def read(met: across.Traffic) -> int:
+        return len(met.pages)
+
+    def bought(met: across.Traffic) -> int:
+        return len(met.checkouts)
+
+    rows = [
+        (
+            len(one.opened.hosts), one.pages_of_one.cpu_ms(read), one.pages.cpu_ms(read),
+            one.checkouts_of_one.cpu_ms(bought), one.checkouts.cpu_ms(bought),
+            *(side.cpu_ms(bought, "postgres") for side in (one.checkouts_of_one, one.checkouts)),
+            one.web_mib, one.worker_mib, one.database_mib,
+        )
+        for one in rounds
+    ]  # fmt: skip
+    columns = (
+        "shops visited", "CPU ms a page in one", "in all", "CPU ms an order in one", "in all",
+        "of that the database's in one", "in all", "web MiB", "worker MiB",
+        "sessions MiB",
+    )  # fmt: skip
+    return Table("what it costs, orders to their delivery", columns, rows)
 
 
 def _judge(found: Report, rounds: Sequence[Round]) -> None:
@@ -137,6 +162,7 @@ def _judge(found: Report, rounds: Sequence[Round]) -> None:
         ratio = p95 / milliseconds(first.opened.seconds, 0.95)
         found.judge(f"opening {with_others} against {first.opened.others}", ratio, "×", at_most(2))
         found.judge(f"a web process more {with_others}", last.web_mib - first.web_mib, "MiB", at_most(60))
+        found.judge(f"a worker more {with_others}", last.worker_mib - first.worker_mib, "MiB", at_most(60))
 
 
 def _column(stage: Stage, found: Report, last: Round, shelf: Shelf) -> None:

@@ -210,9 +210,9 @@ class ProductAdmin(ServiceAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
-        """With their denominations, in one more query."""
+        """The platform's, with their denominations, in one more query."""
         found: QuerySet[Product] = super().get_queryset(request)
-        return found.prefetch_related("variants")
+        return found.filter(owner=None).prefetch_related("variants")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Addresses of products stay."""
@@ -292,6 +292,11 @@ class VariantAdmin(ServiceAdmin):
         ("max_quantity", "position"), "is_active",
     )  # fmt: skip
     readonly_fields = ("product", "sku")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:
+        """The platform's; owners write their own."""
+        found: QuerySet[Variant] = super().get_queryset(request)
+        return found.filter(product__owner=None)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """By the service."""

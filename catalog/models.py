@@ -1,13 +1,15 @@
-"""What the platform sells: public, read by every shop, archived and never deleted."""
+"""What is sold: public, archived and never deleted. What has an owner is that shop's alone (ADR 30), everything else
+is the platform's and read by every shop."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from compliance.gate.subjects import Standing
 from kameng.core.revisions import moved_on
+from resellers.models import Reseller
 
 
 class Category(models.Model):
@@ -107,11 +109,26 @@ class Product(models.Model):
         _("合规状态"), max_length=10, choices=Standing, default=Standing.FLAGGED, db_default=Standing.FLAGGED,
         editable=False,
     )  # fmt: skip
+    #: The one shop that sells it, and delivers it: an owner's own good. Empty for what the platform sells.
+    owner = models.ForeignKey(
+        Reseller, models.DO_NOTHING, verbose_name=_("店主"), null=True, editable=False, related_name="+", db_index=False
+    )
+    #: An own good that the owner delivers by hand: within so many minutes; empty where codes lie in stock.
+    hand_minutes = models.PositiveSmallIntegerField(_("人工交付时限（分钟）"), null=True, editable=False)
+    #: Only minutes in which the shop answers are counted.
+    hand_in_hours = models.BooleanField(_("只算客服时间"), default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name = _("商品")
         verbose_name_plural = _("商品")
         ordering = ["position", "pk"]
+        indexes = [models.Index(fields=["owner"], condition=Q(owner__isnull=False), name="product_of_owner")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(hand_minutes__isnull=True) | Q(owner__isnull=False, hand_minutes__range=(10, 4320)),
+                name="product_by_hand_has_owner_and_deadline",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -128,6 +145,8 @@ class Variant(models.Model):
     note_en = models.CharField(_("英文短注"), max_length=24, blank=True)
     official_price = models.DecimalField(_("官方价"), max_digits=12, decimal_places=2)
     supply_price = models.DecimalField(_("供货价"), max_digits=12, decimal_places=2)
+    #: What the owner asks for a good of their own; its `supply_price` is what the platform takes of that.
+    own_price = models.DecimalField(_("售价"), max_digits=12, decimal_places=2, null=True, editable=False)
     max_quantity = models.PositiveIntegerField(_("每单上限"), default=1, validators=[MinValueValidator(1)])
     #: Told by the suppliers' side, so that a page need not ask: what the first-ranked offer costs, and whether any can
     #: be bought.
@@ -146,6 +165,10 @@ class Variant(models.Model):
             models.CheckConstraint(condition=Q(official_price__gt=0), name="variant_official_price_positive"),
             models.CheckConstraint(condition=Q(supply_price__gt=0), name="variant_supply_price_positive"),
             models.CheckConstraint(condition=Q(max_quantity__gte=1), name="variant_max_quantity_positive"),
+            models.CheckConstraint(
+                condition=Q(own_price__isnull=True) | Q(own_price__gte=F("supply_price")),
+                name="variant_own_price_covers_the_fee",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,12 +1,13 @@
 """The platform's catalogue as values: read once, kept by each process, shared by all its shops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from catalog.models import Category, Product, Variant
 from catalog.pricing import price_cap
@@ -38,6 +39,8 @@ class CatalogVariant:
     max_quantity: int
     is_available: bool
     supply_raised_at: datetime | None
+    #: What the owner asks for a good of their own: nobody's rules change it.
+    own_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,9 @@ class CatalogProduct:
     #: Where not, the house shop sells it by a page of its own, and nobody else does.
     is_on_shelves: bool
     variants: tuple[CatalogVariant, ...]
+    #: An owner's own good that is delivered by hand, within so many minutes.
+    hand_minutes: int | None = None
+    hand_in_hours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,7 @@ class Revisions:
 
 #: A catalogue into which nobody has put anything yet has no number: 0.
 _REVISIONS = f"""
-SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp(), coalesce((
+SELECT shop.id, coalesce(catalog.number, 0), shop.revision, statement_timestamp(), coalesce((
          SELECT max(turn.day) - date '2000-01-01'
            FROM public.compliance_license AS paper
           CROSS JOIN LATERAL (VALUES (paper.valid_from), (paper.valid_until + 1)) AS turn (day)
@@ -124,14 +130,18 @@ SELECT coalesce(catalog.number, 0), shop.revision, statement_timestamp(), coales
   FROM public.resellers_reseller AS shop
   LEFT JOIN public.catalog_revision AS catalog ON catalog.id = 1
   LEFT JOIN public.plans_tenure AS tenure ON tenure.shop_id = shop.id
- WHERE shop.id = %s
+ WHERE shop.id = ANY(%s::bigint[])
 """
 
 
 def revisions(*, shop_id: int) -> Revisions:
     """The numbers that change whenever the catalogue, the shop's own settings or the days of its papers do."""
-    (current,) = sql.rows_anywhere(_REVISIONS, [shop_id])
-    return Revisions(*current)
+    return revisions_of([shop_id])[shop_id]
+
+
+def revisions_of(shop_ids: Iterable[int]) -> dict[int, Revisions]:
+    """The same for several shops at one moment."""
+    return {shop_id: Revisions(*current) for shop_id, *current in sql.rows_anywhere(_REVISIONS, [[*shop_ids]])}
 
 
 def as_supplied(products: Sequence[CatalogProduct], discount: Decimal) -> Sequence[CatalogProduct]:
@@ -161,17 +171,26 @@ def catalog(*, revision: int) -> Catalog:
     return _catalog
 
 
+def owned_products(shop_id: int) -> list[CatalogProduct]:
+    """What is on sale of a shop's own goods, current in this transaction. They are of no other shop's business, and so
+    stand in no catalogue that a process keeps."""
+    return [_product(product) for product in _on_sale().filter(owner=shop_id)]
+
+
+def _on_sale() -> QuerySet[Product]:
+    return (
+        Product.objects.filter(is_active=True, category__is_active=True, standing=Standing.CLEAR)
+        .select_related("category", "brand")
+        .prefetch_related("variants")
+    )
+
+
 def _read(revision: int) -> Catalog:
     categories = tuple(
         CatalogCategory(category.pk, category.slug, category.name, category.name_en, category.icon)
         for category in Category.objects.filter(is_active=True)
     )
-    products = (
-        Product.objects.filter(is_active=True, category__is_active=True, standing=Standing.CLEAR)
-        .select_related("category", "brand")
-        .prefetch_related("variants")
-    )
-    return Catalog(revision, categories, tuple(_product(product) for product in products))
+    return Catalog(revision, categories, tuple(_product(product) for product in _on_sale().filter(owner=None)))
 
 
 def cap_of(variant: Variant, category: Category) -> Decimal:
@@ -196,6 +215,7 @@ def _product(product: Product) -> CatalogProduct:
             max_quantity=variant.max_quantity,
             is_available=variant.is_available,
             supply_raised_at=variant.supply_raised_at,
+            own_price=variant.own_price,
         )
         for variant in product.variants.all()
         if variant.is_active
@@ -222,6 +242,8 @@ def _product(product: Product) -> CatalogProduct:
         limits_minors=product.category.limits_minors,
         is_on_shelves=product.is_on_shelves,
         variants=variants,
+        hand_minutes=product.hand_minutes,
+        hand_in_hours=product.hand_in_hours,
     )
 
 

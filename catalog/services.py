@@ -18,10 +18,19 @@ from catalog.search_texts import search_texts_write
 from compliance.gate.services import refuse_forbidden
 from compliance.gate.subjects import Standing, Subject
 from kameng.outbox.services import publish
+from resellers.services import shop_touch
 
 MOST_PER_ORDER = 100
 #: Characters of what a shopper should know before buying.
 LONGEST_NOTES = 20_000
+
+
+def shelves_move(product: Product) -> None:
+    """What shelves show of a product has changed: of its owner's shop, or of all of them."""
+    if product.owner_id is None:
+        Revision.bump()
+    else:
+        shop_touch(shop_id=product.owner_id)
 
 
 def _check(row: Category | Brand | Product | Variant) -> None:
@@ -101,7 +110,7 @@ def product_save(*, product: Product) -> Product:
     product.save()
     search_texts_write(Product.objects.filter(pk=product.pk))
     product.standing = product_screen(product.pk)
-    Revision.bump()
+    shelves_move(product)
     if before is not None and before[:2] != (product.category_id, product.brand_id):
         # Another category may require licenses that the suppliers do not have.
         publish("category.refresh", category_id=product.category_id)
@@ -152,7 +161,7 @@ def variants_screen(*, product_id: int) -> Standing:
     """
     search_texts_write(Product.objects.filter(pk=product_id))
     standing = product_screen(product_id)
-    Revision.bump()
+    shelves_move(Product.objects.only("owner_id").get(pk=product_id))
     return standing
 
 

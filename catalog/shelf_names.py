@@ -7,6 +7,7 @@ its code until then.
 
 from collections.abc import Collection, Mapping, Sequence
 
+from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 
 from catalog.models import Category, Product, Revision
@@ -15,6 +16,7 @@ from catalog.search_texts import search_texts_write
 from compliance.gate.models import SubjectKind
 from compliance.gate.services import subject_screen
 from compliance.gate.subjects import Facts, Slot, Standing, Subject, Text
+from kameng.outbox.services import publish
 
 WORDS = ("name", "name_en")
 
@@ -55,6 +57,13 @@ def products_follow(category_id: int, *, is_edit: bool = True) -> None:
         product_screen(product_id, is_edit=is_edit)
 
 
+@transaction.atomic
+def shelf_renamed(*, category_id: int) -> None:
+    """The outbox: a person let a shelf be called something else, and its products follow."""
+    products_follow(category_id, is_edit=False)
+    Revision.bump()
+
+
 class Categories:
     """The gate's way to the names of shelves."""
 
@@ -78,16 +87,20 @@ class Categories:
         nothing was. A shelf without a name is called by its code."""
         category = Category.objects.get(pk=subject_id)
         if standing == Standing.CLEAR:
-            called = {name: words.get(name, "") for name in WORDS}
+            called = {name: words[name] for name in WORDS if name in words}
         else:
             shown = {name: getattr(category, name) for name in WORDS}
             guilty = [name for name in caught if name in WORDS] or list(WORDS)
-            called = {name: "" for name in guilty if shown[name] and shown[name] == words.get(name, shown[name])}
+            called = {name: "" for name in guilty if shown[name] and shown[name] == (words.get(name) or shown[name])}
         self._call(subject_id, called)
 
     def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
         """Those that are switched off too: they may be on tomorrow."""
         return [(row.pk, category_facts(row)) for row in Category.objects.filter(pk__gt=after).order_by("pk")[:limit]]
+
+    def ids(self) -> Sequence[int]:
+        """All of them."""
+        return list(Category.objects.order_by("pk").values_list("pk", flat=True))
 
     def _call(self, subject_id: int, words: Mapping[str, str]) -> None:
         category = Category.objects.get(pk=subject_id)
@@ -96,8 +109,9 @@ class Categories:
         category.name = category.name or category.slug
         if words:
             category.save(update_fields=WORDS)
-            products_follow(subject_id, is_edit=False)
             Revision.bump()
+            # A thousand products may stand on it: whoever decides does not wait for them.
+            publish("shelf.renamed", category_id=subject_id)
 
 
 CATEGORIES = Categories()

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from compliance.screening.rules import MAX_TERM, WIDE, Category, Severity
@@ -69,6 +70,9 @@ class License(models.Model):
     )
     reviewed_by = models.CharField(_("核对人"), max_length=80, blank=True, default="", db_default="", editable=False)
     reviewed_at = models.DateTimeField(_("核对时间"), null=True, blank=True, editable=False)
+    #: Who has it in hand, and until when nobody else decides about it.
+    claimed_by = models.CharField(max_length=80, blank=True, default="", db_default="", editable=False)
+    claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
     #: Why it was sent back or revoked, in codes (`compliance.paper_reasons`), and what the owner is told.
     reasons = ArrayField(
         models.CharField(max_length=40), verbose_name=_("理由"), default=list, db_default=[], blank=True, editable=False
@@ -103,6 +107,12 @@ class License(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.number}"
+
+    @property
+    def in_hand_of(self) -> str:
+        """Who has it in hand; empty is nobody."""
+        is_held = self.claimed_until is not None and self.claimed_until > timezone.now()
+        return self.claimed_by if is_held else ""
 
 
 class Requirement(models.Model):
@@ -165,3 +175,37 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_category_display()} · {self.code}"
+
+
+class WordGroup(models.Model):
+    """Words that rules have in common and name with an @ before the code, as operators keep them.
+
+    `words` are those that the software comes with, and an upgrade renews them; what operators put in or took out is
+    kept beside them and stays. Groups are never deleted: rules may name them.
+    """
+
+    code = models.CharField(_("代码"), max_length=40, unique=True)
+    note = models.CharField(_("说明"), max_length=200)
+    words = ArrayField(models.CharField(max_length=MAX_TERM), verbose_name=_("自带的词"), default=list, editable=False)
+    added, retired = _words(), _words()
+    #: Titles that all rules together must, and must not, find something in.
+    hits = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    misses = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    #: Grows with each change, as that of a rule.
+    version = models.PositiveIntegerField(_("版本"), default=1, editable=False)
+    changed_by = models.CharField(_("修改人"), max_length=80, blank=True, editable=False)
+    changed_at = models.DateTimeField(_("修改时间"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("筛查词组")
+        verbose_name_plural = _("筛查词组")
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return f"@{self.code}"
+
+    @property
+    def current(self) -> tuple[str, ...]:
+        """The words that count."""
+        retired = set(self.retired)
+        return tuple(dict.fromkeys([*(word for word in self.words if word not in retired), *self.added]))

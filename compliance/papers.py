@@ -52,6 +52,14 @@ class PaperDecided(Problem):
     message = gettext_lazy("这份证照已经核对过，或者店主已经撤回")
 
 
+class PaperClaimed(Problem):
+    """Somebody else has it in hand."""
+
+    code = "paper_claimed"
+    status = 409
+    message = gettext_lazy("另一位同事正在核对这份证照")
+
+
 class ScanUnseen(Problem):
     """Nobody confirms what they have not looked at."""
 
@@ -126,9 +134,10 @@ def paper_take_back(*, license_id: int, seller: str, by: str) -> None:
 def paper_confirm(*, license_id: int, actor: str) -> License:
     """What an owner handed in is as its scan says: it counts from now on, in the place of what it renews.
 
-    Raises `NotFound`, `PaperDecided`, and `ScanUnseen` where whoever confirms has not opened a scan of it.
+    Raises `NotFound`, `PaperDecided`, `PaperClaimed`, and `ScanUnseen` where whoever confirms has not opened a scan of
+    it.
     """
-    paper = _waiting(license_id)
+    paper = _waiting(license_id, actor)
     seen = entries_of(subject=license_name(paper)).filter(action="license.scan_seen", actor=actor)
     if not seen.exists():
         raise ScanUnseen
@@ -144,9 +153,9 @@ def paper_confirm(*, license_id: int, actor: str) -> License:
 @transaction.atomic
 def paper_send_back(*, license_id: int, actor: str, reasons: Sequence[str], statement: str = "") -> License:
     """What an owner handed in does not do. `reasons` are codes of `REASONS`, of which the statement to the owner is
-    made unless another was written. Raises `NotFound`, `PaperDecided`, and `ReasonMissing`."""
+    made unless another was written. Raises `NotFound`, `PaperDecided`, `PaperClaimed`, and `ReasonMissing`."""
     codes, told = reasons_told(reasons, statement)
-    paper = _waiting(license_id)
+    paper = _waiting(license_id, actor)
     paper.reasons, paper.statement = codes, told
     _reviewed(paper, Review.SENT_BACK, actor)
     said = {**license_said(paper), "reasons": codes, "statement": told}
@@ -162,10 +171,12 @@ def reasons_told(reasons: Sequence[str], statement: str) -> tuple[list[str], str
     return codes, statement.strip()[:LONGEST_STATEMENT] or paper_statement(codes)
 
 
-def _waiting(license_id: int) -> License:
+def _waiting(license_id: int, actor: str) -> License:
     paper = license_locked(license_id)
     if paper.review != Review.WAITING or paper.revoked_at is not None:
         raise PaperDecided
+    if paper.in_hand_of not in ("", actor):
+        raise PaperClaimed
     return paper
 
 
@@ -185,4 +196,6 @@ def _former(license_id: int, seller: str) -> License:
 
 def _reviewed(paper: License, review: str, actor: str) -> None:
     paper.review, paper.reviewed_by, paper.reviewed_at = review, actor, timezone.now()
-    paper.save(update_fields=["review", "reviewed_by", "reviewed_at", "reasons", "statement"])
+    paper.claimed_by, paper.claimed_until = "", None
+    told = ("reasons", "statement", "claimed_by", "claimed_until")
+    paper.save(update_fields=["review", "reviewed_by", "reviewed_at", *told])

@@ -1,18 +1,22 @@
-"""Rules of the screening in the database: as values, compiled, and brought up to what the software comes with."""
+"""Rules of the screening in the database: as values, compiled, and brought up to what the software comes with.
 
+With them the groups of words that they have in common; `word_groups.py` has what operators do to those.
+"""
+
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from django.db import transaction
-from django.db.models import Count, Max, Q, Sum
-from django.db.models.functions import Now
+from django.db.models import Count, Max, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
-from compliance.models import Rule
+from compliance.models import Rule, WordGroup
 from compliance.screening import rules as pure
 from compliance.screening.book import Book, built_in_book
 from compliance.screening.checking import check
 from compliance.screening.labelled import built_in_likeness
-from compliance.screening.rules import Category, Severity, built_in_groups, built_in_rules
+from compliance.screening.rules import Category, Severity, built_in_group_notes, built_in_groups, built_in_rules
 from compliance.trail.services import entry_append
 from kameng.core.problems import Invalid
 from kameng.outbox.services import publish
@@ -34,7 +38,8 @@ def screening_book() -> Book | None:
 def book_now() -> tuple[Book, int]:
     """The rules to screen by, those of the software where the database has none, and the version that they are.
 
-    The version grows with every change to a rule, because rules are never deleted; 0 is the software's own.
+    The version grows with every change to a rule or a group of words, because none is ever deleted; 0 is the
+    software's own.
     """
     kept, version = _book_and_version()
     return kept or built_in_book(), version
@@ -42,18 +47,40 @@ def book_now() -> tuple[Book, int]:
 
 def _book_and_version() -> tuple[Book | None, int]:
     active = Count("pk", filter=Q(is_active=True))
-    seen = Rule.objects.aggregate(count=Count("pk"), active=active, versions=Sum("version"), last=Max("changed_at"))
+    seen = _with_groups().aggregate(
+        count=Count("pk"), active=active, versions=Sum("version"), last=Max("changed_at"), groups=Max("of_groups"),
+        regrouped=Max("regrouped_at"),
+    )  # fmt: skip
     if not seen["count"]:
         return None, 0
-    key = (seen["count"], seen["active"], seen["versions"], seen["last"])
+    key = tuple(seen.values())
     book = _kept.get(key)
     if book is None:
         rules = [rule_of(row) for row in Rule.objects.filter(is_active=True)]
-        book = Book(rules, built_in_groups(), built_in_likeness())
+        book = Book(rules, groups_now(), built_in_likeness())
         for former in list(_kept)[: 1 - _KEPT_BOOKS or None]:
             _kept.pop(former, None)
         _kept[key] = book
-    return book, int(seen["versions"])
+    return book, int(seen["versions"]) + int(seen["groups"])
+
+
+def _with_groups() -> "QuerySet[Rule]":
+    """Rules, with the sum of all groups' versions beside each: one question for both."""
+    all_groups = WordGroup.objects.order_by().values(all=Value(1))
+    return Rule.objects.annotate(
+        of_groups=Coalesce(Subquery(all_groups.annotate(sum=Sum("version")).values("sum")), 0),
+        regrouped_at=Subquery(all_groups.annotate(last=Max("changed_at")).values("last")),
+    )
+
+
+def groups_now() -> pure.Groups:
+    """The groups of words that rules may name: those of the database, over those of the software."""
+    return groups_of(WordGroup.objects.all())
+
+
+def groups_of(rows: Iterable[WordGroup]) -> pure.Groups:
+    """The words that count, by the group's code."""
+    return {**built_in_groups(), **{row.code: row.current for row in rows}}
 
 
 def rule_of(row: Rule) -> pure.Rule:
@@ -78,7 +105,7 @@ def rule_save(*, rule: Rule, actor: str) -> Rule:
     """
     if rule.pk is None and Rule.objects.filter(category=rule.category, code=rule.code).exists():
         raise Invalid(fields={"code": _("这个类别里已经有这个代码")})
-    if problems := check(rule_of(rule), built_in_groups()):
+    if problems := check(rule_of(rule), groups_now()):
         raise Invalid(fields={name: " ".join(map(str, texts)) for name, texts in problems.items()})
     former = Rule.objects.select_for_update().filter(pk=rule.pk).first()
     if former is not None:
@@ -88,7 +115,7 @@ def rule_save(*, rule: Rule, actor: str) -> Rule:
     rule.refresh_from_db(fields=["changed_at"])
     before, after = _said(former) if former is not None else {}, _said(rule)
     changed = [name for name in _SAID if former is None or before[name] != after[name]]
-    _say_changed()
+    changed_say()
     entry_append(
         actor=actor,
         subject=f"rule:{_name(rule)}",
@@ -104,10 +131,13 @@ def rule_save(*, rule: Rule, actor: str) -> Rule:
 
 @transaction.atomic
 def rules_load() -> int:
-    """Bring the rules that nobody has changed to what the software comes with; how many were added or changed.
+    """Bring the rules that nobody has changed, and the groups' own words, to what the software comes with; how many
+    were added or changed.
 
-    One that the software no longer has is switched off. Those that operators have made their own stay as they are.
+    A rule that the software no longer has is switched off. Those that operators have made their own stay as they are,
+    and so does what they put into a group or took out of it.
     """
+    regrouped = _groups_load()
     known = {(row.category, row.code): row for row in Rule.objects.select_for_update()}
     added, renewed, switched_off = [], [], []
     for rule in built_in_rules():
@@ -126,16 +156,35 @@ def rules_load() -> int:
         if row.is_active and not row.changed_by:
             Rule.objects.filter(pk=row.pk).update(is_active=False, version=row.version + 1, changed_at=Now())
             switched_off.append(_name(row))
-    changed = {"added": added, "renewed": renewed, "switched_off": switched_off}
+    changed = {"added": added, "renewed": renewed, "switched_off": switched_off, "groups": regrouped}
     if any(changed.values()):
-        _say_changed()
+        changed_say()
         entry_append(actor="system", subject="rules:software", action="rules.renewed", data=changed)
     return sum(map(len, changed.values()))
 
 
-def _say_changed() -> None:
+def _groups_load() -> list[str]:
+    known = {row.code: row for row in WordGroup.objects.select_for_update()}
+    changed = []
+    for code, words in built_in_groups().items():
+        row = known.get(code)
+        if row is None:
+            WordGroup.objects.create(code=code, note=built_in_group_notes()[code], words=words)
+        elif tuple(row.words) != words:
+            # What the software has by now need not be put in, and what it no longer has need not be taken out.
+            WordGroup.objects.filter(pk=row.pk).update(
+                words=list(words), retired=[word for word in row.retired if word in words],
+                added=[word for word in row.added if word not in words], version=row.version + 1, changed_at=Now(),
+            )  # fmt: skip
+        else:
+            continue
+        changed.append(f"@{code}")
+    return changed
+
+
+def changed_say() -> None:
     """Whoever screens looks at everything again."""
-    publish("rules.changed", rules_version=Rule.objects.aggregate(versions=Sum("version"))["versions"])
+    publish("rules.changed", rules_version=_book_and_version()[1])
 
 
 def _name(rule: Rule | pure.Rule) -> str:

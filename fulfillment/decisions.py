@@ -59,7 +59,7 @@ def attempt_confirm(*, supplier_order_id: int, actor: str, note: str, codes: Seq
     note = _grounds(note)
     items: tuple[str, ...] = ()
     if buy.fulfillment.line.kind == CODES:
-        items = _fit(codes, buy.quantity)
+        items = codes_fit(codes, buy.quantity)
     elif any(code.strip() for code in codes):
         raise CodesUnfit(_("这类商品直接充到账号，没有卡密"))
     _decide(buy, Outcome(OutcomeKind.DELIVERED, items=items, code="decided_delivered", message=note), actor, note)
@@ -207,7 +207,8 @@ def _grounds(note: str) -> str:
     return note
 
 
-def _fit(codes: Sequence[str], quantity: int) -> tuple[str, ...]:
+def codes_fit(codes: Sequence[str], quantity: int) -> tuple[str, ...]:
+    """What was typed as codes: as many as bought, none seen before. Raises `CodesUnfit`."""
     typed = [code for code in codes if code.strip()]
     try:
         items = checked_codes(typed, quantity=quantity)

@@ -36,6 +36,10 @@ class Fulfillment(models.Model):
     #: Grows with each attempt; the last one's place among all that were made.
     attempts = models.PositiveSmallIntegerField(_("采购次数"), default=0)
     note = models.CharField(_("说明"), max_length=200, blank=True)
+    #: Until when the shop's owner has to deliver a good of their own by hand; the money goes back by itself then.
+    due_at = models.DateTimeField(_("店主交付时限"), null=True)
+    #: What the owner wrote to the shopper with it, sealed (`fulfillment.by_owner`).
+    sealed_note = models.TextField(editable=False, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("开始时间"), db_default=Now())
     finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
 
@@ -71,9 +75,11 @@ class SupplierOrder(models.Model):
     }
     ACTIVE = (Status.INTENDED, Status.ACCEPTED, Status.UNKNOWN)
 
-    fulfillment = models.ForeignKey(Fulfillment, models.PROTECT, verbose_name=_("履约"), related_name="supplier_orders")
-    supplier = public_key("suppliers.Supplier", _("供应商"))
-    offer = public_key("suppliers.SupplierOffer", _("渠道报价"))
+    fulfillment = models.ForeignKey(
+        Fulfillment, models.PROTECT, verbose_name=_("履约"), related_name="supplier_orders", db_index=False
+    )
+    supplier = public_key("suppliers.Supplier", _("供应商"), db_index=False)
+    offer = public_key("suppliers.SupplierOffer", _("渠道报价"), db_index=False)
     sequence = models.PositiveSmallIntegerField(_("第几次"))
     reference = models.CharField(_("采购单号"), max_length=19, unique=True)
     supplier_reference = models.CharField(_("对方单号"), max_length=64, blank=True)
@@ -118,11 +124,13 @@ class SupplierOrder(models.Model):
 class Delivery(models.Model):
     """One thing that reached the shopper: a code (kept sealed in `StockCode`), or a confirmed top-up of the account."""
 
-    fulfillment = models.ForeignKey(Fulfillment, models.PROTECT, verbose_name=_("履约"), related_name="deliveries")
-    supplier_order = models.ForeignKey(
-        SupplierOrder, models.PROTECT, verbose_name=_("采购单"), related_name="deliveries"
+    fulfillment = models.ForeignKey(
+        Fulfillment, models.PROTECT, verbose_name=_("履约"), related_name="deliveries", db_index=False
     )
-    stock_code = public_key("suppliers.StockCode", _("卡密"), null=True)
+    supplier_order = models.ForeignKey(
+        SupplierOrder, models.PROTECT, verbose_name=_("采购单"), related_name="deliveries", db_index=False
+    )
+    stock_code = public_key("suppliers.StockCode", _("卡密"), null=True, db_index=False)
     position = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(_("交付时间"), db_default=Now())
 

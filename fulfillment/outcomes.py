@@ -22,6 +22,7 @@ from fulfillment.suppliers.choosing import by_hand, is_ours
 from fulfillment.suppliers.connections import adapter_of, supplier_known
 from fulfillment.suppliers.duplicates import duplicate_book
 from fulfillment.suppliers.models import Supplier, SupplierResult
+from fulfillment.suppliers.owners import is_owners
 from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.results import result_record
 from fulfillment.suppliers.services import supplier_eliminate
@@ -87,8 +88,9 @@ def outcome_book(buy: SupplierOrder, outcome: Outcome, actor: str) -> float | No
 
 
 def _judged(buy: SupplierOrder) -> None:
-    """Let the supplier be judged by how the attempt ended; what is our own is not."""
-    if is_ours(supplier_known(buy.supplier_id)):
+    """Let the supplier be judged by how the attempt ended; our own shelf and a shop's owner are not."""
+    supplier = supplier_known(buy.supplier_id)
+    if is_ours(supplier) or is_owners(supplier):
         return
     result_record(
         supplier_id=buy.supplier_id,
@@ -243,6 +245,11 @@ def _go_on(work: Fulfillment, *, to: Fulfillment.Status, actor: str) -> None:
 
 
 def _accepted(buy: SupplierOrder, noted: tuple[str, ...], actor: str) -> float | None:
+    if due_at := buy.fulfillment.due_at:
+        # It lies with the shop's owner, and nobody has to look before their time is over.
+        supplier_order_transition(buy, to=BuyStatus.ACCEPTED, fields=noted)
+        _go_on(buy.fulfillment, to=Status.BUYING, actor=actor)
+        return max((due_at - timezone.now()).total_seconds(), 0.5)
     if timezone.now() - buy.created_at > timedelta(seconds=settings.ACCEPTED_LIMIT_SECONDS):
         return _to_people(buy, noted, actor, note="渠道受理后一直没有结果")
     if buy.status == BuyStatus.INTENDED and by_hand(supplier_known(buy.supplier_id)):

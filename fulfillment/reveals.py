@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
+from fulfillment.by_owner import note_open
 from fulfillment.exceptions import NothingToReveal
 from fulfillment.suppliers.stock_room import code_unseal
 from kameng.core import sql
@@ -23,31 +24,43 @@ class RevealedCode:
 
 @transaction.atomic
 def codes_reveal(*, order: Order, actor: str, address: str) -> list[RevealedCode]:
-    """All codes that have arrived for the order, in the order of its lines. Raises `NothingToReveal`.
+    """All codes that have arrived for the order, and an owner's notes, in the order of its lines.
+
+    Raises `NothingToReveal`.
 
     Each time somebody looks leaves a `DeliveryReveal` for each line, and an event that names no code. The order is
     locked, so that what is being returned is not looked at meanwhile; codes of a refunded line are no longer the
     shopper's.
     """
     order = order_lock(order.pk)
-    arrived = sql.rows(_ARRIVED, [order.pk])
+    arrived = sql.rows(_ARRIVED, {"order": order.pk})
     if not arrived:
         raise NothingToReveal
     looked_from = digest(address, purpose="address") if address else ""
     works = sorted({work_id for work_id, *_ in arrived})
     sql.later(_LOOKED, {"works": works, "actor": actor, "looked_from": looked_from})
     event_write(order, "codes.revealed", actor=actor, count=len(arrived))
-    return [RevealedCode(sku, code_unseal(sealed, fingerprint)) for _, sku, sealed, fingerprint in arrived]
+    return [
+        RevealedCode(sku, code_unseal(sealed, fingerprint) if fingerprint else note_open(work_id, sealed))
+        for work_id, sku, sealed, fingerprint in arrived
+    ]
 
 
+#: Codes, and what an owner wrote with goods that they delivered by hand.
 _ARRIVED = """
-SELECT work.id, line.sku, code.sealed, code.digest
+SELECT id, sku, sealed, digest FROM (
+SELECT work.id, line.sku, code.sealed, code.digest, line.position AS place, delivery.position
   FROM orders_orderline AS line
   JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
   JOIN fulfillment_delivery AS delivery ON delivery.fulfillment_id = work.id
   JOIN public.suppliers_stockcode AS code ON code.id = delivery.stock_code_id
- WHERE line.order_id = %s AND line.status = 'delivered'
- ORDER BY line.position, delivery.position
+ WHERE line.order_id = %(order)s AND line.status = 'delivered'
+ UNION ALL
+SELECT work.id, line.sku, work.sealed_note, '', line.position, 0
+  FROM orders_orderline AS line
+  JOIN fulfillment_fulfillment AS work ON work.line_id = line.id AND work.sealed_note <> ''
+ WHERE line.order_id = %(order)s AND line.status = 'delivered') AS arrived
+ ORDER BY place, position
 """
 _LOOKED = """
 INSERT INTO fulfillment_deliveryreveal (fulfillment_id, actor, address_digest)

@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from catalog.models import Category, Variant
+from fulfillment.by_owner import OVERDUE, REFUND_REASONS, due_write, is_overdue
 from fulfillment.calls import after_lost, alone_with, call_supplier, session_lost
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.outcomes import outcome_apply, outcome_book, with_line
@@ -24,6 +25,7 @@ from fulfillment.suppliers.breaker import NOT_CLOSED
 from fulfillment.suppliers.choosing import Chosen, by_hand, is_ours, is_taken_down, offers_ranked, somebody_rests
 from fulfillment.suppliers.limits import Place, asking, held, place_take
 from fulfillment.suppliers.models import Supplier
+from fulfillment.suppliers.owners import HANDS
 from fulfillment.suppliers.reasons import Reason
 from fulfillment.suppliers.services import availability_refresh
 from kameng.core import sql
@@ -112,6 +114,8 @@ def _carry_on(fulfillment_id: int, step: _Step) -> float | None:
 
 
 def _asked(buy: SupplierOrder) -> float | None:
+    if is_overdue(buy.fulfillment):
+        return outcome_apply(supplier_order_id=buy.pk, outcome=OVERDUE, actor="worker")
     with asking(buy.supplier_id) as may_ask:
         return _called(buy, is_new=False) if may_ask else CROWDED_SECONDS
 
@@ -168,7 +172,7 @@ def _intend(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> _Step:
     For an order that nobody has paid for after all, nothing is bought.
     """
     if work.line.order.disproved_at is not None:
-        _nobody_left(work, note=DISPROVED)
+        _nobody_left(work, attempts, note=DISPROVED)
         return _Step()
     line, is_busy = work.line, False
     unreached = _unreached(attempts)
@@ -194,6 +198,8 @@ def _intend(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> _Step:
             if place is not None:
                 place.give_back()
             continue
+        if supplier.code == HANDS:
+            due_write(work)
         if work.status != Status.BUYING:
             fulfillment_transition(work, to=Status.BUYING, actor="worker")
         else:
@@ -204,7 +210,7 @@ def _intend(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> _Step:
         if len(attempts) < work.attempts:
             work.save(update_fields=["attempts"])  # our own shelf was asked, and nobody after it
         return _Step(wait=wait)
-    _nobody_left(work)
+    _nobody_left(work, attempts)
     return _Step()
 
 
@@ -282,11 +288,13 @@ def _attempt(work: Fulfillment, choice: Chosen) -> SupplierOrder | None:
     return buy
 
 
-def _nobody_left(work: Fulfillment, *, note: str = "") -> None:
+def _nobody_left(work: Fulfillment, attempts: Sequence[SupplierOrder], *, note: str = "") -> None:
     """Everybody has definitely refused, or nobody may be asked: what did not arrive goes back as money, in this very
     transaction's wake. `note` is why, where it is neither that nor a take-down."""
     line = work.line
     why: dict[str, Any] = {"reason": TAKEN_DOWN} if is_taken_down(line.variant_id) else {}
+    if not why and attempts and (reason := REFUND_REASONS.get(attempts[-1].code)):
+        why = {"reason": reason}
     if work.delivered_quantity:
         line_short(line, quantity=line.quantity - work.delivered_quantity, actor="worker")
         note = note or why.get("reason", "只到了一部分，其余退款")

@@ -24,9 +24,13 @@ _OPEN = (Status.QUEUED, Status.BUYING, Status.VERIFYING)
 
 
 def subject_taken_down(*, kind: str, subject_id: int, case_id: int) -> None:
-    """A product was taken down in all shops, or a listing in the current one; a shop's own words sell nothing."""
+    """A product was taken down in all shops, or a listing or an own good in the current one; a shop's own words sell
+    nothing."""
     if kind == SubjectKind.LISTING:
         goods_taken_down(variant_ids=[subject_id])
+    elif kind == SubjectKind.OWN_GOOD:
+        variants = Variant.objects.filter(product_id=subject_id)
+        goods_taken_down(variant_ids=list(variants.order_by("pk").values_list("pk", flat=True)))
     elif kind == SubjectKind.PRODUCT:
         variant_ids = list(Variant.objects.filter(product_id=subject_id).order_by("pk").values_list("pk", flat=True))
         shops = Reseller.objects.exclude(schema_name=get_public_schema_name()).order_by("pk")

@@ -86,10 +86,15 @@ def upkeep_task() -> None:
 
 @app.task(name="kameng.balances", ignore_result=True)
 def balances_task() -> None:
-    """Sum up what is new in the book."""
-    from resellers.ledger.balances import balances_snapshot
+    """Sum up what is new in the book, by accounts and then by days."""
+    from django.utils import timezone
 
-    balances_snapshot()
+    from resellers.ledger.balances import balances_snapshot
+    from resellers.ledger.days import days_reckon
+
+    moment = timezone.now()
+    if balances_snapshot():
+        days_reckon(at=moment)
 
 
 @app.task(name="kameng.suppliers", ignore_result=True)

@@ -34,6 +34,7 @@ from fulfillment.suppliers.services import availability_refresh, supplier_save
 from fulfillment.suppliers.stock_room import stock_load
 from kameng.core.http import HttpClient, HttpFailure
 from kameng.demo_gateways import OWNS_A_TILL, gateways_seed, own_till_seed
+from kameng.demo_own_goods import own_goods_seed
 from kameng.demo_papers import papers_seed
 from kameng.opening.goods import plans_sell
 from kameng.sandbox import keys
@@ -111,6 +112,7 @@ def seed(*, bench: bool) -> list[LogIn]:
     owned = next(shop for shop in shops if shop.slug == OWNS_A_TILL)
     own_till_seed(sandbox / "gateways", owned)
     papers_seed(owned)
+    own_goods_seed(owned, code=_demo_code)
     plans_seed()
     plans_sell()
     rescreen_all()
@@ -215,7 +217,7 @@ def _suppliers(folder: Path) -> None:
 def _offers() -> None:
     suppliers = {supplier.code: supplier for supplier in Supplier.objects.all()}
     offers = []
-    for variant in Variant.objects.filter(product__is_on_shelves=True).select_related("product"):
+    for variant in Variant.objects.filter(product__is_on_shelves=True, product__owner=None).select_related("product"):
         is_code = variant.product.kind == Product.Kind.CODE
         sources: tuple[tuple[str, Decimal], ...] = CODES if is_code else DIRECT
         if variant.product.kind == Product.Kind.PHONE:
@@ -261,7 +263,7 @@ def _shop_code(sku: str) -> str:
 
 
 def _manual_offers(people: Supplier) -> Iterable[SupplierOffer]:
-    games = Product.objects.filter(kind=Product.Kind.TOPUP).order_by("position")[:MANUAL_PRODUCTS]
+    games = Product.objects.filter(kind=Product.Kind.TOPUP, owner=None).order_by("position")[:MANUAL_PRODUCTS]
     for variant in Variant.objects.filter(product__in=list(games)):
         yield SupplierOffer(
             supplier=people,
@@ -290,7 +292,7 @@ def _tell_sandbox() -> None:
 
 def _stock(*, bench: bool) -> None:
     own = Supplier.objects.get(code=OWN_STOCK)
-    products = Product.objects.filter(kind=Product.Kind.CODE).order_by("position")[:STOCKED_PRODUCTS]
+    products = Product.objects.filter(kind=Product.Kind.CODE, owner=None).order_by("position")[:STOCKED_PRODUCTS]
     for place, product in enumerate(products):
         variant = product.variants.order_by("position").first()
         if variant is None:
@@ -347,13 +349,18 @@ def _rules(rules: Iterable[shop_data.DemoRule]) -> None:
 def _log_ins(shops: Iterable[Reseller]) -> list[LogIn]:
     """Accounts with passwords made once: a demo that is reachable by others must not have known ones."""
     path = settings.VAR_DIR / "demo.json"
-    known = {entry["url"]: entry for entry in json.loads(path.read_text())} if path.exists() else {}
-    wanted = [("运营台 operations", get_public_schema_name(), settings.OPERATIONS_HOST, "admin", "operator")]
+    kept = json.loads(path.read_text()) if path.exists() else []
+    known = {(entry["url"], entry["user"]): entry["password"] for entry in kept}
+    # Two, because some things need another pair of eyes: appeals, money by hand.
+    wanted = [
+        (where, get_public_schema_name(), settings.OPERATIONS_HOST, "admin", user)
+        for where, user in (("运营台 operations", "operator"), ("运营台 second", "reviewer"))
+    ]
     wanted += [(f"{shop.name} owner", shop.schema_name, _host(shop), "manage", "owner") for shop in shops]
     log_ins = []
     for where, schema_name, host, page, user in wanted:
         url = f"{settings.PUBLIC_SCHEME}://{host}:{settings.PUBLIC_PORT}/{page}/"
-        password = known[url]["password"] if url in known else secrets.token_urlsafe(9)
+        password = known.get((url, user)) or secrets.token_urlsafe(9)
         staff_set(schema_name=schema_name, username=user, password=password)
         log_ins.append(LogIn(where, url, user, password))
     path.write_text(json.dumps([vars(entry) for entry in log_ins], ensure_ascii=False, indent=2))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
 
+from catalog.shelf_names import shelf_renamed
 from compliance.gate.authorizations import authorizations_changed
 from compliance.gate.rescreening import rules_changed, subjects_rescreen
 from compliance.visits.services import visit_over
@@ -20,6 +21,7 @@ from fulfillment.services import (
 from fulfillment.suppliers.balances import supplier_balance
 from fulfillment.suppliers.breaker import supplier_probe
 from fulfillment.suppliers.price_lists import supplier_sync
+from fulfillment.suppliers.stock_imports import import_run
 from fulfillment.taken_down import goods_taken_down, subject_taken_down
 from kameng.opening.refunds import plan_refunded
 from kameng.outbox.services import Claim
@@ -65,6 +67,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "supplier.probe": [supplier_probe],
     "variant.refresh": [variant_refresh],
     "category.refresh": [category_refresh],
+    "shelf.renamed": [shelf_renamed],
     "licenses.changed": [licenses_changed],
     "requirements.changed": [requirements_changed],
     "authorizations.changed": [authorizations_changed],
@@ -72,6 +75,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "subjects.rescreen": [subjects_rescreen],
     "subject.taken_down": [subject_taken_down],
     "goods.taken_down": [goods_taken_down],
+    "stock.import": [import_run],
     "supplier.sync": [supplier_sync],
     "supplier.balance": [supplier_balance],
     "reconciliation.run": [day_run],

@@ -39,7 +39,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
             "Suppliers waiting for a person.",
             Supplier.objects.filter(eliminated_at__isnull=False).count(),
         ),
-        "kameng_stock_codes_free": ("Codes on our own shelf.", StockCode.objects.filter(reference="").count()),
+        "kameng_stock_codes_free": (
+            "Codes on our own shelf.",
+            StockCode.objects.filter(reference="", variant__product__owner=None).count(),
+        ),
         "kameng_inbox_refused": (
             "Genuine notices that could not be booked.",
             InboxEvent.objects.filter(verdict=InboxEvent.Verdict.REFUSED).count(),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django_tenants.utils import schema_context
 
 from catalog.listings.models import Listing, PriceRule
+from catalog.models import Variant
 from compliance.trail.services import entry_append
 from kameng.core.sheets import Row, write_csv
 from kameng.core.snapshot import one_moment
@@ -99,6 +100,20 @@ def _scope(rule: PriceRule) -> tuple[str, str]:
     return _("全店"), ""
 
 
+def _own_goods(shop: Reseller) -> Iterator[Row]:
+    yield (
+        _("商品"), _("类目"), _("面额"), _("面额编码"), _("售价"), _("原价"), _("平台服务费"),
+        _("手工交付时限（分钟）"), _("在售"),
+    )  # fmt: skip
+    found = Variant.objects.filter(product__owner=shop).select_related("product__category")
+    for variant in found.order_by("product_id", "position", "pk").iterator(BATCH):
+        product = variant.product
+        yield (
+            product.name, product.category.name, variant.name, variant.sku, variant.own_price, variant.official_price,
+            variant.supply_price, product.hand_minutes, _("是") if product.is_active and variant.is_active else _("否"),
+        )  # fmt: skip
+
+
 #: File by file: what it is called, and its rows, the first of which names the columns.
 TABLES: Mapping[str, Callable[[Reseller], Iterator[Row]]] = {
     "orders": _orders,
@@ -106,6 +121,7 @@ TABLES: Mapping[str, Callable[[Reseller], Iterator[Row]]] = {
     "ledger": _entries,
     "listings": _listings,
     "price_rules": _rules,
+    "own_goods": _own_goods,
 }
 
 

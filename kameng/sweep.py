@@ -12,8 +12,11 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
 
+from compliance.visits.models import Visit
+from compliance.visits.selectors import visits_overdue
 from fulfillment.models import Fulfillment
 from kameng.outbox.models import OutboxEvent
 from kameng.outbox.services import publish
@@ -34,10 +37,13 @@ def sweep() -> int:
     connection.set_schema_to_public()  # type: ignore[attr-defined]
     lost = OwnDomain.objects.filter(watched=True, created_at__lt=Now() - SETTLED)
     found = _put_back("domain.check", "domain_id", lost)
+    overdue = visits_overdue(before=timezone.now() - SETTLED)
     for shop in Reseller.objects.exclude(schema_name=get_public_schema_name()):
         connection.set_tenant(shop)  # type: ignore[attr-defined]
         try:
             found += _sweep_shop()
+            if shop.pk in overdue:
+                found += _put_back("visit.over", "visit_id", Visit.objects.filter(pk__in=overdue[shop.pk]))
         finally:
             connection.set_schema_to_public()  # type: ignore[attr-defined]
     return found

@@ -10,7 +10,7 @@ from fulfillment import urls as fulfillment_urls
 from fulfillment import views as fulfillment
 from kameng.api import SUPPLY, OrderView, SchemaView
 from kameng.core.endpoint import UnknownAddress
-from kameng.manage import visits
+from kameng.manage import staff, visits
 from kameng.manage.site import shop_site
 from kameng.opening import views as opening
 from kameng.pages import hosts as hosts_pages
@@ -76,6 +76,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apply/subdomain/", opening.subdomain, name="apply_subdomain"),
     path("apply/renew/<str:code>/", opening.renew, name="apply_renew"),
     path("manage/visit/", visits.enter, name="visit_enter"),
+    path("manage/join/<str:invitation>/", staff.join, name="staff_join"),
     path("manage/", shop_site.urls),
     path("theme.<slug:version>.css", look.theme, name="theme"),
     path("brand/<str:name>", look.brand_picture, name="brand_picture"),

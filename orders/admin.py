@@ -1,5 +1,6 @@
 """A shop's orders, for its owner: to look at, never to change."""
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -8,7 +9,8 @@ from django.contrib import admin
 from django.contrib.admin import display
 from django.contrib.admin.views.main import ChangeList
 from django.db import connection
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -20,11 +22,13 @@ from django.utils.translation import gettext_lazy
 from catalog.ages import Age
 from kameng.admin.bases import ReadOnlyAdmin
 from kameng.admin.panels import Panel, Viewer
-from kameng.admin.sites import Nav, StaffSite, operations_site, shop_site
+from kameng.admin.sites import EARNINGS, Nav, StaffSite, operations_site, shop_site
+from kameng.core.encryption import digest
 from kameng.core.ids import ALPHABET, normalize
 from kameng.templatetags.staff import badge, copyable, when, yuan
 from orders.badges import LINE_BADGES, order_badge
-from orders.faces import masked, masked_contact
+from orders.contacts import contact_clean
+from orders.faces import masked, masked_contact, names_of
 from orders.history import history
 from orders.models import Order, OrderLine
 from orders.no_return import wording_text
@@ -33,6 +37,8 @@ from resellers.selectors import shop_in
 
 #: Shorter than this, a piece of a number or contact fits too many.
 SHORTEST_PIECE = 4
+#: A whole number.
+LONGEST_NUMBER = 16
 #: What says where the account is, and nothing about whose it is.
 _OPEN_FIELDS = frozenset({"server", "zone"})
 _TROUBLED = (OrderLine.Status.VERIFYING, OrderLine.Status.MANUAL, OrderLine.Status.FAILED)
@@ -57,21 +63,45 @@ def account_text(line: OrderLine, *, in_full: bool = False) -> str:
 
 
 def orders_found(queryset: QuerySet[Order], term: str) -> QuerySet[Order]:
-    """Orders by number (dashes and a part of it will do), product, account, or the end of the contact."""
+    """Orders by number (dashes and the beginning of it will do), product, account, or contact.
+
+    Accounts and contacts whole or as they are shown (`138****5678`), of a phone also its end. A whole number leads to
+    its order alone and a whole contact to its own by an index; everything else is looked for in all of them.
+    """
     term = term.strip()
     if not term:
         return queryset
-    lines = OrderLine.objects.filter(order=OuterRef("pk"))
-    wanted = Q(Exists(lines.filter(Q(product_name__icontains=term) | Q(variant_name__icontains=term) | Q(sku=term))))
-    wanted |= Q(Exists(lines.filter(account__contains=[{"value": term}])))
     number = normalize(term)
-    if len(number) >= SHORTEST_PIECE and all(char in ALPHABET for char in number):
+    is_number = len(number) >= SHORTEST_PIECE and all(char in ALPHABET for char in number)
+    if is_number and len(number) == LONGEST_NUMBER and (one := queryset.filter(number=number)).exists():
+        return one
+    lines = OrderLine.objects.filter(order=OuterRef("pk"))
+    if "*" in term:
+        return queryset.filter(_masked_like(lines, term))
+    of_account = Q(Exists(lines.filter(account__contains=[{"value": term}])))
+    try:
+        contact = digest(contact_clean(term), purpose="contact")
+    except ValueError:
+        pass
+    else:
+        return queryset.filter(Q(contact_digest=contact) | of_account)
+    wanted = Q(Exists(lines.filter(Q(product_name__icontains=term) | Q(variant_name__icontains=term) | Q(sku=term))))
+    wanted |= of_account
+    if is_number:
         wanted |= Q(number__startswith=number)
     if term.isdigit() and len(term) >= SHORTEST_PIECE:
         wanted |= Q(contact__endswith=term)
-    elif "@" in term:
-        wanted |= Q(contact__iexact=term)
     return queryset.filter(wanted)
+
+
+def _masked_like(lines: QuerySet[OrderLine], term: str) -> Q:
+    """Contacts and accounts that may be shown like that; a piece that is too short fits too many, and finds none."""
+    pieces = re.split(r"\*+", term)
+    if sum(map(len, pieces)) < SHORTEST_PIECE:
+        return Q(pk=None)
+    wanted = '[^"]*'.join(map(re.escape, pieces))
+    accounts = lines.annotate(written=Cast("account", TextField())).filter(written__regex=f'"value": "{wanted}"')
+    return Q(contact__iregex=f"^{wanted}$") | Q(Exists(accounts))
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -111,15 +141,20 @@ class OrderAdmin(ReadOnlyAdmin):
     list_display = ("number_cell", "goods", "account", "total_cell", "profit", "state")
     list_display_links = None
     list_filter = (StateFilter, "created_at")
-    list_before_template = "staff/_chips.html"
+    list_before_template = "staff/_orders_above.html"
     search_fields = ("number",)
-    search_help_text = gettext_lazy("订单号、商品、充值账号、联系方式后 4 位")
+    search_help_text = gettext_lazy("订单号、商品、账号、手机号（完整或后 4 位）")
     ordering = ("-created_at", "-pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         """With their lines, in one more query."""
         found: QuerySet[Order] = super().get_queryset(request)
         return found.prefetch_related("lines")
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """What the owner earns is not for everybody who sees orders."""
+        sees = self.admin_site.may(request, EARNINGS)
+        return tuple(name for name in self.list_display if sees or name != "profit")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
@@ -152,8 +187,7 @@ class OrderAdmin(ReadOnlyAdmin):
         rest = _(" 等 %(count)s 项") % {"count": len(more) + 1} if more else ""
         return format_html(
             '<span class="k-cell"><span class="k-strong">{}</span><span class="k-sub">{}{}{}</span></span>',
-            line.product_name,
-            line.variant_name,
+            *names_of(line),
             count,
             rest,
         )
@@ -188,7 +222,7 @@ class OrderAdmin(ReadOnlyAdmin):
         order = self.get_object(request, object_id)
         if order is None:
             raise Http404
-        context = order_context(self.admin_site, order, Viewer())
+        context = order_context(self.admin_site, order, Viewer(sees_earnings=self.admin_site.may(request, EARNINGS)))
         up = {"up_url": reverse("manage:orders_order_changelist"), "up_title": _("订单")}
         response: HttpResponse = self.admin_site.render(request, "staff/order.html", {**context, **up})
         return response
@@ -211,6 +245,7 @@ def order_context(site: StaffSite, order: Order, viewer: Viewer) -> dict[str, An
         "lines": [
             {
                 "line": line,
+                "names": names_of(line),
                 "account": [
                     (entry["label"], entry.get("shown") or entry["value"])
                     if viewer.in_full or entry["name"] in _OPEN_FIELDS
@@ -232,7 +267,7 @@ def order_context(site: StaffSite, order: Order, viewer: Viewer) -> dict[str, An
 def statement_panel(order: Model, viewer: Viewer) -> Panel | None:
     """The owner's statement. The house shop's owner is the platform, which has the whole book."""
     shop = shop_in(connection.schema_name)  # type: ignore[attr-defined]
-    if shop is None or shop.is_house or not isinstance(order, Order):
+    if shop is None or shop.is_house or not isinstance(order, Order) or not viewer.sees_earnings:
         return None
     statement = statement_of(shop, order, now=timezone.now())
     if statement is None:

@@ -100,14 +100,21 @@ def masked_contact(order: Order) -> str:
     return masked(contact) if "@" in contact else f"{contact[:3]}****{contact[-4:]}"
 
 
+def names_of(line: OrderLine) -> tuple[str, str]:
+    """What was bought, the product and the amount, in the reader's language."""
+    if not in_english():
+        return line.product_name, line.variant_name
+    return line.product_name_en or line.product_name, line.variant_name_en or line.variant_name
+
+
 def line_face(line: OrderLine) -> LineFace:
     """A line in the reader's language."""
-    english = in_english()
+    product_name, variant_name = names_of(line)
     return LineFace(
         icon=line.icon,
         kind=line.kind,
-        product_name=(english and line.product_name_en) or line.product_name,
-        variant_name=(english and line.variant_name_en) or line.variant_name,
+        product_name=product_name,
+        variant_name=variant_name,
         quantity=line.quantity,
         short_quantity=line.short_quantity,
         price=line.price,

@@ -51,6 +51,8 @@ _SENTENCES: Mapping[str, tuple[str, Sentence]] = {
     "decision.asked": ("warn", gettext_lazy("工作人员要人工处理 ¥%(amount)s，等另一位复核")),
     "decision.agreed": ("info", gettext_lazy("人工处理复核通过")),
     "decision.rejected": ("neutral", gettext_lazy("人工处理没有批准")),
+    "owner.delivered": ("ok", gettext_lazy("店主手工交付")),
+    "owner.refused": ("warn", gettext_lazy("店主不能交付，退款")),
     "codes.revealed": ("neutral", gettext_lazy("查看了卡密")),
     "order.forgotten": ("neutral", gettext_lazy("删除了联系方式和账号")),
     "order.looked_into": ("neutral", gettext_lazy("查看了完整的账号和联系方式")),

@@ -84,6 +84,8 @@ class Order(models.Model):
             models.Index(fields=["-created_at"], name="order_newest"),
             models.Index(fields=["contact_digest"], condition=Q(status="pending"), name="order_unpaid_contact"),
             models.Index(fields=["address_digest"], condition=Q(status="pending"), name="order_unpaid_address"),
+            # Who buys here (`kameng.manage.customers`), and finding an order by a whole contact.
+            models.Index(fields=["contact_digest", "-id"], name="order_of_contact"),
             models.Index(fields=["device_digest", "-id"], condition=~Q(device_digest=""), name="order_device"),
             models.Index(fields=["created_at"], condition=Q(forgotten_at__isnull=True), name="order_not_forgotten"),
         ]
@@ -124,7 +126,7 @@ class OrderLine(models.Model):
 
     order = models.ForeignKey(Order, models.CASCADE, verbose_name=_("订单"), related_name="lines")
     position = models.PositiveSmallIntegerField(default=0)
-    variant = public_key("catalog.Variant", _("面额"))
+    variant = public_key("catalog.Variant", _("面额"), db_index=False)
     sku = models.CharField(_("面额编码"), max_length=40)
     kind = models.CharField(_("类型"), max_length=16)
     product_slug = models.CharField(max_length=60)
@@ -256,7 +258,8 @@ class OrderEvent(models.Model):
     """One thing that happened to an order, who did it, and when by the database's clock. Never changed."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="events")
-    line = models.ForeignKey(OrderLine, models.CASCADE, null=True, blank=True, related_name="events")
+    #: Without an index: whoever asks about a line asks about its order.
+    line = models.ForeignKey(OrderLine, models.CASCADE, null=True, blank=True, related_name="events", db_index=False)
     name = models.CharField(_("事件"), max_length=40)
     from_status = models.CharField(_("从"), max_length=16, blank=True)
     to_status = models.CharField(_("到"), max_length=16, blank=True)

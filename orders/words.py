@@ -68,17 +68,32 @@ STATE_WORDS: Final[Mapping[str, Words]] = {
     "paid": Words(
         tone="info",
         badge=_("已付款"),
-        headlines=(_("已付款，马上充到 %(name)s"), _("已付款，马上出卡")),
+        headlines=(
+            _("已付款，马上办 %(shop)s 的套餐"),
+            _("已付款，马上充到 %(name)s"),
+            _("已付款，马上出卡"),
+        ),
         details=(_("这一页会自己更新，不用刷新"),),
     ),
     "delivering": Words(
         tone="info",
         badge=_("充值中"),
-        headlines=(_("已付款，正在充到 %(name)s"), _("已付款，正在出卡")),
+        headlines=(
+            _("已付款，正在办 %(shop)s 的套餐"),
+            _("已付款，正在充到 %(name)s"),
+            _("已付款，正在出卡"),
+        ),
         details=(
             _("一半 %(p50)s内到账，九成 %(p90)s内到账"),
             _("这一页会自己更新；到不了就全额退款"),
         ),
+    ),
+    "by_owner": Words(
+        tone="info",
+        badge=_("店主处理中"),
+        headlines=(_("已付款，店主正在手工处理"),),
+        details=(_("%(due)s 前交付；到时没有交付，自动全额退款"), _("没有交付就自动全额退款")),
+        action="support",
     ),
     "delayed": Words(
         tone="warn",
@@ -109,7 +124,7 @@ STATE_WORDS: Final[Mapping[str, Words]] = {
     "delivered": Words(
         tone="ok",
         badge=_("已到账"),
-        headlines=(_("已充到 %(name)s"), _("已到账")),
+        headlines=(_("%(shop)s 的套餐办好了"), _("已充到 %(name)s"), _("已到账")),
         details=(
             _("%(time)s 到账，用时 %(duration)s"),
             _("%(time)s 到账"),
@@ -135,7 +150,7 @@ STATE_WORDS: Final[Mapping[str, Words]] = {
     "failed_refunding": Words(
         tone="warn",
         badge=_("退款中"),
-        headlines=(_("没充成，正在全额退款"),),
+        headlines=(_("%(shop)s 的套餐没有办成，正在全额退款"), _("没充成，正在全额退款")),
         details=(_("退到%(method)s，%(eta)s"), _("退到%(method)s，不用你操作"), _("原路退回，不用你操作")),
     ),
     "refunded": Words(
@@ -210,7 +225,8 @@ def state_text(state: str, facts: Mapping[str, object] | None = None) -> StateTe
     """The words for an order in `state`, in the active language.
 
     `facts` fill placeholders, already in the reader's form: `name` (the account that is topped up; left out for codes),
-    `deadline` and `time` (clock times), `p50`, `p90`, `duration` and `eta` (durations), `method`, `amount` (with
+    `shop` (the address of the shop that a plan is for; of plans alone),
+    `deadline`, `due` and `time` (clock times), `p50`, `p90`, `duration` and `eta` (durations), `method`, `amount` (with
     currency), `done`, `count`, `reason`. An empty or missing fact counts as unknown. Raises `KeyError` for a state that
     has no words.
     """

@@ -34,7 +34,7 @@ class Payment(models.Model):
 
     order = models.ForeignKey(Order, models.PROTECT, verbose_name=_("订单"), related_name="payments")
     number = models.CharField(_("支付单号"), max_length=32, unique=True)
-    account = public_key("merchants.GatewayAccount", _("收款账户"))
+    account = public_key("merchants.GatewayAccount", _("收款账户"), db_index=False)
     #: The account is the shop owner's own: the money is theirs from the start, and never the platform's.
     owner_collects = models.BooleanField(_("店主自收"), default=False, db_default=False)
     gateway = models.CharField(_("支付方式"), max_length=20)
@@ -103,7 +103,7 @@ class Refund(models.Model):
     #: Nobody has decided yet that it goes back, or somebody that it does not: the gateway was never told.
     UNDECIDED = frozenset({Status.WAITING, Status.REJECTED})
 
-    payment = models.ForeignKey(Payment, models.PROTECT, verbose_name=_("收款"), related_name="refunds")
+    payment = models.ForeignKey(Payment, models.PROTECT, verbose_name=_("收款"), related_name="refunds", db_index=False)
     line = models.ForeignKey(
         OrderLine, models.PROTECT, verbose_name=_("订单行"), null=True, blank=True, related_name="refunds"
     )

@@ -332,6 +332,8 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
         refund_booked(refund, refund.payment, order)
         if was_stuck:
             decisions_moot(order, kind=Decision.Kind.BY_HAND, subject=refund.pk)
+            # Its work ended when it got stuck; whoever waits for the money to be back (`kameng.dispatch`) hears of it.
+            publish("refund.run", refund_id=refund.pk)
         event_write(order, "refund.succeeded", actor=actor, refund=refund.number, amount=str(refund.amount))
         if refund.line_id:
             _line_refunded(refund.line_id, actor)

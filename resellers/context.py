@@ -67,7 +67,7 @@ def shop_face(found: Reseller) -> ShopFace:
     return ShopFace(
         name=(english and found.name_en) or found.name,
         tagline=(english and found.tagline_en) or found.tagline,
-        announcement=(english and found.announcement_en) or found.announcement,
+        announcement=announcement_now(found, english=english),
         logo_url=_picture_url(found.logo_picture) or (static(f"icons/shops/{found.logo}.svg") if found.logo else ""),
         logo_width=logo.width_at(LOGO_HEIGHT) if logo else LOGO_HEIGHT,
         favicon_url=_picture_url(found.favicon_picture),
@@ -95,10 +95,23 @@ def hours_words(text: str) -> str:
     return _("%(hours)s，现在休息中") % told
 
 
-def hours_until(found: Reseller) -> float:
-    """Until when, in seconds since the epoch, what `hours_words` says stays true."""
-    change = hours.next_change(hours.read(found.hours), timezone.localtime())
-    return math.inf if change is None else change.timestamp()
+def announcement_now(found: Reseller, *, english: bool) -> str:
+    """What the shop announces at this moment; empty before its time and after."""
+    now = timezone.now()
+    if found.announcement_from is not None and now < found.announcement_from:
+        return ""
+    if found.announcement_until is not None and now >= found.announcement_until:
+        return ""
+    return (english and found.announcement_en) or found.announcement
+
+
+def face_until(found: Reseller) -> float:
+    """Until when, in seconds since the epoch, what `shop_face` says stays true."""
+    now = timezone.localtime()
+    changes = [hours.next_change(hours.read(found.hours), now)]
+    if found.announcement:
+        changes += [moment for moment in (found.announcement_from, found.announcement_until) if moment and moment > now]
+    return min((change.timestamp() for change in changes if change is not None), default=math.inf)
 
 
 def _picture_url(name: str) -> str:

@@ -1,24 +1,59 @@
 """Which shop answers on a host: exact, case-insensitive, without port or trailing dot.
 
-Looked up once a second at most, by each process, for each host that is asked for.
+Looked up once a second at most, by each process: each host that is asked for, or all at once where there are many.
 """
 
 import re
-import time
-from collections import OrderedDict
-from threading import Lock
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from kameng.core.remembered import Remembered
+from django.db.models.expressions import RawSQL
+
+from kameng.core import sql
+from kameng.core.remembered import Remembered, Together
 from resellers import selectors
 from resellers.models import Domain, Reseller
 
-FRESH_SECONDS = 1.0
-REMEMBERED_HOSTS = 4096
 #: Anything else is nobody's, and worth neither a question nor a place.
 _WRITTEN_LIKE_ONE = re.compile(r"[a-z0-9.:_\[\]-]{1,255}", re.ASCII)
+#: Which versions of the rows there are (https://www.postgresql.org/docs/current/ddl-system-columns.html): as long as
+#: none has changed, a shop need not be read anew.
+_VERSIONS = """
+SELECT domain.domain, domain.xmin::text, shop.xmin::text, tenure.xmin::text
+  FROM public.resellers_domain AS domain JOIN public.resellers_reseller AS shop ON shop.id = domain.tenant_id
+  LEFT JOIN public.plans_tenure AS tenure ON tenure.shop_id = shop.id
+ WHERE domain.domain = ANY(%s::text[])
+"""
+_OF_ROWS = {
+    "of_domain": RawSQL("resellers_domain.xmin::text", []),
+    "of_shop": RawSQL("resellers_reseller.xmin::text", []),
+    "of_tenure": RawSQL("plans_tenure.xmin::text", []),
+}
+Versions = tuple[str, ...]
 
-_known: OrderedDict[str, tuple[float, Reseller | None]] = OrderedDict()
-_lock = Lock()
+
+class _Answer(NamedTuple):
+    """A host's shop, and the versions of the rows that say so; where it is nobody's, there are none."""
+
+    shop: Reseller | None
+    versions: Versions
+
+
+def _one(host: str) -> _Answer:
+    found = Domain.objects.select_related("tenant__tenure").annotate(**_OF_ROWS).filter(domain=host).first()
+    return _Answer(found.tenant, (found.of_domain, found.of_shop, found.of_tenure)) if found else _Answer(None, ())
+
+
+def _many(known: Mapping[str, _Answer]) -> Mapping[str, _Answer]:
+    current = _versions([*known])
+    return {host: answer if answer.versions == current.get(host, ()) else _one(host) for host, answer in known.items()}
+
+
+def _versions(hosts: list[str]) -> dict[str, Versions]:
+    return {host: tuple(versions) for host, *versions in sql.rows_anywhere(_VERSIONS, [hosts])}
+
+
+_known: Together[str, _Answer] = Together(one=_one, many=_many)
 _all: Remembered[None, frozenset[str]] = Remembered(1)
 
 
@@ -35,18 +70,7 @@ def shop_of(raw_host: str) -> Reseller | None:
     host = hostname(raw_host)
     if not _WRITTEN_LIKE_ONE.fullmatch(host):
         return None
-    now = time.monotonic()
-    known = _known.get(host)
-    if known is not None and now - known[0] < FRESH_SECONDS:
-        return known[1]
-    domain = Domain.objects.select_related("tenant__tenure").filter(domain=host).first()
-    shop = domain.tenant if domain else None
-    with _lock:
-        _known[host] = (now, shop)
-        _known.move_to_end(host)
-        while len(_known) > REMEMBERED_HOSTS:
-            _known.popitem(last=False)
-    return shop
+    return _known.get(host).shop
 
 
 def hosts_now() -> frozenset[str]:
@@ -56,7 +80,6 @@ def hosts_now() -> frozenset[str]:
 
 def forget() -> None:
     """Drop what is remembered: for tests and for the process that just changed a shop or its domains."""
-    with _lock:
-        _known.clear()
+    _known.forget()
     _all.forget()
     selectors.forget()

@@ -54,6 +54,21 @@ def next_change(week: Week, at: datetime) -> datetime | None:
     return next((moment for moment in sorted(moments) if is_open(week, moment) is not now), None)
 
 
+def after_open(week: Week, at: datetime, minutes: int) -> datetime:
+    """When so many minutes will have passed in which somebody answers; where nothing was said, somebody always does."""
+    left, moment = timedelta(minutes=minutes), at
+    if not any(week):
+        return at + left
+    while True:
+        for begins, ends in sorted(_spans(week, moment)):
+            begins = max(begins, moment)
+            if ends <= begins:
+                continue
+            if left <= ends - begins:
+                return begins + left
+            left, moment = left - (ends - begins), ends
+
+
 def words(week: Week) -> str:
     """`每天 09:00–22:00`, or the days that are alike, together; empty where nothing was said."""
     if not week:

@@ -65,6 +65,9 @@ class Reseller(TenantMixin):
     favicon_picture = models.CharField(max_length=40, blank=True, default="", db_default="", editable=False)
     announcement = models.CharField(_("公告"), max_length=200, blank=True)
     announcement_en = models.CharField(_("英文公告"), max_length=300, blank=True)
+    #: Between which moments it is shown; without one, from ever and for good.
+    announcement_from = models.DateTimeField(_("公告开始"), null=True, blank=True)
+    announcement_until = models.DateTimeField(_("公告结束"), null=True, blank=True)
     support = models.CharField(_("客服方式"), max_length=120, blank=True)
     #: When somebody answers, as `resellers.hours` writes it.
     hours = models.CharField(

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 from django_tenants.utils import get_public_schema_name, schema_context
 
@@ -14,7 +14,7 @@ from kameng.core.problems import Problem
 from kameng.core.revisions import moved_on
 from resellers import hosts
 from resellers.models import SCHEMA_PREFIX, Domain, Reseller
-from resellers.shop_template import template_sql
+from resellers.shop_template import template_replay
 
 _SLUG = re.compile(r"[a-z][a-z0-9]{1,30}", re.ASCII)
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*", re.ASCII)
@@ -51,8 +51,7 @@ def reseller_open(*, slug: str, name: str, host_names: Iterable[str], **look: ob
     shop = Reseller(schema_name=SCHEMA_PREFIX + slug, slug=slug, name=name, **look)
     shop.full_clean(exclude=["id"])
     shop.save(force_insert=True)
-    with connection.cursor() as cursor:
-        cursor.execute(template_sql(shop.schema_name))
+    template_replay(shop.schema_name)
     for host in host_names:
         domain_add(shop=shop, host=host)
     return shop
@@ -82,11 +81,12 @@ def shop_touch(*, shop_id: int) -> None:
 
 
 def staff_set(*, schema_name: str, username: str, password: str, is_superuser: bool = True) -> User:
-    """Somebody who signs in to the admin of exactly this schema; an existing account gets the password."""
+    """Somebody who signs in to the admin of exactly this schema; an existing account gets the password, and is let in
+    again where an owner had shut it out."""
     with schema_context(schema_name):
         user, _created = User.objects.get_or_create(username=username)
         user.set_password(password)
-        user.is_staff, user.is_superuser = True, is_superuser
+        user.is_staff, user.is_active, user.is_superuser = True, True, is_superuser
         user.save()
         return user
 
@@ -95,7 +95,7 @@ def staff_set(*, schema_name: str, username: str, password: str, is_superuser: b
 LOOK = (
     "name", "name_en", "tagline", "tagline_en", "brand_color", "radius", "announcement", "announcement_en", "support",
     "density", "theme_default", "hours", "categories", "is_open", "company", "credit_code", "telecom_license", "icp",
-    "license_url",
+    "license_url", "announcement_from", "announcement_until",
 )  # fmt: skip
 #: Numbers, in which people leave spaces and write small letters.
 _NUMBERS = ("credit_code", "telecom_license", "icp")

@@ -1,4 +1,4 @@
--- migrations fa065a0e93a065918ac1f838a88880ef03df4105ac762353171b1433878a943f
+-- migrations 5d0daa71a57c5a9bfe47514750a39c3ea175e001229375c0e8ae14b2d3a3b08d
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -19,7 +19,8 @@ CREATE TABLE kameng_shop_template.accounts_user (
     email character varying(254) NOT NULL,
     is_staff boolean NOT NULL,
     is_active boolean NOT NULL,
-    date_joined timestamp with time zone NOT NULL
+    date_joined timestamp with time zone NOT NULL,
+    roles character varying(10)[] DEFAULT '{}'::character varying(10)[] NOT NULL
 );
 CREATE TABLE kameng_shop_template.accounts_user_groups (
     id bigint NOT NULL,
@@ -186,6 +187,8 @@ CREATE TABLE kameng_shop_template.fulfillment_fulfillment (
     finished_at timestamp with time zone,
     line_id bigint NOT NULL,
     delivered_quantity integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
+    sealed_note text DEFAULT ''::text NOT NULL,
     CONSTRAINT fulfillment_fulfillment_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT fulfillment_fulfillment_delivered_quantity_check CHECK ((delivered_quantity >= 0))
 );
@@ -551,200 +554,223 @@ ALTER TABLE kameng_shop_template.supply_clientorder ALTER COLUMN id ADD GENERATE
     NO MAXVALUE
     CACHE 1
 );
-INSERT INTO kameng_shop_template.django_content_type VALUES
-	(1, 'resellers', 'reseller'),
-	(2, 'resellers', 'domain'),
-	(3, 'ledger', 'account'),
-	(4, 'ledger', 'entry'),
-	(5, 'ledger', 'journal'),
-	(6, 'ledger', 'balance'),
-	(7, 'withdrawals', 'payoutbatch'),
-	(8, 'withdrawals', 'payee'),
-	(9, 'withdrawals', 'withdrawal'),
-	(10, 'clients', 'client'),
-	(11, 'clients', 'clientkey'),
-	(12, 'clients', 'clientnonce'),
-	(13, 'deposits', 'topup'),
-	(14, 'domains', 'owndomain'),
-	(15, 'brand', 'brandpicture'),
-	(16, 'plans', 'subscription'),
-	(17, 'plans', 'plan'),
-	(18, 'plans', 'tenure'),
-	(19, 'plans', 'affiliate'),
-	(20, 'plans', 'application'),
-	(21, 'plans', 'commission'),
-	(22, 'compliance', 'requirement'),
-	(23, 'compliance', 'license'),
-	(24, 'compliance', 'rule'),
-	(25, 'trail', 'auditentry'),
-	(26, 'trail', 'head'),
-	(27, 'reports', 'report'),
-	(28, 'scans', 'scan'),
-	(29, 'gate', 'version'),
-	(30, 'gate', 'screening'),
-	(31, 'gate', 'case'),
-	(32, 'gate', 'refusal'),
-	(33, 'desk', 'claim'),
-	(34, 'desk', 'appeal'),
-	(35, 'visits', 'visit'),
-	(36, 'catalog', 'brand'),
-	(37, 'catalog', 'category'),
-	(38, 'catalog', 'product'),
-	(39, 'catalog', 'revision'),
-	(40, 'catalog', 'variant'),
-	(41, 'suppliers', 'supplier'),
-	(42, 'suppliers', 'stockcode'),
-	(43, 'suppliers', 'supplieroffer'),
-	(44, 'suppliers', 'aftersalesrequest'),
-	(45, 'suppliers', 'duplicatesupply'),
-	(46, 'suppliers', 'exchangerate'),
-	(47, 'suppliers', 'pricechange'),
-	(48, 'suppliers', 'pricesync'),
-	(49, 'suppliers', 'rankingrule'),
-	(50, 'suppliers', 'rankingweights'),
-	(51, 'suppliers', 'supplierbreaker'),
-	(52, 'suppliers', 'suppliercall'),
-	(53, 'suppliers', 'supplierincident'),
-	(54, 'suppliers', 'supplierresult'),
-	(55, 'merchants', 'gatewayaccount'),
-	(56, 'transfers', 'transfer'),
-	(57, 'outbox', 'heartbeat'),
-	(58, 'outbox', 'outboxevent'),
-	(59, 'inbox', 'inboxevent'),
-	(60, 'alerts', 'alert'),
-	(61, 'reconciliation', 'break'),
-	(62, 'reconciliation', 'breakevent'),
-	(63, 'reconciliation', 'statement'),
-	(64, 'reconciliation', 'row'),
-	(65, 'contenttypes', 'contenttype'),
-	(66, 'auth', 'permission'),
-	(67, 'auth', 'group'),
-	(68, 'sessions', 'session'),
-	(69, 'accounts', 'user'),
-	(70, 'accounts', 'secondfactor'),
-	(71, 'admin', 'logentry'),
-	(72, 'listings', 'listing'),
-	(73, 'listings', 'pricerule'),
-	(74, 'listings', 'repricing'),
-	(75, 'listings', 'placement'),
-	(76, 'orders', 'order'),
-	(77, 'orders', 'orderline'),
-	(78, 'orders', 'orderevent'),
-	(79, 'orders', 'decision'),
-	(80, 'orders', 'minorspending'),
-	(81, 'payments', 'payment'),
-	(82, 'payments', 'refund'),
-	(83, 'fulfillment', 'fulfillment'),
-	(84, 'fulfillment', 'deliveryreveal'),
-	(85, 'fulfillment', 'supplierorder'),
-	(86, 'fulfillment', 'delivery'),
-	(87, 'supply', 'clientorder'),
-	(88, 'supply', 'clientcallback');
-INSERT INTO kameng_shop_template.django_migrations VALUES
-	(1, 'contenttypes', '0001_initial', '2026-01-01 00:00:00+00'),
-	(2, 'contenttypes', '0002_remove_content_type_name', '2026-01-01 00:00:00+00'),
-	(3, 'auth', '0001_initial', '2026-01-01 00:00:00+00'),
-	(4, 'auth', '0002_alter_permission_name_max_length', '2026-01-01 00:00:00+00'),
-	(5, 'auth', '0003_alter_user_email_max_length', '2026-01-01 00:00:00+00'),
-	(6, 'auth', '0004_alter_user_username_opts', '2026-01-01 00:00:00+00'),
-	(7, 'auth', '0005_alter_user_last_login_null', '2026-01-01 00:00:00+00'),
-	(8, 'auth', '0006_require_contenttypes_0002', '2026-01-01 00:00:00+00'),
-	(9, 'auth', '0007_alter_validators_add_error_messages', '2026-01-01 00:00:00+00'),
-	(10, 'auth', '0008_alter_user_username_max_length', '2026-01-01 00:00:00+00'),
-	(11, 'auth', '0009_alter_user_last_name_max_length', '2026-01-01 00:00:00+00'),
-	(12, 'auth', '0010_alter_group_name_max_length', '2026-01-01 00:00:00+00'),
-	(13, 'auth', '0011_update_proxy_permissions', '2026-01-01 00:00:00+00'),
-	(14, 'auth', '0012_alter_user_first_name_max_length', '2026-01-01 00:00:00+00'),
-	(15, 'accounts', '0001_initial', '2026-01-01 00:00:00+00'),
-	(16, 'accounts', '0002_second_factor', '2026-01-01 00:00:00+00'),
-	(17, 'admin', '0001_initial', '2026-01-01 00:00:00+00'),
-	(18, 'admin', '0002_logentry_remove_auto_add', '2026-01-01 00:00:00+00'),
-	(19, 'admin', '0003_logentry_add_action_flag_choices', '2026-01-01 00:00:00+00'),
-	(20, 'alerts', '0001_initial', '2026-01-01 00:00:00+00'),
-	(21, 'resellers', '0001_initial', '2026-01-01 00:00:00+00'),
-	(22, 'resellers', '0002_reseller_settlement_days', '2026-01-01 00:00:00+00'),
-	(23, 'resellers', '0003_withdrawals', '2026-01-01 00:00:00+00'),
-	(24, 'resellers', '0004_deposits', '2026-01-01 00:00:00+00'),
-	(25, 'resellers', '0005_collects_alone', '2026-01-01 00:00:00+00'),
-	(26, 'resellers', '0006_deposit_daily', '2026-01-01 00:00:00+00'),
-	(27, 'resellers', '0007_registration', '2026-01-01 00:00:00+00'),
-	(28, 'resellers', '0008_look_and_pictures', '2026-01-01 00:00:00+00'),
-	(29, 'brand', '0001_pictures', '2026-01-01 00:00:00+00'),
-	(30, 'catalog', '0001_initial', '2026-01-01 00:00:00+00'),
-	(31, 'catalog', '0002_category_supply_markup', '2026-01-01 00:00:00+00'),
-	(32, 'catalog', '0003_supply_price_rises', '2026-01-01 00:00:00+00'),
-	(33, 'catalog', '0004_product_standing', '2026-01-01 00:00:00+00'),
-	(34, 'catalog', '0005_category_limits_minors', '2026-01-01 00:00:00+00'),
-	(35, 'catalog', '0006_games_limit_minors', '2026-01-01 00:00:00+00'),
-	(36, 'catalog', '0007_product_is_on_shelves', '2026-01-01 00:00:00+00'),
-	(37, 'catalog', '0008_category_price_cap', '2026-01-01 00:00:00+00'),
-	(38, 'clients', '0001_initial', '2026-01-01 00:00:00+00'),
-	(39, 'compliance', '0001_initial', '2026-01-01 00:00:00+00'),
-	(40, 'compliance', '0002_rule', '2026-01-01 00:00:00+00'),
-	(41, 'compliance', '0003_rules_of_the_software', '2026-01-01 00:00:00+00'),
-	(42, 'compliance', '0004_papers_of_sellers', '2026-01-01 00:00:00+00'),
-	(43, 'deposits', '0001_deposits', '2026-01-01 00:00:00+00'),
-	(44, 'gate', '0001_initial', '2026-01-01 00:00:00+00'),
-	(45, 'desk', '0001_initial', '2026-01-01 00:00:00+00'),
-	(46, 'domains', '0001_own_domains', '2026-01-01 00:00:00+00'),
-	(47, 'suppliers', '0001_initial', '2026-01-01 00:00:00+00'),
-	(48, 'orders', '0001_initial', '2026-01-01 00:00:00+00'),
-	(49, 'fulfillment', '0001_initial', '2026-01-01 00:00:00+00'),
-	(50, 'fulfillment', '0002_partial_and_choice', '2026-01-01 00:00:00+00'),
-	(51, 'gate', '0002_refusals_and_amends', '2026-01-01 00:00:00+00'),
-	(52, 'gate', '0003_product_names_of_shops', '2026-01-01 00:00:00+00'),
-	(53, 'inbox', '0001_initial', '2026-01-01 00:00:00+00'),
-	(54, 'inbox', '0002_event_when', '2026-01-01 00:00:00+00'),
-	(55, 'ledger', '0001_initial', '2026-01-01 00:00:00+00'),
-	(56, 'ledger', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
-	(57, 'ledger', '0003_fees', '2026-01-01 00:00:00+00'),
-	(58, 'ledger', '0004_withdrawals', '2026-01-01 00:00:00+00'),
-	(59, 'ledger', '0005_clients', '2026-01-01 00:00:00+00'),
-	(60, 'ledger', '0006_deposits', '2026-01-01 00:00:00+00'),
-	(61, 'ledger', '0007_journal_when', '2026-01-01 00:00:00+00'),
-	(62, 'ledger', '0008_plans', '2026-01-01 00:00:00+00'),
-	(63, 'listings', '0001_initial', '2026-01-01 00:00:00+00'),
-	(64, 'listings', '0002_listing_standing', '2026-01-01 00:00:00+00'),
-	(65, 'listings', '0003_placements_and_repricing', '2026-01-01 00:00:00+00'),
-	(66, 'listings', '0004_changes_by_hand', '2026-01-01 00:00:00+00'),
-	(67, 'listings', '0005_product_names', '2026-01-01 00:00:00+00'),
-	(68, 'merchants', '0001_initial', '2026-01-01 00:00:00+00'),
-	(69, 'merchants', '0002_fees', '2026-01-01 00:00:00+00'),
-	(70, 'merchants', '0003_second_factor', '2026-01-01 00:00:00+00'),
-	(71, 'merchants', '0004_deposits', '2026-01-01 00:00:00+00'),
-	(72, 'merchants', '0005_counts_from', '2026-01-01 00:00:00+00'),
-	(73, 'orders', '0002_line_short', '2026-01-01 00:00:00+00'),
-	(74, 'orders', '0003_deposits', '2026-01-01 00:00:00+00'),
-	(75, 'orders', '0004_event_when', '2026-01-01 00:00:00+00'),
-	(76, 'orders', '0005_held_at_once', '2026-01-01 00:00:00+00'),
-	(77, 'orders', '0006_decision', '2026-01-01 00:00:00+00'),
-	(78, 'orders', '0007_unique_without_pattern', '2026-01-01 00:00:00+00'),
-	(79, 'orders', '0008_shoppers_rights', '2026-01-01 00:00:00+00'),
-	(80, 'orders', '0009_decision_that_it_failed', '2026-01-01 00:00:00+00'),
-	(81, 'orders', '0010_disproved', '2026-01-01 00:00:00+00'),
-	(82, 'outbox', '0001_initial', '2026-01-01 00:00:00+00'),
-	(83, 'payments', '0001_initial', '2026-01-01 00:00:00+00'),
-	(84, 'payments', '0002_fees', '2026-01-01 00:00:00+00'),
-	(85, 'payments', '0003_refund_approved_by_another', '2026-01-01 00:00:00+00'),
-	(86, 'payments', '0004_payment_in_app', '2026-01-01 00:00:00+00'),
-	(87, 'payments', '0005_deposits', '2026-01-01 00:00:00+00'),
-	(88, 'payments', '0006_unique_without_pattern', '2026-01-01 00:00:00+00'),
-	(89, 'plans', '0001_initial', '2026-01-01 00:00:00+00'),
-	(90, 'plans', '0002_one_level_of_commission', '2026-01-01 00:00:00+00'),
-	(91, 'plans', '0003_time_taken_back_and_warnings', '2026-01-01 00:00:00+00'),
-	(92, 'reconciliation', '0001_reconcile', '2026-01-01 00:00:00+00'),
-	(93, 'reports', '0001_initial', '2026-01-01 00:00:00+00'),
-	(94, 'scans', '0001_initial', '2026-01-01 00:00:00+00'),
-	(95, 'sessions', '0001_initial', '2026-01-01 00:00:00+00'),
-	(96, 'suppliers', '0002_results_ranking_prices', '2026-01-01 00:00:00+00'),
-	(97, 'suppliers', '0003_offer_proposed_price', '2026-01-01 00:00:00+00'),
-	(98, 'suppliers', '0004_names_of_offers', '2026-01-01 00:00:00+00'),
-	(99, 'supply', '0001_initial', '2026-01-01 00:00:00+00'),
-	(100, 'trail', '0001_initial', '2026-01-01 00:00:00+00'),
-	(101, 'trail', '0002_held_by_the_database', '2026-01-01 00:00:00+00'),
-	(102, 'transfers', '0001_transfers', '2026-01-01 00:00:00+00'),
-	(103, 'visits', '0001_initial', '2026-01-01 00:00:00+00'),
-	(104, 'withdrawals', '0001_withdrawals', '2026-01-01 00:00:00+00');
+COPY kameng_shop_template.django_content_type (id, app_label, model) FROM stdin;
+1	resellers	reseller
+2	resellers	domain
+3	ledger	account
+4	ledger	entry
+5	ledger	journal
+6	ledger	balance
+7	ledger	reckoned
+8	ledger	day
+9	withdrawals	payoutbatch
+10	withdrawals	payee
+11	withdrawals	withdrawal
+12	clients	client
+13	clients	clientkey
+14	clients	clientnonce
+15	deposits	topup
+16	domains	owndomain
+17	brand	brandpicture
+18	plans	subscription
+19	plans	plan
+20	plans	tenure
+21	plans	affiliate
+22	plans	application
+23	plans	commission
+24	compliance	requirement
+25	compliance	license
+26	compliance	rule
+27	compliance	wordgroup
+28	trail	auditentry
+29	trail	head
+30	reports	report
+31	scans	scan
+32	gate	version
+33	gate	screening
+34	gate	case
+35	gate	refusal
+36	desk	claim
+37	desk	appeal
+38	visits	visit
+39	catalog	brand
+40	catalog	category
+41	catalog	product
+42	catalog	revision
+43	catalog	variant
+44	suppliers	supplier
+45	suppliers	stockcode
+46	suppliers	supplieroffer
+47	suppliers	aftersalesrequest
+48	suppliers	duplicatesupply
+49	suppliers	exchangerate
+50	suppliers	pricechange
+51	suppliers	pricesync
+52	suppliers	rankingrule
+53	suppliers	rankingweights
+54	suppliers	supplierbreaker
+55	suppliers	suppliercall
+56	suppliers	supplierincident
+57	suppliers	supplierresult
+58	suppliers	stockimport
+59	suppliers	stockimportpart
+60	merchants	gatewayaccount
+61	transfers	transfer
+62	outbox	heartbeat
+63	outbox	outboxevent
+64	inbox	inboxevent
+65	alerts	alert
+66	reconciliation	break
+67	reconciliation	breakevent
+68	reconciliation	statement
+69	reconciliation	row
+70	contenttypes	contenttype
+71	auth	permission
+72	auth	group
+73	sessions	session
+74	accounts	user
+75	accounts	secondfactor
+76	admin	logentry
+77	listings	listing
+78	listings	pricerule
+79	listings	repricing
+80	listings	placement
+81	orders	order
+82	orders	orderline
+83	orders	orderevent
+84	orders	decision
+85	orders	minorspending
+86	payments	payment
+87	payments	refund
+88	fulfillment	fulfillment
+89	fulfillment	deliveryreveal
+90	fulfillment	supplierorder
+91	fulfillment	delivery
+92	supply	clientorder
+93	supply	clientcallback
+\.
+COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
+1	sessions	0001_initial	2026-01-01 00:00:00+00
+2	contenttypes	0001_initial	2026-01-01 00:00:00+00
+3	contenttypes	0002_remove_content_type_name	2026-01-01 00:00:00+00
+4	auth	0001_initial	2026-01-01 00:00:00+00
+5	auth	0002_alter_permission_name_max_length	2026-01-01 00:00:00+00
+6	auth	0003_alter_user_email_max_length	2026-01-01 00:00:00+00
+7	auth	0004_alter_user_username_opts	2026-01-01 00:00:00+00
+8	auth	0005_alter_user_last_login_null	2026-01-01 00:00:00+00
+9	auth	0006_require_contenttypes_0002	2026-01-01 00:00:00+00
+10	auth	0007_alter_validators_add_error_messages	2026-01-01 00:00:00+00
+11	auth	0008_alter_user_username_max_length	2026-01-01 00:00:00+00
+12	auth	0009_alter_user_last_name_max_length	2026-01-01 00:00:00+00
+13	auth	0010_alter_group_name_max_length	2026-01-01 00:00:00+00
+14	auth	0011_update_proxy_permissions	2026-01-01 00:00:00+00
+15	auth	0012_alter_user_first_name_max_length	2026-01-01 00:00:00+00
+16	accounts	0001_initial	2026-01-01 00:00:00+00
+17	admin	0001_initial	2026-01-01 00:00:00+00
+18	admin	0002_logentry_remove_auto_add	2026-01-01 00:00:00+00
+19	admin	0003_logentry_add_action_flag_choices	2026-01-01 00:00:00+00
+20	accounts	0002_second_factor	2026-01-01 00:00:00+00
+21	accounts	0003_user_roles	2026-01-01 00:00:00+00
+22	accounts	0004_fewer_indexes	2026-01-01 00:00:00+00
+23	alerts	0001_initial	2026-01-01 00:00:00+00
+24	resellers	0001_initial	2026-01-01 00:00:00+00
+25	resellers	0002_reseller_settlement_days	2026-01-01 00:00:00+00
+26	resellers	0003_withdrawals	2026-01-01 00:00:00+00
+27	resellers	0004_deposits	2026-01-01 00:00:00+00
+28	resellers	0005_collects_alone	2026-01-01 00:00:00+00
+29	resellers	0006_deposit_daily	2026-01-01 00:00:00+00
+30	resellers	0007_registration	2026-01-01 00:00:00+00
+31	resellers	0008_look_and_pictures	2026-01-01 00:00:00+00
+32	brand	0001_pictures	2026-01-01 00:00:00+00
+33	catalog	0001_initial	2026-01-01 00:00:00+00
+34	catalog	0002_category_supply_markup	2026-01-01 00:00:00+00
+35	catalog	0003_supply_price_rises	2026-01-01 00:00:00+00
+36	catalog	0004_product_standing	2026-01-01 00:00:00+00
+37	catalog	0005_category_limits_minors	2026-01-01 00:00:00+00
+38	catalog	0006_games_limit_minors	2026-01-01 00:00:00+00
+39	catalog	0007_product_is_on_shelves	2026-01-01 00:00:00+00
+40	catalog	0008_category_price_cap	2026-01-01 00:00:00+00
+41	catalog	0009_own_goods	2026-01-01 00:00:00+00
+42	clients	0001_initial	2026-01-01 00:00:00+00
+43	compliance	0001_initial	2026-01-01 00:00:00+00
+44	compliance	0002_rule	2026-01-01 00:00:00+00
+45	compliance	0003_rules_of_the_software	2026-01-01 00:00:00+00
+46	compliance	0004_papers_of_sellers	2026-01-01 00:00:00+00
+47	compliance	0005_word_groups	2026-01-01 00:00:00+00
+48	compliance	0006_papers_in_hand	2026-01-01 00:00:00+00
+49	deposits	0001_deposits	2026-01-01 00:00:00+00
+50	gate	0001_initial	2026-01-01 00:00:00+00
+51	desk	0001_initial	2026-01-01 00:00:00+00
+52	domains	0001_own_domains	2026-01-01 00:00:00+00
+53	suppliers	0001_initial	2026-01-01 00:00:00+00
+54	suppliers	0002_results_ranking_prices	2026-01-01 00:00:00+00
+55	suppliers	0003_offer_proposed_price	2026-01-01 00:00:00+00
+56	suppliers	0004_names_of_offers	2026-01-01 00:00:00+00
+57	orders	0001_initial	2026-01-01 00:00:00+00
+58	fulfillment	0001_initial	2026-01-01 00:00:00+00
+59	fulfillment	0002_partial_and_choice	2026-01-01 00:00:00+00
+60	fulfillment	0003_by_owner	2026-01-01 00:00:00+00
+61	fulfillment	0004_fewer_indexes	2026-01-01 00:00:00+00
+62	gate	0002_refusals_and_amends	2026-01-01 00:00:00+00
+63	gate	0003_product_names_of_shops	2026-01-01 00:00:00+00
+64	gate	0004_own_goods	2026-01-01 00:00:00+00
+65	inbox	0001_initial	2026-01-01 00:00:00+00
+66	inbox	0002_event_when	2026-01-01 00:00:00+00
+67	ledger	0001_initial	2026-01-01 00:00:00+00
+68	ledger	0002_held_by_the_database	2026-01-01 00:00:00+00
+69	ledger	0003_fees	2026-01-01 00:00:00+00
+70	ledger	0004_withdrawals	2026-01-01 00:00:00+00
+71	ledger	0005_clients	2026-01-01 00:00:00+00
+72	ledger	0006_deposits	2026-01-01 00:00:00+00
+73	ledger	0007_journal_when	2026-01-01 00:00:00+00
+74	ledger	0008_plans	2026-01-01 00:00:00+00
+75	ledger	0009_days	2026-01-01 00:00:00+00
+76	listings	0001_initial	2026-01-01 00:00:00+00
+77	listings	0002_listing_standing	2026-01-01 00:00:00+00
+78	listings	0003_placements_and_repricing	2026-01-01 00:00:00+00
+79	listings	0004_changes_by_hand	2026-01-01 00:00:00+00
+80	listings	0005_product_names	2026-01-01 00:00:00+00
+81	listings	0006_fewer_indexes	2026-01-01 00:00:00+00
+82	merchants	0001_initial	2026-01-01 00:00:00+00
+83	merchants	0002_fees	2026-01-01 00:00:00+00
+84	merchants	0003_second_factor	2026-01-01 00:00:00+00
+85	merchants	0004_deposits	2026-01-01 00:00:00+00
+86	merchants	0005_counts_from	2026-01-01 00:00:00+00
+87	orders	0002_line_short	2026-01-01 00:00:00+00
+88	orders	0003_deposits	2026-01-01 00:00:00+00
+89	orders	0004_event_when	2026-01-01 00:00:00+00
+90	orders	0005_held_at_once	2026-01-01 00:00:00+00
+91	orders	0006_decision	2026-01-01 00:00:00+00
+92	orders	0007_unique_without_pattern	2026-01-01 00:00:00+00
+93	orders	0008_shoppers_rights	2026-01-01 00:00:00+00
+94	orders	0009_decision_that_it_failed	2026-01-01 00:00:00+00
+95	orders	0010_disproved	2026-01-01 00:00:00+00
+96	orders	0011_contact_index	2026-01-01 00:00:00+00
+97	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
+98	outbox	0001_initial	2026-01-01 00:00:00+00
+99	payments	0001_initial	2026-01-01 00:00:00+00
+100	payments	0002_fees	2026-01-01 00:00:00+00
+101	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
+102	payments	0004_payment_in_app	2026-01-01 00:00:00+00
+103	payments	0005_deposits	2026-01-01 00:00:00+00
+104	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
+105	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
+106	plans	0001_initial	2026-01-01 00:00:00+00
+107	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
+108	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
+109	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
+110	reports	0001_initial	2026-01-01 00:00:00+00
+111	resellers	0009_announcement_times	2026-01-01 00:00:00+00
+112	scans	0001_initial	2026-01-01 00:00:00+00
+113	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
+114	supply	0001_initial	2026-01-01 00:00:00+00
+115	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
+116	trail	0001_initial	2026-01-01 00:00:00+00
+117	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
+118	transfers	0001_transfers	2026-01-01 00:00:00+00
+119	visits	0001_initial	2026-01-01 00:00:00+00
+120	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
+\.
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_user_permissions_id_seq', 1, false);
@@ -752,8 +778,8 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
-SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 88, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 104, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 93, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 120, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);
@@ -877,52 +903,23 @@ ALTER TABLE ONLY kameng_shop_template.supply_clientorder
     ADD CONSTRAINT supply_clientorder_order_id_key UNIQUE (order_id);
 ALTER TABLE ONLY kameng_shop_template.supply_clientorder
     ADD CONSTRAINT supply_clientorder_pkey PRIMARY KEY (id);
-CREATE INDEX accounts_user_groups_group_id_bd11a704 ON kameng_shop_template.accounts_user_groups USING btree (group_id);
-CREATE INDEX accounts_user_groups_user_id_52b62117 ON kameng_shop_template.accounts_user_groups USING btree (user_id);
-CREATE INDEX accounts_user_user_permissions_permission_id_113bb443 ON kameng_shop_template.accounts_user_user_permissions USING btree (permission_id);
-CREATE INDEX accounts_user_user_permissions_user_id_e4f0a161 ON kameng_shop_template.accounts_user_user_permissions USING btree (user_id);
-CREATE INDEX accounts_user_username_6088629e_like ON kameng_shop_template.accounts_user USING btree (username varchar_pattern_ops);
-CREATE INDEX auth_group_name_a6ea08ec_like ON kameng_shop_template.auth_group USING btree (name varchar_pattern_ops);
-CREATE INDEX auth_group_permissions_group_id_b120cbf9 ON kameng_shop_template.auth_group_permissions USING btree (group_id);
-CREATE INDEX auth_group_permissions_permission_id_84c5c92e ON kameng_shop_template.auth_group_permissions USING btree (permission_id);
-CREATE INDEX auth_permission_content_type_id_2f476e4b ON kameng_shop_template.auth_permission USING btree (content_type_id);
 CREATE UNIQUE INDEX decision_waits_once ON kameng_shop_template.orders_decision USING btree (kind, subject) WHERE ((status)::text = 'waiting'::text);
-CREATE INDEX django_admin_log_content_type_id_c4bce8eb ON kameng_shop_template.django_admin_log USING btree (content_type_id);
-CREATE INDEX django_admin_log_user_id_c564eba6 ON kameng_shop_template.django_admin_log USING btree (user_id);
 CREATE INDEX django_session_expire_date_a5c62663 ON kameng_shop_template.django_session USING btree (expire_date);
-CREATE INDEX django_session_session_key_c0390e0f_like ON kameng_shop_template.django_session USING btree (session_key varchar_pattern_ops);
-CREATE INDEX fulfillment_delivery_fulfillment_id_9451c791 ON kameng_shop_template.fulfillment_delivery USING btree (fulfillment_id);
-CREATE INDEX fulfillment_delivery_stock_code_id_eb588450 ON kameng_shop_template.fulfillment_delivery USING btree (stock_code_id);
-CREATE INDEX fulfillment_delivery_supplier_order_id_bb87f5be ON kameng_shop_template.fulfillment_delivery USING btree (supplier_order_id);
 CREATE INDEX fulfillment_deliveryreveal_fulfillment_id_9ab91f97 ON kameng_shop_template.fulfillment_deliveryreveal USING btree (fulfillment_id);
-CREATE INDEX fulfillment_supplierorder_fulfillment_id_82d45c91 ON kameng_shop_template.fulfillment_supplierorder USING btree (fulfillment_id);
-CREATE INDEX fulfillment_supplierorder_offer_id_b0ea24f9 ON kameng_shop_template.fulfillment_supplierorder USING btree (offer_id);
-CREATE INDEX fulfillment_supplierorder_reference_c331cd96_like ON kameng_shop_template.fulfillment_supplierorder USING btree (reference varchar_pattern_ops);
-CREATE INDEX fulfillment_supplierorder_supplier_id_cd394cc9 ON kameng_shop_template.fulfillment_supplierorder USING btree (supplier_id);
-CREATE INDEX listings_pricerule_category_id_07e4d67e ON kameng_shop_template.listings_pricerule USING btree (category_id);
-CREATE INDEX listings_pricerule_product_id_c54b7156 ON kameng_shop_template.listings_pricerule USING btree (product_id);
-CREATE INDEX listings_pricerule_variant_id_74584bc3 ON kameng_shop_template.listings_pricerule USING btree (variant_id);
 CREATE INDEX order_device ON kameng_shop_template.orders_order USING btree (device_digest, id DESC) WHERE (NOT ((device_digest)::text = ''::text));
 CREATE INDEX order_event_when ON kameng_shop_template.orders_orderevent USING brin (created_at) WITH (autosummarize='on');
 CREATE INDEX order_newest ON kameng_shop_template.orders_order USING btree (created_at DESC);
 CREATE INDEX order_not_forgotten ON kameng_shop_template.orders_order USING btree (created_at) WHERE (forgotten_at IS NULL);
+CREATE INDEX order_of_contact ON kameng_shop_template.orders_order USING btree (contact_digest, id DESC);
 CREATE INDEX order_unpaid_address ON kameng_shop_template.orders_order USING btree (address_digest) WHERE ((status)::text = 'pending'::text);
 CREATE INDEX order_unpaid_contact ON kameng_shop_template.orders_order USING btree (contact_digest) WHERE ((status)::text = 'pending'::text);
-CREATE INDEX orders_order_number_abc9e0f2_like ON kameng_shop_template.orders_order USING btree (number varchar_pattern_ops);
-CREATE INDEX orders_orderevent_line_id_bfabcb0a ON kameng_shop_template.orders_orderevent USING btree (line_id);
 CREATE INDEX orders_orderevent_order_id_b26297f3 ON kameng_shop_template.orders_orderevent USING btree (order_id);
 CREATE INDEX orders_orderline_order_id_17f8f3ef ON kameng_shop_template.orders_orderline USING btree (order_id);
-CREATE INDEX orders_orderline_variant_id_0aa9a0d5 ON kameng_shop_template.orders_orderline USING btree (variant_id);
 CREATE UNIQUE INDEX payment_reference_unique_per_account ON kameng_shop_template.payments_payment USING btree (account_id, reference) WHERE (NOT ((reference)::text = ''::text));
-CREATE INDEX payments_payment_account_id_af225a32 ON kameng_shop_template.payments_payment USING btree (account_id);
-CREATE INDEX payments_payment_number_cb3ce506_like ON kameng_shop_template.payments_payment USING btree (number varchar_pattern_ops);
 CREATE INDEX payments_payment_order_id_22c479b7 ON kameng_shop_template.payments_payment USING btree (order_id);
 CREATE INDEX payments_refund_line_id_2df0dce0 ON kameng_shop_template.payments_refund USING btree (line_id);
-CREATE INDEX payments_refund_payment_id_a70693f7 ON kameng_shop_template.payments_refund USING btree (payment_id);
 CREATE UNIQUE INDEX supplier_order_one_active_per_fulfillment ON kameng_shop_template.fulfillment_supplierorder USING btree (fulfillment_id) WHERE ((status)::text = ANY ((ARRAY['intended'::character varying, 'accepted'::character varying, 'unknown'::character varying])::text[]));
 CREATE UNIQUE INDEX supplier_order_one_success_per_fulfillment ON kameng_shop_template.fulfillment_supplierorder USING btree (fulfillment_id) WHERE ((status)::text = 'succeeded'::text);
-CREATE INDEX supply_clientcallback_client_order_id_bef28d5a ON kameng_shop_template.supply_clientcallback USING btree (client_order_id);
-CREATE INDEX supply_clientorder_client_id_80124e6e ON kameng_shop_template.supply_clientorder USING btree (client_id);
 ALTER TABLE ONLY kameng_shop_template.accounts_secondfactor
     ADD CONSTRAINT accounts_secondfactor_user_id_1e182b70_fk_accounts_user_id FOREIGN KEY (user_id) REFERENCES kameng_shop_template.accounts_user(id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE ONLY kameng_shop_template.accounts_user_groups

@@ -11,11 +11,14 @@ from django_tenants.utils import schema_context
 
 from catalog.listings.models import PriceRule, Repricing
 from catalog.listings.services import listing_save, price_rule_save
-from catalog.models import Variant
+from catalog.models import Revision, Variant
 from compliance.gate.models import Refusal
 from compliance.papers import paper_hand_in
 from compliance.reports.services import report_add
+from fulfillment.suppliers.owners import owners_stock
+from fulfillment.suppliers.stock_imports import import_begin, import_run
 from kameng.accounts.models import User
+from kameng.accounts.people import invitation_of
 from kameng.alerts.services import alert_raise
 from kameng.supply.models import ClientOrder
 from orders.access import DEVICE_COOKIE, device_digest, order_token
@@ -30,7 +33,7 @@ from tests.compliance.gate import DOUBTFUL, named
 from tests.compliance.test_papers import terms
 from tests.compliance.test_scans import png
 from tests.doubles import ScriptedSupplier
-from tests.factories import open_payment, stocked
+from tests.factories import open_payment, own_good, stocked
 from tests.flows import TOPPED_UP, confirm, fulfill
 from tests.kameng.supply.downstream import open_client
 from tests.own_collection import fund, own_till
@@ -72,10 +75,19 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
             key=f"key-{word}", scope="shop", scope_name=f"{word}范围", mode="percent", value=3, rounding="none",
             entries=[], changed=1, skipped=0, actor=f"staff:{word}",
         )  # fmt: skip
+        by_hand, own = own_good(shop, name=f"{word}代充", by_hand=30), own_good(shop, name=f"{word}自有")
+        Revision.bump()  # for their categories
+        _bought(shop, by_hand, contact=phone, uid=uid, device=device)
+        brought = import_begin(
+            supplier=owners_stock(), variant=own, schema_name=shop.schema_name, lines=[f"OWN-{word}-0001"],
+            source=f"{word}.txt", actor=f"staff:{word}",
+        )  # fmt: skip
+        import_run(import_id=brought.pk)
         held = stocked([f"CODE-{word}-0002"])
         named(shop, held, held_back)
         owner = owner_of(shop, username=word)
         person = User.objects.get(username=word)
+        waiting = User.objects.create(username=f"{word}-waits", is_staff=True, roles=["support"], password="!")
         User.objects.filter(pk=person.pk).update(first_name=f"{word}店长", email=f"boss@{word}.example")
         log = LogEntry.objects.create(
             user=person, object_id="1", object_repr=f"{word}操作", action_flag=CHANGE, change_message=f"{word}改了"
@@ -120,8 +132,9 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
             "number": (topped_up.number, code.number, wanted.number),
             "object_id": (topped_up.pk, person.pk, rule.pk, log.pk),
             "reference": (f"REF-{word}",), "name": (picture,), "client_id": (client.pk,), "scan_id": (scan.pk,),
-            "repricing_id": (repricing.pk,), "variant_id": (held.pk,), "product_id": (held.product_id,),
-            "slug": (variant.product.slug,),
+            "repricing_id": (repricing.pk,), "variant_id": (held.pk,), "product_id": (held.product_id, own.product_id),
+            "slug": (variant.product.slug, own.product.slug), "import_id": (brought.pk,), "order_id": (topped_up.pk,),
+            "user_id": (person.pk,), "invitation": (invitation_of(waiting),),
         },
         owner=owner, device=device, token=token, key=key.name, secret=secret,
     )  # fmt: skip

@@ -8,6 +8,8 @@ import factory
 
 from catalog.models import Category, Product, Revision, Variant
 from fulfillment.suppliers.models import Supplier, SupplierOffer
+from fulfillment.suppliers.own_goods import Wanted, own_good_save
+from fulfillment.suppliers.owners import owners_stock
 from fulfillment.suppliers.services import availability_refresh
 from fulfillment.suppliers.stock_room import stock_load
 from orders.models import Order
@@ -154,3 +156,20 @@ def open_payment(shop: Reseller, order: Order, *, channel: str = "qr") -> Paymen
         client_ip="127.0.0.1",
         return_url="https://shop.test/",
     )
+
+
+def own_good(shop: Reseller, *, by_hand: int | None = None, **fields: Any) -> Variant:
+    """A good of the shop owner's own at 20.00: codes from stock, or by hand within so many minutes onto an account."""
+    fields.setdefault("kind", Product.Kind.CODE if by_hand is None else Product.Kind.TOPUP)
+    asks = [dict(field) for field in UID_FORM] if fields["kind"] != Product.Kind.CODE else []
+    category = fields.pop("category", None) or CategoryFactory.create()
+    product = Product(category=category, hand_minutes=by_hand, account_fields=asks, **{"name": "店主的商品", **fields})
+    wanted = [Wanted("标准", Decimal("20.00"), max_quantity=5)]
+    own_good_save(shop=shop, product=product, wanted=wanted)
+    return product.variants.select_related("product").get()
+
+
+def own_stock(variant: Variant, codes: Sequence[str]) -> None:
+    """Codes on the owner's shelf."""
+    stock_load(supplier=owners_stock(), variant=variant, codes=codes)
+    availability_refresh(variant_ids=[variant.pk])

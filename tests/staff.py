@@ -39,6 +39,14 @@ def owner_of(shop: Reseller, *, username: str = "owner") -> Client:
     ))  # fmt: skip
 
 
+def staff_of(shop: Reseller, *roles: str, username: str = "helper") -> Client:
+    """Somebody of a shop who owns nothing of it, and sees to that."""
+    user = staff_set(schema_name=shop.schema_name, username=username, password=PASSWORD, is_superuser=False)
+    with schema_context(shop.schema_name):
+        User.objects.filter(pk=user.pk).update(roles=list(roles))
+    return _signed_in(shop.schema_name, f"{shop.slug}.test", user)
+
+
 def operator(*, username: str = "operator") -> Client:
     """An operator, at the operations host."""
     public = get_public_schema_name()
@@ -86,6 +94,9 @@ _SAMPLES: dict[str, list[object]] = {
     "goods_save": [1],
     "price_change_undo": [1],
     "product_name": [1],
+    "own_good": [1],
+    "own_codes": [1],
+    "own_import": [1],
     "supplier_step": [1, "pause"],
     "offer_price_confirm": [1],
     "order": ["one", "ABCDEFGHJKMNPQRS"],
@@ -115,6 +126,9 @@ _SAMPLES: dict[str, list[object]] = {
     "subject": ["product", "public", 1],
     "report_goods": [1],
     "shop_visit": ["one"],
+    "staff_member": [1],
+    "customer": [1],
+    "share_file": ["qr.png"],
 }
 
 

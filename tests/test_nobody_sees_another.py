@@ -31,6 +31,7 @@ SUPPLY_KEY = "Kameng-Key"
 EVERYWHERE: dict[str, tuple[object, ...]] = {
     "doc": ("terms", "privacy"),
     "form": ("csv", "xlsx"),
+    "picture": ("qr.png", "qr.svg", "poster.svg"),
     "version": ("00000000",),
     "code": ("starter",),
     "content_type_id": (1,),
@@ -47,11 +48,12 @@ EXPRESSIONS = {
 #: Where their owner meets what they wrote.
 SHOWING = (
     "orders/order", "goods", "listings/pricerule", "look", "papers", "domains", "cases", "withdrawals", "deposit",
-    "clients", "price-changes",
+    "clients", "price-changes", "customers", "staff", "changes", "announcement", "share", "share/poster.svg",
+    "own", "orders/by-hand",
 )  # fmt: skip
 #: What owners are not shown either, or not as it was written: masked, added up, in groups of four.
 UNSEEN = {
-    "a secret", "a session", "a token", "a phone number", "an account", "what was earned", "an order", "another order",
+    "a secret", "a session", "a token", "a phone number", "what was earned", "an order", "another order",
 }  # fmt: skip
 
 

@@ -37,7 +37,8 @@ from kameng.admin.sites import Nav, shop_site
 from kameng.core.money import parse_yuan
 from kameng.core.problems import Problem
 from kameng.templatetags.staff import yuan
-from resellers.services import shop_look_save
+from resellers.models import Reseller
+from resellers.services import ShopInvalid, shop_look_save
 
 GROUP = gettext_lazy("商品")
 _BECAUSE = {
@@ -232,12 +233,19 @@ def trade_range(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         everything = len(form.cleaned_data["categories"]) == len(form.fields["categories"].choices)  # type: ignore[attr-defined]
         chosen = [] if everything else form.cleaned_data["categories"]
-        shop_look_save(shop_id=shop.pk, categories=chosen)
-        write_down(request, shop, CHANGE, _("经营类目：%(chosen)s") % {"chosen": "、".join(chosen) or _("全部")})
-        messages.success(request, _("已保存，店铺页面一秒内更新"))
-        return redirect("manage:range")
+        try:
+            shop_look_save(shop_id=shop.pk, categories=chosen)
+        except ShopInvalid as refused:
+            # The whole row is looked at: what is wrong with it may be about something else.
+            for name, text in refused.fields.items():
+                label = Reseller._meta.get_field(name).verbose_name  # type: ignore[union-attr]
+                form.add_error(name if name in form.fields else None, f"{label}：{text}")
+        else:
+            write_down(request, shop, CHANGE, _("经营类目：%(chosen)s") % {"chosen": "、".join(chosen) or _("全部")})
+            messages.success(request, _("已保存，店铺页面一秒内更新"))
+            return redirect("manage:range")
     context = {"title": _("经营类目"), "form": form, "all": not shop.categories}
-    return shop_site.render(request, "staff/range.html", context)
+    return shop_site.render(request, "staff/range.html", context, status=422 if form.errors else 200)
 
 
 class PriceRuleForm(ServiceForm):
@@ -250,15 +258,15 @@ class PriceRuleForm(ServiceForm):
         widget=UnfoldAdminSelectWidget(),
     )
     product = forms.ModelChoiceField(
-        Product.objects.filter(is_active=True, is_on_shelves=True),
+        Product.objects.filter(is_active=True, is_on_shelves=True, owner=None),
         label=gettext_lazy("商品"),
         required=False,
         widget=UnfoldAdminSelectWidget(),
     )
     variant = forms.ModelChoiceField(
-        Variant.objects.filter(is_active=True, product__is_active=True, product__is_on_shelves=True).select_related(
-            "product"
-        ),
+        Variant.objects.filter(
+            is_active=True, product__is_active=True, product__is_on_shelves=True, product__owner=None
+        ).select_related("product"),
         label=gettext_lazy("面额"),
         required=False,
         widget=UnfoldAdminSelectWidget(),

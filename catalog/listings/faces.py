@@ -37,6 +37,7 @@ class ProductFace:
     notes: str
     from_price: Decimal
     category: CategoryFace
+    hand_minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ def product_face(product: ShelfProduct, category: CategoryFace) -> ProductFace:
         notes=(english and product.notes_en) or product.notes,
         from_price=product.from_price,
         category=category,
+        hand_minutes=product.hand_minutes,
     )
 
 
@@ -171,10 +173,23 @@ def field_faces(product: ShelfProduct, answers: Answers) -> list[FieldFace]:
 
 def facts_of(product: ShelfProduct) -> list[Fact]:
     """What is true of every order of this kind."""
-    if product.kind == CODE:
+    if product.hand_minutes is not None:
+        told = {"time": minutes_words(product.hand_minutes)}
+        text = _("店主手工交付，客服时间内 %(time)s") if product.hand_in_hours else _("店主手工交付，%(time)s内")
+        first = Fact("user", text % told)
+    elif product.kind == CODE:
         first = Fact("key", _("付款后直接出卡密"))
     elif product.kind in (PHONE, DATA):
         first = Fact("phone", _("充到手机号，不用登录"))
     else:
         first = Fact("user", _("直充到账号，不要密码"))
     return [first, Fact("shield", _("没到账自动原路退款"))]
+
+
+def minutes_words(minutes: int) -> str:
+    """A time that is promised: `30 分钟`, `2 小时`, `3 天`."""
+    if minutes < 60:
+        return _("%(count)s 分钟") % {"count": minutes}
+    if minutes <= 1440:
+        return _("%(count)s 小时") % {"count": minutes // 60}
+    return _("%(count)s 天") % {"count": minutes // 1440}

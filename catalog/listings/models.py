@@ -60,9 +60,9 @@ class PriceRule(models.Model):
         YUAN = "yuan", _("到元")
         NINE = "nine", _("尾数九角")
 
-    category = public_key("catalog.Category", _("类目"), null=True)
-    product = public_key("catalog.Product", _("商品"), null=True)
-    variant = public_key("catalog.Variant", _("面额"), null=True)
+    category = public_key("catalog.Category", _("类目"), null=True, db_index=False)
+    product = public_key("catalog.Product", _("商品"), null=True, db_index=False)
+    variant = public_key("catalog.Variant", _("面额"), null=True, db_index=False)
     kind = models.CharField(_("方式"), max_length=8, choices=Kind)
     value = models.DecimalField(_("数值"), max_digits=8, decimal_places=2)
     rounding = models.CharField(_("取整"), max_length=8, choices=Rounding, default=Rounding.NONE)

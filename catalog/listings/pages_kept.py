@@ -22,12 +22,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
 from catalog.listings.shelf import key_now
-from resellers.context import hours_until
+from resellers.context import face_until
 from resellers.hosts import shop_of
 from resellers.models import Reseller
 from resellers.plans.standing import Standing, standing_of
 
-KEPT_PAGES = 2048
+#: What all pages together may take in a process. They are kept packed: a front page of 50 KB takes a sixth of that.
+KEPT_BYTES = 32 * 1024**2
 #: Longer addresses are somebody's experiment and not worth a place.
 LONGEST_ADDRESS = 200
 
@@ -36,19 +37,51 @@ Key = tuple[int, str, str]
 
 @dataclass(frozen=True, slots=True)
 class KeptPage:
-    """A finished answer: both encodings and their headers."""
+    """A finished answer, packed by gzip, and its headers."""
 
     shelf_key: tuple[int, int, int]
     etag: str
-    plain: bytes
     packed: bytes
     headers: tuple[tuple[str, str], ...]
-    #: Seconds since the epoch: from then on the page would say something else (`hours_until`).
+    #: Seconds since the epoch: from then on the page would say something else (`face_until`).
     until: float
 
 
-_pages: OrderedDict[Key, KeptPage] = OrderedDict()
-_lock = Lock()
+class _Pages:
+    """Pages by what was asked for, the longest unused forgotten first once they take too much."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Key, KeptPage] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    def get(self, key: Key) -> KeptPage | None:
+        """The page that was drawn last."""
+        return self._known.get(key)
+
+    def keep(self, key: Key, page: KeptPage) -> None:
+        """In the place of the one before."""
+        with self._lock:
+            self._drop(self._known.pop(key, None))
+            self._known[key] = page
+            self._bytes += len(page.packed)
+            while self._bytes > KEPT_BYTES:
+                self._drop(self._known.popitem(last=False)[1])
+
+    def forget(self) -> None:
+        """Drop every page."""
+        with self._lock:
+            self._known.clear()
+            self._bytes = 0
+
+    def _drop(self, page: KeptPage | None) -> None:
+        self._bytes -= len(page.packed) if page is not None else 0
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+_pages = _Pages()
 
 
 def kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -62,7 +95,7 @@ def kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         if response.status_code == 200 and len(request.get_full_path()) <= LONGEST_ADDRESS:
             language = translation.get_language() or settings.LANGUAGE_CODE
             key = (shop.pk, request.get_full_path(), language)
-            response.kept_as = key, drawn_from, hours_until(shop)  # type: ignore[attr-defined]
+            response.kept_as = key, drawn_from, face_until(shop)  # type: ignore[attr-defined]
         return response
 
     return marked
@@ -83,11 +116,7 @@ class KeepPagesMiddleware:
             page = _finished(response, drawn_from, until)
             response["ETag"] = page.etag
             response["Cache-Control"] = "private, no-cache"
-            with _lock:
-                _pages[key] = page
-                _pages.move_to_end(key)
-                while len(_pages) > KEPT_PAGES:
-                    _pages.popitem(last=False)
+            _pages.keep(key, page)
         return response
 
 
@@ -101,7 +130,7 @@ def _finished(response: HttpResponse, shelf_key: tuple[int, int, int], until: fl
         ("Cache-Control", "private, no-cache"),
         ("Vary", "Accept-Language, Cookie, Accept-Encoding"),
     ]
-    return KeptPage(shelf_key, etag, body, gzip.compress(body, 9, mtime=0), tuple(headers), until)
+    return KeptPage(shelf_key, etag, gzip.compress(body, 9, mtime=0), tuple(headers), until)
 
 
 Environ = dict[str, Any]
@@ -122,8 +151,6 @@ def serve_kept(application: Callable[[Environ, StartResponse], Iterable[bytes]])
 
 
 def _current(environ: Environ) -> KeptPage | None:
-    if not _pages:
-        return None
     try:
         shop = shop_of(environ.get("HTTP_HOST", ""))
         if shop is None:
@@ -163,7 +190,7 @@ def _answer(page: KeptPage, environ: Environ, start_response: StartResponse) -> 
         start_response("304 Not Modified", list(page.headers))
         return []
     packed = "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "")
-    body = page.packed if packed else page.plain
+    body = page.packed if packed else gzip.decompress(page.packed)
     headers = [*page.headers, ("Content-Length", str(len(body)))]
     if packed:
         headers.append(("Content-Encoding", "gzip"))
@@ -173,5 +200,4 @@ def _answer(page: KeptPage, environ: Environ, start_response: StartResponse) -> 
 
 def forget() -> None:
     """Drop every page: for tests."""
-    with _lock:
-        _pages.clear()
+    _pages.forget()

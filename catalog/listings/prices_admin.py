@@ -101,6 +101,7 @@ def prices(request: HttpRequest) -> HttpResponse:
                 shop=shop, ask=ask, scope_name=scope_name, digest=request.POST.get("digest", ""),
                 key=request.POST.get("key", "")[:32] or random_id(20), actor=actor_of(request),
             )  # fmt: skip
+            write_down(request, done, CHANGE, _("批量改价 %(count)s 个面额") % {"count": done.changed})
             messages.success(
                 request, _("改好了 %(count)s 个面额，店铺页面一秒内更新；不对可以撤销") % {"count": done.changed}
             )
@@ -205,12 +206,25 @@ def price_change_undo(request: HttpRequest, repricing_id: int) -> HttpResponse:
     except Problem as refused:
         messages.error(request, "；".join(map(str, refused.fields.values())) or str(refused))
         return redirect("manage:price_changes")
+    write_down(request, Repricing.objects.get(pk=repricing_id), CHANGE, _("撤销改价"))
     if done.left:
         text = _("已撤销；有 %(count)s 处后来又改过，保持现在的样子")
         messages.warning(request, text % {"count": len(done.left)})
     else:
         messages.success(request, _("已撤销，和改之前一样"))
     return redirect("manage:price_changes")
+
+
+#: What is done to what was ticked, as the list of changes says it, and how many of it are named there.
+_ACTS = {
+    "show": gettext_lazy("展示"),
+    "hide": gettext_lazy("隐藏"),
+    "feature": gettext_lazy("首页推荐"),
+    "unfeature": gettext_lazy("取消首页推荐"),
+    "front": gettext_lazy("排到最前"),
+    "unplace": gettext_lazy("恢复默认排序"),
+}
+NAMED = 3
 
 
 def goods_many(request: HttpRequest) -> HttpResponse:
@@ -237,6 +251,12 @@ def goods_many(request: HttpRequest) -> HttpResponse:
     else:
         raise Http404
     if ticked or act == "unplace":
+        names = "、".join(list(dict.fromkeys(one.product_name for one in ticked))[:NAMED])
+        said = {"act": _ACTS[act], "names": names, "count": len(ticked)}
+        about = Product.objects.get(pk=products[0]) if ticked else shop
+        write_down(
+            request, about, CHANGE, _("%(act)s：%(names)s 等 %(count)s 个面额") % said if ticked else str(_ACTS[act])
+        )
         messages.success(request, _("已保存，店铺页面一秒内更新"))
     return redirect(list_it_came_from(request))
 

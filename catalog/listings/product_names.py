@@ -7,7 +7,7 @@ product as the platform does. A placement goes by its product's id, in the schem
 from collections.abc import Collection, Mapping, Sequence
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from catalog.listings.exceptions import ListingInvalid
@@ -103,9 +103,7 @@ class Placements:
 
     def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
         """Those with a name."""
-        placements = list(
-            Placement.objects.filter(product_id__gt=after).exclude(name="").order_by("product_id")[:limit]
-        )
+        placements = list(_named().filter(product_id__gt=after)[:limit])
         if not placements:
             return []
         products, papers = _products([placement.product_id for placement in placements]), authorizations_here()
@@ -115,8 +113,16 @@ class Placements:
             if placement.product_id in products
         ]
 
+    def ids(self) -> Sequence[int]:
+        """The same."""
+        return list(_named().values_list("product_id", flat=True))
+
 
 PLACEMENTS = Placements()
+
+
+def _named() -> "QuerySet[Placement]":
+    return Placement.objects.exclude(name="").order_by("product_id")
 
 
 def _call(placement: Placement, name: str) -> None:
@@ -125,4 +131,4 @@ def _call(placement: Placement, name: str) -> None:
 
 
 def _products(ids: Sequence[int]) -> dict[int, Product]:
-    return Product.objects.select_related("brand", "category").in_bulk(ids)
+    return Product.objects.filter(owner=None).select_related("brand", "category").in_bulk(ids)

@@ -6,9 +6,10 @@ A listing goes by its variant's id, in the schema of its shop: rows come and go,
 from collections.abc import Collection, Mapping, Sequence
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from catalog.listings.models import Listing
-from catalog.models import Variant
+from catalog.models import Product, Variant
 from catalog.screened import licensed_names
 from compliance.gate.authorizations import Authorizations, authorizations_of_shop
 from compliance.gate.models import SubjectKind
@@ -88,8 +89,7 @@ class Listings:
 
     def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
         """Those with a name of their own."""
-        rows = Listing.objects.filter(variant_id__gt=after).exclude(name="").order_by("variant_id")[:limit]
-        listings = list(rows)
+        listings = list(_named().filter(variant_id__gt=after)[:limit])
         if not listings:
             return []
         variants, papers = _variants([listing.variant_id for listing in listings]), authorizations_here()
@@ -99,12 +99,30 @@ class Listings:
             if listing.variant_id in variants
         ]
 
+    def ids(self) -> Sequence[int]:
+        """The same."""
+        return list(_named().values_list("variant_id", flat=True))
+
 
 LISTINGS = Listings()
 
 
+def _named() -> "QuerySet[Listing]":
+    return Listing.objects.exclude(name="").order_by("variant_id")
+
+
+_PRODUCTS = Product.objects.select_related("brand", "category").only(
+    "name", "kind", "brand__slug", "brand__name", "brand__name_en", "category__slug", "category__name"
+)
+
+
 def _variants(ids: Sequence[int]) -> dict[int, Variant]:
-    return Variant.objects.select_related("product__brand", "product__category").in_bulk(ids)
+    """With no more than is screened: a product's texts are many times as long, and read once for all its amounts."""
+    variants = Variant.objects.filter(product__owner=None).only("name", "product_id").in_bulk(ids)
+    products = _PRODUCTS.in_bulk({variant.product_id for variant in variants.values()})
+    for variant in variants.values():
+        variant.product = products[variant.product_id]
+    return variants
 
 
 def authorizations_here() -> Authorizations:

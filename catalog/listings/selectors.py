@@ -1,6 +1,6 @@
 """Every variant of the platform's catalogue as its owner sees it: what it costs, what it sells for, and why."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -26,6 +26,7 @@ from compliance.gate.subjects import Standing
 from compliance.models import Kind
 from compliance.selectors import permits_of
 from compliance.validity import Permits
+from resellers.context import in_english
 from resellers.models import Reseller
 
 
@@ -123,8 +124,8 @@ class OwnGoods:
 
 
 def own_goods(shop: Reseller, *, is_placed: bool = True) -> OwnGoods:
-    """All active variants of the categories that the shop trades in, hidden ones too; where nobody looks at their order
-    or at what is recommended, not `is_placed`.
+    """All active variants of the categories that the shop trades in, hidden ones too, called as the reader's language
+    has it; where nobody looks at their order or at what is recommended, not `is_placed`.
 
     Four queries at most, two more where papers are required of shops.
     """
@@ -134,9 +135,9 @@ def own_goods(shop: Reseller, *, is_placed: bool = True) -> OwnGoods:
     listings = {listing.variant_id: listing for listing in Listing.objects.all()}
     wishes = wishes_of(PriceRule.objects.all(), listings.values())
     placements = {placed.product_id: placed for placed in Placement.objects.all()} if is_placed else {}
-    nowhere = Placement()
+    nowhere, english = Placement(), in_english()
     return OwnGoods(
-        categories=categories,
+        categories=tuple(replace(one, name=one.name_en) if english and one.name_en else one for one in categories),
         variants=tuple(
             _own_variant(
                 product,
@@ -145,6 +146,7 @@ def own_goods(shop: Reseller, *, is_placed: bool = True) -> OwnGoods:
                 listings.get(variant.id),
                 lacks=lacks,
                 placement=placements.get(product.id, nowhere),
+                english=english,
             )
             for product in in_shops_order(products, placements)
             for lacks in [_lacks(permits, product)]
@@ -192,6 +194,7 @@ def _own_variant(
     *,
     lacks: tuple[str, ...],
     placement: Placement,
+    english: bool,
 ) -> OwnVariant:
     price = wishes.price(product, variant)
     own_price = listing.price if listing is not None else None
@@ -199,10 +202,10 @@ def _own_variant(
         id=variant.id,
         sku=variant.sku,
         product_id=product.id,
-        product_name=product.name,
+        product_name=(english and product.name_en) or product.name,
         category=product.category,
         icon=product.icon,
-        name=variant.name,
+        name=(english and variant.name_en) or variant.name,
         own_name=listing.name if listing is not None else "",
         official=price.official,
         supply=price.supply,
@@ -266,9 +269,8 @@ class Lock(StrEnum):
 def locked_goods(shop: Reseller) -> list[LockedVariant]:
     """Variants of what the shop trades in that the platform keeps off sale, and why, in the platform's order."""
     is_on_sale = Q(is_active=True, product__is_active=True, product__category__is_active=True)
-    found = Variant.objects.exclude(is_on_sale & Q(product__standing=Standing.CLEAR)).select_related(
-        "product__category"
-    )
+    found = Variant.objects.exclude(is_on_sale & Q(product__standing=Standing.CLEAR)).filter(product__owner=None)
+    found = found.select_related("product__category")
     if shop.categories:
         found = found.filter(product__category__slug__in=shop.categories)
     return [

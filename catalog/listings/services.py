@@ -51,7 +51,9 @@ def listing_save(
     a price below what the shop pays, or above twice that, and `ContentBlocked` for a name that may not be.
     """
     prices_lock()
-    active = Variant.objects.filter(pk=variant_id, is_active=True).select_related("product__category")
+    active = Variant.objects.filter(pk=variant_id, is_active=True, product__owner=None).select_related(
+        "product__category"
+    )
     variant = active.select_for_update(of=("self",)).first()
     if variant is None:
         raise ListingInvalid(_("主站已经下架了这个面额"))
@@ -186,7 +188,9 @@ def _check_markup(shop_id: int, kind: str, value: Decimal, scope: dict[str, int 
         if value > HIGHEST_PERCENT:
             raise PriceRuleInvalid(fields={"value": _("加价最多 %(limit)s%%") % {"limit": HIGHEST_PERCENT}})
         return
-    covered = Variant.objects.filter(is_active=True, product__is_active=True, product__is_on_shelves=True)
+    covered = Variant.objects.filter(
+        is_active=True, product__is_active=True, product__is_on_shelves=True, product__owner=None
+    )
     paths = {"category_id": "product__category_id", "product_id": "product_id", "variant_id": "pk"}
     for name, wanted in scope.items():
         if wanted is not None:
@@ -231,7 +235,8 @@ def listing_rename(*, shop_id: int, variant_id: int, name: str) -> None:
 def listings_show(*, shop_id: int, variant_ids: Collection[int], is_visible: bool) -> int:
     """Show or hide several variants; how many of them the platform knows."""
     prices_lock()
-    known = set(Variant.objects.filter(pk__in=variant_ids, is_active=True).values_list("pk", flat=True))
+    active = Variant.objects.filter(pk__in=variant_ids, is_active=True, product__owner=None)
+    known = set(active.values_list("pk", flat=True))
     rows = {row.variant_id: row for row in Listing.objects.select_for_update().filter(variant_id__in=known)}
     if not is_visible:
         missing = [Listing(variant_id=pk, is_visible=False) for pk in sorted(known - rows.keys())]
@@ -246,7 +251,7 @@ def listings_show(*, shop_id: int, variant_ids: Collection[int], is_visible: boo
 def products_feature(*, shop_id: int, product_ids: Collection[int], is_featured: bool) -> int:
     """Recommend products on the shop's first page, or no longer; how many."""
     prices_lock()
-    known = set(Product.objects.filter(pk__in=product_ids).values_list("pk", flat=True))
+    known = set(Product.objects.filter(pk__in=product_ids, owner=None).values_list("pk", flat=True))
     Placement.objects.bulk_create(
         [Placement(product_id=pk, is_featured=is_featured) for pk in sorted(known)],
         update_conflicts=True,
@@ -262,7 +267,7 @@ def products_feature(*, shop_id: int, product_ids: Collection[int], is_featured:
 def products_to_front(*, shop_id: int, product_ids: Sequence[int]) -> int:
     """Put products before all others of the shop, in this order; how many."""
     prices_lock()
-    known = set(Product.objects.filter(pk__in=product_ids).values_list("pk", flat=True))
+    known = set(Product.objects.filter(pk__in=product_ids, owner=None).values_list("pk", flat=True))
     front = [pk for pk in dict.fromkeys(product_ids) if pk in known]
     behind = Placement.objects.filter(position__isnull=False).exclude(product_id__in=front)
     order = [*front, *behind.order_by("position", "pk").values_list("product_id", flat=True)]

@@ -1,15 +1,17 @@
 """A shop's shelf: the platform's catalogue with this shop's choice, names and prices.
 
 Built from two revisions and the days of the shop's papers, kept by each process, and thrown away when one of these
-numbers has moved on: what the shop lacks a paper for today is not on it. Looking costs one
-query a second for each shop; ordering asks the database for the numbers in its own transaction, so a price that is
-charged is never older than that transaction.
+numbers has moved on: what the shop lacks a paper for today is not on it. Looking costs one query a second, for one shop
+or many; ordering asks the database for the numbers in its own transaction, so a price that is charged is never older
+than that transaction.
+
+Most shops change nothing about the catalogue. What they show is built once for all that show the same, so that a
+thousand of them cost a process hardly more than one.
 """
 
-import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from threading import Lock
 from typing import Any
@@ -28,15 +30,21 @@ from catalog.selectors import (
     Revisions,
     as_supplied,
     catalog,
+    owned_products,
     revisions,
+    revisions_of,
 )
 from compliance.gate.subjects import Standing
 from compliance.selectors import permits_of
 from compliance.validity import Permits
+from kameng.core.remembered import Together
 from resellers.models import Reseller
 
-FRESH_SECONDS = 1.0
-REMEMBERED_SHELVES = 64
+REMEMBERED_SHELVES = 4096
+#: Of those, the ones that share nothing with others: each takes as much memory as the catalogue.
+REMEMBERED_OWN_SHELVES = 64
+#: Kinds of shelves that several shops have alike: by plan, categories and papers.
+REMEMBERED_ALIKE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,9 @@ class ShelfProduct:
     from_price: Decimal
     is_available: bool
     variants: tuple[ShelfVariant, ...]
+    #: The owner delivers it by hand, within so many minutes.
+    hand_minutes: int | None = None
+    hand_in_hours: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,8 @@ class Shelf:
     featured: tuple[ShelfProduct, ...] = ()
     #: Slugs of what would be shown, and has no amount that may be sold at its price at the moment.
     resting: frozenset[str] = frozenset()
+    #: Nothing of it belongs to another shop's shelf too.
+    is_own: bool = field(default=True, compare=False)
 
     def in_category(self, slug: str) -> list[ShelfProduct]:
         """The products of a category in the shop's order."""
@@ -110,67 +123,100 @@ class Shelf:
         return [by_id[found] for found in dict.fromkeys(search.rank(query, self.index))]
 
 
-_shelves: OrderedDict[int, tuple[float, Shelf]] = OrderedDict()
+#: Whatever makes the shelves of shops alike that have no wishes of their own.
+_Alike = tuple[int, Decimal, bool, frozenset[str], frozenset[tuple[str, str]]]
+
+_shelves: OrderedDict[int, Shelf] = OrderedDict()
+_numbers: Together[int, Revisions] = Together(
+    one=lambda shop_id: revisions(shop_id=shop_id), many=lambda known: revisions_of(known)
+)
+_own: OrderedDict[int, None] = OrderedDict()
+_alike: OrderedDict[_Alike, Shelf] = OrderedDict()
 _lock = Lock()
 
 
 def shelf(shop: Reseller) -> Shelf:
     """The shelf to look at: at most a second old."""
     known = _shelves.get(shop.pk)
-    if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
-        return known[1]
-    return shelf_now(shop)[0]
+    return known if known is not None and known.key == key_now(shop) else shelf_now(shop)[0]
 
 
 def shelf_now(shop: Reseller) -> tuple[Shelf, Revisions]:
     """The shelf to sell from: current in this transaction, with the database's clock."""
     current = revisions(shop_id=shop.pk)
-    known = _shelves.get(shop.pk)
-    if known is not None and known[1].key == current.key:
-        built = known[1]
-    else:
+    built = _shelves.get(shop.pk)
+    if built is None or built.key != current.key:
         built = _build(shop, catalog(revision=current.catalog), current)
-    _remember(shop, built)
+    _remember(shop, built, current)
     return built, current
 
 
-def _remember(shop: Reseller, built: Shelf) -> None:
+def _remember(shop: Reseller, built: Shelf, current: Revisions) -> None:
+    _numbers.put(shop.pk, current)
     with _lock:
-        _shelves[shop.pk] = (time.monotonic(), built)
+        _shelves[shop.pk] = built
         _shelves.move_to_end(shop.pk)
+        _own.pop(shop.pk, None)
+        if built.is_own:
+            _own[shop.pk] = None
+        while len(_own) > REMEMBERED_OWN_SHELVES:
+            del _shelves[_own.popitem(last=False)[0]]
         while len(_shelves) > REMEMBERED_SHELVES:
-            _shelves.popitem(last=False)
+            _own.pop(_shelves.popitem(last=False)[0], None)
 
 
 def key_now(shop: Reseller) -> tuple[int, int, int]:
     """The numbers of the current shelf, at most a second old: what is drawn from it is current as long as they are."""
-    known = _shelves.get(shop.pk)
-    if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
-        return known[1].key
-    key = revisions(shop_id=shop.pk).key
-    if known is not None and known[1].key == key:
-        _remember(shop, known[1])
-    return key
+    return _numbers.get(shop.pk).key
 
 
 def forget() -> None:
     """Drop every shelf: for tests."""
     with _lock:
         _shelves.clear()
+        _own.clear()
+        _alike.clear()
+    _numbers.forget()
 
 
 def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
     permits = permits_of(shop) if current.asks_papers else Permits()
     today = timezone.localdate(current.now)
+    own = owned_products(shop.pk)
+    closed = frozenset(
+        sort
+        for sort in {(product.category, product.brand_slug) for product in (*source.products, *own)}
+        if permits.lacking(*sort, on=today)
+    )
     listings = {listing.variant_id: listing for listing in Listing.objects.all()}
-    wishes = wishes_of(PriceRule.objects.all(), listings.values())
+    rules = list(PriceRule.objects.all())
     placements = {placement.product_id: placement for placement in Placement.objects.all()}
+    supplied = as_supplied(source.products, current.supply_discount)
+    if own or listings or rules or placements:
+        wishes = wishes_of(rules, listings.values())
+        return _stock(shop, source, current, [*supplied, *own], closed, listings, wishes, placements)
+    alike = (source.revision, current.supply_discount, shop.is_house, frozenset(shop.categories), closed)
+    known = _alike.get(alike)
+    if known is None:
+        known = replace(_stock(shop, source, current, supplied, closed, {}, Wishes(), {}), is_own=False)
+        with _lock:
+            _alike[alike] = known
+            while len(_alike) > REMEMBERED_ALIKE:
+                _alike.popitem(last=False)
+    return replace(known, key=current.key)
+
+
+def _stock(
+    shop: Reseller, source: Catalog, current: Revisions, supplied: Iterable[CatalogProduct],
+    closed: Collection[tuple[str, str]], listings: Mapping[int, Listing], wishes: Wishes,
+    placements: Mapping[int, Placement],
+) -> Shelf:  # fmt: skip
+    """The shelf; `closed` are categories and brands for which the shop lacks a paper."""
     wanted = set(shop.categories)
     products = []
     index = []
     resting = set()
     unlisted = []
-    supplied = as_supplied(source.products, current.supply_discount)
     for product in in_shops_order(supplied, placements):
         if not product.is_on_shelves:
             if shop.is_house and product.variants:
@@ -178,7 +224,7 @@ def _build(shop: Reseller, source: Catalog, current: Revisions) -> Shelf:
             continue
         if wanted and product.category not in wanted:
             continue
-        if permits.lacking(product.category, product.brand_slug, on=today):
+        if (product.category, product.brand_slug) in closed:
             continue
         listed = _listed(product, listings)
         variants = _priced(product, listed, wishes)
@@ -280,4 +326,6 @@ def _product(product: CatalogProduct, variants: tuple[ShelfVariant, ...], own_na
         from_price=min(available or [variant.price for variant in variants]),
         is_available=bool(available),
         variants=variants,
+        hand_minutes=product.hand_minutes,
+        hand_in_hours=product.hand_in_hours,
     )

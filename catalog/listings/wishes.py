@@ -44,7 +44,7 @@ class Wishes:
         return replace(self, by={whose: wish for whose, wish in merged.items() if wish is not None})
 
     def price(self, product: CatalogProduct, variant: CatalogVariant) -> pricing.Price:
-        """What a variant costs in the shop."""
+        """What a variant costs in the shop. An owner's own good costs what they say with it."""
         own = self.by.get((Level.OWN, variant.id))
         return pricing.selling_price(
             self._rules(product, variant),
@@ -54,7 +54,7 @@ class Wishes:
             official=variant.official_price,
             supply=variant.supply_price,
             cost=variant.cost,
-            own_price=own if isinstance(own, Decimal) else None,
+            own_price=variant.own_price or (own if isinstance(own, Decimal) else None),
             cap=variant.cap,
         )
 

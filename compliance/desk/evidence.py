@@ -38,6 +38,7 @@ def fields_of(
     fields = [
         Field(name, marked(text, name, findings), changed(before.get(name, ""), text) if before is not None else ())
         for name, text in texts.items()
+        if text
     ]
     gone = [name for name, text in (before or {}).items() if text and not texts.get(name)]
     fields += [Field(name, (), changed((before or {})[name], "")) for name in gone]

@@ -1,7 +1,8 @@
 """Whose license of a brand lets whom use that brand's name: what the gate tells the screening beside the texts.
 
-A seller's counts for what that shop says, a supplier's for what it calls the goods that are bought from it. When one
-begins or ends, what stood on it is screened again.
+A seller's counts for what that shop says. A supplier's counts for what it calls the goods that are bought from it, and
+for what the platform calls them; so does the platform's own, which is recorded for its house shop. When one begins or
+ends, what stood on it is screened again.
 """
 
 from collections.abc import Collection
@@ -48,6 +49,12 @@ def authorizations_of_shop(schema_name: str) -> Authorizations:
     return Authorizations(tuple(papers_of_sellers([slug])[slug]))
 
 
+def authorizations_of_platform() -> Authorizations:
+    """What the platform may call things by, whoever it buys them from: the papers of its house shop."""
+    houses = list(Reseller.objects.filter(is_house=True).values_list("slug", flat=True))
+    return Authorizations(tuple(paper for papers in papers_of_sellers(houses).values() for paper in papers))
+
+
 def authorizations_of_suppliers(codes: Collection[str]) -> dict[str, Authorizations]:
     """The same of suppliers, by code."""
     papers = papers_of(codes)
@@ -55,16 +62,18 @@ def authorizations_of_suppliers(codes: Collection[str]) -> dict[str, Authorizati
 
 
 #: Where owners call things by names of their own.
-_NAMED_BY_OWNERS = (SubjectKind.LISTING, SubjectKind.PLACEMENT, SubjectKind.SHOP)
+_NAMED_BY_OWNERS = (SubjectKind.LISTING, SubjectKind.PLACEMENT, SubjectKind.SHOP, SubjectKind.OWN_GOOD)
 
 
 def authorizations_changed(*, holder_kind: str, holder: str) -> None:
     """A license of a brand began, ended or was changed: look again at what may stand on it."""
     rules_version = book_now()[1]
     if holder_kind == License.Holder.SUPPLIER:
-        places = [(SubjectKind.OFFER, get_public_schema_name())]
+        places = [(kind, get_public_schema_name()) for kind in (SubjectKind.OFFER, SubjectKind.PRODUCT)]
     else:
-        shops = Reseller.objects.filter(slug=holder).values_list("schema_name", flat=True)
-        places = [(kind, schema) for schema in shops for kind in _NAMED_BY_OWNERS]
+        shops = Reseller.objects.filter(slug=holder)
+        places = [(kind, shop.schema_name) for shop in shops for kind in _NAMED_BY_OWNERS]
+        if any(shop.is_house for shop in shops):
+            places.append((SubjectKind.PRODUCT, get_public_schema_name()))
     for kind, schema_name in places:
         publish("subjects.rescreen", kind=kind, shop=schema_name, after=0, rules_version=rules_version)

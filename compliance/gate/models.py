@@ -27,6 +27,7 @@ class SubjectKind(models.TextChoices):
     SHOP = "shop", _("店铺文字")
     OFFER = "offer", _("渠道报价")
     CATEGORY = "category", _("类目名称")
+    OWN_GOOD = "own_good", _("店主自有商品")
 
 
 class Version(models.Model):
@@ -45,7 +46,7 @@ class Version(models.Model):
 
 class _OfSubject(models.Model):
     """A row about a subject. `subject_id` is the row's key in `schema_name`; for a listing, its variant's,
-    for a placement, its product's."""
+    for a placement or an owner's own good, its product's."""
 
     subject_kind = models.CharField(_("对象类型"), max_length=10, choices=SubjectKind)
     schema_name = models.CharField(_("模式"), max_length=63)

@@ -1,12 +1,14 @@
 """Looking at everything again, because the rules are others now; and foreseeing what would come of it.
 
 What is clear and stays so, which is nearly everything, costs its share of one query and the screening itself. Only what
-falls, comes back or waits is gone into row by row, each in a transaction of its own.
+falls, comes back or waits is gone into row by row, each in a transaction of its own. What is much in one place is
+parted by ids into pieces, which as many processes look at side by side as there are.
 """
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from django.db import transaction
@@ -26,6 +28,8 @@ from resellers.models import Reseller
 BATCH = 500
 #: Falls that are told one by one.
 EXAMPLES = 20
+#: Rows of one place that are a piece of work.
+PIECE = 5_000
 #: A worker looks for so long and then leaves the rest to the next row of the outbox: less than a lease.
 SLICE_SECONDS = 15
 
@@ -37,6 +41,16 @@ class Fall:
     subject: Subject
     title: str
     findings: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is kept of one kind in one schema, after an id and up to another one, or to the end."""
+
+    kind: str
+    schema_name: str
+    after: int = 0
+    until: int | None = None
 
 
 @dataclass(slots=True)
@@ -51,6 +65,13 @@ class Outcome:
     rose: int = 0
     examples: list[Fall] = field(default_factory=list)
     is_whole: bool = True
+
+    def add(self, other: "Outcome") -> None:
+        """What somebody else found, elsewhere."""
+        self.looked += other.looked
+        self.fell += other.fell
+        self.rose += other.rose
+        self.examples = [*self.examples, *other.examples][:EXAMPLES]
 
     def note_fall(self, subject: Subject, facts: Facts, judged: Judged) -> None:
         """Count it, and keep the first ones."""
@@ -86,8 +107,27 @@ def rescreen_all() -> Outcome:
     """Look at everything by the rules that hold: what falls leaves sale with a case, what is clear now comes back."""
     outcome = Outcome()
     for kind, schema_name in places():
-        _rescreen(kind, schema_name, 0, outcome)
+        _rescreen(Piece(kind, schema_name), outcome)
     return outcome
+
+
+def pieces() -> list[Piece]:
+    """Everything, in pieces of which each may be looked at by another process (`piece_rescreen`)."""
+    return [piece for kind, schema_name in places() for piece in _parted(kind, schema_name)]
+
+
+def piece_rescreen(piece: Piece) -> Outcome:
+    """Look at a piece of it as `rescreen_all` does at everything."""
+    outcome = Outcome()
+    _rescreen(piece, outcome)
+    return outcome
+
+
+def _parted(kind: str, schema_name: str) -> list[Piece]:
+    with entered(schema_name):
+        ids = door_of(kind).ids()
+    ends = [*ids[PIECE - 1 : len(ids) - 1 : PIECE], None]
+    return [Piece(kind, schema_name, after or 0, until) for after, until in pairwise([None, *ends])]
 
 
 def rules_changed(*, rules_version: int) -> None:
@@ -98,13 +138,20 @@ def rules_changed(*, rules_version: int) -> None:
         publish("subjects.rescreen", kind=kind, shop=schema_name, after=0, rules_version=rules_version)
 
 
-def subjects_rescreen(*, kind: str, shop: str, after: int, rules_version: int) -> None:
-    """One place, from an id on, for a while; the rest is the next row's. Void once the rules have changed again."""
+def subjects_rescreen(*, kind: str, shop: str, after: int, rules_version: int, until: int | None = None) -> None:
+    """One place, from an id on and up to another one, for a while; the rest is the next row's. A place that is much is
+    parted first. Void once the rules have changed again."""
     if rules_version != book_now()[1]:
         return
-    last = _rescreen(kind, shop, after, Outcome(), seconds=SLICE_SECONDS)
-    if last is not None:
-        publish("subjects.rescreen", kind=kind, shop=shop, after=last, rules_version=rules_version)
+    whole = Piece(kind, shop, after, until)
+    parts = _parted(kind, shop) if whole == Piece(kind, shop) else [whole]
+    if len(parts) == 1:
+        last = _rescreen(whole, Outcome(), seconds=SLICE_SECONDS)
+        parts = [Piece(kind, shop, last, until)] if last is not None else []
+    for part in parts:
+        publish(
+            "subjects.rescreen", kind=kind, shop=shop, after=part.after, until=part.until, rules_version=rules_version
+        )
 
 
 def places() -> Iterator[tuple[str, str]]:
@@ -115,16 +162,18 @@ def places() -> Iterator[tuple[str, str]]:
         yield from ((kind, schema_name) for schema_name in (shops if door_of(kind).in_shops else [public]))
 
 
-def _rescreen(kind: str, schema_name: str, after: int, outcome: Outcome, seconds: float | None = None) -> int | None:
-    """Look at one place. The id to go on after, where the time was not enough."""
+def _rescreen(piece: Piece, outcome: Outcome, seconds: float | None = None) -> int | None:
+    """Look at a piece. The id to go on after, where the time was not enough."""
     began, book = time.monotonic(), book_now()[0]
-    with entered(schema_name):
-        for subject_id, facts in _rows(kind, after):
+    with entered(piece.schema_name):
+        for subject_id, facts in _rows(piece.kind, piece.after):
+            if piece.until is not None and subject_id > piece.until:
+                break
             outcome.looked += 1
             if facts.standing != Standing.TAKEN_DOWN:
                 judged = judge(facts, book)
                 if (facts.standing, judged.verdict) != (Standing.CLEAR, Verdict.CLEAR):
-                    _look_closely(Subject(kind, schema_name, subject_id), judged, outcome)
+                    _look_closely(Subject(piece.kind, piece.schema_name, subject_id), judged, outcome)
             if seconds is not None and time.monotonic() - began > seconds:
                 return subject_id
     return None

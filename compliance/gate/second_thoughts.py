@@ -62,7 +62,7 @@ def case_amend(*, case_id: int, digest: str, words: Mapping[str, str], actor: st
         changes = {name: [before.get(name, ""), text] for name, text in new.items() if text != before.get(name, "")}
         if not changes:
             raise StatementMissing(_("没有改动：要么改文字，要么直接通过"))
-        door.amend(subject.id, {**{name: before.get(name, "") for name in door.amendable}, **new})
+        door.amend(subject.id, {**{name: before[name] for name in door.amendable if name in before}, **new})
         facts = door.facts(subject.id)
         book, rules_version = book_now()
         if facts is None or (judged := judge(facts, book)).verdict is Verdict.BLOCKED:
@@ -147,7 +147,7 @@ def _check_last(case: Case) -> None:
 def _give_words_back(case: Case) -> None:
     """The words as the owner wrote them, screened again: the last version that anybody knows of."""
     door, before = door_of(case.subject_kind), version_texts(case.amended_from)
-    door.amend(case.subject_id, {name: before.get(name, "") for name in door.amendable})
+    door.amend(case.subject_id, {name: before[name] for name in door.amendable if name in before})
     facts = door.facts(case.subject_id)
     if facts is None:
         raise CaseClosed

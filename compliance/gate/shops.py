@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from compliance.gate.authorizations import authorizations_of_shop
 from compliance.gate.models import Case, SubjectKind
@@ -73,7 +74,7 @@ def shop_words_save(*, shop_id: int, **look: object) -> Saved:
     saved = shop_look_save(shop_id=shop_id, **{**look, **wanted})
     gated = subject_screen(subject=shop_subject(shop), facts=shop_facts(wanted["name"], wanted, _licensed(shop)))
     if not gated.is_clear:
-        saved = shop_look_save(shop_id=shop_id, **shown)
+        saved = shop_look_save(shop_id=shop_id, **_still_said(shop, shown))
     return Saved(saved, gated)
 
 
@@ -101,10 +102,11 @@ def shop_open(*, slug: str, name: str, host_names: Iterable[str], **look: object
 def words_written(shop: Reseller, case: Case | None) -> dict[str, str]:
     """The words as the owner last wrote them: those that wait for a person or were sent back (`case_telling` of the
     shop), or else those shown."""
+    shown = _words_of(shop)
     if case is None or case.state == Case.State.TAKEN_DOWN:
-        return _words_of(shop)
+        return shown
     texts = version_texts(case.digest)
-    return {name: texts.get(name, "") for name in WORDS}
+    return {name: texts.get(name, shown[name]) for name in WORDS}
 
 
 class Shops:
@@ -128,11 +130,11 @@ class Shops:
         where nothing was. A shop without a name is called by its code."""
         shop = Reseller.objects.get(pk=subject_id)
         if standing == Standing.CLEAR:
-            look: dict[str, str] = {name: words.get(name, "") for name in WORDS}
+            look: dict[str, str] = {name: words[name] for name in WORDS if name in words}
         else:
             shown = _words_of(shop)
             guilty = [name for name in caught if name in WORDS] or list(WORDS)
-            look = {name: "" for name in guilty if shown[name] and shown[name] == words.get(name, shown[name])}
+            look = {name: "" for name in guilty if shown[name] and shown[name] == (words.get(name) or shown[name])}
         if "name" in look and not look["name"]:
             look["name"] = shop.slug
         if look:
@@ -144,6 +146,11 @@ class Shops:
         shop = Reseller.objects.filter(schema_name=schema_name, pk__gt=after).first()
         return [(shop.pk, _facts(shop))] if shop is not None else []
 
+    def ids(self) -> Sequence[int]:
+        """This one shop."""
+        schema_name = connection.schema_name  # type: ignore[attr-defined]
+        return list(Reseller.objects.filter(schema_name=schema_name).values_list("pk", flat=True))
+
 
 SHOPS = Shops()
 
@@ -154,6 +161,12 @@ def _facts(shop: Reseller) -> Facts:
 
 def _licensed(shop: Reseller) -> frozenset[str]:
     return authorizations_of_shop(shop.schema_name).brands()
+
+
+def _still_said(shop: Reseller, shown: Mapping[str, str]) -> dict[str, str]:
+    """What stays while new words wait; not what was over, which their time would bring back."""
+    is_over = shop.announcement_until is not None and shop.announcement_until <= timezone.now()
+    return {name: "" if is_over and _SLOTS[name] is Slot.ANNOUNCEMENT else text for name, text in shown.items()}
 
 
 def _words_of(shop: Reseller) -> dict[str, str]:

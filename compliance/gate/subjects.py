@@ -41,7 +41,7 @@ class Standing(models.TextChoices):
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The name of what is screened. `id` is the row's key in its schema; a listing goes by its variant, a
-    placement by its product."""
+    placement and an owner's own good by their product."""
 
     kind: str
     schema_name: str
@@ -93,8 +93,8 @@ class Facts:
 
     @property
     def words(self) -> dict[str, str]:
-        """The owner's own texts by field."""
-        return {text.field: text.text for text in self.texts if text.own and text.text}
+        """The owner's own texts by field, empty ones too: a field that a version lacks was no part of it yet."""
+        return {text.field: text.text for text in self.texts if text.own}
 
     @property
     def length(self) -> int:
@@ -179,6 +179,9 @@ class Door(Protocol):
 
     def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
         """The next so many after an id, in the order of ids, with their ids."""
+
+    def ids(self) -> Sequence[int]:
+        """The ids of all that `batch` goes through, in order."""
 
 
 def door_of(kind: str) -> Door:

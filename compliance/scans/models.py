@@ -11,7 +11,7 @@ from kameng.core import encryption
 
 
 class Scan(models.Model):
-    """A picture of a license, as we put it together (`pictures.py`), sealed."""
+    """A picture of a license, as we wrote it anew (`pictures.py`), sealed. PNG is how some were kept before."""
 
     class Kind(models.TextChoices):
         """What the picture is written in."""

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from compliance.models import License
 from compliance.scans.models import Scan
 from compliance.trail.services import entry_append
-from kameng.core.pictures import MAX_BYTES, NotAPicture, Picture, rebuilt
+from kameng.core.pictures import PAPER, NotAPicture, Picture, scanned
 from kameng.core.problems import Invalid, NotFound
 
 logger = logging.getLogger(__name__)
@@ -54,17 +54,16 @@ def scan_open(*, scan_id: int, actor: str) -> Scan:
 
 
 def _picture(upload: bytes) -> Picture:
-    if len(upload) > MAX_BYTES:
-        raise Invalid(fields={"file": _("文件太大了，最多 %(limit)s MB") % {"limit": MAX_BYTES // 1024 // 1024}})
+    if len(upload) > PAPER.bytes:
+        raise Invalid(fields={"file": _("文件太大了，最多 %(limit)s MB") % {"limit": PAPER.megabytes}})
     beginning = upload[:512].lstrip().lower()
     if upload.startswith(_PDF):
-        raise Invalid(fields={"file": _("不收 PDF：里面可能有脚本和附件。请把每一页存成 PNG 或 JPEG 再上传")})
+        raise Invalid(fields={"file": _("不收 PDF：里面可能有脚本和附件。请把每一页存成图片（JPEG 或 PNG）再上传")})
     if beginning.startswith(_SVG):
-        raise Invalid(fields={"file": _("不收 SVG 和网页：里面可能有脚本。请存成 PNG 或 JPEG 再上传")})
+        raise Invalid(fields={"file": _("不收 SVG 和网页：里面可能有脚本。请存成 JPEG、PNG 或 WebP 再上传")})
     try:
-        return rebuilt(upload)
+        return scanned(upload)
     except NotAPicture as error:
         logger.warning("a scan was refused: %s", error)
-        raise Invalid(
-            fields={"file": _("这不是完整的 PNG 或 JPEG 图片，或者太大了（每边最多 8000 像素，共 2000 万像素）")}
-        ) from error
+        text = _("这不是完整的 JPEG、PNG 或静态 WebP 图片，或者像素太多了（照片最多 5000 万，其他最多 2500 万）")
+        raise Invalid(fields={"file": text}) from error

@@ -8,9 +8,10 @@ under it compared.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from compliance.screening.labelled import built_in_likeness
 from compliance.screening.likeness import Likeness
@@ -56,11 +57,26 @@ class Sound:
 
 @dataclass(slots=True)
 class Entry:
-    """A word to look for, as it is written in the index; with what it sounds like, in that of sounds."""
+    """A word to look for, as it is written in the index; with what it sounds like, in that of sounds.
+
+    What it means: a term or an exception of these rules, by their numbers, and a word of these groups.
+    """
 
     text: str
-    marks: list[Mark]
     sound: Sound | None = None
+    terms: list[int] = field(default_factory=list)
+    phrases: list[int] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+
+    def means(self, mark: Mark) -> None:
+        """One thing more."""
+        if mark.rule < 0:
+            known: list[Any] = self.groups
+        else:
+            known = self.terms if mark.kind == "term" else self.phrases
+        meant = mark.kind if mark.rule < 0 else mark.rule
+        if meant not in known:
+            known.append(meant)
 
 
 class Index:
@@ -78,14 +94,13 @@ class Index:
         """Look for one more word; a word may mean several things."""
         entry = self._entries.get((text, sound))
         if entry is None:
-            entry = self._entries[text, sound] = Entry(text, [], sound)
+            entry = self._entries[text, sound] = Entry(text, sound)
             if len(text) == 1:
                 self._alone[text] = entry
             else:
                 by_third = self._by_pair.setdefault((text[0], text[1]), {"": []})
                 by_third.setdefault(text[2:3], []).append(entry)
-        if mark not in entry.marks:
-            entry.marks.append(mark)
+        entry.means(mark)
 
     def entries(self) -> Iterable[Entry]:
         """All words."""
@@ -124,6 +139,8 @@ class Book:
         self.rules = tuple(rules)
         self.likeness = likeness
         self.written, self.sounding = Index(), Index()
+        #: What was found in short texts (`looking.read`): shelves, brands and products stand beside many listings.
+        self.known: dict[str, Any] = {}
         #: Latin words of rules by their length, for those that are written with digits or stars in place of letters.
         self.latin: dict[int, list[Entry]] = defaultdict(list)
         #: For each rule, the groups of which one has to be there, near and also, and those that clear it.

@@ -12,7 +12,7 @@ from compliance.screening import brands, history, prices
 from compliance.screening.book import Book, is_own
 from compliance.screening.denial import denied
 from compliance.screening.listing import Finding, Screening, Span, Subject, verdict_of
-from compliance.screening.looking import TITLE, Hit, Marks, look
+from compliance.screening.looking import TITLE, Hit, Marks, read
 from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST, PAPER, WIDE, Category, Rule, Severity
 from compliance.screening.text import Folded
 
@@ -31,11 +31,9 @@ _NAMING = frozenset({"title", "category"})
 
 def screen(subject: Subject, book: Book) -> Screening:
     """Look at everything that is known of a listing."""
-    fields = [(name, Folded(text)) for name, text in subject.texts() if text or name == "title"]
-    names, texts = [name for name, _ in fields], [text for _, text in fields]
-    marks = Marks()
-    for number, text in enumerate(texts):
-        look(number, text, book, marks)
+    fields = [(name, read(text, book)) for name, text in subject.texts() if text or name == "title"]
+    names, texts = [name for name, _ in fields], [one.text for _, one in fields]
+    marks = Marks([one for _, one in fields])
     title = texts[TITLE]
     score = book.likeness.score(title) if book.likeness else 0.0
     findings: list[Finding] = []
@@ -84,6 +82,8 @@ def _findings(
 
 def _enough(findings: list[Finding], marks: Marks) -> list[Finding]:
     """Without those that are one word in the title of a voucher, a ticket or a lesson: 外挂鱼缸 … 代金券."""
+    if not findings:
+        return findings
     said = {span.text for finding in findings for span in (finding.span, *finding.because) if span}
     if len(said) >= _SAID_ENOUGH:
         return findings
@@ -104,7 +104,8 @@ def _nothing_else(book: Book, marks: Marks, names: list[str], texts: list[Folded
     What clears a rule clears it here too, unless it is a group of words for whatever is printed or taught.
     """
     title = texts[TITLE]
-    if len(title.plain) > _LONGEST_PAPER or not marks.in_title(PAPER):
+    is_said = any(TITLE in hits.by_field for hits in marks.terms.values())
+    if not is_said or len(title.plain) > _LONGEST_PAPER or not marks.in_title(PAPER):
         return []
     covered = bytearray(len(title.plain))
     paper = marks.groups[PAPER].by_field[TITLE]

@@ -3,8 +3,9 @@
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice, pairwise
 from string import ascii_lowercase
 
@@ -22,6 +23,8 @@ _MAX_HITS = 1000
 _LONGEST = 200
 #: Groups whose words speak for a listing.
 _IN_FAVOR = frozenset({HONEST, GOODS, GOODS_OF_WORKS, PAPER})
+#: Characters of a text that is remembered, and how many of those.
+_REMEMBERED, _MOST_KNOWN = 120, 4_096
 #: Signs between two characters of a term. More of them are a gap between two words.
 _MAX_GAP = 16
 
@@ -67,30 +70,79 @@ def _start(hit: Hit) -> int:
     return hit.start
 
 
-@dataclass(slots=True)
-class Marks:
-    """All that was found in a listing."""
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of the book in a text, between two places of the plain text; `groups` are those of which it is one."""
 
-    terms: dict[int, Hits] = field(default_factory=lambda: defaultdict(Hits))
-    phrases: dict[int, Hits] = field(default_factory=lambda: defaultdict(Hits))
-    groups: dict[str, Hits] = field(default_factory=lambda: defaultdict(Hits))
+    entry: Entry
+    start: int
+    end: int
+    text: str
+    groups: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A text, and all words of the book in it."""
+
+    text: Folded
+    words: tuple[Word, ...]
+
+
+class Marks:
+    """All that was found in a listing, by what it means."""
+
+    def __init__(self, reads: Sequence[Read]) -> None:
+        self._reads = reads
+        self.terms: dict[int, Hits] = defaultdict(Hits)
+        self.phrases: dict[int, Hits] = defaultdict(Hits)
+        for number, read in enumerate(reads):
+            for word in read.words:
+                for meant, hits in ((word.entry.terms, self.terms), (word.entry.phrases, self.phrases)):
+                    for rule in meant:
+                        hits[rule].add(Hit(number, word.start, word.end, word.text))
+
+    @cached_property
+    def groups(self) -> dict[str, Hits]:
+        """Words of groups. Most listings have no term, and then nobody asks."""
+        groups: dict[str, Hits] = defaultdict(Hits)
+        for number, read in enumerate(self._reads):
+            for word in read.words:
+                if word.groups:
+                    hit = Hit(number, word.start, word.end, word.text)
+                    for name in word.groups:
+                        groups[name].add(hit)
+        return groups
 
     def in_title(self, group: str) -> bool:
         """Whether a word of a group stands in the title."""
         return group in self.groups and TITLE in self.groups[group].by_field
 
 
-def look(number: int, text: Folded, book: Book, marks: Marks) -> None:
-    """Find all words in one field, as they are written and as they sound."""
+def read(text: str, book: Book) -> Read:
+    """Find all words in a text; what is short is remembered."""
+    known: Read | None = book.known.get(text)
+    if known is None:
+        folded = Folded(text)
+        known = Read(folded, tuple(_words(folded, book)))
+        if len(text) <= _REMEMBERED:
+            if len(book.known) >= _MOST_KNOWN:
+                book.known.clear()
+            book.known[text] = known
+    return known
+
+
+def _words(text: Folded, book: Book) -> Iterator[Word]:
+    """As they are written and as they sound."""
     times: dict[int, int] = defaultdict(int)
     skeleton = text.skeleton
     for at, entry in book.written.find(skeleton):
         times[id(entry)] += 1
         if times[id(entry)] <= _MAX_TIMES and _stands(text, at, at + len(entry.text)):
             places = text.places
-            hit = Hit(number, places[at], places[at + len(entry.text) - 1] + 1, entry.text)
-            _mark(entry, hit, marks, apart=_set_apart(text.plain, hit))
-    _look_replaced(number, text, book, marks)
+            start, end = places[at], places[at + len(entry.text) - 1] + 1
+            yield Word(entry, start, end, entry.text, _meant(entry, text.plain, start, end))
+    yield from _replaced(text, book)
     sounds = sounds_of(text.plain)
     has_pinyin = len(sounds) != len(skeleton)
     units: list[Unit] | None = None
@@ -106,7 +158,7 @@ def look(number: int, text: Folded, book: Book, marks: Marks) -> None:
         written = "".join(" " if unit.spelled else text.plain[unit.start] for unit in row)
         spelled = sum(unit.spelled for unit in row)
         if entry.sound and _sounds_otherwise(entry, written, spelled) and _bridges(text, row, spelled):
-            _mark(entry, Hit(number, row[0].start, row[-1].end, entry.sound.literal), marks)
+            yield Word(entry, row[0].start, row[-1].end, entry.sound.literal, entry.groups)
 
 
 def _sounds_otherwise(entry: Entry, written: str, spelled: int = 0) -> bool:
@@ -120,28 +172,22 @@ _LETTERS = {"0": "o", "1": "il", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a
 _MAX_REPLACED = 200
 
 
-def _look_replaced(number: int, text: Folded, book: Book, marks: Marks) -> None:
-    """Find Latin words with letters replaced."""
+def _replaced(text: Folded, book: Book) -> Iterator[Word]:
+    """Latin words with letters replaced."""
     for word in islice(_REPLACED.finditer(text.original), _MAX_REPLACED):
         for entry in book.latin.get(len(word[0]), ()):
             if all(
                 letter in _LETTERS.get(char, char) for char, letter in zip(word[0].lower(), entry.text, strict=True)
             ):
                 start, end = (bisect_left(text.plain_spans, (place, 0)) for place in word.span())
-                _mark(entry, Hit(number, start, end, entry.text), marks)
+                yield Word(entry, start, end, entry.text, entry.groups)
 
 
-def _mark(entry: Entry, hit: Hit, marks: Marks, *, apart: bool = False) -> None:
-    """Note what a word means; one that is a character of a longer word set apart means nothing in favor."""
-    for mark in entry.marks:
-        if apart and mark.kind in _IN_FAVOR:
-            continue
-        if mark.rule < 0:
-            marks.groups[mark.kind].add(hit)
-        elif mark.kind == "term":
-            marks.terms[mark.rule].add(hit)
-        else:
-            marks.phrases[mark.rule].add(hit)
+def _meant(entry: Entry, plain: str, start: int, end: int) -> Sequence[str]:
+    """The groups of a word; one that is a character of a longer word set apart means nothing in favor."""
+    if _IN_FAVOR.isdisjoint(entry.groups) or not _set_apart(plain, start, end):
+        return entry.groups
+    return tuple(group for group in entry.groups if group not in _IN_FAVOR)
 
 
 def _stands(text: Folded, start: int, end: int) -> bool:
@@ -188,11 +234,11 @@ def _ends(plain: str, place: int) -> bool:
     return not 0 <= place < len(plain) or plain[place] in (SPACE, BREAK)
 
 
-def _set_apart(plain: str, hit: Hit) -> bool:
+def _set_apart(plain: str, start: int, end: int) -> bool:
     """Whether a word of one character follows another one: it may be the end of a word with blanks in it, 点 券."""
-    if hit.end - hit.start > 1:
+    if end - start > 1:
         return False
-    before = hit.start - 2
+    before = start - 2
     return not _ends(plain, before) and _ends(plain, before - 1) and not plain[before].isascii()
 
 

@@ -6,7 +6,7 @@ listing clears them. There are no regular expressions: every rule costs what its
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -141,16 +141,14 @@ def problems_of(rule: Rule, groups: Groups) -> dict[str, list[Promise | str]]:
         wrong("window", _("距离在 1 到 %(most)d 之间"), most=MAX_WINDOW)
     for field in _WORDS:
         words: tuple[str, ...] = getattr(rule, field)
-        if len(words) > MAX_TERMS:
-            wrong(field, _("最多 %(most)d 个词"), most=MAX_TERMS)
-        for word in words:
-            if word.startswith("@") and field in ("near", "also", "unless"):
-                if word[1:] not in groups:
+        plain = words
+        if field in ("near", "also", "unless"):
+            plain = tuple(word for word in words if not word.startswith("@"))
+            for word in words:
+                if word.startswith("@") and word[1:] not in groups:
                     wrong(field, _("没有这个词组：%(word)s"), word=word)
-            elif _DIGITS_APART.search(word):
-                wrong(field, _("“%(word)s”里数字之间的符号会被去掉，请换一种写法"), word=word)
-            elif not (2 if field in ("terms", "sounds", "but_not") else 1) <= len(fold(word)) <= MAX_TERM:
-                wrong(field, _("“%(word)s”去掉符号后太短，或超过 %(most)d 个字"), word=word, most=MAX_TERM)
+        for text in problems_of_words(plain, shortest=2 if field in ("terms", "sounds", "but_not") else 1):
+            wrong(field, text)
     if not rule.hits:
         wrong("hits", _("至少要有一个应当命中的例子"))
     own = [fold(word) for word in (*rule.terms, *rule.sounds, *rule.exact)]
@@ -160,11 +158,33 @@ def problems_of(rule: Rule, groups: Groups) -> dict[str, list[Promise | str]]:
     return found
 
 
+def problems_of_words(words: Sequence[str], *, shortest: int = 1) -> list[Promise | str]:
+    """What is wrong with a list of words; nothing where they may be looked for."""
+    found: list[Promise | str] = []
+    if len(words) > MAX_TERMS:
+        found.append(_("最多 %(most)d 个词") % {"most": MAX_TERMS})
+    for word in words:
+        if _DIGITS_APART.search(word):
+            found.append(_("“%(word)s”里数字之间的符号会被去掉，请换一种写法") % {"word": word})
+        elif not shortest <= len(fold(word)) <= MAX_TERM:
+            found.append(_("“%(word)s”去掉符号后太短，或超过 %(most)d 个字") % {"word": word, "most": MAX_TERM})
+    return found
+
+
 @lru_cache(maxsize=1)
 def built_in_groups() -> Groups:
     """Groups of words that rules have in common."""
-    table = tomllib.loads((_DATA / "groups.toml").read_text("utf-8"))
-    return {name: tuple(words) for name, words in table.items()}
+    return {name: tuple(words) for name, words in _groups_file().items() if name != "notes"}
+
+
+def built_in_group_notes() -> Mapping[str, str]:
+    """What each of them is, for operators."""
+    notes: Mapping[str, str] = _groups_file()["notes"]
+    return notes
+
+
+def _groups_file() -> Mapping[str, Any]:
+    return tomllib.loads((_DATA / "groups.toml").read_text("utf-8"))
 
 
 @lru_cache(maxsize=1)

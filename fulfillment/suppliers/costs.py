@@ -20,6 +20,7 @@ from fulfillment.suppliers.models import Supplier
 from kameng.alerts.models import Alert
 from kameng.alerts.services import alerts_end, alerts_raise
 from kameng.core import sql
+from resellers.services import shop_touch
 
 #: The currency in which everything is kept.
 YUAN = "CNY"
@@ -51,6 +52,7 @@ _OF_CATEGORY = "product_id IN (SELECT id FROM public.catalog_product WHERE categ
 _DECIDE = f"""
 WITH wanted AS (
     SELECT variant.id, variant.sku, variant.supply_price, variant.cost, variant.is_available, category.supply_markup,
+           product.owner_id,
            variant.is_active AND product.is_active AND category.is_active AS is_sold
       FROM public.catalog_variant AS variant
       JOIN public.catalog_product AS product ON product.id = variant.product_id
@@ -93,7 +95,7 @@ WITH wanted AS (
     RETURNING variant.id
 )
 SELECT decided.sku, decided.is_sold, decided.supply_price, decided.supply_now, decided.best_cost,
-       changed.id IS NOT NULL AS is_changed
+       changed.id IS NOT NULL AS is_changed, decided.owner_id
   FROM decided LEFT JOIN changed ON changed.id = decided.id
 """
 
@@ -108,6 +110,8 @@ class _Decided:
     supply: Decimal
     cost: Decimal | None
     is_changed: bool
+    #: Whose own good it is, if anybody's: only that shop's pages show it.
+    owner_id: int | None
 
     @property
     def is_too_dear(self) -> bool:
@@ -141,10 +145,12 @@ def availability_refresh(
         return 0
     decided = [_Decided(*row) for row in sql.rows_anywhere(_DECIDE, [locked])]
     _tell_operators(decided)
-    changed = sum(variant.is_changed for variant in decided)
-    if changed:
+    changed = [variant.owner_id for variant in decided if variant.is_changed]
+    if None in changed:
         Revision.bump()
-    return changed
+    for shop_id in sorted({owner_id for owner_id in changed if owner_id is not None}):
+        shop_touch(shop_id=shop_id)
+    return len(changed)
 
 
 def _tell_operators(decided: list[_Decided]) -> None:

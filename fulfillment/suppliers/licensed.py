@@ -3,7 +3,8 @@
 What pages read is told by `licenses_changed` and `requirements_changed` of `fulfillment.services`.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
@@ -16,9 +17,14 @@ from fulfillment.suppliers.models import SupplierOffer
 
 
 def licensed(*, variant_id: str, supplier_code: str) -> str:
-    """A condition of SQL over two columns: nothing that the variant's category requires is lacking today."""
+    """A condition of SQL over two columns: nothing that the variant's category requires is lacking today. Whoever sells
+    a good of their own supplies it, too: what is asked of suppliers, the shop's papers must show."""
     has_it = held(
         holder_kind="supplier", holder=supplier_code, kind="required.kind", category="sold_category.slug",
+        brand="sold_brand.slug",
+    )  # fmt: skip
+    owner_has_it = held(
+        holder_kind="seller", holder="owner.slug", kind="required.kind", category="sold_category.slug",
         brand="sold_brand.slug",
     )  # fmt: skip
     return f"""NOT EXISTS (
@@ -28,13 +34,25 @@ def licensed(*, variant_id: str, supplier_code: str) -> str:
          JOIN public.compliance_requirement AS required
            ON required.category = sold_category.slug AND required.holder_kind = 'supplier'
          LEFT JOIN public.catalog_brand AS sold_brand ON sold_brand.id = sold_product.brand_id
-        WHERE sold.id = {variant_id} AND NOT {has_it})"""
+         LEFT JOIN public.resellers_reseller AS owner ON owner.id = sold_product.owner_id
+        WHERE sold.id = {variant_id}
+          AND NOT CASE WHEN owner.id IS NULL THEN {has_it} ELSE {owner_has_it} END)"""
 
 
 #: The same for the ORM, over offers with their suppliers.
 IS_LICENSED = RawSQL(
     licensed(variant_id="suppliers_supplieroffer.variant_id", supplier_code="suppliers_supplier.code"), []
 )
+
+
+def suppliers_of_products(product_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """Of whom each product may be bought, by the suppliers' codes: whoever has an active offer of one of its amounts.
+    One query."""
+    found: dict[int, set[str]] = defaultdict(set)
+    offers = SupplierOffer.objects.filter(variant__product__in=product_ids, is_active=True, supplier__is_active=True)
+    for product_id, code in offers.order_by().values_list("variant__product_id", "supplier__code").distinct():
+        found[product_id].add(code)
+    return {product_id: frozenset(codes) for product_id, codes in found.items()}
 
 
 def lacking_of(offers: Sequence[SupplierOffer]) -> dict[int, list[str]]:

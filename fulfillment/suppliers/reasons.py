@@ -31,6 +31,11 @@ class Reason(StrEnum):
     CANCELED = "canceled"
     REFUNDED = "refunded"
 
+    OWNER_OVERDUE = "owner_overdue"
+    OWNER_EMPTY = "owner_empty"
+    OWNER_ACCOUNT = "owner_account"
+    OWNER_CANNOT = "owner_cannot"
+
     NO_ANSWER = "no_answer"
     HTTP_STATUS = "http_status"
     UNREADABLE = "unreadable"

@@ -9,6 +9,7 @@ from fulfillment.suppliers.generic.adapter import GenericAdapter
 from fulfillment.suppliers.kameng.adapter import KamengAdapter
 from fulfillment.suppliers.manual.adapter import ManualAdapter
 from fulfillment.suppliers.opening.adapter import OpeningAdapter
+from fulfillment.suppliers.owner_hands.adapter import OwnerHandsAdapter
 from fulfillment.suppliers.reloadly.adapter import ReloadlyAdapter
 from fulfillment.suppliers.stock.adapter import StockAdapter
 from fulfillment.suppliers.yrapi.adapter import YrapiAdapter
@@ -25,6 +26,7 @@ ADAPTERS: dict[str, type[SupplierAdapter]] = {
     ReloadlyAdapter.code: ReloadlyAdapter,
     KamengAdapter.code: KamengAdapter,
     OpeningAdapter.code: OpeningAdapter,
+    OwnerHandsAdapter.code: OwnerHandsAdapter,
 }
 
 

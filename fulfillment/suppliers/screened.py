@@ -77,11 +77,19 @@ class Offers(NoAmends):
 
     def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
         """Those that a list has a name for."""
-        rows = _whole().exclude(listed_name="").filter(pk__gt=after).order_by("pk")[:limit]
+        rows = _named(_whole()).filter(pk__gt=after).order_by("pk")[:limit]
         return [(offer.pk, facts) for offer, facts in _with_facts(rows)]
+
+    def ids(self) -> Sequence[int]:
+        """The same."""
+        return list(_named(SupplierOffer.objects.order_by("pk")).values_list("pk", flat=True))
 
 
 OFFERS = Offers()
+
+
+def _named(rows: "QuerySet[SupplierOffer]") -> "QuerySet[SupplierOffer]":
+    return rows.exclude(listed_name="")
 
 
 def _whole() -> "QuerySet[SupplierOffer]":

@@ -1,6 +1,7 @@
-"""Our own shelf: codes that we hold, given to whoever asks first, each to one reference for ever."""
+"""Our own shelf, and owners': codes that we hold, given to whoever asks first, each to one reference for ever."""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
@@ -11,6 +12,8 @@ from kameng.core import sql
 from kameng.core.encryption import digest, seal, unseal
 from kameng.outbox.services import publish
 
+#: Codes that are put on the shelf by one statement.
+AT_ONCE = 2000
 #: A shelf of this length is not emptied from its oldest code on: all buyers would walk past the same sold ones.
 LONG_SHELF = 500
 #: Picked first and once: as the update's sub-select it could be run for each row, and take more than its limit.
@@ -105,15 +108,30 @@ class ShelfRoom:
 
 def stock_load(*, supplier: Supplier, variant: Variant, codes: Iterable[str]) -> int:
     """Put codes on the shelf; those known before, or empty, are left out. The number that was added."""
-    rows = []
-    for code in codes:
-        code = code.strip()
-        if code:
-            sealed, fingerprint = code_seal(code)
-            rows.append(StockCode(variant=variant, supplier=supplier, sealed=sealed, digest=fingerprint))
-    before = StockCode.objects.filter(supplier=supplier, variant=variant).count()
-    StockCode.objects.bulk_create(rows, batch_size=2000, ignore_conflicts=True)
-    return StockCode.objects.filter(supplier=supplier, variant=variant).count() - before
+    left = iter([code.strip() for code in codes if code.strip()])
+    added = 0
+    while part := list(islice(left, AT_ONCE)):
+        added += len(codes_add(supplier_id=supplier.pk, variant_id=variant.pk, codes=part))
+    return added
+
+
+def codes_add(
+    *, supplier_id: int, variant_id: int, codes: Iterable[str], batch_id: int | None = None
+) -> frozenset[str]:
+    """Put codes on the shelf in their order; the digests of those that are there now, the rest was known before."""
+    pairs = [code_seal(code) for code in codes]
+    told = [variant_id, supplier_id, batch_id, [digest for _, digest in pairs], [sealed for sealed, _ in pairs]]
+    return frozenset(fingerprint for (fingerprint,) in sql.rows_anywhere(_ADD, told))
+
+
+#: One after the other: of two who bring the same codes in different orders, each would wait for the other.
+_ADD = """
+WITH alone AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended('stock_add', 0)))
+INSERT INTO public.suppliers_stockcode (variant_id, supplier_id, batch_id, digest, sealed, reference, schema_name)
+SELECT %s::bigint, %s::bigint, %s::bigint, digest, sealed, '', ''
+  FROM alone, unnest(%s::text[], %s::text[]) WITH ORDINALITY AS came (digest, sealed, place) ORDER BY place
+ON CONFLICT (digest) DO NOTHING RETURNING digest
+"""
 
 
 def codes_known(codes: Iterable[str]) -> bool:

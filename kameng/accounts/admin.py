@@ -1,4 +1,4 @@
-"""Who signs in here, and who did what: each schema's own, on both sites."""
+"""Which operators sign in, and what they did."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from kameng.accounts import second_factor_admin
 from kameng.accounts.models import User
-from kameng.accounts.services import VISITOR, staff_add, staff_change
+from kameng.accounts.services import staff_add, staff_change
 from kameng.admin.bases import ReadOnlyAdmin, ServiceAdmin
 from kameng.admin.forms import ServiceForm
-from kameng.admin.sites import Nav, operations_site, shop_site
+from kameng.admin.sites import Nav, operations_site
 from kameng.templatetags.staff import badge, when
 
 __all__ = ["LogEntryAdmin", "StaffAccountAdmin", "second_factor_admin"]
@@ -43,7 +43,7 @@ class StaffAccountForm(ServiceForm):
 
 
 class StaffAccountAdmin(ServiceAdmin):
-    """Staff of this schema. Only whoever runs it adds and changes accounts; everybody changes their own password."""
+    """Operators. Only whoever runs it adds and changes accounts; everybody changes their own password."""
 
     form = StaffAccountForm
     nav = Nav(GROUP, gettext_lazy("员工账号"), "group", 92)
@@ -54,9 +54,9 @@ class StaffAccountAdmin(ServiceAdmin):
     fields = ("username", "first_name", "email", "is_active", "new_password")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Staff only: other accounts of a shop are its members, and the platform's own are nobody's to change."""
+        """Staff only."""
         found: QuerySet[User] = super().get_queryset(request)
-        return found.filter(is_staff=True).exclude(username__startswith=VISITOR)
+        return found.filter(is_staff=True)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever runs the place."""
@@ -156,6 +156,6 @@ class LogEntryAdmin(ReadOnlyAdmin):
         return format_html('<span class="k-cell">{}</span>', entry.get_change_message())
 
 
-for site in (shop_site, operations_site):
-    site.register(User, StaffAccountAdmin)
-    site.register(LogEntry, LogEntryAdmin)
+# A shop has pages of its own for both (`kameng.manage.staff`, `kameng.manage.changes`).
+operations_site.register(User, StaffAccountAdmin)
+operations_site.register(LogEntry, LogEntryAdmin)

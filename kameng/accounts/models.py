@@ -9,8 +9,24 @@ from django.utils.translation import gettext_lazy as _
 from kameng.core import encryption
 
 
+class Role(models.TextChoices):
+    """What somebody of a shop sees to besides its owners, who see to everything (`kameng.manage.rights`)."""
+
+    SUPPORT = "support", _("客服")
+    GOODS = "goods", _("商品")
+    FINANCE = "finance", _("财务")
+
+
 class User(AbstractUser):
-    """An account of exactly one schema; the same name in another schema is somebody else."""
+    """An account of exactly one schema; the same name in another schema is somebody else.
+
+    In a shop, `is_superuser` is one of its owners.
+    """
+
+    #: Of `Role`; of shops only, and nothing to those who own one.
+    roles = ArrayField(
+        models.CharField(max_length=10, choices=Role), verbose_name=_("身份"), default=list, db_default=[], blank=True
+    )
 
 
 class SecondFactor(models.Model):

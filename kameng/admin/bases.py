@@ -40,6 +40,7 @@ class _StaffOnly:
     """Everybody who may enter the site may look; `can_*` say what the service behind the page offers."""
 
     admin_site: Any
+    opts: Any
     can_add = can_change = can_delete = False
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -52,15 +53,19 @@ class _StaffOnly:
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Where a service adds."""
-        return self.can_add and self.has_view_permission(request)
+        return self.can_add and self._may_send(request, "add")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Where a service changes."""
-        return self.can_change and self.has_view_permission(request)
+        return self.can_change and self._may_send(request, "change")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Where a service removes: rows of public are archived, never deleted."""
-        return self.can_delete and self.has_view_permission(request)
+        return self.can_delete and self._may_send(request, "delete")
+
+    def _may_send(self, request: HttpRequest, act: str) -> bool:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_{act}"
+        return self.has_view_permission(request) and bool(self.admin_site.may(request, name, sends=True))
 
 
 class ReadOnlyAdmin(_StaffOnly, _NoRelatedButtons, ModelAdmin):

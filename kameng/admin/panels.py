@@ -20,6 +20,8 @@ class Viewer:
     act_url: str = ""
     #: What identifies the shopper is shown in full: asked for, and written down.
     in_full: bool = False
+    #: What the shop earns by it and what it costs the shop.
+    sees_earnings: bool = True
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,10 @@ View = Callable[..., HttpResponse]
 PageView = Callable[..., HttpResponseBase]
 #: Asked before any page of a site: what it gets instead, or None.
 Guard = Callable[[HttpRequest], HttpResponse | None]
+#: Stands among the names of pages for what a shop earns and what its goods cost it, on pages about something else.
+EARNINGS = "earnings"
+#: Whether somebody may open the page of that name, or send what it sends.
+May = Callable[[HttpRequest, str, bool], bool]
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,18 @@ def _counted(waiting: Sequence[str]) -> Mapping[str, int]:
     return dict(zip(waiting, counts, strict=True))
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """What a template asks before it leads somewhere: `{% if may.withdrawals %}`, by the names of pages."""
+
+    site: "StaffSite"
+    request: HttpRequest
+    sends: bool
+
+    def __getitem__(self, name: str) -> bool:
+        return self.site.may(self.request, name, sends=self.sends)
+
+
 class StaffSite(UnfoldAdminSite):
     """What both sites share: a menu put together from what is registered, pages, and panels."""
 
@@ -84,6 +100,7 @@ class StaffSite(UnfoldAdminSite):
         self._panels: list[tuple[int, type[Model], PanelMaker]] = []
         self._home: View | None = None
         self._guards: list[Guard] = []
+        self._may: May | None = None
 
     def is_here(self) -> bool:
         """Whether the schema that the request is in belongs to this site."""
@@ -109,6 +126,15 @@ class StaffSite(UnfoldAdminSite):
         """Register whom to ask before any page."""
         self._guards.append(guard)
         return guard
+
+    def rights(self, may: May) -> May:
+        """Register who says which pages somebody may open."""
+        self._may = may
+        return may
+
+    def may(self, request: HttpRequest, name: str, *, sends: bool = False) -> bool:
+        """Whether whoever asks may open the page of that name, or send its form; everybody where no rights are told."""
+        return self._may is None or self._may(request, name, sends)
 
     def page(self, address: str, *, name: str, nav: Nav | None = None) -> Callable[[PageView], PageView]:
         """Register a view for this site's people only, at an address below the site's own."""
@@ -186,6 +212,8 @@ class StaffSite(UnfoldAdminSite):
             show_history=False,
             show_languages=True,
             staff_tabs=self._tabs(request) if context["has_permission"] else [],
+            may=Allowed(self, request, False),
+            may_send=Allowed(self, request, True),
         )
         return context
 
@@ -222,12 +250,13 @@ class StaffSite(UnfoldAdminSite):
 
     def _entries(self, request: HttpRequest) -> Iterable[tuple[Nav, str, bool]]:
         """Menu entries in their order; the one with the longest address that the request's begins with is active."""
-        found = [(page.nav, reverse(f"{self.name}:{page.name}")) for page in self.pages if page.nav is not None]
-        found += [
-            (admin.nav, reverse(f"{self.name}:{model._meta.app_label}_{model._meta.model_name}_changelist"))
+        listed = [(page.nav, page.name) for page in self.pages if page.nav is not None]
+        listed += [
+            (admin.nav, f"{model._meta.app_label}_{model._meta.model_name}_changelist")
             for model, admin in self._registry.items()
             if getattr(admin, "nav", None) is not None
         ]
+        found = [(nav, reverse(f"{self.name}:{name}")) for nav, name in listed if self.may(request, name)]
         home = reverse(f"{self.name}:index")
         found.append((Nav("", _("首页"), "home", 0, is_tab=True), home))
         matching = [url for _nav, url in found if request.path == url or (url != home and request.path.startswith(url))]

@@ -62,6 +62,12 @@ _KINDS: Mapping[str, tuple[Promise, Promise]] = {
         gettext_lazy("供应商给的卡密以前出现过"),
         gettext_lazy("这批卡密没有交付，已换别家。向对方要求补发或退款。"),
     ),
+    "stock.foreign_codes": (
+        gettext_lazy("店主导入的卡密里有别人的"),
+        gettext_lazy(
+            "这些卡密没有入库。数量多的，可能在一卡多卖，或者在试探别人的卡密：看看这家店的导入记录，问问货源。"
+        ),
+    ),
     "supplier.callbacks_refused": (
         gettext_lazy("收到很多验不过的供应商回调"),
         gettext_lazy(

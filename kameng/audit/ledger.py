@@ -2,6 +2,7 @@
 
 from kameng.audit.reach import left_out, whole
 from kameng.audit.reading import Breaches, found
+from resellers.ledger.days import days_false
 from resellers.models import Reseller
 
 _UNBALANCED = """
@@ -246,6 +247,13 @@ def balances_are_in_the_book() -> Breaches:
     yield from found("client #{id} {name} has {balance}, the book says {booked}", _BALANCES)
     yield from found("{amount} is left on account {code}, through which balances are spent", _LEFT_OVER)
     yield from found("the book has a balance of client #{owner}, who does not exist", _NOBODYS)
+
+
+@left_out("days of the platform's report")
+def days_add_up() -> Breaches:
+    """What the platform's report says of each day is what its entries add up to."""
+    for false in days_false():
+        yield f"{false.day} of {false.shop or 'no shop'} is not what the entries of that day add up to"
 
 
 #: What each order of a client moved on balances, by its own payments and refunds.

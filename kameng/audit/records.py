@@ -154,7 +154,8 @@ SELECT o.number, 'order' AS what, o.status FROM orders_order AS o
 UNION ALL
 SELECT o.number, 'line', line.status FROM orders_orderline AS line JOIN orders_order AS o ON o.id = line.order_id
  WHERE line.status <> 'waiting' AND NOT EXISTS (
-       SELECT FROM orders_orderevent AS event WHERE event.line_id = line.id AND event.to_status <> '')
+       SELECT FROM orders_orderevent AS event
+        WHERE event.order_id = o.id AND event.line_id = line.id AND event.to_status <> '')
 """
 
 

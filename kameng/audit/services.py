@@ -35,7 +35,7 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
             ],
             [
                 *(ledger.journals_sum_to_zero, ledger.book_sums_to_zero, ledger.book_is_guarded),
-                *(ledger.withdrawals_are_in_the_book, ledger.balances_are_in_the_book),
+                *(ledger.withdrawals_are_in_the_book, ledger.balances_are_in_the_book, ledger.days_add_up),
                 *(deposits.nothing_below_zero, deposits.top_ups_are_in_the_book, plans.plans_are_in_the_book),
             ],
         ),

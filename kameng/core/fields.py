@@ -10,7 +10,7 @@ def public_key(to: str, verbose_name: Any, *, null: bool = False, db_index: bool
 
     No database constraint: with a thousand shops, real ones would hang thousands of triggers on each public table.
     Public rows are archived instead of deleted, and `audit` looks for dangling references. What a unique constraint
-    looks up needs no index beside it: each costs a thousand shops a thousand pages.
+    begins with, or nobody looks up, needs no index: each costs a thousand shops a thousand pages.
     """
     return models.ForeignKey(
         to,

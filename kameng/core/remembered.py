@@ -6,7 +6,7 @@ the transaction that depends on it.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -42,3 +42,81 @@ class Remembered(Generic[_Key, _Answer]):
         """Drop everything: for the process that has just changed something, and for tests."""
         with self._lock:
             self._known.clear()
+
+
+class Together(Generic[_Key, _Answer]):
+    """The same where one question can be asked for many at once: as soon as many are asked for within a second, all
+    that were of late are asked for together, and a thousand shops cost one question a second instead of one each.
+
+    `many` gets the keys with what was answered last, which it may answer again where that still stands.
+    """
+
+    #: From so many keys within a second on, they are asked for together.
+    MANY = 8
+    #: For so long after somebody asked for it, a key is asked for with the others, in seconds.
+    LATELY = 10.0
+
+    def __init__(
+        self,
+        *,
+        one: Callable[[_Key], _Answer],
+        many: Callable[[Mapping[_Key, _Answer]], Mapping[_Key, _Answer]],
+        size: int = 4096,
+    ) -> None:
+        self._one, self._many, self._size = one, many, size
+        #: When it was answered, when it was last asked for, and the answer.
+        self._known: OrderedDict[_Key, tuple[float, list[float], _Answer]] = OrderedDict()
+        self._counted_at, self._are_many = 0.0, False
+        self._lock, self._asking = Lock(), Lock()
+
+    def get(self, key: _Key) -> _Answer:
+        """The answer, at most a second old."""
+        now = time.monotonic()
+        known = self._known.get(key)
+        if known is not None:
+            known[1][0] = now
+            if now - known[0] < FRESH_SECONDS:
+                return known[2]
+            if self._many_now(now) and self._asking.acquire(blocking=False):
+                try:
+                    answers = self._many(dict(self._used(now, self.LATELY)))
+                finally:
+                    self._asking.release()
+                for each, answer in answers.items():
+                    self._keep(each, now, answer)
+                if key in answers:
+                    return answers[key]
+        answer = self._one(key)
+        self.put(key, answer)
+        return answer
+
+    def put(self, key: _Key, answer: _Answer) -> None:
+        """What somebody knows who has just asked for themselves."""
+        self._keep(key, time.monotonic(), answer)
+
+    def forget(self) -> None:
+        """Drop everything."""
+        with self._lock:
+            self._known.clear()
+            self._counted_at, self._are_many = 0.0, False
+
+    def _many_now(self, now: float) -> bool:
+        """Whether many were asked for lately; counted once a second."""
+        if now - self._counted_at >= FRESH_SECONDS:
+            self._counted_at = now
+            self._are_many = len(self._used(now, 2 * FRESH_SECONDS)) >= self.MANY
+        return self._are_many
+
+    def _used(self, now: float, seconds: float) -> list[tuple[_Key, _Answer]]:
+        """What was asked for in so many last seconds."""
+        with self._lock:
+            known = list(self._known.items())
+        return [(key, answer) for key, (_at, used, answer) in known if now - used[0] < seconds]
+
+    def _keep(self, key: _Key, at: float, answer: _Answer) -> None:
+        with self._lock:
+            known = self._known.get(key)
+            self._known[key] = (at, known[1] if known is not None else [at], answer)
+            self._known.move_to_end(key)
+            while len(self._known) > self._size:
+                self._known.popitem(last=False)

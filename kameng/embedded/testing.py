@@ -31,9 +31,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _everything() -> list[str]:
-    """One process more than there are processors, for the live tests wait for others most of the time."""
+    """Two processes more than there are processors: the two folders of live tests wait for others most of the time."""
     processors = len(os.sched_getaffinity(0))
-    processes = min(processors + 1, PROCESSES) if processors > 1 else 1
+    processes = min(processors + 2, PROCESSES) if processors > 1 else 1
     return ["-n", str(processes)] if processes > 1 else []
 
 

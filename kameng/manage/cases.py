@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.models import CHANGE
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -20,7 +21,7 @@ from compliance.desk.selectors import STATE_TONES, appealable_until
 from compliance.desk.services import APPEAL, LONGEST_APPEAL, appeal_make
 from compliance.gate.models import Case, SubjectKind
 from compliance.gate.selectors import case_words, cases_of_shop
-from kameng.admin.bases import PER_PAGE, actor_of
+from kameng.admin.bases import PER_PAGE, actor_of, write_down
 from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.problems import Problem
@@ -49,12 +50,13 @@ def cases(request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             typed = form.cleaned_data
             try:
-                appeal_make(
+                appeal = appeal_make(
                     case_id=typed["case"], schema_name=shop.schema_name, text=typed["text"], by=actor_of(request)
                 )
             except Problem as problem:
                 add_problem(form, problem)
             else:
+                write_down(request, appeal.case, CHANGE, _("提交申诉"))
                 messages.success(request, _("已提交申诉，由另一位审核员复核"))
                 return redirect("manage:cases")
         refused = form
@@ -103,6 +105,8 @@ def _edit_url(case: Case, skus: dict[int, str]) -> str:
     """Where the owner changes the words."""
     if case.subject_kind == SubjectKind.SHOP:
         return reverse("manage:look")
+    if case.subject_kind == SubjectKind.OWN_GOOD:
+        return reverse("manage:own_good", args=[case.subject_id])
     if case.subject_kind == SubjectKind.PLACEMENT:
         return reverse("manage:product_name", args=[case.subject_id])
     sku = skus.get(case.subject_id)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,8 @@ from orders.models import Order, OrderLine
 from resellers.domains.models import OwnDomain
 
 DAYS = 14
-#: A paid line that is still under way counts against the delivered rate only after this long.
+#: A paid line that is still under way counts against the delivered rate only after this long, and what the owner
+#: delivers by hand after its deadline.
 SLOW_SECONDS = 600
 
 _LineStatus = OrderLine.Status
@@ -77,7 +78,7 @@ def figures() -> Figures:
         sales=Sum(_SALES),
         orders=Count("order", distinct=True),
         delivered=Count("pk", filter=Q(status=_LineStatus.DELIVERED)),
-        due=Count("pk", filter=Q(status__in=ends) | Q(order__paid_at__lt=slow)),
+        due=Count("pk", filter=Q(status__in=ends) | Q(order__paid_at__lt=slow) & ~Q(fulfillment__due_at__gt=now)),
     )
     arrived = OrderLine.objects.filter(status=_LineStatus.DELIVERED, finished_at__gte=start)
     days = _days(today)
@@ -127,6 +128,13 @@ class Attention:
     domains: Sequence[OwnDomain]
     #: Names of platform staff who were in this admin during the last day.
     visitors: str
+    #: Words of the shop that a reviewer sent back and that nobody has written anew since.
+    sent_back: int
+    #: Wishes for money that were refused during the last week.
+    withdrawals_rejected: int
+    #: What waits for the owner's hands: how many, and until when the most urgent.
+    by_hand: int
+    by_hand_due: datetime | None
 
 
 _COUNTS = f"""
@@ -145,7 +153,24 @@ SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
          WHERE shop.schema_name = %(schema)s AND own.state IN ('wrong', 'lost')),
        (SELECT coalesce(string_agg(DISTINCT substr(by, length('staff:') + 1), '、'), '')
           FROM public.visits_visit visit JOIN public.resellers_reseller shop ON shop.id = visit.shop_id
-         WHERE shop.schema_name = %(schema)s AND visit.entered_at > statement_timestamp() - interval '1 day')
+         WHERE shop.schema_name = %(schema)s AND visit.entered_at > statement_timestamp() - interval '1 day'),
+       (SELECT count(*) FROM (
+            SELECT DISTINCT ON (subject_kind, subject_id) * FROM public.gate_case
+             WHERE subject_kind IN ('shop', 'listing', 'placement') AND schema_name = %(schema)s
+               AND state <> 'withdrawn'
+             ORDER BY subject_kind, subject_id, id DESC) AS last
+         WHERE state = 'sent_back' AND NOT EXISTS (
+               SELECT FROM public.gate_screening AS since
+                WHERE since.subject_kind = last.subject_kind AND since.schema_name = last.schema_name
+                  AND since.subject_id = last.subject_id AND since.id > coalesce(last.screening_id, 0)
+                  AND since.verdict = 'clear')),
+       (SELECT count(*) FROM public.withdrawals_withdrawal wish
+          JOIN public.resellers_reseller shop ON shop.id = wish.shop_id
+         WHERE shop.schema_name = %(schema)s AND wish.status = 'rejected'
+           AND wish.closed_at > statement_timestamp() - interval '7 days'),
+       (SELECT json_build_array(count(*), extract(epoch FROM min(work.due_at)))::text
+          FROM fulfillment_supplierorder AS buy JOIN fulfillment_fulfillment AS work ON work.id = buy.fulfillment_id
+         WHERE buy.status IN ('intended', 'accepted', 'unknown') AND work.due_at IS NOT NULL)
 """
 
 
@@ -155,9 +180,11 @@ def attention(*, limit: int = 5) -> Attention:
     found = Order.objects.filter(status=Order.Status.PAID, pk__in=stuck.values("order_id"))
     first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
-    ((refunds_failed, owner_collects, accounts_changing, has_papers, domains, visitors),) = sql.rows(
+    ((refunds_failed, owner_collects, accounts_changing, has_papers, domains, visitors, *rest),) = sql.rows(
         _COUNTS, {"schema": schema_name}
     )
+    sent_back, withdrawals_rejected, by_hand = rest
+    waiting, due = json.loads(by_hand)
     return Attention(
         orders=first,
         count=found.count() if len(first) == limit else len(first),
@@ -170,4 +197,8 @@ def attention(*, limit: int = 5) -> Attention:
             for pk, host, state, problem in json.loads(domains)
         ],
         visitors=visitors,
+        sent_back=sent_back,
+        withdrawals_rejected=withdrawals_rejected,
+        by_hand=waiting,
+        by_hand_due=datetime.fromtimestamp(due, UTC) if due else None,
     )

@@ -9,9 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from catalog.listings.selectors import own_goods
+from catalog.listings.models import Placement
+from catalog.listings.selectors import OwnVariant, own_goods
 from compliance.selectors import papers_of_seller
-from kameng.admin.sites import shop_site
+from kameng.admin.sites import Allowed, shop_site
 from kameng.manage.checklist import checklist
 from kameng.manage.figures import Figures, attention, figures
 from kameng.manage.papers import attention_papers, missing
@@ -25,6 +26,8 @@ from resellers.ledger.posting import Name
 from resellers.models import Reseller
 from resellers.withdrawals.selectors import payee_pending
 
+#: So many of what should be seen to are named; the others are counted.
+NAMED = 3
 #: The drawing's own units; it scales to the page.
 WIDTH, HEIGHT, GROUND, GAP = 700, 190, 160, 10
 
@@ -70,16 +73,42 @@ def bars(now: Figures) -> list[Bar]:
     return drawn
 
 
+def shown_names(variants: list[OwnVariant]) -> dict[int, str]:
+    """What the shop calls the products of these, by their ids, where that is not as the platform does."""
+    wanted = {variant.product_id for variant in variants}
+    placed = Placement.objects.filter(product_id__in=wanted) if wanted else []
+    return {placement.product_id: placement.shown_name for placement in placed if placement.shown_name}
+
+
+def _told(variants: list[OwnVariant], names: dict[int, str]) -> list[dict[str, Any]]:
+    """The first of them, as the page names them."""
+    return [
+        {
+            "name": f"{names.get(one.product_id, one.product_name)} {one.own_name or one.name}",
+            "price": one.price if one.own_price is None else one.own_price,
+            "margin": one.margin,
+        }
+        for one in variants[:NAMED]
+    ]
+
+
 @shop_site.home
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """How the shop does today, and what its owner should look at."""
+    """How the shop does today, and what whoever looks should see to; what is others' business is not there."""
+    may = Allowed(shop_site, request, sends=False)
     now = figures()
     waiting = attention()
     shop: Reseller = request.shop  # type: ignore[attr-defined]
     own = own_goods(shop, is_placed=False)
-    goods = own.variants
-    earned = None if shop.is_house else balances_of(shop.pk, Name.PENDING, Name.AVAILABLE, Name.DEPOSIT)
+    goods = own.variants if may["goods"] else ()
+    breached = [variant for variant in goods if variant.is_visible and variant.breach is not None]
+    thin = [variant for variant in goods if variant.is_visible and variant.is_thin and variant.breach is None]
+    names = shown_names([*breached[:NAMED], *thin[:NAMED]])
+    # The house shop's is the platform's.
+    has_money = may["statement"] and not shop.is_house
+    earned = balances_of(shop.pk, Name.PENDING, Name.AVAILABLE, Name.DEPOSIT) if has_money else None
+    sees_deposit = earned is not None and may["deposit"]
     context: dict[str, Any] = {
         "title": _("今天"),
         "now": now,
@@ -89,25 +118,33 @@ def home(request: HttpRequest) -> HttpResponse:
         "stuck": [
             {"order": order, "badge": order_badge(order.status, {line.status for line in order.lines.all()})}
             for order in waiting.orders
+            if may["orders_order_change"]
         ],
-        "breached": [variant for variant in goods if variant.is_visible and variant.breach is not None],
-        "thin": [variant for variant in goods if variant.is_visible and variant.is_thin and variant.breach is None],
+        "breached": breached,
+        "breached_told": _told(breached, names),
+        "thin": thin,
+        "thin_told": _told(thin, names),
         "outdated": sum(variant.is_outdated for variant in goods),
         # Of what has no price of the owner's own, nothing is for the owner to do.
         "dear": sum(variant.is_too_dear and variant.own_price is not None for variant in goods),
         "hidden": sum(not variant.is_visible for variant in goods),
-        "papers": attention_papers(rows_of(papers_of_seller(shop.slug))) if waiting.has_papers else [],
-        "missing": missing(own),
-        "domains_wrong": waiting.domains,
+        "sent_back": waiting.sent_back if may["cases"] else 0,
+        "withdrawals_rejected": waiting.withdrawals_rejected if may["withdrawals"] else 0,
+        "papers": attention_papers(rows_of(papers_of_seller(shop.slug)))
+        if waiting.has_papers and may["papers"]
+        else [],
+        "missing": missing(own) if may["papers"] else [],
+        "domains_wrong": waiting.domains if may["domains"] else [],
         "is_open": shop.is_open,
-        # The house shop's is the platform's.
         "earned": earned,
-        "deposit_warning": warning_of(shop, earned[Name.DEPOSIT]) if earned and waiting.owner_collects else "",
+        "deposit_warning": warning_of(shop, earned[Name.DEPOSIT])
+        if earned and sees_deposit and waiting.owner_collects
+        else "",
         "collects_alone": shop.collects_alone,
-        "deposit_outlook": outlook_of(shop, earned[Name.DEPOSIT]) if earned else None,
+        "deposit_outlook": outlook_of(shop, earned[Name.DEPOSIT]) if earned and sees_deposit else None,
         "settlement_days": shop.settlement_days,
-        "payee_pending": payee_pending(shop.pk),
+        "payee_pending": payee_pending(shop.pk) if may["withdrawals"] else None,
         "plan": plan_notice(shop),
-        "setup": checklist(shop),
+        "setup": checklist(shop) if may["setup"] else [],
     }
     return shop_site.render(request, "staff/shop_home.html", context)

@@ -20,8 +20,8 @@ from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.problems import Problem
 from resellers import hours, theme
-from resellers.brand.services import BOUNDS, Use, brand_picture_remove, brand_picture_save
-from resellers.context import hours_words, shop_face
+from resellers.brand.services import KINDS, MAX_BYTES, Use, brand_picture_remove, brand_picture_save
+from resellers.context import announcement_now, hours_words, shop_face
 from resellers.models import Reseller
 
 SHOP_GROUP = gettext_lazy("店铺")
@@ -45,7 +45,7 @@ def _clock(label: Any) -> forms.TimeField:
 
 
 def _upload(label: Any, hint: Any) -> forms.FileField:
-    accepted = ",".join(f"image/{kind}" for kind in sorted(BOUNDS.kinds))
+    accepted = ",".join(f"image/{kind}" for kind in sorted(KINDS))
     return forms.FileField(
         label=label, required=False, help_text=hint, widget=forms.FileInput({"accept": accepted}), max_length=255
     )
@@ -74,7 +74,9 @@ class LookForm(StaffForm):
     )
     logo = _upload(
         gettext_lazy("标志"),
-        gettext_lazy("PNG、JPEG 或 WebP，200 KB 以内，宽最多是高的 3 倍。图片里的文字不会自动检查，违规由平台下架"),
+        gettext_lazy(
+            "PNG、JPEG 或 WebP，最多 2 MB，宽最多是高的 3 倍，会自动缩小。图片里的文字不会自动检查，违规由平台下架"
+        ),
     )
     logo_remove = forms.BooleanField(label=gettext_lazy("不用标志"), required=False)
     favicon = _upload(gettext_lazy("网站图标"), gettext_lazy("正方形，浏览器标签页上用"))
@@ -85,10 +87,6 @@ class LookForm(StaffForm):
     saturday_closes = _clock(gettext_lazy("周六 结束"))
     sunday_opens = _clock(gettext_lazy("周日 开始"))
     sunday_closes = _clock(gettext_lazy("周日 结束"))
-    announcement = forms.CharField(
-        label=gettext_lazy("公告"), max_length=200, required=False, help_text=gettext_lazy("一行文字，显示在每一页顶上")
-    )
-    announcement_en = forms.CharField(label=gettext_lazy("英文公告"), max_length=300, required=False)
     support = forms.CharField(
         label=gettext_lazy("客服方式"),
         max_length=120,
@@ -183,9 +181,8 @@ def look(request: HttpRequest) -> HttpResponse:
         "told": told,
         "presets": theme.PRESETS.items(),
         "face": shop_face(shop),
-        "limit": BOUNDS.bytes // 1024,
         "is_preview": previews,
-        "preview": _preview(shop, typed),
+        "preview": preview_of(shop, typed),
         **_swatches(color),
     }
     return shop_site.render(request, "staff/look.html", context, status=422 if form.errors else 200)
@@ -203,7 +200,7 @@ def look_swatches(request: HttpRequest) -> HttpResponse:
 def look_preview(request: HttpRequest) -> HttpResponse:
     """What the shop would look like with what has been typed; nothing is saved."""
     shop: Reseller = Reseller.objects.get(pk=request.shop.pk)  # type: ignore[attr-defined]
-    context = {"preview": _preview(shop, {**_initial(shop, {}), **_typed(request)}), "face": shop_face(shop)}
+    context = {"preview": preview_of(shop, {**_initial(shop, {}), **_typed(request)}), "face": shop_face(shop)}
     return shop_site.render(request, "staff/_preview.html", context)
 
 
@@ -240,7 +237,7 @@ def _save(request: HttpRequest, shop: Reseller, form: LookForm) -> Saved:
     for use in Use:
         if upload := typed.get(use.value):
             # No more than one byte too many is read of what is too large.
-            said = {"use": use.value, "upload": upload.read(BOUNDS.bytes + 1), "actor": actor_of(request)}
+            said = {"use": use.value, "upload": upload.read(MAX_BYTES + 1), "actor": actor_of(request)}
             brand_picture_save(shop_id=shop.pk, **said)
         elif typed.get(f"{use.value}_remove"):
             brand_picture_remove(shop_id=shop.pk, use=use.value)
@@ -251,7 +248,7 @@ def _save(request: HttpRequest, shop: Reseller, form: LookForm) -> Saved:
     return saved
 
 
-def _preview(shop: Reseller, typed: Mapping[str, Any]) -> dict[str, Any]:
+def preview_of(shop: Reseller, typed: Mapping[str, Any]) -> dict[str, Any]:
     """What the shop would say and wear; what is impossible is shown as it is now."""
     color = str(typed.get("brand_color", ""))
     try:
@@ -263,7 +260,7 @@ def _preview(shop: Reseller, typed: Mapping[str, Any]) -> dict[str, Any]:
     is_compact = typed.get("density") == Reseller.Density.COMPACT
     return {
         "name": str(typed.get("name", "")).strip() or shop.name,
-        "announcement": typed.get("announcement", ""),
+        "announcement": typed.get("announcement", announcement_now(shop, english=False)),
         "tagline": typed.get("tagline", ""),
         "support": typed.get("support", ""),
         "hours": hours_words(shop.hours),

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.models import ADDITION, CHANGE
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -19,9 +20,10 @@ from compliance.scans.models import Scan
 from compliance.scans.services import scan_open
 from compliance.selectors import papers_of_seller
 from compliance.validity import State
+from kameng.admin.bases import write_down
 from kameng.admin.forms import add_problem
 from kameng.admin.sites import Nav, shop_site
-from kameng.core.pictures import MAX_BYTES
+from kameng.core.pictures import PAPER
 from kameng.core.problems import NotFound, Problem
 from kameng.manage.look import SHOP_GROUP
 from kameng.paper_faces import TermsForm, initial_of, picture, rows_of
@@ -50,10 +52,10 @@ class HandInForm(TermsForm):
     file = _PicturesField(
         label=gettext_lazy("照片或扫描件"),
         required=False,
-        widget=_Pictures(attrs={"multiple": True, "accept": "image/png,image/jpeg"}),
+        widget=_Pictures(attrs={"multiple": True, "accept": "image/jpeg,image/png,image/webp"}),
         help_text=gettext_lazy(
-            "PNG 或 JPEG，每张最多 3 MB，最多 5 张。加密保存，只有平台核对的人和你能看，每次查看都有记录；"
-            "照片里的位置等信息会去掉。"
+            "JPEG、PNG 或 WebP，手机拍的就行，每张最多 15 MB，最多 5 张。"
+            "加密保存，只有平台核对的人和你能看，每次查看都有记录；照片里的位置等信息会去掉。"
         ),
     )
 
@@ -116,15 +118,16 @@ def papers(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
     if request.method == "POST" and form.is_valid():
         # No more than one byte too many is read of what is too large, and no more than one file too many.
-        uploads = [one.read(MAX_BYTES + 1) for one in form.cleaned_data["file"][: MOST_PICTURES + 1]]
+        uploads = [one.read(PAPER.bytes + 1) for one in form.cleaned_data["file"][: MOST_PICTURES + 1]]
         try:
-            paper_hand_in(
+            handed = paper_hand_in(
                 seller=shop.slug, terms=form.terms(), uploads=uploads, by=owner_of(request),
                 former=former.pk if former else None,
             )  # fmt: skip
         except Problem as refused:
             add_problem(form, refused)
         else:
+            write_down(request, handed, ADDITION, _("提交证照"))
             hours = int(REVIEW_DUE.total_seconds() // 3600)
             messages.success(request, _("已提交，%(hours)s 小时内会有人核对") % {"hours": hours})
             return redirect("manage:papers")
@@ -158,6 +161,7 @@ def _taken_back(request: HttpRequest, shop: Reseller) -> HttpResponse:
     except Problem as refused:
         messages.error(request, str(refused))
     else:
+        write_down(request, License.objects.get(pk=asked), CHANGE, _("撤回证照"))
         messages.success(request, _("已撤回"))
     return redirect("manage:papers")
 

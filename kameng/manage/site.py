@@ -1,9 +1,51 @@
 """A shop's own admin with every page: the models' are found by the framework, these are named here."""
 
 from kameng.admin.sites import shop_site
-from kameng.manage import cases, checklist, clients, deposit, domains, home, look, monthly, papers, plan, visits
+from kameng.manage import (
+    announcement,
+    by_hand,
+    cases,
+    changes,
+    checklist,
+    clients,
+    customers,
+    deposit,
+    domains,
+    home,
+    look,
+    monthly,
+    orders_export,
+    own_goods,
+    own_stock,
+    papers,
+    plan,
+    rights,
+    share,
+    staff,
+    visits,
+)
 
 __all__ = [
-    "cases", "checklist", "clients", "deposit", "domains", "home", "look", "monthly", "papers", "plan",
-    "shop_site", "visits",
-]  # fmt: skip
+    "announcement",
+    "by_hand",
+    "cases",
+    "changes",
+    "checklist",
+    "clients",
+    "customers",
+    "deposit",
+    "domains",
+    "home",
+    "look",
+    "monthly",
+    "orders_export",
+    "own_goods",
+    "own_stock",
+    "papers",
+    "plan",
+    "rights",
+    "share",
+    "shop_site",
+    "staff",
+    "visits",
+]

@@ -22,6 +22,7 @@ from fulfillment.suppliers.after_sales import after_sales_ask, asked_about
 from fulfillment.suppliers.base import Capability, SupplierMisconfigured
 from fulfillment.suppliers.connections import adapter_of
 from fulfillment.suppliers.models import DuplicateSupply, StockCode, Supplier
+from fulfillment.suppliers.owner_hands.adapter import OwnerHandsAdapter
 from fulfillment.suppliers.registry import adapters_with
 from kameng.admin.bases import actor_of
 from kameng.admin.sites import operations_site
@@ -58,8 +59,8 @@ def _attempt(reference: str) -> SupplierOrder:
 
 
 def by_hand() -> list[str]:
-    """The adapters behind which a person delivers."""
-    return adapters_with(Capability.MANUAL)
+    """The adapters behind which a person of ours delivers; owners deliver in their own admin."""
+    return [code for code in adapters_with(Capability.MANUAL) if code != OwnerHandsAdapter.code]
 
 
 def when_unclear(supplier: Supplier) -> str:

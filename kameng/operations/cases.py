@@ -294,7 +294,8 @@ def _prices(known: Case, facts: Facts) -> dict[str, Any] | None:
     if known.subject_kind != SubjectKind.PRODUCT or not facts.price or not facts.official_price:
         return None
     category = Product.objects.filter(pk=known.subject_id).values("category")
-    peers = Variant.objects.filter(product__category__in=category, is_active=True).exclude(product_id=known.subject_id)
+    peers = Variant.objects.filter(product__category__in=category, is_active=True, product__owner=None)
+    peers = peers.exclude(product_id=known.subject_id)
     shares = [supply / official for supply, official in _priced(peers.values_list("supply_price", "official_price"))]
     return {
         "price": facts.price,

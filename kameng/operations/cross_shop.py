@@ -18,6 +18,7 @@ from psycopg2 import sql
 
 from kameng.core.encryption import digest
 from kameng.core.ids import ALPHABET, normalize, shop_id_of
+from resellers.ledger.models import Account
 from resellers.models import Reseller
 
 PER_PAGE = 50
@@ -161,6 +162,12 @@ def every_shop() -> list[Reseller]:
     """All shops with their hosts, the house first."""
     shops = Reseller.objects.exclude(schema_name=get_public_schema_name())
     return list(shops.order_by("-is_house", "pk").prefetch_related("domains"))
+
+
+def shops_that_sold() -> list[Reseller]:
+    """Those into which money ever came, the house first: in the others there is nothing to count."""
+    sold = Account.objects.filter(name=Account.Name.ORDERS).values("owner")
+    return list(Reseller.objects.filter(pk__in=sold).order_by("-is_house", "pk"))
 
 
 ORDERS = List(

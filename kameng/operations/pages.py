@@ -22,6 +22,7 @@ from kameng.core.problems import Problem
 from kameng.inbox.models import InboxEvent
 from kameng.operations.cross_shop import (
     every_shop,
+    shops_that_sold,
 )
 from kameng.operations.figures import figures, waiting
 from orders.admin import order_context
@@ -43,7 +44,7 @@ LONGEST_REFERENCE = 64
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Today, and what waits for a person."""
-    today = figures(every_shop())
+    today = figures(shops_that_sold())
     return operations_site.render(
         request,
         "staff/operations_home.html",

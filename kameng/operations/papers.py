@@ -19,7 +19,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 from django_tenants.utils import get_public_schema_name
 
+from compliance.desk.services import HELD
 from compliance.models import License
+from compliance.paper_desk import paper_claim, paper_claim_next, paper_release, paper_undo, paper_undoable
 from compliance.paper_reasons import REASONS
 from compliance.papers import REVIEW_DUE, paper_confirm, paper_send_back, reasons_told
 from compliance.selectors import licenses_in_force, papers_of_seller, papers_waiting
@@ -72,9 +74,11 @@ class RefuseForm(StaffForm):
 
 
 def _names() -> dict[str, str]:
-    """Shops that need papers, by slug; the house shop is the platform itself."""
-    shops = Reseller.objects.exclude(schema_name=get_public_schema_name()).filter(is_house=False)
-    return dict(shops.order_by("pk").values_list("slug", "name"))
+    """Shops by slug. The house shop needs no papers, but those of brands that it has speak for the platform's goods."""
+    shops = Reseller.objects.exclude(schema_name=get_public_schema_name()).order_by("pk")
+    return {
+        shop.slug: _("%(name)s（平台自营）") % {"name": shop.name} if shop.is_house else shop.name for shop in shops
+    }
 
 
 def _chosen(show: str) -> "QuerySet[License]":
@@ -134,6 +138,10 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
     terms = TermsForm(request.POST if act == "replace" else None, initial=initial_of(known))
     if is_post:
         does: Callable[[], HttpResponse] | None = {
+            "claim": lambda: _claimed(request, known),
+            "release": lambda: _released(request, known),
+            "next": lambda: _next(request, after=known.pk),
+            "undo": lambda: _undone(request, known),
             "confirm": lambda: _confirmed(request, known),
             "send_back": lambda: _sent_back(request, known, refuse),
             "revoke": lambda: _revoked(request, known, refuse),
@@ -141,12 +149,12 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
         }.get(act)
         if does is None:
             raise Http404
-        form = terms if act == "replace" else refuse
-        if act == "confirm" or form.is_valid():
+        form = {"replace": terms, "send_back": refuse, "revoke": refuse}.get(act)
+        if form is None or form.is_valid():
             try:
                 return does()
             except Problem as refused:
-                if act == "confirm":
+                if form is None:
                     messages.error(request, str(refused))
                     return redirect("operations:paper", pk=known.pk)
                 add_problem(form, refused)
@@ -173,25 +181,45 @@ def _context(request: HttpRequest, known: License) -> dict[str, Any]:
         "is_waiting": is_live and known.review == Review.WAITING,
         "is_counting": is_live and known.review == Review.CONFIRMED,
         "due_at": known.created_at + REVIEW_DUE,
+        "is_mine": known.in_hand_of == actor_of(request),
+        "is_taken": known.in_hand_of not in ("", actor_of(request)),
+        "held_minutes": int(HELD.total_seconds() // 60),
+        "last": paper_undoable(actor_of(request)),
     }
 
 
-def _next(done: License) -> HttpResponse:
-    """The next paper that waits, or the queue."""
-    following = papers_waiting().exclude(pk=done.pk).first()
+def _claimed(request: HttpRequest, known: License) -> HttpResponse:
+    paper_claim(license_id=known.pk, actor=actor_of(request))
+    return redirect("operations:paper", pk=known.pk)
+
+
+def _released(request: HttpRequest, known: License) -> HttpResponse:
+    paper_release(license_id=known.pk, actor=actor_of(request))
+    return redirect("operations:review")
+
+
+def _undone(request: HttpRequest, known: License) -> HttpResponse:
+    paper_undo(license_id=known.pk, actor=actor_of(request))
+    messages.success(request, _("已撤回对“%(title)s”的决定") % {"title": known})
+    return redirect("operations:paper", pk=known.pk)
+
+
+def _next(request: HttpRequest, *, after: int | None = None) -> HttpResponse:
+    """The next paper that waits, in one's own hand, or the queue."""
+    following = paper_claim_next(actor=actor_of(request), after=after)
     return redirect("operations:paper", pk=following.pk) if following is not None else redirect("operations:review")
 
 
 def _confirmed(request: HttpRequest, known: License) -> HttpResponse:
     done = paper_confirm(license_id=known.pk, actor=actor_of(request))
     messages.success(request, _("%(license)s 已确认，马上生效") % {"license": done})
-    return _next(done)
+    return _next(request)
 
 
 def _sent_back(request: HttpRequest, known: License, form: RefuseForm) -> HttpResponse:
     done = paper_send_back(license_id=known.pk, actor=actor_of(request), **form.cleaned_data)
     messages.success(request, _("%(license)s 已退回，店主看得到原因") % {"license": done})
-    return _next(done)
+    return _next(request)
 
 
 def _revoked(request: HttpRequest, known: License, form: RefuseForm) -> HttpResponse:

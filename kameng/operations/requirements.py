@@ -69,7 +69,7 @@ def _without_supplier(category: Category, kinds: list[str]) -> list[Variant]:
 def _without_paper(category: Category, kinds: list[str]) -> list[str]:
     """The shops that could not sell all of a category any more if it required these kinds of sellers, by name."""
     brands = set(
-        Product.objects.filter(category=category, is_active=True, standing=Standing.CLEAR).values_list(
+        Product.objects.filter(category=category, owner=None, is_active=True, standing=Standing.CLEAR).values_list(
             "brand__slug", flat=True
         )
     )

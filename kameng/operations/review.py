@@ -38,6 +38,7 @@ from compliance.gate.models import Case
 from compliance.gate.selectors import cases_open
 from compliance.gate.words import category_label, quoted
 from compliance.models import License
+from compliance.paper_desk import paper_undoable
 from compliance.papers import REVIEW_DUE
 from compliance.reports.models import Report
 from compliance.screening.rules import Severity
@@ -184,6 +185,7 @@ def _papers() -> list[Item]:
             tone="info",
             word=_("等待核对"),
             shop=names.get(paper.holder, paper.holder),
+            holder=paper.in_hand_of,
         )
         for paper in papers_waiting()[:PER_PAGE]
     ]
@@ -235,6 +237,7 @@ def review(request: HttpRequest) -> HttpResponse:
         "chips": _SHOWN,
         "figures": waiting_figures(),
         "last": undoable(actor_of(request), UNDO),
+        "last_paper": paper_undoable(actor_of(request)),
         "reasons": REASONS.values(),
         "decisions": DECISIONS,
         "most": MOST_TOGETHER,

@@ -12,7 +12,7 @@ from compliance.models import License
 from compliance.scans.services import scan_add, scan_open
 from kameng.admin.bases import actor_of
 from kameng.admin.sites import operations_site
-from kameng.core.pictures import MAX_BYTES
+from kameng.core.pictures import PAPER
 from kameng.core.problems import NotFound, Problem
 from kameng.paper_faces import picture
 
@@ -26,7 +26,7 @@ def add(request: HttpRequest, license_id: int) -> HttpResponse:
         if upload is None:
             raise Problem(_("请选一个文件"))
         # No more than one byte too many is read of what is too large.
-        scan_add(license_id=license_id, upload=upload.read(MAX_BYTES + 1), actor=actor_of(request))
+        scan_add(license_id=license_id, upload=upload.read(PAPER.bytes + 1), actor=actor_of(request))
     except NotFound as error:
         raise Http404 from error
     except Problem as refused:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_tenants.utils import get_public_schema_name
 
 from catalog.models import Product
-from catalog.screened import product_subject
+from catalog.screened import subject_of
 from compliance.desk.reasons import REASONS, statement_of
 from compliance.gate.models import Case, SubjectKind
 from compliance.gate.selectors import cases_of
@@ -63,11 +63,11 @@ def report_goods(request: HttpRequest, pk: int) -> HttpResponse:
     report = Report.objects.filter(pk=pk).first()
     if report is None:
         raise Http404
-    product = Product.objects.filter(slug=report.product).first()
+    product = Product.objects.select_related("owner").filter(slug=report.product).first()
     if product is None:
         messages.error(request, _("没有这个商品了：%(code)s") % {"code": report.product})
         return redirect("operations:reports_report_change", pk)
-    named = product_subject(product.pk)
+    named = subject_of(product)
     return redirect("operations:subject", kind=named.kind, schema_name=named.schema_name, subject_id=named.id)
 
 
@@ -95,7 +95,7 @@ def subject(request: HttpRequest, kind: str, schema_name: str, subject_id: int) 
         "is_down": is_down,
         "kind": SubjectKind(kind).label,
         "shop": Reseller.objects.filter(schema_name=schema_name).first() if door_of(kind).in_shops else None,
-        "words": facts.words,
+        "words": {name: text for name, text in facts.words.items() if text},
         "cases": cases_of(known)[:CASES_SHOWN],
         "form": form,
     }

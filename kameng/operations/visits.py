@@ -38,11 +38,11 @@ class VisitForm(StaffForm):
         ],
         initial=LOOK,
     )
-    code = CodeField(required=False)
+    code = CodeField(required=False, help_text=gettext_lazy("选了协助才要填：手机上的 6 位数字，或一个备用码"))
 
     def __init__(self, *args: object, request: HttpRequest) -> None:
         super().__init__(*args)
-        if is_fresh(request):
+        if is_fresh(request) or not has_second_factor(request):
             del self.fields["code"]
 
 

@@ -17,6 +17,7 @@ from fulfillment.reveals import RevealedCode, codes_reveal
 from kameng.core.client import client_address
 from kameng.core.ids import normalize
 from kameng.core.throttle import allow
+from kameng.opening.goods import PRODUCT
 from kameng.opening.told import opened_of
 from kameng.pages.story import CODE, order_story
 from orders import access
@@ -38,8 +39,8 @@ class CodeFace:
 
     @property
     def parts(self) -> list[str]:
-        """Groups that are easy to compare; the text itself is what is copied."""
-        if "-" in self.text or " " in self.text:
+        """Groups that are easy to compare; the text itself is what is copied. Sentences stay whole."""
+        if "-" in self.text or " " in self.text or not self.text.isascii():
             return [self.text]
         return [self.text[start : start + 4] for start in range(0, len(self.text), 4)]
 
@@ -59,7 +60,7 @@ def _context(
 ) -> dict[str, Any]:
     lines = list(found.lines.all())
     story = order_story(found)
-    codes = _codes(lines, revealed)
+    codes = _codes(lines, revealed, story.notes)
     again = story.status.action in ("reorder", "order_again", "reveal") and _is_on_sale(request, lines[0])
     return {
         "order": found,
@@ -69,9 +70,11 @@ def _context(
         "waited": story.waited,
         "waited_text": story.waited_text,
         "steps": story.steps,
+        "why": story.why,
         "refunds": story.refunds,
         "lines": [line_face(line) for line in lines],
         "opened": opened_of(lines),
+        "is_plan": lines[0].product_slug == PRODUCT,
         "paid_with": story.paid_with,
         "refunded": story.refunded,
         "contact": masked_contact(found),
@@ -79,6 +82,7 @@ def _context(
         "reorder_url": reverse("edit", args=[found.number]) if again else "",
         "codes": codes,
         "revealed": revealed is not None,
+        "only_notes": bool(codes) and not any(line.kind == CODE for line in lines),
         "all_codes": "\n".join(code.text for code in codes),
         "how_to_use": _how_to_use(request, lines),
         "needs_proof": not access.has_proven(request, found),
@@ -86,12 +90,13 @@ def _context(
     }
 
 
-def _codes(lines: list[OrderLine], revealed: list[RevealedCode] | None) -> list[CodeFace]:
+def _codes(lines: list[OrderLine], revealed: list[RevealedCode] | None, notes: frozenset[int]) -> list[CodeFace]:
     faces = {line.sku: line_face(line) for line in lines}
     names = {sku: f"{face.product_name} {face.variant_name}" for sku, face in faces.items()}
     if revealed is not None:
         return [CodeFace(names[code.sku], text=code.code) for code in revealed]
-    ready = [line for line in lines if line.kind == CODE and line.status == OrderLine.Status.DELIVERED]
+    arrived = [line for line in lines if line.status == OrderLine.Status.DELIVERED]
+    ready = [line for line in arrived if line.kind == CODE or line.pk in notes]
     return [CodeFace(names[line.sku]) for line in ready for _ in range(line.quantity)]
 
 

@@ -12,9 +12,12 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils import timezone
 from django.utils.timezone import localtime
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
+from fulfillment.by_owner import REFUND_REASONS
 from fulfillment.models import Fulfillment
+from kameng.opening.goods import ADDRESS, PRODUCT
 from kameng.templatetags.shop import money
 from orders.faces import account_summary
 from orders.models import Order, OrderLine
@@ -65,6 +68,10 @@ class Story:
     waited: int
     paid_with: str
     refunded: Decimal
+    #: Why the owner did not deliver a good of their own.
+    why: str
+    #: Lines with which the owner wrote something, by their ids.
+    notes: frozenset[int]
 
     @property
     def waited_text(self) -> str:
@@ -85,7 +92,7 @@ def order_story(order: Order) -> Story:
     paid_with = "、".join(
         dict.fromkeys(gateway_name(payment.gateway) for payment in payments if not payment.is_surplus)
     )
-    status = state_text(state, _facts(order, lines, refunds, paid_with))
+    status = state_text(state, {**_facts(order, lines, refunds, paid_with), **_by_owner(works)})
     settled = sum((refund.amount for refund in refunds if refund.status == Refund.Status.SUCCEEDED), Decimal(0))
     seen = [
         order.status,
@@ -96,12 +103,14 @@ def order_story(order: Order) -> Story:
     waiting = order.paid_at is not None and any(line.status in _UNDER_WAY for line in lines)
     return Story(
         status=status,
-        steps=_steps(order, lines, state),
+        steps=_steps(order, lines, state, is_owners=any(work.due_at for work in works)),
         refunds=[_refund_face(refund) for refund in refunds],
         version=hashlib.sha256("|".join(seen).encode()).hexdigest()[:12],
         waited=int((timezone.now() - order.paid_at).total_seconds()) if waiting and order.paid_at else 0,
         paid_with=paid_with,
         refunded=settled,
+        why=next((gettext(work.note) for work in works if work.due_at and work.note in REFUND_REASONS.values()), ""),
+        notes=frozenset(work.line_id for work in works if work.sealed_note),
     )
 
 
@@ -126,6 +135,8 @@ def display_state(order: Order, lines: Sequence[OrderLine], works: Sequence[Fulf
         return "partial"
     if kinds & {LineStatus.FAILED, LineStatus.REFUNDED} and not kinds & _UNDER_WAY:
         return "failed_refunding"
+    if any(work.due_at and work.finished_at is None for work in works):
+        return "by_owner"
     slow = SLOW_SECONDS if LineStatus.BUYING in kinds else QUEUED_SECONDS
     if order.paid_at and timezone.now() - order.paid_at > timedelta(seconds=slow):
         return "delayed"
@@ -145,6 +156,16 @@ def _duration(seconds: float) -> str:
     return _("%(minutes)s 分 %(seconds)s 秒") % {"minutes": seconds // 60, "seconds": seconds % 60}
 
 
+def _by_owner(works: Sequence[Fulfillment]) -> dict[str, object]:
+    """Until when the owner delivers, with the day unless that is today; once they did, what arrived need not be a
+    top-up of anything."""
+    due = max((work.due_at for work in works if work.due_at), default=None)
+    if due is None:
+        return {}
+    moment = localtime(due)
+    return {"name": "", "due": moment.strftime("%H:%M" if moment.date() == timezone.localdate() else "%m-%d %H:%M")}
+
+
 def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], paid_with: str) -> dict[str, object]:
     line = lines[0]
     finished = order.finished_at
@@ -153,8 +174,10 @@ def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], 
         deadline: datetime | None = order.expires_at
     else:
         deadline = order.paid_at + timedelta(seconds=settings.UNKNOWN_LIMIT_SECONDS) if order.paid_at else None
+    of_plan = line.product_slug == PRODUCT
     return {
-        "name": "" if line.kind == CODE else account_summary(line),
+        "name": "" if line.kind == CODE or of_plan else account_summary(line),
+        "shop": line.account_values.get(ADDRESS, "") if of_plan else "",
         "deadline": _clock(deadline),
         "time": _clock(finished),
         "duration": _duration((finished - order.paid_at).total_seconds()) if finished and order.paid_at else "",
@@ -165,26 +188,34 @@ def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], 
     }
 
 
-def _steps(order: Order, lines: Sequence[OrderLine], state: str) -> list[Step]:
+def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, is_owners: bool) -> list[Step]:
     placed = Step(_("已下单"), "done", order.created_at)
     if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
         is_late = state == "late_payment"
         return [placed, Step(_("已取消，付的钱原路退回") if is_late else _("已取消，没有扣款"), "bad")]
     if order.paid_at is None:
         return [placed, Step(_("付款"), "now"), Step(_("到账"), "todo")]
+    of_plan = lines[0].product_slug == PRODUCT
     paid = Step(_("已付款 %(amount)s") % {"amount": money(order.total)}, "done", order.paid_at)
     if state in ("failed_refunding", "refunded", "partly_refunded"):
         returned = state != "failed_refunding"
         return [
             placed,
             paid,
-            Step(_("渠道没有充成"), "bad"),
+            Step(
+                _("没有办成") if of_plan else _("店主没有交付") if is_owners else _("渠道没有充成"),
+                "bad",
+            ),
             Step(_("已退款") if returned else _("原路退款中"), "done" if returned else "now", order.finished_at),
         ]
     is_code = lines[0].kind == CODE
     done = state in ("delivered", "codes_ready")
     note = {"switching": _("上一个渠道没有充成，已换一家"), "verifying": _("渠道没有回复，正在核实")}.get(state, "")
-    if done:
+    if of_plan:
+        return [placed, paid, Step(_("套餐办好了"), "done", order.finished_at) if done else Step(_("办理套餐"), "now")]
+    if is_owners:
+        working = Step(_("店主已处理"), "done") if done else Step(_("店主处理中"), "now")
+    elif done:
         working = Step(_("已出卡") if is_code else _("渠道已处理"), "done")
     else:
         working = Step(_("出卡中") if is_code else _("渠道处理中"), "now", note=note)

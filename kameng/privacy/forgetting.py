@@ -80,6 +80,7 @@ def order_forget(*, order_id: int, actor: str) -> bool:
         line.account = [_pseudonymous(entry) for entry in line.account]
     OrderLine.objects.bulk_update(lines, ["account"])
     # What a minor has spent counts until the month is over, whoever asks to be forgotten: those fingerprints stay.
+    Fulfillment.objects.filter(line__order=order).update(sealed_note="")
     Payment.objects.filter(order=order).update(payer_digest="", qr="", url="", call="")
     # The key of a form is a fingerprint of its browser; that of a program is its own, and still finds the order.
     key = None if (order.idempotency_key or "").startswith("web:") else order.idempotency_key

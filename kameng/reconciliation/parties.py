@@ -9,7 +9,7 @@ from payments.gateways.base import Billing, GatewayMisconfigured
 from payments.gateways.registry import gateway_class
 from payments.merchants.models import GatewayAccount
 
-#: Codes that we hold are bought long before they are sold, shops we open ourselves, and nobody sends a bill for either.
+#: Codes that we hold are bought long before they are sold, and shops are opened by ourselves: nobody sends a bill.
 WITHOUT_BILLS = ("stock", "opening")
 
 

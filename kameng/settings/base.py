@@ -130,7 +130,10 @@ SCREENED_SUBJECTS = {
     "shop": "compliance.gate.shops.SHOPS",
     "offer": "fulfillment.suppliers.screened.OFFERS",
     "category": "catalog.shelf_names.CATEGORIES",
+    "own_good": "catalog.screened.OWN_GOODS",
 }
+#: Of whom products are bought: whose papers of a brand speak for the platform's goods.
+SUPPLIERS_OF_PRODUCTS = "fulfillment.suppliers.licensed.suppliers_of_products"
 INSTALLED_APPS = [*WITHOUT_TABLES, *dict.fromkeys([*SHARED_APPS, *TENANT_APPS])]
 TENANT_MODEL = "resellers.Reseller"
 TENANT_DOMAIN_MODEL = "resellers.Domain"
@@ -295,6 +298,10 @@ for _age, _name, _default in (("8-15", "MINOR_CAPS_CHILD", "50,200"), ("16-17", 
 PRICE_CAP_PERCENT = env.int("PRICE_CAP_PERCENT", default=200)
 if PRICE_CAP_PERCENT < 100:
     raise environ.ImproperlyConfigured("PRICE_CAP_PERCENT is percent of the official price, and at least 100")
+#: What the platform takes of the price of an owner's own good, in percent; never less than a cent of a piece.
+OWN_GOODS_FEE_PERCENT = Decimal(env.str("OWN_GOODS_FEE_PERCENT", default="1"))
+if not 0 <= OWN_GOODS_FEE_PERCENT <= 50:
+    raise environ.ImproperlyConfigured("OWN_GOODS_FEE_PERCENT is percent of a price, from 0 to 50")
 #: A margin that rising supply prices have brought below so many percent of the supply price is told to a shop's owner.
 MARGIN_ALARM_PERCENT = env.int("MARGIN_ALARM_PERCENT", default=2)
 #: How many days after it ended an order's contact and account are replaced by pseudonyms: one that was paid, and one

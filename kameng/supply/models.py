@@ -12,7 +12,7 @@ class ClientOrder(models.Model):
     """That an order is a client's: `reference` is the client's own number, which makes it once."""
 
     order = models.OneToOneField(Order, models.PROTECT, verbose_name=_("订单"), related_name="client_order")
-    client = public_key("clients.Client", _("下游客户"))
+    client = public_key("clients.Client", _("下游客户"), db_index=False)
     #: The name of the key that ordered.
     key = models.CharField(_("密钥编号"), max_length=40)
     reference = models.CharField(_("对方单号"), max_length=64)
@@ -41,7 +41,9 @@ class ClientCallback(models.Model):
         DELIVERED = "delivered", _("已送达")
         GIVEN_UP = "given_up", _("放弃")
 
-    client_order = models.ForeignKey(ClientOrder, models.PROTECT, verbose_name=_("下游订单"), related_name="callbacks")
+    client_order = models.ForeignKey(
+        ClientOrder, models.PROTECT, verbose_name=_("下游订单"), related_name="callbacks", db_index=False
+    )
     #: The state of the order that it tells of (`kameng.supply.selectors.State`).
     told = models.CharField(_("告知"), max_length=16)
     status = models.CharField(_("状态"), max_length=10, choices=Status, default=Status.WAITING)

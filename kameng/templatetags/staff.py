@@ -46,6 +46,19 @@ def seconds(length: float | None) -> str:
     return _("%(hours)s 小时 %(minutes)s 分") % {"hours": whole // 3600, "minutes": whole % 3600 // 60}
 
 
+@register.filter
+def left(length: float) -> str:
+    """What is left of a time, in the two units that matter: `45 秒`, `23 分`, `2 小时 5 分`, `2 天 3 小时`."""
+    minutes, hours = int(length // 60), int(length // 3600)
+    if minutes < 1:
+        return _("%(count)s 秒") % {"count": max(int(length), 0)}
+    if hours < 1:
+        return _("%(minutes)s 分") % {"minutes": minutes}
+    if hours < 24:
+        return _("%(hours)s 小时 %(minutes)s 分") % {"hours": hours, "minutes": minutes % 60}
+    return _("%(days)s 天 %(hours)s 小时") % {"days": hours // 24, "hours": hours % 24}
+
+
 @register.simple_tag
 def badge(tone: str, text: str) -> SafeString:
     """A state: a word and a colour. Raises `KeyError` for a tone that does not exist."""

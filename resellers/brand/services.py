@@ -15,8 +15,13 @@ from resellers.services import shop_touch
 logger = logging.getLogger(__name__)
 
 Use = BrandPicture.Use
-#: What a phone can load beside a page, and a header can show.
-BOUNDS = Bounds(200 * 1024, 1024, 1024 * 1024, frozenset({"png", "jpeg", "webp"}))
+MAX_BYTES = 2 * 1024 * 1024
+KINDS = frozenset({"png", "jpeg", "webp"})
+#: What is kept is sharp where pages show it, and never more than 200 KB, which a phone loads beside a page.
+BOUNDS = {
+    Use.LOGO: Bounds(MAX_BYTES, 16_000_000, KINDS, (384, 128)),
+    Use.FAVICON: Bounds(MAX_BYTES, 16_000_000, KINDS, (192, 192)),
+}
 SMALLEST_SIDE, WIDEST = 16, 3
 _MARKUP = (b"<svg", b"<?xml", b"<!doctype", b"<html")
 
@@ -51,16 +56,17 @@ def _picture(use: BrandPicture.Use, upload: bytes) -> Picture:
     def refused(text: str) -> Invalid:
         return Invalid(fields={use.value: text})
 
-    if len(upload) > BOUNDS.bytes:
-        raise refused(_("文件太大了，最多 %(limit)s KB") % {"limit": BOUNDS.bytes // 1024})
+    bounds = BOUNDS[use]
+    if len(upload) > bounds.bytes:
+        raise refused(_("文件太大了，最多 %(limit)s MB") % {"limit": bounds.megabytes})
     if upload[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_MARKUP):
         raise refused(_("不收 SVG 和网页：里面可能有脚本。请存成 PNG、JPEG 或 WebP 再上传"))
     try:
-        picture = rebuilt(upload, BOUNDS)
+        picture = rebuilt(upload, bounds)
     except NotAPicture as error:
         logger.warning("a %s was refused: %s", use, error)
-        text = _("这不是完整的 PNG、JPEG 或静态 WebP 图片，或者太大了（每边最多 %(side)s 像素）")
-        raise refused(text % {"side": BOUNDS.side}) from error
+        text = _("这不是完整的 PNG、JPEG 或静态 WebP 图片，或者像素太多了（最多 %(limit)s 万）")
+        raise refused(text % {"limit": bounds.pixels // 10_000}) from error
     short, long = sorted((picture.width, picture.height))
     if short < SMALLEST_SIDE:
         raise refused(_("图片太小了，每边至少 %(side)s 像素") % {"side": SMALLEST_SIDE})

@@ -26,9 +26,8 @@ from resellers.domains import judging, names
 from resellers.domains.certificate import Seen, certificate_of
 from resellers.domains.judging import Target, Verdict
 from resellers.domains.models import OwnDomain, Problem
-from resellers.domains.resolving import Resolver, address_of, system_resolvers
+from resellers.domains.resolving import Resolver, Type, address_of
 from resellers.domains.selectors import platform
-from resellers.domains.wire import Type
 from resellers.domains.words import refusal_words
 from resellers.models import Domain, Reseller
 from resellers.services import ShopInvalid
@@ -133,7 +132,7 @@ def domain_waive(*, domain_id: int, actor: str) -> OwnDomain:
 
 def resolver() -> Resolver:
     """The resolvers that are configured, or the machine's."""
-    return Resolver([address_of(text) for text in settings.DNS_RESOLVERS] or system_resolvers())
+    return Resolver([address_of(text) for text in settings.DNS_RESOLVERS] or None)
 
 
 def _refused(text: str) -> ShopInvalid:

@@ -147,3 +147,61 @@ class Balance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account_id}: {self.amount}"
+
+
+class Day(models.Model):
+    """What moved on one day of the site's time zone for one shop, or for none: the entries, added up
+    (`resellers.ledger.days`). Amounts in yuan, counts of what they say.
+    """
+
+    shop = models.ForeignKey(Reseller, models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
+    day = models.DateField()
+    payments = models.IntegerField()
+    deliveries = models.IntegerField()
+    #: What goes back because it never arrived.
+    failures = models.IntegerField()
+    refunds = models.IntegerField()
+    #: Of the deliveries, how many came so soon after the order was paid for.
+    within_5s = models.IntegerField()
+    within_15s = models.IntegerField()
+    within_1m = models.IntegerField()
+    within_5m = models.IntegerField()
+    within_30m = models.IntegerField()
+    within_2h = models.IntegerField()
+    received = models.DecimalField(max_digits=20, decimal_places=4)
+    refunded = models.DecimalField(max_digits=20, decimal_places=4)
+    #: The platform's: what it sold goods for, what else it takes, what it bought them for, and what gateways keep.
+    sales = models.DecimalField(max_digits=20, decimal_places=4)
+    other = models.DecimalField(max_digits=20, decimal_places=4)
+    cost = models.DecimalField(max_digits=20, decimal_places=4)
+    fees = models.DecimalField(max_digits=20, decimal_places=4)
+    #: What is left to owners of orders and of those whom they invited.
+    owners = models.DecimalField(max_digits=20, decimal_places=4)
+
+    class Meta:
+        verbose_name = _("每日汇总")
+        verbose_name_plural = _("每日汇总")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["day", "shop"], name="ledger_day_once", nulls_distinct=False)]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.shop_id}"
+
+
+class Reckoned(models.Model):
+    """How far the days have been added up: there is one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    #: Every entry up to this number is in its day.
+    upto = models.BigIntegerField(default=0, db_default=0)
+    #: When that was all there was; none before the days have caught up for the first time.
+    at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("汇总进度")
+        verbose_name_plural = _("汇总进度")
+        default_permissions = ()
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="ledger_reckoned_once")]
+
+    def __str__(self) -> str:
+        return f"{self.upto}"

@@ -20,10 +20,13 @@ DEVICES = {"phone": PHONE, "desktop": DESKTOP}
 BUDGET = 250 * 1024
 OWNERS_PAGES = (
     "/manage/", "/manage/orders/order/", "/manage/goods/?q=wzry", "/manage/look/", "/manage/range/",
-    "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/accounts/user/",
+    "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/staff/",
+    "/manage/customers/", "/manage/changes/", "/manage/changes/?kind=platform", "/manage/announcement/",
     "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/",
     "/manage/statement/", "/manage/clients/", "/manage/cases/", "/manage/papers/", "/manage/domains/", "/manage/plan/",
-    "/manage/prices/", "/manage/price-changes/", "/manage/goods/?state=locked",
+    "/manage/prices/", "/manage/price-changes/", "/manage/goods/?state=locked", "/manage/share/",
+    "/manage/orders-export/", "/manage/setup/", "/manage/own/", "/manage/own/new/",
+    "/manage/orders/by-hand/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",
@@ -31,11 +34,12 @@ OPERATORS_PAGES = (
     "/admin/suppliers/supplier/", "/admin/suppliers/supplieroffer/", "/admin/merchants/gatewayaccount/",
     "/admin/inbox/inboxevent/", "/admin/outbox/outboxevent/", "/admin/alerts/", "/admin/unclear/", "/admin/ranking/",
     "/admin/ranking/?variant=hok-300", "/admin/prices/", "/admin/rates/", "/admin/after-sales/", "/admin/duplicates/",
-    "/admin/book/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
+    "/admin/book/", "/admin/platform/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
     "/admin/deposits/", "/admin/transfers/", "/admin/second-factor/", "/admin/licenses/",
-    "/admin/license-requirements/", "/admin/compliance/rule/", "/admin/review/", "/admin/review/figures/",
+    "/admin/license-requirements/", "/admin/compliance/rule/",
+    "/admin/compliance/wordgroup/", "/admin/review/", "/admin/review/figures/",
     "/admin/trail/auditentry/", "/admin/reports/report/", "/admin/papers/", "/admin/domains/",
-    "/admin/tenures/", "/admin/plans/plan/", "/admin/plans/plan/add/",
+    "/admin/tenures/", "/admin/shops/yueyou/visit/", "/admin/plans/plan/", "/admin/plans/plan/add/",
 )  # fmt: skip
 
 
@@ -138,6 +142,33 @@ def test_an_owner_opens_a_client_on_a_phone(visits: Visits, platform: Platform) 
     expect(visit.page.locator("body")).to_contain_text("还没有密钥")
     assert not visit.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     assert violations(visit.page, WCAG) == []
+
+
+def test_an_owner_lets_somebody_in_who_sees_their_own_work_alone(visits: Visits, platform: Platform) -> None:
+    owner = _sign_in(visits, platform, GAMES, device=PHONE)
+    owner.open("/manage/staff/")
+    owner.page.locator("[name=username]").fill("xiaowang")
+    owner.page.locator("[name=roles][value=support]").check()
+    owner.page.get_by_role("button", name="生成邀请链接").click()
+    link = owner.page.locator("p.k-mono").inner_text().strip()
+    helper = visits.new(GAMES, device=PHONE)
+    helper.open(link[link.index("/manage/") :])
+    assert violations(helper.page, WCAG) == []
+    for name in ("password", "again"):
+        helper.page.locator(f"[name={name}]").fill("quiet-river-17")
+    helper.page.get_by_role("button", name="进入后台").click()
+    helper.page.wait_for_url("**/manage/")
+    expect(helper.page.locator(".k-tabs a")).to_have_text([re.compile("首页"), re.compile("订单")])
+    assert not helper.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+
+
+def test_a_poster_is_a_picture_to_save(visits: Visits, platform: Platform) -> None:
+    visit = _sign_in(visits, platform, GAMES, device=PHONE)
+    visit.open("/manage/share/?product=honor-of-kings")
+    expect(visit.page.locator("#poster")).to_have_attribute("src", re.compile("^data:image/png"))
+    with visit.page.expect_download() as saved:
+        visit.page.get_by_role("button", name="存成图片").click()
+    assert saved.value.suggested_filename.endswith(".png")
 
 
 def test_a_colour_shows_its_contrast_before_it_is_saved(visits: Visits, platform: Platform) -> None:

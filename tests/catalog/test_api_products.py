@@ -94,7 +94,7 @@ def test_a_product_that_goes_between_two_pages_loses_no_other(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("catalog.listings.api.PAGE_SIZE", 2)
-    monkeypatch.setattr("catalog.listings.shelf.FRESH_SECONDS", 0)
+    monkeypatch.setattr("kameng.core.remembered.FRESH_SECONDS", 0)
     first, second, third, fourth = [on_sale().product for _ in range(4)]
     following = urlsplit(program.get("products/").json()["next"]).query
     Product.objects.filter(pk=first.pk).update(is_active=False)

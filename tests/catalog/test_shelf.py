@@ -220,7 +220,7 @@ def test_a_change_counts_from_the_next_order_on(shop: Reseller) -> None:
 
 def test_a_page_is_at_most_a_second_old(shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = 1000.0
-    monkeypatch.setattr("catalog.listings.shelf.time.monotonic", lambda: moment)
+    monkeypatch.setattr("kameng.core.remembered.time.monotonic", lambda: moment)
     variant = on_sale()
     shelf(shop)
     change(shop, variant, price=Decimal("61.00"))

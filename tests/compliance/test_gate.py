@@ -11,19 +11,20 @@ from catalog.listings.services import listing_reset, listing_save
 from catalog.models import Product, Variant
 from catalog.screened import product_facts, product_subject
 from catalog.services import product_save, variant_save
+from compliance.gate import rescreening
 from compliance.gate.exceptions import CaseClosed, CaseMoved, ContentBlocked, StatementMissing, TooMuchText
-from compliance.gate.models import Case, Screening
+from compliance.gate.models import Case, Screening, SubjectKind
 from compliance.gate.rescreening import foresee, rescreen_all
 from compliance.gate.selectors import approved_before, case_telling, case_words, standing_words, version_texts
 from compliance.gate.services import case_decide, subject_restore, subject_screen, subject_take_down
 from compliance.gate.shops import shop_subject, shop_words_save, words_written
 from compliance.gate.subjects import Facts, Slot, Text
 from compliance.models import Rule
-from compliance.rules import rule_save
+from compliance.rules import book_now, rule_save
 from compliance.trail.models import AuditEntry
 from resellers.models import Reseller
 from tests.compliance.gate import CLEAR, DOUBTFUL, UNLAWFUL, doubtful_words, fields_of, renamed, sold
-from tests.factories import on_sale
+from tests.factories import ProductFactory, on_sale
 from tests.flows import drain, outbox
 
 pytestmark = pytest.mark.usefixtures("supplier_double")
@@ -151,6 +152,26 @@ def test_new_rules_take_off_sale_what_stands_and_bring_it_back(shop: Reseller, o
     assert sold(shop) == [f"{DOUBTFUL} 道礼包"]
     assert set(Case.objects.values_list("state", flat=True)) == {"withdrawn"}
     assert outbox("subjects.rescreen") == []
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 4])
+def test_much_in_one_place_is_looked_at_in_pieces_of_which_each_row_is_in_one(
+    piece: int, monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
+    doubtful_words()
+    for number in range(4):
+        ProductFactory(name=f"{DOUBTFUL} {number}", standing="clear")
+    monkeypatch.setattr(rescreening, "PIECE", piece)
+    parts = [part for part in rescreening.pieces() if part.kind == SubjectKind.PRODUCT]
+    assert len(parts) == -(-4 // piece)
+    rescreening.subjects_rescreen(
+        kind=SubjectKind.PRODUCT, shop=parts[0].schema_name, after=0, rules_version=book_now()[1]
+    )
+    assert len(outbox("subjects.rescreen")) == (len(parts) if len(parts) > 1 else 0)
+    drain()
+    assert set(Product.objects.values_list("standing", flat=True)) == {"flagged"}
+    found = [rescreening.piece_rescreen(part) for part in parts]
+    assert (sum(one.looked for one in found), sum(one.fell for one in found)) == (4, 0)
 
 
 def test_an_owners_name_is_kept_from_sale_in_that_shop_alone(

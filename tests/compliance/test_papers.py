@@ -9,10 +9,14 @@ from django.db import connection
 from django.utils import timezone
 
 from catalog.listings.shelf import key_now, shelf_now
-from catalog.models import Brand, Variant
+from catalog.models import Brand, Product, Variant
+from catalog.screened import product_screen
+from compliance.gate.exceptions import UndoTooLate
 from compliance.gate.models import Case
 from compliance.models import License
+from compliance.paper_desk import paper_claim, paper_claim_next, paper_release, paper_undo, paper_undoable
 from compliance.papers import (
+    PaperClaimed,
     PaperDecided,
     ReasonMissing,
     ScanUnseen,
@@ -40,7 +44,7 @@ from tests.flows import drain
 
 pytestmark = pytest.mark.usefixtures("supplier_double", "gateway_double")
 
-OWNER, LI = "staff:one/owner", "staff:li"
+OWNER, LI, WANG = "staff:one/owner", "staff:li", "staff:wang"
 SELLER = License.Holder.SELLER
 
 
@@ -255,3 +259,89 @@ def test_a_brand_that_its_owner_allows_is_no_imitation_and_is_looked_at_again_wh
         facts = OFFERS.facts(offer.pk)
         assert facts is not None
         assert ("Steam" in facts.licensed) is is_authorized
+
+
+@pytest.mark.parametrize("holder", [{"supplier": "first"}, {"seller": "house"}], ids=["supplier", "platform"])
+def test_the_platforms_own_goods_are_called_by_a_brand_that_it_or_whoever_it_buys_of_may_use(
+    shop: Reseller, variant: Variant, holder: dict[str, str]
+) -> None:
+    Reseller.objects.filter(pk=shop.pk).update(slug="house", is_house=True)
+    connection.set_schema_to_public()  # type: ignore[attr-defined]
+    product = Product.objects.get(pk=variant.product_id)
+    license_add(supplier="somebody-else", terms=terms(number="S-0"), actor=LI)
+
+    def stands(name: str) -> str:
+        Product.objects.filter(pk=product.pk).update(name=name)
+        return product_screen(product.pk)
+
+    def seen() -> str:
+        drain()
+        return Product.objects.get(pk=product.pk).standing
+
+    assert stands("Stearn 月卡") == "flagged"
+    paper = license_add(**holder, terms=terms(), actor=LI)
+    assert seen() == "clear"
+    assert stands("Stearn 季卡") == "clear"
+    # One brand's paper, and no other's.
+    assert stands("Netf1ix 季卡") == "flagged"
+    assert stands("Stearn 季卡") == "clear"
+    license_revoke(license_id=paper.pk, actor=LI)
+    assert seen() == "flagged"
+    assert Case.objects.get(state="open").kind == "rescreened"
+
+
+def test_a_paper_is_in_one_hand_and_a_decision_can_be_taken_back_for_ten_minutes(
+    shop: Reseller, variant: Variant
+) -> None:
+    former = confirm(hand_in())
+    renewal = hand_in(former=former, number="S-2", ends=9)
+    first, second = renewal, hand_in(number="S-3")
+    assert (paper_claim_next(actor=LI), paper_claim_next(actor=WANG)) == (first, second)
+    assert paper_claim_next(actor="staff:zhao") is None
+    scan_open(scan_id=first.scans.get().pk, actor=WANG)
+    for decide in (
+        lambda: paper_confirm(license_id=first.pk, actor=WANG),
+        lambda: paper_send_back(license_id=first.pk, actor=WANG, reasons=["K-01"]),
+        lambda: paper_claim(license_id=first.pk, actor=WANG),
+    ):
+        with pytest.raises(PaperClaimed):
+            decide()
+    # Passed over, it goes back; and a claim ends by itself.
+    assert paper_claim_next(actor=LI, after=first.pk) is None
+    assert paper_claim_next(actor=WANG, after=second.pk) == first
+    License.objects.filter(pk=first.pk).update(claimed_until=timezone.now())
+    paper_claim(license_id=first.pk, actor=LI)
+    paper_release(license_id=first.pk, actor=WANG)
+    assert License.objects.get(pk=first.pk).in_hand_of == LI
+    confirm(first)
+    assert paper_undoable(LI) == first
+    assert (paper_undoable(WANG), state(former)) == (None, "replaced")
+    with pytest.raises(UndoTooLate):
+        paper_undo(license_id=first.pk, actor=WANG)
+    assert paper_undo(license_id=first.pk, actor=LI).in_hand_of == LI
+    assert (state(first), state(former)) == ("waiting", "valid")
+    assert sold(shop) == [f"{variant.product.name} {variant.name}"]
+    said = AuditEntry.objects.get(action="license.undone")
+    assert (said.actor, said.data["was"]) == (LI, "confirmed")
+    with pytest.raises(PaperDecided):
+        paper_undo(license_id=first.pk, actor=LI)
+    # Without what it renewed, the shop has nothing to sell by once the decision is taken back.
+    license_revoke(license_id=former.pk, actor=LI)
+    confirm(first)
+    assert len(sold(shop)) == 1
+    paper_undo(license_id=first.pk, actor=LI)
+    assert sold(shop) == []
+    paper_send_back(license_id=first.pk, actor=LI, reasons=["K-01"])
+    License.objects.filter(pk=first.pk).update(reviewed_at=timezone.now() - timedelta(minutes=10, seconds=1))
+    with pytest.raises(UndoTooLate):
+        paper_undo(license_id=first.pk, actor=LI)
+    assert (state(first), paper_undoable(LI)) == ("sent_back", None)
+    # Handed in anew, what was sent back is nothing that could wait again.
+    License.objects.filter(pk=first.pk).update(reviewed_at=timezone.now())
+    hand_in(former=License.objects.get(pk=first.pk), number="S-4")
+    with pytest.raises(PaperDecided):
+        paper_undo(license_id=first.pk, actor=LI)
+
+
+def state(paper: License) -> str:
+    return license_state(License.objects.get(pk=paper.pk))

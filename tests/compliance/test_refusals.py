@@ -7,15 +7,16 @@ from catalog.services import category_save
 from compliance.desk.selectors import records_of
 from compliance.desk.services import appeal_make, case_put_right, case_rule, case_undo
 from compliance.gate.exceptions import ContentBlocked
-from compliance.gate.models import Case, Refusal, Screening
+from compliance.gate.models import Case, Refusal, Screening, Version
 from compliance.gate.selectors import approved_before, case_words, version_texts
-from compliance.gate.shops import shop_open, shop_words_save
+from compliance.gate.shops import shop_open, shop_words_save, words_written
 from compliance.reports.services import report_add
 from compliance.trail.chain import digest
 from compliance.trail.models import AuditEntry
 from resellers.models import Reseller
 from tests.compliance.gate import CLEAR, DOUBTFUL, UNLAWFUL, doubtful_words, fields_of, named, renamed, sold
 from tests.factories import on_sale
+from tests.flows import drain, outbox
 from tests.staff import operator, owner_of
 
 pytestmark = pytest.mark.usefixtures("supplier_double")
@@ -37,13 +38,13 @@ def test_a_refused_edit_leaves_a_record_and_nothing_else(shop: Reseller, variant
     named(shop, variant, DOUBTFUL)
     owner, li = owner_of(shop), operator(username="li")
     typed = {"name": shop.name, "brand_color": shop.brand_color, "radius": shop.radius}
-    refused = owner.post("/manage/look/", {**typed, "announcement": f"新到{UNLAWFUL}", "company": "甲公司"})
+    refused = owner.post("/manage/look/", {**typed, "tagline": f"新到{UNLAWFUL}", "company": "甲公司"})
     assert refused.status_code == 422
     record = Refusal.objects.get()
     assert (record.by, record.title, record.schema_name) == ("staff:owner", shop.name, shop.schema_name)
-    assert (record.is_owners, fields_of(record.findings)) == (True, [("announcement", "外挂")])
+    assert (record.is_owners, fields_of(record.findings)) == (True, [("tagline", "外挂")])
     found = Reseller.objects.get(pk=shop.pk)
-    assert (found.announcement, found.company) == ("", "")
+    assert (found.tagline, found.company) == ("", "")
     assert not Screening.objects.filter(subject_kind="shop").exists()
     # What an operator writes about the shop is kept, and is nothing against its owner.
     form = li.get(f"/admin/resellers/reseller/{shop.pk}/change/")
@@ -72,6 +73,10 @@ def test_a_shelfs_doubtful_name_waits_while_the_one_before_stays(shop: Reseller,
     case_rule(case_id=case.pk, digest=only_case().digest, to="approved", actor=LI)
     found.refresh_from_db()
     assert found.name == DOUBTFUL
+    # What stands on it follows by the outbox: whoever decides waits for no thousand goods.
+    assert outbox("shelf.renamed") == [{"category_id": shelf.pk}]
+    assert "星彩渠道" not in Product.objects.get(pk=variant.product_id).search_text
+    drain()
     assert "星彩渠道" in Product.objects.get(pk=variant.product_id).search_text
     case_undo(case_id=case.pk, actor=LI)
     assert Category.objects.get(pk=shelf.pk).name == found.slug  # no version before that anybody approved
@@ -79,6 +84,25 @@ def test_a_shelfs_doubtful_name_waits_while_the_one_before_stays(shop: Reseller,
     assert (fresh.name, fresh.name_en) == ("fresh", "")
     with pytest.raises(ContentBlocked):
         category_save(category=Category(slug="other", name="好物", name_en="game cheats aimbot"))
+
+
+def test_a_case_from_before_a_field_was_screened_leaves_that_field_alone(shop: Reseller) -> None:
+    doubtful_words()
+    shop_words_save(shop_id=shop.pk, company="甲公司", tagline="充值", name="旧名")
+    shop_words_save(shop_id=shop.pk, announcement=DOUBTFUL, tagline="")
+    case = only_case()
+    version = Version.objects.get(pk=case.digest)
+    assert version.texts["tagline"] == ""
+    version.texts.pop("company")
+    version.save()
+    found = Reseller.objects.get(pk=shop.pk)
+    assert words_written(found, case)["company"] == "甲公司"
+    case_rule(case_id=case.pk, digest=case.digest, to="approved", actor=LI)
+    found.refresh_from_db()
+    assert (found.announcement, found.company, found.tagline) == (DOUBTFUL, "甲公司", "")
+    case_undo(case_id=case.pk, actor=LI)
+    found.refresh_from_db()
+    assert (found.announcement, found.company, found.name) == ("", "甲公司", "旧名")
 
 
 @pytest.mark.usefixtures("db")

@@ -250,8 +250,7 @@ def test_the_hot_addresses_ask_the_database_little(
     program: Program, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What a process keeps for a second is kept for the length of this test, however slow the machine.
-    monkeypatch.setattr("resellers.hosts.FRESH_SECONDS", 600)
-    monkeypatch.setattr("catalog.listings.shelf.FRESH_SECONDS", 600)
+    monkeypatch.setattr("kameng.core.remembered.FRESH_SECONDS", 600)
     card = stocked(["CARD-1"])
     program.get("products/")
     with django_assert_num_queries(0):

@@ -247,10 +247,10 @@ def test_every_handler_takes_what_is_published_for_it() -> None:
         "order.expire", "order.closed", "order.paid", "payment.follow", "payment.surplus",
         "payment.contradicted", "fulfillment.run",
         "fulfillment.wake", "rules.changed", "subjects.rescreen", "subject.taken_down", "goods.taken_down",
-        "line.failed", "line.short", "refund.run", "variant.refresh", "category.refresh",
+        "line.failed", "line.short", "refund.run", "variant.refresh", "category.refresh", "shelf.renamed",
         "supplier.probe", "supplier.sync", "supplier.balance", "payment.noticed",
         "licenses.changed", "requirements.changed", "reconciliation.run", "client_order.follow", "client_callback.send",
-        "domain.check", "authorizations.changed", "visit.over",
+        "domain.check", "authorizations.changed", "visit.over", "stock.import",
     }  # fmt: skip
     assert all(HANDLERS.values())
 

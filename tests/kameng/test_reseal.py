@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from compliance.models import Kind
 from compliance.scans.models import Scan
 from compliance.services import Terms, license_add
-from fulfillment.suppliers.models import StockCode, Supplier
+from fulfillment.suppliers.models import StockCode, StockImport, StockImportPart, Supplier
 from fulfillment.suppliers.stock_room import code_open
 from kameng.accounts.models import SecondFactor
 from kameng.core.encryption import Unreadable, newest_key_id
@@ -43,7 +43,12 @@ def old(settings: Any, shop: Reseller) -> str:
     supplier = SupplierFactory.create(code="far")
     supplier.config = {"api_secret": "theirs"}
     supplier.save()
-    stocked(CODES)
+    batch = StockImport.objects.create(
+        variant=stocked(CODES), supplier=supplier, schema_name=shop.schema_name, source="a.txt", lines=1, actor="owner"
+    )
+    part = StockImportPart(batch=batch, first=1)
+    part.text = "CARD-4"
+    part.save()
     pay_to(shop)
     owner_of(shop)
     with_second_factor(shop.schema_name, "owner")
@@ -69,7 +74,8 @@ def opened() -> tuple[dict[str, object], dict[str, str], list[str], dict[str, st
         Payee.objects.get().details,
         sum(map(len, (SecondFactor.objects.get().key, ClientKey.objects.get().secret)))
         + len(str(GatewayAccount.objects.get().next_config["app_private_key"]))
-        + len(Scan.objects.get().data),
+        + len(Scan.objects.get().data)
+        + len(StockImportPart.objects.get().text),
     )
 
 
@@ -83,6 +89,7 @@ def sealed() -> list[str]:
         ClientKey.objects.get().sealed,
         GatewayAccount.objects.get().next_sealed,
         Scan.objects.get().sealed,
+        StockImportPart.objects.get().sealed,
     ]
 
 
@@ -98,6 +105,8 @@ def test_what_the_old_key_sealed_opens_with_the_new_one_alone(
         "merchant accounts: 1 resealed",
         "suppliers: 1 resealed",
         "codes: 3 resealed",
+        "codes that are being imported: 1 resealed",
+        "owners' notes: 0 resealed",
         "scans: 1 resealed",
         "payees: 1 resealed",
         "second factors: 1 resealed",
@@ -106,7 +115,9 @@ def test_what_the_old_key_sealed_opens_with_the_new_one_alone(
     ]
     settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
     payee = {"name": "张三", "account": "13812345678"}
-    assert opened() == before == ({"app_private_key": "pem"}, {"api_secret": "theirs"}, CODES, payee, 32 + 43 + 5 + 7)
+    assert (
+        opened() == before == ({"app_private_key": "pem"}, {"api_secret": "theirs"}, CODES, payee, 32 + 43 + 5 + 7 + 6)
+    )
     assert all(text.startswith(f"{newest_key_id()}.") for text in sealed())
 
 

@@ -49,7 +49,8 @@ def test_an_owner_and_operators_take_along_a_shop_that_is_closed_and_nobody_else
     answer = client.post("/manage/plan/", {"act": "export"})
     assert answer["Content-Disposition"].startswith('attachment; filename="one-2')
     mine = tables_of(answer)
-    assert list(mine) == [f"{name}.csv" for name in ("orders", "order_lines", "ledger", "listings", "price_rules")]
+    names = ("orders", "order_lines", "ledger", "listings", "price_rules", "own_goods")
+    assert list(mine) == [f"{name}.csv" for name in names]
     assert mine["orders.csv"][1][:4] == [order.grouped_number, "待付款", "138****5678", "60.00"]
     assert mine["order_lines.csv"][1][1] == "'=HYPERLINK(1)"
     assert "482***375" in mine["order_lines.csv"][1][10]
@@ -69,7 +70,14 @@ def test_an_owner_and_operators_take_along_a_shop_that_is_closed_and_nobody_else
     assert list(trail.values_list("actor", "subject")) == [
         ("staff:owner", "shop:one"), ("staff:operator", "shop:one"), ("staff:owner", "shop:two"),
     ]  # fmt: skip
-    assert trail[0].data == {"orders": 1, "order_lines": 1, "ledger": 1, "listings": 1, "price_rules": 1}
+    assert trail[0].data == {
+        "orders": 1,
+        "order_lines": 1,
+        "ledger": 1,
+        "listings": 1,
+        "price_rules": 1,
+        "own_goods": 0,
+    }
     # Each reads everything, so there are not many; the house shop's is nobody's to take.
     statuses = [client.post("/manage/plan/", {"act": "export"}).status_code for _ in range(EXPORTS)]
     assert (statuses[0], statuses[-1]) == (200, 302)

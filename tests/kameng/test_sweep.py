@@ -4,10 +4,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.db.models.functions import Now
 from django_tenants.utils import schema_context
 
+from compliance.visits.models import Visit
+from compliance.visits.services import visit_ask, visit_enter
 from fulfillment.models import Fulfillment
 from kameng.outbox.models import OutboxEvent
 from kameng.sweep import sweep
@@ -166,3 +169,18 @@ def test_running_twice_puts_nothing_back_twice(shop: Reseller) -> None:
     paid(shop, on_sale())
     forgotten()
     assert (sweep(), sweep()) == (1, 0)
+
+
+def test_a_visit_whose_end_is_on_no_list_is_ended_and_written_down(shop: Reseller) -> None:
+    asked, ticket = visit_ask(shop=shop, by="staff:li", reason="看看为什么", helps=False)
+    visit_enter(shop=shop, ticket=ticket)
+    OutboxEvent.objects.all().delete()
+    assert put_back() == []
+    Visit.objects.update(entered_at=Now() - 20 * AGO, until=Now() - AGO)
+    assert put_back() == [("visit.over", {"visit_id": asked.pk})]
+    assert sweep() == 0
+    drain()
+    assert Visit.objects.get().ended_at is not None
+    with schema_context(shop.schema_name):
+        assert LogEntry.objects.order_by("-pk")[0].change_message == "平台员工 li 离开店铺后台（时间到）"
+    assert sweep() == 0

@@ -10,6 +10,8 @@ from tests.live.platform import Platform
 
 #: Tests of one of these folders share a platform, so one process runs them all.
 LIVE = ("tests/browser/", "tests/integration/")
+#: Starts everything that it needs by itself, and may go to whoever has time.
+ALONE = "tests/integration/test_outage_bench.py"
 NO_CHROMIUM = "no Chromium"
 
 
@@ -17,6 +19,8 @@ class LiveTogether(LoadScopeScheduling):
     """Live tests begin first and stay together, everything else goes to whoever has time."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(ALONE):
+            return nodeid
         return next((folder for folder in LIVE if nodeid.startswith(folder)), nodeid)
 
 

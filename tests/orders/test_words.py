@@ -9,6 +9,7 @@ from orders.words import ACTION_LABELS, STATE_WORDS, state_text
 FACTS = {
     "name": "48****75",
     "deadline": "11:20",
+    "due": "11:20",
     "time": "10:21",
     "p50": "23 秒",
     "p90": "2 分 10 秒",
@@ -21,9 +22,9 @@ FACTS = {
     "reason": "同一账号短时间多次下单",
 }
 STATES = [
-    "created", "pay_confirming", "paid", "delivering", "delayed", "verifying", "switching", "delivered", "codes_ready",
-    "partial", "failed_refunding", "refunded", "partly_refunded", "expired", "canceled", "late_payment", "on_hold",
-    "manual",
+    "created", "pay_confirming", "paid", "delivering", "by_owner", "delayed", "verifying", "switching", "delivered",
+    "codes_ready", "partial", "failed_refunding", "refunded", "partly_refunded", "expired", "canceled", "late_payment",
+    "on_hold", "manual",
 ]  # fmt: skip
 
 

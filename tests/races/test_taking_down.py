@@ -79,7 +79,7 @@ def test_an_open_checkout_cannot_buy_what_was_taken_down(live_shop: Reseller, mo
     assert refusal(program.post(pay, way, token=placed["token"])) == (409, "taken_down")
     assert Payment.objects.count() == 0
     # The kept page goes with the revision, which is asked for once a second.
-    monkeypatch.setattr(shelves, "FRESH_SECONDS", 0)
+    monkeypatch.setattr("kameng.core.remembered.FRESH_SECONDS", 0)
     with staying():
         assert browser.get(page).status_code == 404
     drain()

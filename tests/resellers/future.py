@@ -42,7 +42,7 @@ def future(tmp_path: Path, settings: LazySettings, monkeypatch: pytest.MonkeyPat
 
     def write(*each: str, atomic: bool = True) -> None:
         forget()
-        before = "0001_initial"
+        before = max(Path(migrations.__path__[0]).glob("0*.py")).stem
         for number, operations in enumerate(each, start=2):
             name = f"{number:04}_new"
             text = _FILE.format(atomic=atomic, before=before, operations=indent(dedent(operations), " " * 8))

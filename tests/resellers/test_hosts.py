@@ -55,7 +55,7 @@ def test_a_host_is_looked_up_once_a_second(
     monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: pytest.FixtureRequest
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr("resellers.hosts.time.monotonic", lambda: now)
+    monkeypatch.setattr("kameng.core.remembered.time.monotonic", lambda: now)
     shop_of("one.test")
     shop_of("nobody.test")
     with django_assert_num_queries(0):  # type: ignore[operator]
@@ -70,7 +70,35 @@ def test_a_host_is_looked_up_once_a_second(
 
 @pytest.mark.django_db
 def test_no_more_hosts_are_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hosts, "REMEMBERED_HOSTS", 3)
+    monkeypatch.setattr(hosts._known, "_size", 3)
     for number in range(10):
         shop_of(f"nobody-{number}.test")
-    assert list(hosts._known) == ["nobody-7.test", "nobody-8.test", "nobody-9.test"]
+    assert list(hosts._known._known) == ["nobody-7.test", "nobody-8.test", "nobody-9.test"]
+
+
+@pytest.mark.django_db
+def test_many_hosts_are_asked_for_together_and_only_what_changed_is_read_anew(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: pytest.FixtureRequest
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("kameng.core.remembered.time.monotonic", lambda: now)
+    asked = ["one.test", "two.test", *(f"nobody-{number}.test" for number in range(8))]
+
+    def all_of_them() -> list[Reseller | None]:
+        return [shop_of(host) for host in asked]
+
+    before = all_of_them()
+    now += 1.1
+    with django_assert_num_queries(1):  # type: ignore[operator]
+        assert all_of_them() == before
+        assert shop_of("one.test") is before[0]
+    Domain.objects.filter(domain="one.test").update(domain="nobody-3.test")
+    Reseller.objects.filter(domains__domain="two.test").update(name="Other")
+    now += 1.1
+    with django_assert_num_queries(4):  # type: ignore[operator]
+        after = all_of_them()
+    assert (after[0], after[5]) == (None, before[0])
+    assert (after[1].name, after[1] == before[1]) == ("Other", True)  # type: ignore[union-attr]
+    now += 11  # nobody asks for the others any more
+    with django_assert_num_queries(1):  # type: ignore[operator]
+        assert shop_of("one.test") is None

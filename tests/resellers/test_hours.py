@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from resellers.hours import Week, is_open, next_change, read, words, written
+from resellers.hours import Week, after_open, is_open, next_change, read, words, written
 
 CHINA = ZoneInfo("Asia/Shanghai")
 DAILY = read(",".join(["09:00-22:00"] * 7))
@@ -53,3 +53,15 @@ def test_days_that_are_alike_are_told_together() -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not"):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("week", "moment", "minutes", "over"),
+    [
+        (DAILY, "11-30T10:00", 60, "11-30T11:00"), (DAILY, "11-30T21:30", 60, "12-01T09:30"),
+        (DAILY, "11-30T23:00", 30, "12-01T09:30"), (NIGHTS, "12-05T01:30", 60, "12-05T20:30"),
+        (OFFICE, "12-05T08:00", 4320, "12-16T14:00"), ((), "11-30T23:00", 30, "11-30T23:30"),
+    ],
+)  # fmt: skip
+def test_a_time_of_which_only_the_hours_count(week: Week, moment: str, minutes: int, over: str) -> None:
+    assert after_open(week, at(moment), minutes) == at(over)

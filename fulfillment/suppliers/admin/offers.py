@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin import display
 from django.contrib.admin.models import CHANGE
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -47,6 +48,11 @@ class OfferAdmin(ServiceAdmin):
     ordering = ("variant__product__position", "variant__product_id", "variant__position", "variant_id", "rank", "pk")
     autocomplete_fields = ("variant",)
     fields = ("variant", "supplier", "supplier_sku", ("cost", "rank"), "is_active")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SupplierOffer]:
+        """Of the platform's goods; owners' follow from their own."""
+        found: QuerySet[SupplierOffer] = super().get_queryset(request)
+        return found.filter(variant__product__owner=None)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Attempts name their offer: another variant or supplier is another offer."""

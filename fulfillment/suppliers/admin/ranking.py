@@ -51,7 +51,9 @@ class WeightsForm(StaffForm):
 
 def _variants(category: Q) -> list[Variant]:
     """The offered variants of a category, as they are listed in a shop, each with its product and category."""
-    found = Variant.objects.filter(product__category__in=Category.objects.filter(category), offers__isnull=False)
+    found = Variant.objects.filter(
+        product__category__in=Category.objects.filter(category), product__owner=None, offers__isnull=False
+    )
     ordered = found.order_by("product__position", "product_id", "position", "pk")
     return list(ordered.select_related("product__category").distinct())
 

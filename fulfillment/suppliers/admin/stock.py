@@ -20,6 +20,8 @@ from catalog.models import Product, Variant
 from fulfillment.suppliers.admin.group import GROUP
 from fulfillment.suppliers.costs import availability_refresh
 from fulfillment.suppliers.models import StockCode, Supplier
+from fulfillment.suppliers.owners import STOCK as OWNERS
+from fulfillment.suppliers.stock_files import LONGEST_CODE, StockFileInvalid, file_lines
 from fulfillment.suppliers.stock_room import stock_load
 from kameng.admin.bases import ReadOnlyAdmin, write_down
 from kameng.admin.forms import StaffForm
@@ -29,17 +31,20 @@ from kameng.templatetags.staff import badge, when
 #: The adapter over our own shelf.
 STOCK = "stock"
 LARGEST_FILE = 2 * 1024 * 1024
-LONGEST_CODE = 400
 
 
 class StockForm(StaffForm):
     """Codes to put on the shelf: pasted or in a file, one a line."""
 
     variant = forms.ModelChoiceField(
-        Variant.objects.filter(product__kind=Product.Kind.CODE, is_active=True).select_related("product"),
+        Variant.objects.filter(product__kind=Product.Kind.CODE, product__owner=None, is_active=True).select_related(
+            "product"
+        ),
         label=gettext_lazy("面额"),
     )
-    supplier = forms.ModelChoiceField(Supplier.objects.filter(adapter=STOCK), label=gettext_lazy("来源"))
+    supplier = forms.ModelChoiceField(
+        Supplier.objects.filter(adapter=STOCK).exclude(code=OWNERS), label=gettext_lazy("来源")
+    )
     codes = forms.CharField(
         label=gettext_lazy("粘贴卡密"),
         required=False,
@@ -58,10 +63,9 @@ class StockForm(StaffForm):
         if (uploaded.size or 0) > LARGEST_FILE:
             raise forms.ValidationError(_("文件太大，最大 2 MB"))
         try:
-            text: str = uploaded.read().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise forms.ValidationError(_("读不懂这个文件，请存成 UTF-8 文本")) from error
-        return text.splitlines()
+            return file_lines(uploaded.read(), name=uploaded.name or "")
+        except StockFileInvalid as refused:
+            raise forms.ValidationError(str(refused)) from refused
 
     def clean(self) -> dict[str, Any]:
         """At least one code, none that is too long to be one."""
@@ -93,7 +97,7 @@ def stock(request: HttpRequest) -> HttpResponse:
         # What was typed are codes: they do not go back into a page, whatever was wrong.
         form.data = {**form.data.dict(), "codes": ""}  # type: ignore[attr-defined]
     kept = (
-        StockCode.objects.filter(supplier__adapter=STOCK)
+        StockCode.objects.filter(supplier__adapter=STOCK, variant__product__owner=None)
         .values("variant__sku", "variant__name", "variant__product__name", "supplier__name")
         .annotate(
             free=Count("pk", filter=Q(reference="")), taken=Count("pk", filter=~Q(reference="")), newest=Max("added_at")

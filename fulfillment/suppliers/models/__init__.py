@@ -4,7 +4,7 @@ from fulfillment.suppliers.models.aftercare import AfterSalesRequest, DuplicateS
 from fulfillment.suppliers.models.prices import ExchangeRate, PriceChange, PriceSync
 from fulfillment.suppliers.models.ranking import RankingRule, RankingWeights
 from fulfillment.suppliers.models.results import SupplierBreaker, SupplierCall, SupplierIncident, SupplierResult
-from fulfillment.suppliers.models.stock import StockCode
+from fulfillment.suppliers.models.stock import StockCode, StockImport, StockImportPart
 from fulfillment.suppliers.models.supplier import Supplier, SupplierOffer
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "RankingRule",
     "RankingWeights",
     "StockCode",
+    "StockImport",
+    "StockImportPart",
     "Supplier",
     "SupplierBreaker",
     "SupplierCall",

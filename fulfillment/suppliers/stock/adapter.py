@@ -1,5 +1,6 @@
 """Our own shelf as a supplier like any other: ranked, asked, refused when empty. No network; the shelf is injected."""
 
+from decimal import Decimal
 from typing import ClassVar
 
 from fulfillment.suppliers.base import (
@@ -35,6 +36,8 @@ class StockAdapter(Unasked):
         if connection.stock_room is None:
             raise SupplierMisconfigured(f"{connection.supplier}: no stock room")
         self._room: StockRoom = connection.stock_room
+        #: What lies there is the owners' own (`suppliers.owners`), and costs the platform nothing.
+        self._cost = Decimal(0) if connection.config.get("cost") == "0" else None
 
     def submit(self, attempt: Attempt) -> Outcome:
         """Take codes; all or none."""
@@ -63,4 +66,10 @@ class StockAdapter(Unasked):
             items = checked_codes(codes, quantity=attempt.quantity)
         except Unclear as unclear:
             return Outcome(OutcomeKind.UNKNOWN, code=unclear.reason, evidence=evidence)
-        return Outcome(OutcomeKind.DELIVERED, items=items, supplier_reference=attempt.reference, evidence=evidence)
+        return Outcome(
+            OutcomeKind.DELIVERED,
+            items=items,
+            supplier_reference=attempt.reference,
+            cost=self._cost,
+            evidence=evidence,
+        )

@@ -5,10 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models
-from django_tenants.utils import schema_context
+from django_tenants.utils import get_public_schema_name, schema_context
 
 from compliance.scans.models import Scan
-from fulfillment.suppliers.models import StockCode, Supplier
+from fulfillment.by_owner import note_open, note_seal
+from fulfillment.models import Fulfillment
+from fulfillment.suppliers.models import StockCode, StockImportPart, Supplier
 from fulfillment.suppliers.stock_room import code_open, code_seal
 from kameng.accounts.models import SecondFactor
 from kameng.core.encryption import Unreadable, newest_key_id
@@ -32,6 +34,8 @@ class Command(BaseCommand):
             ("merchant accounts", _configs(GatewayAccount)),
             ("suppliers", _configs(Supplier)),
             ("codes", _codes()),
+            ("codes that are being imported", _resealed(StockImportPart, "sealed", "text")),
+            ("owners' notes", _notes()),
             ("scans", _resealed(Scan, "sealed", "data")),
             ("payees", _resealed(Payee, "sealed", "details")),
             ("second factors", _second_factors()),
@@ -80,6 +84,20 @@ def _second_factors() -> Iterator[bool]:
     for schema_name in Reseller.objects.values_list("schema_name", flat=True):
         with schema_context(schema_name):
             yield from _resealed(SecondFactor, "sealed_key", "key")
+
+
+def _notes() -> Iterator[bool]:
+    """The same of what owners wrote with what they delivered by hand, in each shop."""
+    for shop in Reseller.objects.exclude(schema_name=get_public_schema_name()):
+        with schema_context(shop.schema_name):
+            older = Fulfillment.objects.exclude(sealed_note="")
+            for work in older.exclude(sealed_note__startswith=f"{newest_key_id()}."):
+                try:
+                    note_seal(work, note_open(work.pk, work.sealed_note))
+                except Unreadable:
+                    yield False
+                else:
+                    yield True
 
 
 def _codes() -> Iterator[bool]:

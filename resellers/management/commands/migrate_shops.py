@@ -34,6 +34,8 @@ class Command(BaseCommand):
     """Doorway to `shops_migrate`, public first."""
 
     help = "Migrates the public schema, then each shop that is behind. May be stopped and run again."
+    #: They load every page of the site, which is a good part of what a look at a thousand shops costs.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """`--check` changes nothing."""

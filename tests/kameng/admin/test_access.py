@@ -9,7 +9,6 @@ from django.db import connection
 from django.test import Client
 from django_tenants.utils import schema_context
 
-from kameng.accounts.models import User
 from kameng.admin.sites import operations_site, shop_site
 from resellers.models import Reseller
 from tests.conftest import OPERATIONS_HOST
@@ -195,21 +194,3 @@ def test_nothing_is_deleted_many_at_once_and_rows_of_public_not_at_all(shop: Res
         answer = client.post(f"/admin/{address}/{row.pk}/delete/", {"post": "yes"})
         assert answer.status_code == 403, address
         row.refresh_from_db()
-
-
-def test_who_is_not_in_charge_changes_no_account(shop: Reseller) -> None:
-    with schema_context(shop.schema_name):
-        owner_of(shop)
-    client = owner_of(shop, username="helper")
-    with schema_context(shop.schema_name):
-        User.objects.filter(username="helper").update(is_superuser=False)
-        owner = User.objects.get(username="owner")
-    assert client.get("/manage/accounts/user/add/").status_code == 403
-    answer = client.post(
-        f"/manage/accounts/user/{owner.pk}/change/", {"new_password": "another-horse-8", "is_active": ""}
-    )
-    assert answer.status_code == 403
-    with schema_context(shop.schema_name):
-        owner.refresh_from_db()
-        assert owner.is_active
-        assert owner.check_password(PASSWORD)

@@ -66,11 +66,13 @@ def test_every_page_speaks_either_language(shop: Reseller, language: str) -> Non
             if page["Content-Type"].startswith(("text/csv", "application/x-ndjson")):
                 assert "attachment" in page["Content-Disposition"], address
                 continue
+            if page["Content-Type"] == "image/png":
+                continue
             assert f'lang="{language}"' in page.content.decode() or "swatches" in address
 
 
 def test_the_theme_speaks_chinese_where_the_reader_does(shop: Reseller) -> None:
-    page = owner_of(shop).get("/manage/admin/logentry/").content.decode()
+    page = owner_of(shop).get("/manage/orders/order/").content.decode()
     for text in ("没有符合的记录", "筛选", "修改密码"):
         assert text in page
     for text in ("No results found", "Type to search", "Filters", "View site"):

@@ -68,7 +68,7 @@ def test_from_the_owners_phone_to_the_shelf_and_back(shop: Reseller, other_shop:
     shown = read(owner, OWN)
     assert "等待核对" in shown
     scan = Scan.objects.get()
-    assert owner.get(f"{OWN}scans/{scan.pk}/")["Content-Type"] == "image/png"
+    assert owner.get(f"{OWN}scans/{scan.pk}/")["Content-Type"] == "image/jpeg"
     assert owner_of(other_shop).get(f"{OWN}scans/{scan.pk}/").status_code == 404
     # In the one queue; confirmed only by who has looked.
     page = f"{PAPERS}{paper.pk}/"
@@ -86,6 +86,16 @@ def test_from_the_owners_phone_to_the_shelf_and_back(shop: Reseller, other_shop:
     again = License.objects.get(review="waiting")
     page = f"{PAPERS}{again.pk}/"
     desk.get(f"/admin/license-scans/{again.scans.get().pk}/")
+    assert on_shelf(shop) == 0
+    assert desk.post(page, {"act": "claim"}).status_code == 302
+    other = operator(username="second")
+    assert "正在处理，暂时不能决定" in read(other, page)
+    assert "另一位同事正在核对" in other.post(page, {"act": "confirm"}, follow=True).content.decode()
+    assert desk.post(page, {"act": "confirm"}).status_code == 302
+    assert on_shelf(shop) == 1
+    assert f'action="{page}"' in read(desk, "/admin/review/")
+    assert f'action="{page}"' not in read(other, "/admin/review/")
+    assert "已撤回" in desk.post(page, {"act": "undo"}, follow=True).content.decode()
     assert on_shelf(shop) == 0
     assert desk.post(page, {"act": "confirm"}).status_code == 302
     assert on_shelf(shop) == 1

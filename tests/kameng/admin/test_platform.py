@@ -52,7 +52,7 @@ def test_what_is_added_and_changed_is_written_down_with_who_did_it(db: None) -> 
 def test_a_shops_log_is_its_own(db: None) -> None:
     shop = Reseller.objects.get(slug="one")
     operator().post("/admin/catalog/brand/add/", {"slug": "acme", "name": "艾克", "name_en": "Acme"})
-    assert "艾克" not in owner_of(shop).get("/manage/admin/logentry/").content.decode()
+    assert "艾克" not in owner_of(shop).get("/manage/changes/").content.decode()
 
 
 def test_staff_are_added_changed_and_shut_out_but_not_by_themselves(db: None) -> None:

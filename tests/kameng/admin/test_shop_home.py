@@ -10,15 +10,20 @@ from django_tenants.utils import schema_context
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.listings.models import Listing
+from catalog.listings.product_names import product_rename
+from compliance.gate.models import Case
 from kameng.manage.figures import attention, figures
 from kameng.manage.home import GROUND, bars
 from orders.models import Order, OrderLine
 from resellers import hosts
 from resellers.models import Reseller
+from resellers.withdrawals.models import Withdrawal
+from tests.compliance.gate import DOUBTFUL, doubtful_words, named
 from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import on_sale, place
-from tests.flows import REFUSED, TOPPED_UP, UNKNOWN, drain, fulfill, paid
-from tests.staff import owner_of
+from tests.flows import REFUSED, TOPPED_UP, UNKNOWN, drain, fulfill, in_a_moment, paid
+from tests.resellers.withdrawals.test_services import ask, earn, pay_to
+from tests.staff import owner_of, staff_of
 
 
 def _at(day: int, hour: int, minute: int = 0) -> datetime:
@@ -138,3 +143,44 @@ def test_the_page_takes_few_queries_and_shows_one_shop_only(
         shown = client.get("/manage/").content.decode()
     assert "¥60.00" not in shown
     assert "都正常，没有要处理的事" in shown
+
+
+def test_the_page_calls_a_product_as_the_shop_does_and_tells_the_price_that_was_asked(shop: Reseller) -> None:
+    variant = on_sale()
+    product_rename(shop_id=shop.pk, product_id=variant.product_id, name="峡谷点券")
+    Listing.objects.create(variant=variant, price=Decimal("1.00"))
+    owner = owner_of(shop)
+    shown = owner.get("/manage/").content.decode()
+    assert "峡谷点券 600 点券 ¥1.00" in " ".join(shown.split())
+    assert variant.product.name not in shown
+
+
+def test_who_sees_to_orders_alone_is_told_of_orders_alone(shop: Reseller) -> None:
+    Listing.objects.create(variant=on_sale(), price=Decimal("1.00"))
+    Reseller.objects.filter(pk=shop.pk).update(is_open=False)
+    hosts.forget()
+    shown = staff_of(shop, "support").get("/manage/").content.decode()
+    assert "店铺已打烊" in shown
+    for others in ("超出允许范围", "可提现", "我赚", "去开门", "去提现"):
+        assert others not in shown
+
+
+def test_what_was_sent_back_or_refused_is_told(shop: Reseller) -> None:
+    doubtful_words()
+    variant = on_sale()
+    named(shop, variant, DOUBTFUL)
+    earn(shop, Decimal("300.00"), key="x")
+    pay_to(shop)
+    owner = owner_of(shop)
+    with in_a_moment(2 * 86_400), schema_context(shop.schema_name):
+        wish = ask(shop, amount="100.00", key="w")
+    assert "处文字被退回" not in owner.get("/manage/").content.decode()
+    Case.objects.update(state="sent_back", decided_at=timezone.now(), decided_by="staff:li")
+    Withdrawal.objects.filter(pk=wish.pk).update(status="rejected", closed_at=timezone.now(), closed_by="staff:li")
+    shown = owner.get("/manage/").content.decode()
+    assert "1 处文字被退回" in shown
+    assert "最近 7 天有 1 笔提现被拒绝" in shown
+    # Written anew, and nothing is in the way any more.
+    with schema_context(shop.schema_name):
+        named(shop, variant, "周年礼包")
+    assert "处文字被退回" not in owner.get("/manage/").content.decode()

@@ -54,6 +54,7 @@ def zone(name_server: Zone, monkeypatch: pytest.MonkeyPatch, settings: pytest.Fi
     """The platform asks this one, and is not patient."""
     name_server.clear()
     monkeypatch.setattr(resolving, "ATTEMPT_SECONDS", 0.05)
+    monkeypatch.setattr(resolving, "TOTAL_SECONDS", 0.4)
     settings.DNS_RESOLVERS = [name_server.address]  # type: ignore[attr-defined]
     settings.DOMAIN_TARGET, settings.DOMAIN_ADDRESSES = TARGET, [ADDRESS]  # type: ignore[attr-defined]
     return name_server

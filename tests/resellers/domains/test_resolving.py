@@ -4,18 +4,18 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kameng.sandbox.dns import Name, NameServer, Trouble
-from resellers.domains import judging, resolving, wire
+from resellers.domains import judging, resolving
 from resellers.domains.judging import Target
 from resellers.domains.models import Problem
-from resellers.domains.resolving import Found, Resolver, Unclear, address_of
-from resellers.domains.wire import Type
+from resellers.domains.resolving import Found, Resolver, Type, Unclear, address_of
 from tests.resellers.domains.conftest import Zone
 
 US = Target("shops.kameng.example", frozenset({"192.0.2.1", "2001:db8::1"}))
@@ -90,7 +90,7 @@ def both_ways() -> Iterator[tuple[str, int]]:
 
 
 def _in_full(query: bytes, server: NameServer) -> bytes:
-    found = server._answers("long.example", Type.TXT)
+    found = server._answers("long.example", 16)
     return query[:2] + struct.pack(">HHHHH", 0x8180, 1, len(found), 0, 0) + query[12:] + b"".join(found)
 
 
@@ -107,21 +107,62 @@ def test_a_question_takes_a_bounded_time_however_many_are_asked(zone: Zone, monk
     assert time.monotonic() - began < 1
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=120))
-def test_bytes_of_strangers_are_an_answer_or_malformed(data: bytes) -> None:
-    for start in (b"", b"\0\1\x81\x80\0\1\0\1\0\0\0\0"):
-        try:
-            message = wire.answer(start + data)
-        except wire.Malformed:
-            continue
-        assert len(message.answers) <= 200
+def test_bytes_of_strangers_are_passed_over(data: bytes) -> None:
+    """Whatever comes first under the question's own number, its answer counts, or nobody knows."""
+    server = NameServer()
+    server.names["shop.example"] = Name({"A": ["192.0.2.7"]})
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line, ThreadPoolExecutor(1) as pool:
+        line.bind(("127.0.0.1", 0))
+        line.settimeout(5)
+
+        def serve() -> None:
+            query, peer = line.recvfrom(512)
+            for start in (b"", b"\x81\x80\0\1\0\1\0\0\0\0"):
+                line.sendto(query[:2] + start + data, peer)
+            line.sendto(server.answer(query) or b"", peer)
+
+        pool.submit(serve)
+        found = Resolver([line.getsockname()]).look_up("shop.example", Type.A)
+    # A number and a refusal without a question is an answer too.
+    assert found.records == ("192.0.2.7",) or found == Found(unclear=Unclear.SERVER_FAILURE)
 
 
-def test_a_name_that_points_at_itself_ends() -> None:
-    head = b"\0\1\x81\x80\0\1\0\0\0\0\0\0"
-    with pytest.raises(wire.Malformed):
-        wire.answer(head + b"\xc0\x0c\0\x01\0\x01")
+def looped(query: bytes) -> bytes:
+    """Two names that are each other's alias."""
+    there, here = b"\1b\7example\0", b"\1a\7example\0"
+
+    def alias(name: bytes, target: bytes) -> bytes:
+        return name + struct.pack(">HHIH", 5, 1, 30, len(target)) + target
+
+    return query[:2] + struct.pack(">HHHHH", 0x8180, 1, 2, 0, 0) + query[12:] + alias(here, there) + alias(there, here)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [looped, lambda query: query[:2] + b"\x81\x80\0\1\0\0\0\0\0\0\xc0\x0c\0\1\0\1"],
+    ids=["aliases", "pointer"],
+)
+def test_names_that_lead_to_themselves_end(answer: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "ATTEMPT_SECONDS", 0.05)
+    monkeypatch.setattr(resolving, "TOTAL_SECONDS", 0.05)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line, ThreadPoolExecutor(1) as pool:
+        line.bind(("127.0.0.1", 0))
+        line.settimeout(5)
+
+        def serve() -> None:
+            query, peer = line.recvfrom(512)
+            line.sendto(answer(query), peer)
+
+        pool.submit(serve)
+        found = Resolver([line.getsockname()]).look_up("a.example", Type.A)
+    assert (found.records, found.unclear is not None) == ((), True)
+
+
+def test_what_is_no_name_has_no_records(zone: Zone) -> None:
+    assert ask(zone, "_kameng." + "a" * 64 + ".example", Type.TXT) == Found()
+    assert ask(zone, ".".join(["a" * 60] * 5), Type.TXT) == Found()
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,9 @@ def test_a_paid_application_is_a_shop_whose_owner_signs_in(
     assert browser.get("/manage/plan/").status_code == 200
     connection.set_tenant(house)  # type: ignore[attr-defined]
     told = visitor("one.test").post(f"/o/{order.number}/", {"contact": "5678"}, follow=True).content.decode()
-    assert "alpha.shops.test" in told
+    assert "alpha.shops.test 的套餐办好了" in told
+    assert 'data-testid="opened-manage"' in told
+    assert "充到" not in told
     assert list(plans_are_in_the_book()) == []
 
 

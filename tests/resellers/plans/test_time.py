@@ -17,7 +17,8 @@ from kameng.alerts.models import Alert
 from kameng.audit.plans import plans_are_in_the_book
 from kameng.opening.refunds import plan_refunded
 from orders.models import Order
-from payments.approvals import refund_ask
+from payments.approvals import refund_ask, refund_by_hand
+from payments.gateways.base import GatewayRefused
 from payments.models import Refund
 from resellers.ledger.balances import balance
 from resellers.ledger.posting import Name
@@ -166,6 +167,25 @@ def test_what_all_goes_back_takes_back_the_time_and_the_commission_and_a_part_on
     assert [entry.data["order"] for entry in taken] == [renewal.number, opened.number]
     told = visitor("one.test").post(f"/o/{opened.number}/", {"contact": "5678"}, follow=True).content.decode()
     assert "套餐时间已收回" in told
+    assert list(plans_are_in_the_book()) == []
+
+
+def test_what_a_person_returned_takes_back_the_time_and_the_commission_too(
+    house: Reseller, other_shop: Reseller, gateway_double: type[ScriptedGateway]
+) -> None:
+    give(other_shop)
+    opened = pay(house, order_of(apply("invited", query=f"?from={invitation_of(other_shop)}", plan="trial")))
+    mine = Reseller.objects.get(slug="invited")
+    gateway_double.failures["refund"] = GatewayRefused("NO_SUCH_CALL")
+    give_back(opened, "99", "all")
+    refund = Refund.objects.get()
+    assert (refund.status, balance(Name.PENDING, other_shop.pk)) == ("failed", MONEY("9.90"))
+    assert standing(tenure_of(mine), timezone.now()) is Standing.OPEN
+    refund_by_hand(refund_id=refund.pk, reference="BANK-7", note="网银里看到", actor="a")
+    drain()
+    assert balance(Name.PENDING, other_shop.pk) == 0
+    assert standing(tenure_of(mine), timezone.now()) is Standing.EXPIRED
+    assert Subscription.objects.get(shop=mine).taken_back_at is not None
     assert list(plans_are_in_the_book()) == []
 
 

@@ -1,0 +1,1 @@
+"""Goods of their own that owners deliver by hand."""

@@ -1,0 +1,117 @@
+"""Who buys in a shop: masked, found by a whole contact, and shown in full to whoever is written down for it."""
+
+from decimal import Decimal
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.utils import timezone
+from django_tenants.utils import schema_context
+from pytest_django import DjangoAssertNumQueries
+
+from kameng.manage.customers import REVEALS, customers_of
+from kameng.privacy.forgetting import order_forget
+from orders.admin import orders_found
+from orders.models import Order, OrderLine
+from resellers.models import Reseller
+from tests.factories import on_sale, place
+from tests.flows import paid
+from tests.staff import owner_of, staff_of
+
+pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
+
+ONE, OTHER, MAIL = "13812345678", "13999990000", "nina@example.com"
+
+
+@pytest.fixture
+def orders(shop: Reseller) -> list[Order]:
+    """Two of one shopper's, one of another's by mail, and one that nobody paid for."""
+    variant = on_sale()
+    made = [paid(shop, variant, contact=contact) for contact in (ONE, ONE, MAIL)]
+    place(shop, variant, contact=OTHER)
+    return made
+
+
+def shown(text: str = "") -> list[tuple[str, int, Decimal]]:
+    return [(one.masked, one.orders, one.total) for one in customers_of(text=text)]
+
+
+def looks(shop: Reseller) -> int:
+    """How often somebody was written down."""
+    with schema_context(shop.schema_name):
+        return LogEntry.objects.count()
+
+
+def test_a_contact_that_was_paid_for_is_a_customer_the_newest_first(orders: list[Order]) -> None:
+    nina, one = ("n***@example.com", 1, Decimal("60.00")), ("138****5678", 2, Decimal("120.00"))
+    assert shown() == [nina, one]
+    for text in (ONE, "138 1234 5678", "138****5678", "5678", "12345678"):
+        assert shown(text) == [one], text
+    for text in (MAIL, MAIL.upper(), "n***@example.com"):
+        assert shown(text) == [nina], text
+    for text in (OTHER, "0000", "%%%%", "____", "****", "*8*", "13800000000"):
+        assert shown(text) == [], text
+    assert customers_of(before=orders[2].pk)[0].masked == "138****5678"
+    assert customers_of(before=orders[1].pk) == []
+
+
+def test_what_went_back_is_told_and_who_was_forgotten_is_nobody(shop: Reseller, orders: list[Order]) -> None:
+    first = orders[0]
+    payment = first.payments.get()
+    payment.refunds.create(
+        line=first.lines.get(), number="R1", amount=Decimal("20.00"), reason="补偿", cause="x", status="succeeded",
+        actor="test",
+    )  # fmt: skip
+    assert customers_of(text=ONE)[0].refunded == Decimal("20.00")
+    nina = orders[2]
+    Order.objects.filter(pk=nina.pk).update(status="fulfilled", finished_at=timezone.now())
+    OrderLine.objects.filter(order=nina).update(status="delivered")
+    order_forget(order_id=nina.pk, actor="test")
+    assert [one.masked for one in customers_of()] == ["138****5678"]
+    assert owner_of(shop).get(f"/manage/customers/{nina.pk}/").status_code == 404
+
+
+def test_a_page_of_any_length_takes_as_many_queries(
+    shop: Reseller, orders: list[Order], django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = staff_of(shop, "support")
+    for page in ("/manage/customers/", f"/manage/customers/{orders[0].pk}/"):
+        with django_assert_max_num_queries(10):
+            text = client.get(page).content.decode()
+        assert "138****5678" in text
+        assert ONE not in text
+
+
+def test_seeing_a_whole_contact_is_asked_for_and_written_down(shop: Reseller, orders: list[Order]) -> None:
+    helper, page = staff_of(shop, "support"), f"/manage/customers/{orders[0].pk}/"
+    answer = helper.post(page)
+    assert (answer.status_code, ONE in answer.content.decode()) == (200, True)
+    assert "no-store" in answer["Cache-Control"]
+    with schema_context(shop.schema_name):
+        entry = LogEntry.objects.select_related("user").get()
+    assert (entry.user.get_username(), entry.object_id) == ("helper", str(orders[0].pk))
+    assert entry.change_message == "查看完整联系方式：138****5678"
+    assert ONE not in helper.get(page).content.decode()
+    told = owner_of(shop).get("/manage/changes/", {"kind": "orders", "who": str(entry.user_id)}).content.decode()
+    assert "查看完整联系方式：138****5678" in told
+    for role in ("goods", "finance"):
+        stranger = staff_of(shop, role, username=role)
+        assert stranger.get(page).status_code == stranger.post(page).status_code == 403
+    assert looks(shop) == 1
+    assert owner_of(shop).post("/manage/customers/0/").status_code == 404
+
+
+def test_nobody_reads_through_all_contacts_at_once(shop: Reseller, orders: list[Order]) -> None:
+    helper, page = staff_of(shop, "support"), f"/manage/customers/{orders[0].pk}/"
+    answers = [helper.post(page).status_code for _time in range(REVEALS + 1)]
+    assert answers == [200] * REVEALS + [302]
+    assert looks(shop) == REVEALS
+
+
+def test_orders_are_found_by_whole_and_masked_contacts_and_accounts(orders: list[Order]) -> None:
+    everything = Order.objects.all()
+    wanted = {
+        ONE: 2, "+86 138-1234-5678": 2, "138****5678": 2, "5678": 2, MAIL: 1, "n***@example.com": 1, OTHER: 1,
+        "482019375": 4, "482***375": 4, orders[0].number: 1, orders[0].grouped_number: 1, "600": 4, "***": 0, "*8*": 0,
+        "482***376": 0, "13812345679": 0, "(a+)+*$(b": 0,
+    }  # fmt: skip
+    assert {term: orders_found(everything, term).count() for term in wanted} == wanted
