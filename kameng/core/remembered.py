@@ -52,9 +52,9 @@ class Together(Generic[_Key, _Answer]):
     """
 
     #: From so many keys within a second on, they are asked for together.
-    MANY = 8
+    MANY = 16
     #: For so long after somebody asked for it, a key is asked for with the others, in seconds.
-    LATELY = 10.0
+    LATELY = 30.0
 
     def __init__(
         self,
@@ -67,6 +67,8 @@ class Together(Generic[_Key, _Answer]):
         #: When it was answered, when it was last asked for, and the answer.
         self._known: OrderedDict[_Key, tuple[float, list[float], _Answer]] = OrderedDict()
         self._counted_at, self._are_many = 0.0, False
+        #: When all were asked for together: in between, one that nobody wanted for long is asked for alone.
+        self._asked_at = 0.0
         self._lock, self._asking = Lock(), Lock()
 
     def get(self, key: _Key) -> _Answer:
@@ -77,8 +79,10 @@ class Together(Generic[_Key, _Answer]):
             known[1][0] = now
             if now - known[0] < FRESH_SECONDS:
                 return known[2]
-            if self._many_now(now) and self._asking.acquire(blocking=False):
+            is_due = self._many_now(now) and now - self._asked_at >= FRESH_SECONDS
+            if is_due and self._asking.acquire(blocking=False):
                 try:
+                    self._asked_at = now
                     answers = self._many(dict(self._used(now, self.LATELY)))
                 finally:
                     self._asking.release()
@@ -98,7 +102,8 @@ class Together(Generic[_Key, _Answer]):
         """Drop everything."""
         with self._lock:
             self._known.clear()
-            self._counted_at, self._are_many = 0.0, False
+            self._counted_at = self._asked_at = 0.0
+            self._are_many = False
 
     def _many_now(self, now: float) -> bool:
         """Whether many were asked for lately; counted once a second."""
@@ -116,6 +121,8 @@ class Together(Generic[_Key, _Answer]):
     def _keep(self, key: _Key, at: float, answer: _Answer) -> None:
         with self._lock:
             known = self._known.get(key)
+            if known is not None and known[0] > at:
+                return  # somebody has asked since
             self._known[key] = (at, known[1] if known is not None else [at], answer)
             self._known.move_to_end(key)
             while len(self._known) > self._size:
