@@ -86,8 +86,7 @@ class Together(Generic[_Key, _Answer]):
                     answers = self._many(dict(self._used(now, self.LATELY)))
                 finally:
                     self._asking.release()
-                for each, answer in answers.items():
-                    self._keep(each, now, answer)
+                self._keep(answers, now)
                 if key in answers:
                     return answers[key]
         answer = self._one(key)
@@ -96,7 +95,7 @@ class Together(Generic[_Key, _Answer]):
 
     def put(self, key: _Key, answer: _Answer) -> None:
         """What somebody knows who has just asked for themselves."""
-        self._keep(key, time.monotonic(), answer)
+        self._keep({key: answer}, time.monotonic())
 
     def forget(self) -> None:
         """Drop everything."""
@@ -118,12 +117,14 @@ class Together(Generic[_Key, _Answer]):
             known = list(self._known.items())
         return [(key, answer) for key, (_at, used, answer) in known if now - used[0] < seconds]
 
-    def _keep(self, key: _Key, at: float, answer: _Answer) -> None:
+    def _keep(self, answers: Mapping[_Key, _Answer], at: float) -> None:
         with self._lock:
-            known = self._known.get(key)
-            if known is not None and known[0] > at:
-                return  # somebody has asked since
-            self._known[key] = (at, known[1] if known is not None else [at], answer)
-            self._known.move_to_end(key)
+            for key, answer in answers.items():
+                known = self._known.get(key)
+                if known is None:
+                    self._known[key] = (at, [at], answer)
+                elif known[0] <= at:  # else somebody has asked since
+                    self._known[key] = (at, known[1], answer)
+                self._known.move_to_end(key)
             while len(self._known) > self._size:
                 self._known.popitem(last=False)
