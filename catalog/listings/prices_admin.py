@@ -23,7 +23,7 @@ from catalog.listings.models import Placement, PriceRule, Repricing
 from catalog.listings.plans import Ask, Mode, Plan, Scope, Skip
 from catalog.listings.product_names import LONGEST_NAME, product_rename
 from catalog.listings.repricing import MOST_CHOSEN, repricing_apply, repricing_foresee, repricing_undo
-from catalog.listings.selectors import goods_of, own_goods
+from catalog.listings.selectors import goods_of, priced_goods
 from catalog.listings.services import products_feature, products_to_front, products_unplace
 from catalog.models import Product
 from compliance.gate.models import SubjectKind
@@ -65,7 +65,7 @@ def _ask(request: HttpRequest) -> Ask:
     scope, whose = said.get("scope", ""), said.get("whose", "")
     chosen = _chosen(said.getlist("v"))
     if said.get("state") == "alarming":
-        goods = own_goods(request.shop).variants  # type: ignore[attr-defined]
+        goods = priced_goods(request.shop).variants  # type: ignore[attr-defined]
         chosen = frozenset([variant.id for variant in goods if variant.is_alarming][:MOST_CHOSEN])
     if scope not in Scope:
         kind, _colon, number = scope.partition(":")
@@ -228,10 +228,17 @@ NAMED = 3
 
 
 def goods_many(request: HttpRequest) -> HttpResponse:
-    """Show, hide, recommend, move or price what was ticked in the list; or forget the owner's order of products."""
+    """Show, hide, recommend, move or price what was ticked in the list; or forget the owner's order of products. An act
+    that names a product (`feature:7`) is for that one, whatever is ticked.
+    """
     shop = request.shop  # type: ignore[attr-defined]
-    chosen, act = _chosen(request.POST.getlist("v")), request.POST.get("act", "")
-    ticked = [variant for variant in own_goods(shop).variants if variant.id in chosen]
+    chosen = _chosen(request.POST.getlist("v"))
+    act, is_one, product = request.POST.get("act", "").partition(":")
+    ticked = [
+        variant
+        for variant in priced_goods(shop).variants
+        if (str(variant.product_id) == product if is_one else variant.id in chosen)
+    ]
     products = list(dict.fromkeys(variant.product_id for variant in ticked))
     if act == "unplace":
         products_unplace(shop_id=shop.pk)
