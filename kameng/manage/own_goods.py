@@ -22,7 +22,8 @@ from compliance.gate.models import SubjectKind
 from compliance.gate.selectors import case_words, cases_telling
 from compliance.gate.subjects import Standing
 from compliance.models import Kind
-from compliance.selectors import permits_of
+from compliance.selectors import permits_of_own_goods
+from compliance.validity import Permits
 from fulfillment.suppliers.own_goods import (
     DEADLINES,
     MOST_VARIANTS,
@@ -178,14 +179,14 @@ def _own(shop: Reseller, text: object) -> Product:
 
 def _rows(shop: Reseller, goods: Iterable[Product]) -> list[dict[str, Any]]:
     goods = list(goods)
-    permits, today = permits_of(shop), timezone.localdate()
+    permits = permits_of_own_goods(shop)
     free = stock_counts([one.pk for product in goods for one in product.variants.all()])
     held = [product.pk for product in goods if product.standing != Standing.CLEAR]
     cases = cases_telling(SubjectKind.OWN_GOOD, shop.schema_name, held) if held else {}
     rows = []
     for product in goods:
         variants = [one for one in product.variants.all() if one.is_active]
-        lacks = [str(Kind(kind).label) for kind in permits.lacking(product.category.slug, "", on=today)]
+        lacks = _lacks(permits, product)
         tone, word = _state(product, variants, free, lacks)
         rows.append(
             {
@@ -202,6 +203,11 @@ def _rows(shop: Reseller, goods: Iterable[Product]) -> list[dict[str, Any]]:
     return rows
 
 
+def _lacks(permits: Permits, product: Product) -> list[str]:
+    kinds = permits.lacking(product.category.slug, "", on=timezone.localdate())
+    return [str(Kind(kind).label) for kind in kinds]
+
+
 def _state(product: Product, variants: Iterable[Variant], free: Mapping[int, int], lacks: list[str]) -> tuple[str, str]:
     """In one word, whether shoppers can buy it."""
     if product.standing == Standing.FLAGGED:
@@ -216,7 +222,7 @@ def _state(product: Product, variants: Iterable[Variant], free: Mapping[int, int
         return "ok", _("在售")
     if product.hand_minutes is None and not any(free.get(one.pk) for one in variants):
         return "warn", _("没有库存")
-    return "warn", _("缺证照")
+    return "warn", _("暂时停售")
 
 
 def _how(product: Product) -> str:
@@ -277,7 +283,11 @@ def _written(request: HttpRequest, product: Product) -> HttpResponse:
 
 
 def _saved(request: HttpRequest, shop: Reseller, product: Product) -> HttpResponse:
-    if product.standing == Standing.CLEAR:
+    lacks = _lacks(permits_of_own_goods(shop), product)
+    if product.standing == Standing.CLEAR and lacks:
+        told = {"name": product.name, "kinds": "、".join(lacks)}
+        messages.warning(request, _("已保存：%(name)s。这个类目要有：%(kinds)s；在「证照」里提交，核对通过以后才能卖") % told)
+    elif product.standing == Standing.CLEAR:
         messages.success(request, _("已保存：%(name)s。店铺页面一秒内更新") % {"name": product.name})
     else:
         cases = cases_telling(SubjectKind.OWN_GOOD, shop.schema_name, [product.pk])
