@@ -24,6 +24,7 @@ from catalog import pricing
 from catalog.listings import prices_admin
 from catalog.listings.edits import listing_edit, listing_edit_reset
 from catalog.listings.exceptions import ListingInvalid
+from catalog.listings.faces import name_of
 from catalog.listings.models import PriceRule
 from catalog.listings.prices_admin import list_it_came_from, markup_text
 from catalog.listings.selectors import Lock, PricedGoods, PricedVariant, locked_goods, priced_goods
@@ -220,8 +221,8 @@ class RangeForm(forms.Form):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        known = Category.objects.filter(is_active=True).values_list("slug", "name")
-        self.fields["categories"].choices = list(known)  # type: ignore[attr-defined]
+        known = Category.objects.filter(is_active=True)
+        self.fields["categories"].choices = [(one.slug, name_of(one)) for one in known]  # type: ignore[attr-defined]
 
 
 @shop_site.page("range/", name="range", nav=Nav(GROUP, gettext_lazy("经营类目"), "category", 24))

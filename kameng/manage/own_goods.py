@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from catalog.listings.faces import minutes_words
+from catalog.listings.faces import minutes_words, name_of
 from catalog.models import Category, Product, Variant
 from compliance.gate.models import SubjectKind
 from compliance.gate.selectors import case_words, cases_telling
@@ -39,6 +39,7 @@ from kameng.admin.bases import write_down
 from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.problems import Problem
+from kameng.templatetags.staff import yuan
 from resellers.models import Reseller
 
 GROUP = gettext_lazy("商品")
@@ -53,11 +54,19 @@ _PATTERNS: Mapping[str, tuple[str, str]] = {
 _NAMES = ("account", "second", "third")
 
 
+class ShelfField(forms.ModelChoiceField):
+    """A shelf, called as the reader's language has it."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Its name."""
+        return name_of(obj)
+
+
 class GoodForm(StaffForm):
     """What is sold, and how it is delivered."""
 
     name = forms.CharField(label=gettext_lazy("商品名称"), max_length=80)
-    category = forms.ModelChoiceField(Category.objects.none(), label=gettext_lazy("类目"))
+    category = ShelfField(Category.objects.none(), label=gettext_lazy("类目"))
     summary = forms.CharField(
         label=gettext_lazy("一句话介绍"), max_length=200, required=False, help_text=gettext_lazy("商品页标题下面那一行")
     )
@@ -192,6 +201,7 @@ def _rows(shop: Reseller, goods: Iterable[Product]) -> list[dict[str, Any]]:
             {
                 "product": product,
                 "variants": [(one, free.get(one.pk, 0)) for one in variants],
+                "category": name_of(product.category),
                 "how": _how(product),
                 "tone": tone,
                 "word": word,
@@ -265,7 +275,7 @@ def _written(request: HttpRequest, product: Product) -> HttpResponse:
                 if name not in form.fields:
                     form.add_error(None, str(text))
         else:
-            write_down(request, product, ADDITION if is_new else CHANGE, product.name)
+            write_down(request, product, ADDITION if is_new else CHANGE, _as_written(product))
             return _saved(request, shop, product)
     context = {
         "title": _("新的自有商品") if is_new else product.name,
@@ -282,11 +292,24 @@ def _written(request: HttpRequest, product: Product) -> HttpResponse:
     return shop_site.render(request, "staff/own_good.html", context, status=200 if data is None else 422)
 
 
+def _as_written(product: Product) -> str:
+    """The whole of what counts, for the list of changes: two entries side by side say what became of what."""
+    amounts = product.variants.filter(is_active=True).order_by("position", "pk")
+    told = {
+        "category": product.category.name,
+        "how": _how(product),
+        "amounts": "、".join(f"{one.name} {yuan(one.own_price)}" for one in amounts),
+    }
+    return _("%(category)s，%(how)s：%(amounts)s") % told
+
+
 def _saved(request: HttpRequest, shop: Reseller, product: Product) -> HttpResponse:
     lacks = _lacks(permits_of_own_goods(shop), product)
     if product.standing == Standing.CLEAR and lacks:
         told = {"name": product.name, "kinds": "、".join(lacks)}
-        messages.warning(request, _("已保存：%(name)s。这个类目要有：%(kinds)s；在「证照」里提交，核对通过以后才能卖") % told)
+        messages.warning(
+            request, _("已保存：%(name)s。这个类目要有：%(kinds)s；在「证照」里提交，核对通过以后才能卖") % told
+        )
     elif product.standing == Standing.CLEAR:
         messages.success(request, _("已保存：%(name)s。店铺页面一秒内更新") % {"name": product.name})
     else:

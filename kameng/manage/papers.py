@@ -26,7 +26,7 @@ from kameng.admin.sites import Nav, shop_site
 from kameng.core.pictures import PAPER
 from kameng.core.problems import NotFound, Problem
 from kameng.manage.look import SHOP_GROUP
-from kameng.paper_faces import TermsForm, initial_of, picture, rows_of
+from kameng.paper_faces import TermsForm, initial_of, names_by_slug, picture, rows_of
 from resellers.models import Reseller
 
 _SELLER = License.Holder.SELLER
@@ -64,7 +64,7 @@ class HandInForm(TermsForm):
         self.fields["note"].help_text = _("给核对的人看，可以不写")
         if shop.categories:
             known = {*shop.categories, *self.initial.get("categories", ())}
-            self.choose("categories", Category.objects.filter(slug__in=known).values_list("slug", "name"))
+            self.choose("categories", names_by_slug(Category.objects.filter(slug__in=known)))
 
 
 def owner_of(request: HttpRequest) -> str:
