@@ -23,7 +23,7 @@ from kameng.embedded import paths
 READERS, BUYERS = 4, 4
 TURNS, PAGE_SECONDS, CHECKOUT_SECONDS = 5, 2.0, 5.0
 #: How often each page is asked for before anything counts: there are two web processes, and each draws its own.
-WARMING = 4
+WARMING = 8
 READER = (("Accept-Language", "zh-CN,zh;q=0.9"),)
 
 

@@ -36,7 +36,8 @@ def run(stage: Stage, *, listings: int = LISTINGS) -> Report:
         looked, fell, rose = map(int, match.groups()) if match else (0, 0, 0)
         rows.append([jobs, looked, wall, used, used / max(looked, 1) * 1000, os.getloadavg()[0]])
         if looked < listings or fell or rose:
-            found.broken.append(f"--jobs {jobs}: {said.strip().splitlines()[-1]}")
+            lines = said.strip().splitlines()
+            found.broken.append(f"--jobs {jobs}: {lines[-1]}; {lines[0]}")
     columns = ("processes", "looked at", "wall s", "CPU s", "CPU ms each", "load")
     found.tables.append(Table("everything looked at again, with the start of Python", columns, rows))
     found.judge(
@@ -69,7 +70,7 @@ def main(listings: int) -> None:
         products = Product.objects.bulk_create(
             Product(
                 category=shelf, brand=brands[number % len(brands)], slug=f"bench-{number}", kind=Product.Kind.CODE,
-                name=f"{said[number % len(said)]} {number}", notes="充值前请核对账号。" * 20, standing="clear",
+                name=f"{said[number % len(said)]} {100 + number}", notes="充值前请核对账号。" * 20, standing="clear",
             )
             for number in range(-(-listings // AMOUNTS))
         )  # fmt: skip

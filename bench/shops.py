@@ -85,7 +85,8 @@ def _round(stage: Stage, size: int, shelf: Shelf) -> Round:
     found = Round(
         opened, check_seconds, first,
         *across.pages(stage, opened.hosts, shelf), *across.checkouts(stage, opened.hosts, shelf),
-        *(max(machine.memory_mib(stage.process(name).pid or 0)) for name in ("web", "worker")),
+        max(machine.memory_mib(stage.process("web").pid or 0)),
+        max(machine.memory_mib(stage.process("worker").pid or 0)),
         sum(machine.memory_mib(stage.process("postgres").pid or 0)),
     )  # fmt: skip
     report(f"traffic over {len(opened.hosts)} shops", time.monotonic() - begun)

@@ -153,7 +153,7 @@ class WordGroupForm(ServiceForm):
 class WordGroupAdmin(ServiceAdmin):
     """Words that rules have in common."""
 
-    nav = Nav(gettext_lazy("合规"), gettext_lazy("筛查词组"), "dictionary", 63)
+    nav = Nav(gettext_lazy("合规"), gettext_lazy("筛查词组"), "category", 63)
     form = WordGroupForm
     list_display = ("name_cell", "counts", "version", "changed_by")
     search_fields = ("code", "note", "words", "added")

@@ -48,8 +48,8 @@ CROWDED_SECONDS = 0.5
 #: who wait out an outage do not look all the time; within these limits in seconds.
 RESTING_SHARE, RESTING_SHORTEST, RESTING_LONGEST = 0.1, 2.0, 20.0
 RESTING = "渠道暂停采购，等它恢复"
-#: Why a person is asked: what had paid for the order never came. Ends by itself where other money does.
-DISPROVED = "付款不成立，停止采购，等人处理"
+#: Why nothing is bought: what had paid for the order never came.
+DISPROVED = "付款不成立，停止采购"
 #: Why money goes back for what was paid before the platform took it down.
 TAKEN_DOWN = "商品已被平台下架，没有到账的自动退款"
 
@@ -82,26 +82,16 @@ def order_fulfill(*, order_id: int) -> float | None:
         order = order_lock(order_id)
         opened = sql.instances(Fulfillment, _OPEN, [order_id])
         lines = lines_of(order_id)
-        works = opened or works_of(order_id)
         if len(lines) > 1:
-            for work in works:
-                if work in opened or _resumed(with_line(work, order, lines)):
-                    publish("fulfillment.run", fulfillment_id=work.pk)
+            for work in opened:
+                publish("fulfillment.run", fulfillment_id=work.pk)
             return None
+        works = opened or works_of(order_id)
         if not works:
             return None
         (work,) = works
-        _resumed(with_line(work, order, lines))
-        step = _next_step(work, [] if opened else attempts_of(work.pk))
+        step = _next_step(with_line(work, order, lines), [] if opened else attempts_of(work.pk))
     return _carry_on(work.pk, step)
-
-
-def _resumed(work: Fulfillment) -> bool:
-    """Whether the work stood still only because its order had not been paid for after all, and goes on now."""
-    if (work.status, work.note) != (Status.MANUAL, DISPROVED) or work.line.order.disproved_at is not None:
-        return False
-    fulfillment_transition(work, to=Status.BUYING, actor="system")
-    return True
 
 
 def fulfillment_run(*, fulfillment_id: int) -> float | None:
@@ -182,7 +172,7 @@ def _intend(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> _Step:
     For an order that nobody has paid for after all, nothing is bought.
     """
     if work.line.order.disproved_at is not None:
-        fulfillment_transition(work, to=Status.MANUAL, actor="worker", note=DISPROVED)
+        _nobody_left(work, attempts, note=DISPROVED)
         return _Step()
     line, is_busy = work.line, False
     unreached = _unreached(attempts)
@@ -298,21 +288,22 @@ def _attempt(work: Fulfillment, choice: Chosen) -> SupplierOrder | None:
     return buy
 
 
-def _nobody_left(work: Fulfillment, attempts: Sequence[SupplierOrder]) -> None:
+def _nobody_left(work: Fulfillment, attempts: Sequence[SupplierOrder], *, note: str = "") -> None:
     """Everybody has definitely refused, or nobody may be asked: what did not arrive goes back as money, in this very
-    transaction's wake."""
+    transaction's wake. `note` is why, where it is neither that nor a take-down."""
     line = work.line
     why: dict[str, Any] = {"reason": TAKEN_DOWN} if is_taken_down(line.variant_id) else {}
     if not why and attempts and (reason := REFUND_REASONS.get(attempts[-1].code)):
         why = {"reason": reason}
     if work.delivered_quantity:
         line_short(line, quantity=line.quantity - work.delivered_quantity, actor="worker")
-        note = why.get("reason", "只到了一部分，其余退款")
+        note = note or why.get("reason", "只到了一部分，其余退款")
         fulfillment_transition(work, to=Status.DELIVERED, actor="worker", note=note)
         order_recount(line.order, actor="worker")
         publish("line.short", line_id=line.pk, **why)
         return
-    fulfillment_transition(work, to=Status.FAILED, actor="worker", note=why.get("reason", "所有渠道都明确失败"))
+    note = note or why.get("reason", "所有渠道都明确失败")
+    fulfillment_transition(work, to=Status.FAILED, actor="worker", note=note)
     publish("line.failed", line_id=line.pk, **why)
 
 

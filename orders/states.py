@@ -116,12 +116,10 @@ def order_disproved(order: Order) -> None:
 
 
 def order_proved(order: Order) -> None:
-    """It is paid for after all: whoever buys goes on. The row must be locked; twice is harmless."""
-    if order.disproved_at is None:
-        return
-    sql.execute("UPDATE orders_order SET disproved_at = NULL WHERE id = %s", [order.pk])
-    order.disproved_at = None
-    publish("order.paid", order_id=order.pk)
+    """It is paid for after all: what has not ended is bought. The row must be locked; twice is harmless."""
+    if order.disproved_at is not None:
+        sql.execute("UPDATE orders_order SET disproved_at = NULL WHERE id = %s", [order.pk])
+        order.disproved_at = None
 
 
 def line_short(line: OrderLine, *, quantity: int, actor: str) -> None:

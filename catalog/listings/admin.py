@@ -239,7 +239,7 @@ def trade_range(request: HttpRequest) -> HttpResponse:
         except ShopInvalid as refused:
             # The whole row is looked at: what is wrong with it may be about something else.
             for name, text in refused.fields.items():
-                label = Reseller._meta.get_field(name).verbose_name  # type: ignore[union-attr]
+                label = Reseller._meta.get_field(name).verbose_name
                 form.add_error(name if name in form.fields else None, f"{label}：{text}")
         else:
             write_down(request, shop, CHANGE, _("经营类目：%(chosen)s") % {"chosen": "、".join(chosen) or _("全部")})

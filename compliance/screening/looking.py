@@ -23,6 +23,8 @@ _MAX_HITS = 1000
 _LONGEST = 200
 #: Groups whose words speak for a listing.
 _IN_FAVOR = frozenset({HONEST, GOODS, GOODS_OF_WORKS, PAPER})
+#: Letters of an abbreviation, which a number of goods may have by chance.
+_LONGEST_IN_CODE = 3
 #: Characters of a text that is remembered, and how many of those.
 _REMEMBERED, _MOST_KNOWN = 120, 4_096
 #: Signs between two characters of a term. More of them are a gap between two words.
@@ -196,7 +198,7 @@ def _stands(text: Folded, start: int, end: int) -> bool:
     first, last = places[start], places[end - 1]
     if end - start == 1 and not (_parts(plain, first - 1) and _parts(plain, last + 1)):
         return False  # a word of one character stands by itself
-    if _runs_on(plain, first, first - 1) or _runs_on(plain, last, last + 1):
+    if _runs_on(plain, first, first - 1) or _runs_on(plain, last, last + 1) or _is_in_code(plain, first, last):
         return False
     if last - first == end - start - 1:
         return True
@@ -244,6 +246,14 @@ def _set_apart(plain: str, start: int, end: int) -> bool:
 
 def _parts(plain: str, place: int) -> bool:
     return _ends(plain, place) or plain[place].isascii()
+
+
+def _is_in_code(plain: str, first: int, last: int) -> bool:
+    """Whether an abbreviation stands between two digits: 3139BC37 is a number of somebody's, and no BC."""
+    if last - first >= _LONGEST_IN_CODE or first == 0 or last + 1 == len(plain):
+        return False
+    both = plain[first - 1] + plain[last + 1]
+    return both.isascii() and both.isdigit() and plain[first : last + 1].isascii() and plain[first : last + 1].isalpha()
 
 
 def _runs_on(plain: str, edge: int, beyond: int) -> bool:

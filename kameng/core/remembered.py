@@ -52,9 +52,9 @@ class Together(Generic[_Key, _Answer]):
     """
 
     #: From so many keys within a second on, they are asked for together.
-    MANY = 8
+    MANY = 16
     #: For so long after somebody asked for it, a key is asked for with the others, in seconds.
-    LATELY = 10.0
+    LATELY = 30.0
 
     def __init__(
         self,
@@ -67,6 +67,8 @@ class Together(Generic[_Key, _Answer]):
         #: When it was answered, when it was last asked for, and the answer.
         self._known: OrderedDict[_Key, tuple[float, list[float], _Answer]] = OrderedDict()
         self._counted_at, self._are_many = 0.0, False
+        #: When all were asked for together: in between, one that nobody wanted for long is asked for alone.
+        self._asked_at = 0.0
         self._lock, self._asking = Lock(), Lock()
 
     def get(self, key: _Key) -> _Answer:
@@ -77,13 +79,14 @@ class Together(Generic[_Key, _Answer]):
             known[1][0] = now
             if now - known[0] < FRESH_SECONDS:
                 return known[2]
-            if self._many_now(now) and self._asking.acquire(blocking=False):
+            is_due = self._many_now(now) and now - self._asked_at >= FRESH_SECONDS
+            if is_due and self._asking.acquire(blocking=False):
                 try:
+                    self._asked_at = now
                     answers = self._many(dict(self._used(now, self.LATELY)))
                 finally:
                     self._asking.release()
-                for each, answer in answers.items():
-                    self._keep(each, now, answer)
+                self._keep(answers, now)
                 if key in answers:
                     return answers[key]
         answer = self._one(key)
@@ -92,13 +95,14 @@ class Together(Generic[_Key, _Answer]):
 
     def put(self, key: _Key, answer: _Answer) -> None:
         """What somebody knows who has just asked for themselves."""
-        self._keep(key, time.monotonic(), answer)
+        self._keep({key: answer}, time.monotonic())
 
     def forget(self) -> None:
         """Drop everything."""
         with self._lock:
             self._known.clear()
-            self._counted_at, self._are_many = 0.0, False
+            self._counted_at = self._asked_at = 0.0
+            self._are_many = False
 
     def _many_now(self, now: float) -> bool:
         """Whether many were asked for lately; counted once a second."""
@@ -113,10 +117,14 @@ class Together(Generic[_Key, _Answer]):
             known = list(self._known.items())
         return [(key, answer) for key, (_at, used, answer) in known if now - used[0] < seconds]
 
-    def _keep(self, key: _Key, at: float, answer: _Answer) -> None:
+    def _keep(self, answers: Mapping[_Key, _Answer], at: float) -> None:
         with self._lock:
-            known = self._known.get(key)
-            self._known[key] = (at, known[1] if known is not None else [at], answer)
-            self._known.move_to_end(key)
+            for key, answer in answers.items():
+                known = self._known.get(key)
+                if known is None:
+                    self._known[key] = (at, [at], answer)
+                elif known[0] <= at:  # else somebody has asked since
+                    self._known[key] = (at, known[1], answer)
+                self._known.move_to_end(key)
             while len(self._known) > self._size:
                 self._known.popitem(last=False)

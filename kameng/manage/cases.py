@@ -84,14 +84,18 @@ def _shown(rows: list[Case], refused: AppealForm | None) -> list[dict[str, Any]]
     for case in rows:
         until = appealable_until(case, APPEAL)
         can_appeal = case.pk not in appeals and until is not None and now <= until
+        appeal = appeals.get(case.pk)
+        is_reversed = appeal is not None and appeal.outcome == Appeal.Outcome.REVERSED
         is_refused = refused is not None and str(refused["case"].value()) == str(case.pk)
         shown.append(
             {
                 "case": case,
-                "tone": STATE_TONES[Case.State(case.state)],
-                "words": case_words(case),
+                # What was decided no longer holds where somebody else thought otherwise.
+                "tone": "ok" if is_reversed else STATE_TONES[Case.State(case.state)],
+                "word": _("申诉成立，已恢复") if is_reversed else case.get_state_display(),
+                "words": [] if is_reversed else case_words(case),
                 "edit_url": _edit_url(case, skus),
-                "appeal": appeals.get(case.pk),
+                "appeal": appeal,
                 "until": until,
                 "form": (refused if is_refused else AppealForm(auto_id=f"id_{case.pk}_%s", initial={"case": case.pk}))
                 if can_appeal or is_refused

@@ -75,7 +75,7 @@ class RefuseForm(StaffForm):
 
 def _names() -> dict[str, str]:
     """Shops by slug. The house shop needs no papers, but those of brands that it has speak for the platform's goods."""
-    shops = Reseller.objects.exclude(schema_name=get_public_schema_name()).order_by("pk")
+    shops = Reseller.objects.exclude(schema_name=get_public_schema_name()).order_by("is_house", "pk")
     return {
         shop.slug: _("%(name)s（平台自营）") % {"name": shop.name} if shop.is_house else shop.name for shop in shops
     }

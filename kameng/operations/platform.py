@@ -137,7 +137,7 @@ def platform(request: HttpRequest) -> HttpResponse:
         "bars": bars(course),
         "by_months": len(course) > 1 and course[1].since.day == course[0].since.day == 1,
         "drawing": {"width": WIDTH, "height": HEIGHT, "ground": GROUND},
-        "rows": _named(page.object_list),
+        "rows": _named(list(page.object_list)),
         "page_obj": page,
     }
     return operations_site.render(request, "staff/platform.html", context, status=422 if refused else 200)

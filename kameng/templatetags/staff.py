@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from kameng.core.money import quantize
 from kameng.templatetags.shop import currency_sign
@@ -35,7 +36,7 @@ def share(part: Decimal | float | None) -> str:
 
 @register.filter
 def seconds(length: float | None) -> str:
-    """A duration in words: `41 秒`, `4 分 10 秒`, `2 小时 5 分`; a dash for what nobody knows."""
+    """A duration in words: `41 秒`, `4 分 10 秒`, `2 小时 5 分`, `21 天`; a dash for what nobody knows."""
     if length is None:
         return "–"
     whole = round(length)
@@ -43,6 +44,8 @@ def seconds(length: float | None) -> str:
         return _("%(count)s 秒") % {"count": round(length, 1) if length < 10 else whole}
     if whole < 3600:
         return _("%(minutes)s 分 %(seconds)s 秒") % {"minutes": whole // 60, "seconds": whole % 60}
+    if whole >= 3 * 86_400:
+        return ngettext("%(count)s 天", "%(count)s 天", whole // 86_400) % {"count": whole // 86_400}
     return _("%(hours)s 小时 %(minutes)s 分") % {"hours": whole // 3600, "minutes": whole % 3600 // 60}
 
 

@@ -148,5 +148,5 @@ def _mark() -> Reckoned:
     return Reckoned.objects.select_for_update().get()
 
 
-def _range(since: int, upto: int) -> dict[str, object]:
+def _range(since: int, upto: int) -> dict[str, int | str]:
     return {"since": since, "upto": upto, "zone": settings.TIME_ZONE}

@@ -56,9 +56,9 @@ class Sums:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """From a row with a value for each column."""
-        counts = {name: row[name] for name in _COUNTS if name not in SOON}
-        amounts = {name: Decimal(row[name]) for name in _AMOUNTS}
-        return cls(soon={seconds: row[name] for name, seconds in SOON.items()}, **counts, **amounts)
+        values: dict[str, Any] = {name: row[name] for name in _COUNTS if name not in SOON}
+        values |= {name: Decimal(row[name]) for name in _AMOUNTS}
+        return cls(soon={seconds: row[name] for name, seconds in SOON.items()}, **values)
 
     @property
     def profit(self) -> Decimal:
@@ -106,11 +106,8 @@ def span_shops(span: Span) -> list[tuple[int | None, Sums]]:
 def span_course(span: Span) -> list[Course]:
     """Every day, or every month of a long span, those without anything too."""
     by_months = (span.last - span.first).days >= DRAWN_DAYS
-    if by_months:
-        rows = span.days.annotate(since=TruncMonth("day")).values("since")
-    else:
-        rows = span.days.values(since=F("day"))
-    known = {row["since"]: Sums.of(row) for row in rows.annotate(**_SUMS).order_by("since")}
+    rows = span.days.values(since=TruncMonth("day") if by_months else F("day")).annotate(**_SUMS).order_by("since")
+    known = {row["since"]: Sums.of(row) for row in rows}
     nothing = Sums.of(dict.fromkeys(_SUMS, 0))
     return [Course(since, known.get(since, nothing)) for since in _steps(span, by_months)]
 

@@ -244,3 +244,12 @@ def test_the_labelled_titles_are_many_and_of_every_category() -> None:
         assert len(unlawful) >= least
         assert len(rows) - len(unlawful) >= least
         assert {row.expected for row in unlawful} == set(Category)
+
+
+def test_an_abbreviation_inside_somebodys_number_is_none() -> None:
+    def caught(title: str) -> list[str]:
+        return [finding.span.text for finding in screened(title).findings if finding.span]
+
+    assert caught("BC 代理 招商 秒收") == ["BC", "秒收"]
+    assert caught("3139BC37 代理 招商 秒收") == ["秒收"]
+    assert caught("沙箱商品 3139BC37A9C4F947") == []

@@ -2,7 +2,6 @@
 
 import pytest
 
-from fulfillment.decisions import fulfillment_retry
 from fulfillment.services import DISPROVED, fulfillment_run
 from kameng.audit.services import audit
 from orders.models import Order
@@ -43,14 +42,12 @@ def order(shop: Reseller) -> Order:
     return order
 
 
-def test_what_was_not_bought_yet_waits_for_a_person_and_buys_for_nobody(order: Order) -> None:
+def test_what_was_not_bought_yet_is_not_bought(order: Order) -> None:
     disprove(order)
     fulfill(order)
-    work = work_of(order)
-    assert (states(order), work.note, attempts(order)) == (("paid", "manual"), DISPROVED, [])
-    fulfillment_retry(fulfillment_id=work.pk, actor="staff:1")
-    assert fulfillment_run(fulfillment_id=work.pk) is None
-    assert (states(order), attempts(order)) == (("paid", "manual"), [])
+    assert (states(order), work_of(order).note, attempts(order)) == (("paid", "failed"), DISPROVED, [])
+    drain()
+    assert events(order, "refund.created", "refund.short") == ["refund.short"]
 
 
 def test_what_was_bought_is_asked_about_and_nobody_else_is_asked_after_it(order: Order) -> None:
@@ -59,7 +56,7 @@ def test_what_was_bought_is_asked_about_and_nobody_else_is_asked_after_it(order:
     fulfill(order)
     disprove(order)
     fulfillment_run(fulfillment_id=work_of(order).pk)
-    assert (states(order), work_of(order).note) == (("paid", "manual"), DISPROVED)
+    assert (states(order), work_of(order).note) == (("paid", "failed"), DISPROVED)
     assert attempts(order) == [("first", "rejected")]
 
 
@@ -72,19 +69,25 @@ def test_what_arrives_all_the_same_has_arrived(order: Order) -> None:
     assert states(order) == ("fulfilled", "delivered")
 
 
-def test_money_that_comes_after_all_lets_it_go_on_where_it_stood_still(order: Order) -> None:
+def test_money_that_comes_after_all_buys_what_has_not_ended(order: Order) -> None:
     ScriptedSupplier.on_submit("first", TOPPED_UP)
     disprove(order)
-    fulfill(order)
     confirm(order.payments.get())
-    order.refresh_from_db()
-    assert order.disproved_at is None
-    drain()
+    fulfill(order)
     assert states(order) == ("fulfilled", "delivered")
     assert [verdict.examples for verdict in audit() if not verdict.ok] == []
 
 
-def test_each_line_stands_still_and_goes_on_by_itself(shop: Reseller) -> None:
+def test_money_that_comes_too_late_for_that_goes_back(order: Order) -> None:
+    disprove(order)
+    fulfill(order)
+    confirm(order.payments.get())
+    drain()
+    assert (states(order), attempts(order)) == (("refunded", "refunded"), [])
+    assert [verdict.examples for verdict in audit() if not verdict.ok] == []
+
+
+def test_each_line_ends_by_itself(shop: Reseller) -> None:
     wanted = [
         LineRequest(sku=on_sale(sku=sku).sku, quantity=1, account={"uid": "482019375"}) for sku in ("first", "second")
     ]
@@ -92,9 +95,6 @@ def test_each_line_stands_still_and_goes_on_by_itself(shop: Reseller) -> None:
     lied_about(shop, order)
     disprove(order)
     fulfill(order)
-    ScriptedSupplier.on_submit("first", TOPPED_UP, TOPPED_UP, TOPPED_UP)
     drain()
-    assert states(order) == ("paid", "manual", "manual")
-    confirm(order.payments.get())
-    drain()
-    assert states(order) == ("fulfilled", "delivered", "delivered")
+    assert states(order) == ("paid", "failed", "failed")
+    assert attempts(order) == []

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from typing import TypedDict
 
 import pytest
 from django.core.management import call_command
@@ -19,13 +20,21 @@ from resellers.models import Reseller
 from tests.races.threads import Meeting, at_once
 
 TEN, SIX, FOUR, ONE = Decimal("10.00"), Decimal("6.00"), Decimal("4.00"), Decimal("1.00")
+NOTHING = Decimal(0)
 #: A quarter to midnight in Beijing, and half an hour later.
 LATE, NEXT = datetime(2026, 11, 28, 15, 45, tzinfo=UTC), datetime(2026, 11, 28, 16, 15, tzinfo=UTC)
 
 
+class Told(TypedDict):
+    """Whose journal it is."""
+
+    shop_id: int
+    order_number: str
+
+
 def sold(shop: int, number: str, *, owner: int = 0) -> None:
     """An order is paid, bought for four and delivered: six for the platform, four for whoever owns the shop."""
-    told = {"shop_id": shop, "order_number": number}
+    told = Told(shop_id=shop, order_number=number)
     fee = [Move(Name.FEES, ONE, 7), Move(Name.CLEARING, -ONE, 7)]
     post(f"payment:{number}", Kind.PAYMENT, [Move(Name.CLEARING, TEN, 7), Move(Name.ORDERS, -TEN, shop), *fee], **told)
     post(f"supply:{number}", Kind.SUPPLY, [Move(Name.COST, FOUR), Move(Name.SUPPLIER, -FOUR, 1)], **told)
@@ -34,7 +43,7 @@ def sold(shop: int, number: str, *, owner: int = 0) -> None:
 
 
 def given_back(shop: int, number: str, *, delivered: bool) -> None:
-    told = {"shop_id": shop, "order_number": number}
+    told = Told(shop_id=shop, order_number=number)
     taken = [Move(Name.SALES, SIX), Move(Name.PENDING, FOUR, shop)] if delivered else [Move(Name.ORDERS, TEN, shop)]
     post(f"refund_due:{number}", Kind.REFUND_DUE, [*taken, Move(Name.REFUNDS, -TEN, shop)], **told)
     post(f"refund:{number}", Kind.REFUND, [Move(Name.REFUNDS, TEN, shop), Move(Name.CLEARING, -TEN, 7)], **told)
@@ -69,7 +78,7 @@ def test_a_day_says_what_moved_for_a_shop(shop: Reseller) -> None:
     sold(3, "A")
     sold(4, "B")
     given_back(4, "B", delivered=True)
-    told = {"shop_id": 3, "order_number": "C"}
+    told = Told(shop_id=3, order_number="C")
     post("payment:C", Kind.PAYMENT, [Move(Name.CLEARING, TEN, 7), Move(Name.ORDERS, -TEN, 3)], **told)
     given_back(3, "C", delivered=False)
     post("rent:x", Kind.RENT, [Move(Name.AVAILABLE, ONE, 3), Move(Name.RENTS, -ONE)], shop_id=3)
@@ -82,7 +91,7 @@ def test_a_day_says_what_moved_for_a_shop(shop: Reseller) -> None:
     assert (one.received, one.refunded) == (2 * TEN, TEN)
     assert (one.sales, one.cost, one.fees, one.other, one.owners) == (SIX, FOUR, ONE, ONE, FOUR)
     assert (other.payments, other.deliveries, other.failures, other.refunds) == (1, 1, 0, 1)
-    assert (other.received, other.refunded, other.sales, other.owners) == (TEN, TEN, 0, 0)
+    assert (other.received, other.refunded, other.sales, other.owners) == (TEN, TEN, NOTHING, NOTHING)
     assert one.within_5s == one.within_2h == 1
     booked = {name: sum(amount for (which, _), amount in balances().items() if which == name) for name in Name}
     assert booked[Name.SALES] == one.sales + other.sales
@@ -101,8 +110,8 @@ def test_a_day_ends_at_midnight_in_beijing_and_a_refund_belongs_to_its_own(shop:
         posted(key, NEXT)
     reckon()
     before, after = known(date(2026, 11, 28))[3], known(date(2026, 11, 29))[3]
-    assert (before.received, before.refunded, before.deliveries, before.sales) == (TEN, 0, 0, 0)
-    assert (after.received, after.refunded, after.deliveries, after.sales) == (0, TEN, 1, 0)
+    assert (before.received, before.refunded, before.deliveries, before.sales) == (TEN, NOTHING, 0, NOTHING)
+    assert (after.received, after.refunded, after.deliveries, after.sales) == (NOTHING, TEN, 1, NOTHING)
     assert (after.within_15s, after.within_5m, after.within_30m) == (0, 0, 1)
 
 
@@ -133,7 +142,7 @@ def test_two_who_add_at_once_add_once(live_shop: Reseller, monkeypatch: pytest.M
     assert balances_snapshot()
     between, to_add = Meeting(), days._range
 
-    def met(since: int, upto: int) -> dict[str, object]:
+    def met(since: int, upto: int) -> dict[str, int | str]:
         between.wait()
         return to_add(since, upto)
 
