@@ -54,19 +54,11 @@ _PATTERNS: Mapping[str, tuple[str, str]] = {
 _NAMES = ("account", "second", "third")
 
 
-class ShelfField(forms.ModelChoiceField):
-    """A shelf, called as the reader's language has it."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        """Its name."""
-        return name_of(obj)
-
-
 class GoodForm(StaffForm):
     """What is sold, and how it is delivered."""
 
     name = forms.CharField(label=gettext_lazy("商品名称"), max_length=80)
-    category = ShelfField(Category.objects.none(), label=gettext_lazy("类目"))
+    category = forms.ModelChoiceField(Category.objects.none(), label=gettext_lazy("类目"))
     summary = forms.CharField(
         label=gettext_lazy("一句话介绍"), max_length=200, required=False, help_text=gettext_lazy("商品页标题下面那一行")
     )
@@ -94,6 +86,7 @@ class GoodForm(StaffForm):
     def __init__(self, *args: Any, shop: Reseller, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["category"].queryset = categories_of(shop)  # type: ignore[attr-defined]
+        self.fields["category"].label_from_instance = name_of  # type: ignore[attr-defined]
         self.fields["hand_minutes"].choices = [  # type: ignore[attr-defined]
             (minutes, minutes_words(minutes)) for minutes in DEADLINES
         ]
@@ -306,7 +299,7 @@ def _as_written(product: Product) -> str:
 def _saved(request: HttpRequest, shop: Reseller, product: Product) -> HttpResponse:
     lacks = _lacks(permits_of_own_goods(shop), product)
     if product.standing == Standing.CLEAR and lacks:
-        told = {"name": product.name, "kinds": "、".join(lacks)}
+        about = {"name": product.name, "kinds": "、".join(lacks)}
         messages.warning(
             request, _("已保存：%(name)s。这个类目要有：%(kinds)s；在「证照」里提交，核对通过以后才能卖") % told
         )
