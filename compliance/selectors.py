@@ -70,6 +70,14 @@ def permits_of(shop: Reseller) -> Permits:
     return Permits(required, tuple(papers_of_sellers([shop.slug])[shop.slug])) if required else Permits()
 
 
+def permits_of_own_goods(shop: Reseller) -> Permits:
+    """What categories require of a shop for goods of its owner's own: whoever sells their own is the supplier too."""
+    required = required_kinds(Holder.SELLER)
+    for category, kinds in required_kinds(Holder.SUPPLIER).items():
+        required[category] = list(dict.fromkeys([*required.get(category, ()), *kinds]))
+    return Permits(required, tuple(papers_of_sellers([shop.slug])[shop.slug]))
+
+
 def license_state(paper: License, *, on: date | None = None) -> State:
     """How a license stands, today if no day is named."""
     if paper.replaced_by_id is not None:

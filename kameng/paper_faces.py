@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from catalog.listings.faces import name_of
 from catalog.models import Brand, Category
 from compliance.models import Kind, License
 from compliance.scans.models import Scan
@@ -27,6 +28,11 @@ STATES: Mapping[State, tuple[str, Any]] = {
     State.REPLACED: ("neutral", gettext_lazy("已被续期替换")),
     State.REVOKED: ("neutral", gettext_lazy("已作废")),
 }
+
+
+def names_by_slug(rows: Iterable[Category | Brand]) -> list[tuple[str, str]]:
+    """What each is called, in the reader's language."""
+    return [(one.slug, name_of(one)) for one in rows]
 
 
 class TermsForm(StaffForm):
@@ -54,8 +60,8 @@ class TermsForm(StaffForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.choose("categories", Category.objects.values_list("slug", "name"))
-        self.choose("brands", Brand.objects.values_list("slug", "name"))
+        self.choose("categories", names_by_slug(Category.objects.all()))
+        self.choose("brands", names_by_slug(Brand.objects.all()))
 
     def choose(self, name: str, rows: Iterable[tuple[str, str]]) -> None:
         """What a field offers."""
@@ -99,8 +105,7 @@ def row_of(paper: License, categories: Mapping[str, str], brands: Mapping[str, s
 
 def rows_of(papers: Iterable[License]) -> list[dict[str, Any]]:
     """The same for many; two queries."""
-    categories = dict(Category.objects.values_list("slug", "name"))
-    brands = dict(Brand.objects.values_list("slug", "name"))
+    categories, brands = dict(names_by_slug(Category.objects.all())), dict(names_by_slug(Brand.objects.all()))
     return [row_of(paper, categories, brands) for paper in papers]
 
 

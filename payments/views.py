@@ -23,7 +23,7 @@ from kameng.core.ids import normalize
 from kameng.core.middleware import forms_may_lead_to
 from kameng.core.problems import Problem
 from orders.exceptions import OrderNotPayable
-from orders.faces import account_summary, line_face
+from orders.faces import account_rows, account_summary, line_face
 from orders.models import Order
 from orders.services import order_cancel
 from orders.views import visible_order
@@ -219,6 +219,7 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
             "order": order,
             "line": line_face(line),
             "account_summary": account_summary(line),
+            "account_label": next((row.label for row in account_rows(line)), ""),
             "attempt": _attempt(request, order) if state in ("waiting", "confirming") else None,
             "methods": _methods(ways),
             "pay_state": state,

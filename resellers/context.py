@@ -38,6 +38,8 @@ class ShopFace:
     #: What the visitor sees before having chosen; empty where the system decides.
     theme_default: str = ""
     hours_text: str = ""
+    #: The owner lets nobody order at the moment.
+    is_closed: bool = False
     company: str = ""
     credit_code: str = ""
     telecom_license: str = ""
@@ -74,6 +76,7 @@ def shop_face(found: Reseller) -> ShopFace:
         favicon_type=f"image/{favicon.kind}" if favicon else "",
         theme_default="" if found.theme_default == Reseller.ThemeDefault.SYSTEM else found.theme_default,
         hours_text=hours_words(found.hours),
+        is_closed=not found.is_open,
         theme_url=reverse("theme", args=[version]),
         support_text=found.support,
         company=found.company,

@@ -24,9 +24,10 @@ from catalog import pricing
 from catalog.listings import prices_admin
 from catalog.listings.edits import listing_edit, listing_edit_reset
 from catalog.listings.exceptions import ListingInvalid
+from catalog.listings.faces import name_of
 from catalog.listings.models import PriceRule
 from catalog.listings.prices_admin import list_it_came_from, markup_text
-from catalog.listings.selectors import Lock, OwnGoods, OwnVariant, locked_goods, own_goods
+from catalog.listings.selectors import Lock, PricedGoods, PricedVariant, locked_goods, priced_goods
 from catalog.listings.services import price_rule_delete, price_rule_save
 from catalog.models import Category, Product, Variant
 from compliance.gate.models import SubjectKind
@@ -50,7 +51,7 @@ _BECAUSE = {
     pricing.Because.PLATFORM: gettext_lazy("官方价"),
 }
 #: What the list can be narrowed to, and how a variant belongs there.
-_STATES: dict[str, tuple[Any, Callable[[OwnVariant], bool]]] = {
+_STATES: dict[str, tuple[Any, Callable[[PricedVariant], bool]]] = {
     "own": (gettext_lazy("我改过的"), lambda variant: variant.is_overridden),
     "hidden": (gettext_lazy("已隐藏"), lambda variant: not variant.is_visible),
     "raised": (gettext_lazy("价格被抬高"), lambda variant: variant.raised),
@@ -72,14 +73,14 @@ _LOCKS = {
 }
 
 
-def why(variant: OwnVariant) -> str:
+def why(variant: PricedVariant) -> str:
     """Whose wish decided the price, in a few words."""
     words = str(_BECAUSE[variant.because])
     return f"{words} {markup_text(variant.rule.kind, variant.rule.value)}" if variant.rule else words
 
 
 def _row(
-    variant: OwnVariant,
+    variant: PricedVariant,
     told: dict[int, list[str]],
     *,
     typed: dict[str, Any] | None = None,
@@ -101,7 +102,7 @@ def _locked(shop: Any) -> list[dict[str, Any]]:
     return [{"variant": variant, "reason": _LOCKS[variant.reason]} for variant in locked_goods(shop)]
 
 
-def _told(shop: Any, variants: Iterable[OwnVariant]) -> dict[int, list[str]]:
+def _told(shop: Any, variants: Iterable[PricedVariant]) -> dict[int, list[str]]:
     """What the gate says of those that it keeps from sale, in sentences, by their ids."""
     held = [variant.id for variant in variants if variant.is_held]
     cases = cases_telling(SubjectKind.LISTING, shop.schema_name, held) if held else {}
@@ -114,7 +115,7 @@ def goods(request: HttpRequest) -> HttpResponse:
     """Every variant that the shop may sell; what was ticked of them is shown, hidden, recommended or moved."""
     if request.method == "POST":
         return prices_admin.goods_many(request)
-    found = own_goods(request.shop)  # type: ignore[attr-defined]
+    found = priced_goods(request.shop)  # type: ignore[attr-defined]
     query = request.GET.get("q", "")[:60]
     category, state = request.GET.get("category", ""), request.GET.get("state", "")
     variants = found.find(query) if query.strip() else list(found.variants)
@@ -150,7 +151,7 @@ def goods(request: HttpRequest) -> HttpResponse:
 def goods_save(request: HttpRequest, variant_id: int) -> HttpResponse:
     """Write, or reset, what the owner overrides for one variant; the answer is its row, or the list it came from."""
     shop = request.shop  # type: ignore[attr-defined]
-    if _variant_of(own_goods(shop), variant_id) is None:
+    if _variant_of(priced_goods(shop), variant_id) is None:
         raise Http404
     typed: dict[str, Any] = {
         "price": request.POST.get("price", "")[:20],
@@ -172,7 +173,7 @@ def goods_save(request: HttpRequest, variant_id: int) -> HttpResponse:
             )
     except Problem as refused:
         errors = {name: str(text) for name, text in refused.fields.items()} or {"price": str(refused)}
-    variant = _variant_of(own_goods(shop), variant_id)
+    variant = _variant_of(priced_goods(shop), variant_id)
     if variant is None:
         raise Http404
     if not errors:
@@ -200,11 +201,11 @@ def _price(text: str) -> Decimal | None:
         raise ListingInvalid(fields={"price": _("售价要写成 57 或 57.00 这样")}) from error
 
 
-def _variant_of(found: OwnGoods, variant_id: int) -> OwnVariant | None:
+def _variant_of(found: PricedGoods, variant_id: int) -> PricedVariant | None:
     return next((variant for variant in found.variants if variant.id == variant_id), None)
 
 
-def _log(request: HttpRequest, variant: OwnVariant, *, is_reset: bool) -> None:
+def _log(request: HttpRequest, variant: PricedVariant, *, is_reset: bool) -> None:
     row = Variant.objects.get(pk=variant.id)
     if is_reset:
         write_down(request, row, DELETION, _("恢复默认，售价 %(price)s") % {"price": yuan(variant.price)})
@@ -220,8 +221,8 @@ class RangeForm(forms.Form):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        known = Category.objects.filter(is_active=True).values_list("slug", "name")
-        self.fields["categories"].choices = list(known)  # type: ignore[attr-defined]
+        known = Category.objects.filter(is_active=True)
+        self.fields["categories"].choices = [(one.slug, name_of(one)) for one in known]  # type: ignore[attr-defined]
 
 
 @shop_site.page("range/", name="range", nav=Nav(GROUP, gettext_lazy("经营类目"), "category", 24))

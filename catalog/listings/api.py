@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from catalog.listings.faces import name_of
 from catalog.listings.shelf import ShelfProduct, ShelfVariant, shelf
 from catalog.models import Product
 from kameng.core.endpoint import Endpoint
@@ -160,11 +161,6 @@ def _start(found: Sequence[ShelfProduct], cursor: str) -> int:
     except (ValueError, binascii.Error):
         raise Malformed(fields={"cursor": _("从上一页的 next 里取")}) from None
     return next((place for place, product in enumerate(found, start=1) if product.slug == slug), max(start, 0))
-
-
-def name_of(named: ShelfProduct | ShelfVariant) -> str:
-    """What it is called, in the reader's language."""
-    return (in_english() and named.name_en) or named.name
 
 
 def _label(labeled: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Protocol
 
 from django.utils.translation import gettext as _
 
@@ -13,6 +14,21 @@ from resellers.context import in_english
 
 #: Choosing among codes may take several; a top-up is one for one account.
 CODE, PHONE, DATA = "code", "phone", "data"
+
+
+class Named(Protocol):
+    """Whatever the catalogue calls by two names."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def name_en(self) -> str: ...
+
+
+def name_of(named: Named) -> str:
+    """What it is called, in the reader's language."""
+    return (in_english() and named.name_en) or named.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +112,7 @@ class Answers:
 
 def category_face(category: CatalogCategory, products: "tuple[ProductFace, ...]" = ()) -> CategoryFace:
     """A shelf in the reader's language."""
-    name = (in_english() and category.name_en) or category.name
-    return CategoryFace(category.slug, name, category.icon, products)
+    return CategoryFace(category.slug, name_of(category), category.icon, products)
 
 
 def categories_of(shelf: Shelf) -> list[CategoryFace]:

@@ -19,11 +19,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from catalog import pricing
 from catalog.listings.edits import Said, listings_edit_visible
 from catalog.listings.exceptions import PricesMoved
+from catalog.listings.faces import name_of
 from catalog.listings.models import Placement, PriceRule, Repricing
 from catalog.listings.plans import Ask, Mode, Plan, Scope, Skip
 from catalog.listings.product_names import LONGEST_NAME, product_rename
 from catalog.listings.repricing import MOST_CHOSEN, repricing_apply, repricing_foresee, repricing_undo
-from catalog.listings.selectors import goods_of, own_goods
+from catalog.listings.selectors import goods_of, priced_goods
 from catalog.listings.services import products_feature, products_to_front, products_unplace
 from catalog.models import Product
 from compliance.gate.models import SubjectKind
@@ -65,7 +66,7 @@ def _ask(request: HttpRequest) -> Ask:
     scope, whose = said.get("scope", ""), said.get("whose", "")
     chosen = _chosen(said.getlist("v"))
     if said.get("state") == "alarming":
-        goods = own_goods(request.shop).variants  # type: ignore[attr-defined]
+        goods = priced_goods(request.shop).variants  # type: ignore[attr-defined]
         chosen = frozenset([variant.id for variant in goods if variant.is_alarming][:MOST_CHOSEN])
     if scope not in Scope:
         kind, _colon, number = scope.partition(":")
@@ -88,8 +89,8 @@ def prices(request: HttpRequest) -> HttpResponse:
     shop = request.shop  # type: ignore[attr-defined]
     ask = _ask(request)
     products, categories = goods_of(shop)
-    scopes = [("shop", _("全店")), *((f"category:{one.id}", one.name) for one in categories)]
-    scopes += [(f"product:{one.id}", f"· {one.name}") for one in products]
+    scopes = [("shop", _("全店")), *((f"category:{one.id}", name_of(one)) for one in categories)]
+    scopes += [(f"product:{one.id}", f"· {name_of(one)}") for one in products]
     scope = ask.scope if ask.scope in (Scope.SHOP, Scope.CHOSEN) else f"{ask.scope}:{ask.whose}"
     scope_name = "" if ask.scope in (Scope.SHOP, Scope.CHOSEN) else dict(scopes).get(scope, "").removeprefix("· ")
     foreseen: Plan | None = None
@@ -136,7 +137,7 @@ def _rows(foreseen: Plan) -> list[dict[str, Any]]:
     told = [row for row in foreseen.rows if row.is_changed or row.skip]
     return [
         {
-            "name": f"{row.product.name} {row.variant.name}",
+            "name": f"{name_of(row.product)} {name_of(row.variant)}",
             "old": row.old,
             "new": row.new,
             "percent": row.new.margin * 100 / row.new.supply,
@@ -228,10 +229,17 @@ NAMED = 3
 
 
 def goods_many(request: HttpRequest) -> HttpResponse:
-    """Show, hide, recommend, move or price what was ticked in the list; or forget the owner's order of products."""
+    """Show, hide, recommend, move or price what was ticked in the list; or forget the owner's order of products. An act
+    that names a product (`feature:7`) is for that one, whatever is ticked.
+    """
     shop = request.shop  # type: ignore[attr-defined]
-    chosen, act = _chosen(request.POST.getlist("v")), request.POST.get("act", "")
-    ticked = [variant for variant in own_goods(shop).variants if variant.id in chosen]
+    chosen = _chosen(request.POST.getlist("v"))
+    act, is_one, product = request.POST.get("act", "").partition(":")
+    ticked = [
+        variant
+        for variant in priced_goods(shop).variants
+        if (str(variant.product_id) == product if is_one else variant.id in chosen)
+    ]
     products = list(dict.fromkeys(variant.product_id for variant in ticked))
     if act == "unplace":
         products_unplace(shop_id=shop.pk)
@@ -280,7 +288,7 @@ def product_name(request: HttpRequest, product_id: int) -> HttpResponse:
         raise Http404
     placement = Placement.objects.filter(product_id=product_id).first() or Placement(product_id=product_id)
     form = ProductNameForm(request.POST if request.method == "POST" else None, initial={"name": placement.name})
-    form.fields["name"].widget.attrs["placeholder"] = product.name
+    form.fields["name"].widget.attrs["placeholder"] = name_of(product)
     if form.is_valid():
         try:
             standing = product_rename(shop_id=shop.pk, product_id=product_id, name=form.cleaned_data["name"])
@@ -301,7 +309,7 @@ def product_name(request: HttpRequest, product_id: int) -> HttpResponse:
         "title": _("商品名"),
         "up_url": reverse("manage:goods"),
         "up_title": _("商品与售价"),
-        "product": product,
+        "product_name": name_of(product),
         "form": form,
         "is_held": is_held,
         "told": [sentence for case in cases.values() for sentence in case_words(case)],

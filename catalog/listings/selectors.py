@@ -31,7 +31,7 @@ from resellers.models import Reseller
 
 
 @dataclass(frozen=True, slots=True)
-class OwnVariant:
+class PricedVariant:
     """One variant in one shop. Amounts in yuan; `supply` is what the shop pays us, never less than our cost."""
 
     id: int
@@ -97,17 +97,17 @@ class OwnVariant:
 
 
 @dataclass(frozen=True)
-class OwnGoods:
+class PricedGoods:
     """Everything the shop may sell, in the shop's order."""
 
     categories: tuple[CatalogCategory, ...]
-    variants: tuple[OwnVariant, ...]
+    variants: tuple[PricedVariant, ...]
     #: Product ids with their search texts, and once more with those of the shop's own names.
     index: tuple[tuple[int, str], ...]
     #: The owner has an order of products that is not the platform's.
     is_placed: bool = False
 
-    def find(self, query: str) -> list[OwnVariant]:
+    def find(self, query: str) -> list[PricedVariant]:
         """Variants whose product or own text answers a query, best first."""
         wanted = query.strip()
         ranked = dict.fromkeys(search.rank(wanted, self.index))
@@ -123,7 +123,7 @@ class OwnGoods:
         return [variant for _place, variant in found]
 
 
-def own_goods(shop: Reseller, *, is_placed: bool = True) -> OwnGoods:
+def priced_goods(shop: Reseller, *, is_placed: bool = True) -> PricedGoods:
     """All active variants of the categories that the shop trades in, hidden ones too, called as the reader's language
     has it; where nobody looks at their order or at what is recommended, not `is_placed`.
 
@@ -136,10 +136,10 @@ def own_goods(shop: Reseller, *, is_placed: bool = True) -> OwnGoods:
     wishes = wishes_of(PriceRule.objects.all(), listings.values())
     placements = {placed.product_id: placed for placed in Placement.objects.all()} if is_placed else {}
     nowhere, english = Placement(), in_english()
-    return OwnGoods(
+    return PricedGoods(
         categories=tuple(replace(one, name=one.name_en) if english and one.name_en else one for one in categories),
         variants=tuple(
-            _own_variant(
+            _priced_variant(
                 product,
                 variant,
                 wishes,
@@ -186,7 +186,7 @@ def _goods(shop: Reseller, current: Revisions) -> tuple[list[CatalogProduct], tu
     )
 
 
-def _own_variant(
+def _priced_variant(
     product: CatalogProduct,
     variant: CatalogVariant,
     wishes: Wishes,
@@ -195,10 +195,10 @@ def _own_variant(
     lacks: tuple[str, ...],
     placement: Placement,
     english: bool,
-) -> OwnVariant:
+) -> PricedVariant:
     price = wishes.price(product, variant)
     own_price = listing.price if listing is not None else None
-    return OwnVariant(
+    return PricedVariant(
         id=variant.id,
         sku=variant.sku,
         product_id=product.id,

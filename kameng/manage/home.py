@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from catalog.listings.models import Placement
-from catalog.listings.selectors import OwnVariant, own_goods
+from catalog.listings.selectors import PricedVariant, priced_goods
 from compliance.selectors import papers_of_seller
 from kameng.admin.bars import bars
 from kameng.admin.sites import Allowed, shop_site
@@ -28,14 +28,14 @@ from resellers.withdrawals.selectors import payee_pending
 NAMED = 3
 
 
-def shown_names(variants: list[OwnVariant]) -> dict[int, str]:
+def shown_names(variants: list[PricedVariant]) -> dict[int, str]:
     """What the shop calls the products of these, by their ids, where that is not as the platform does."""
     wanted = {variant.product_id for variant in variants}
     placed = Placement.objects.filter(product_id__in=wanted) if wanted else []
     return {placement.product_id: placement.shown_name for placement in placed if placement.shown_name}
 
 
-def _told(variants: list[OwnVariant], names: dict[int, str]) -> list[dict[str, Any]]:
+def _told(variants: list[PricedVariant], names: dict[int, str]) -> list[dict[str, Any]]:
     """The first of them, as the page names them."""
     return [
         {
@@ -55,7 +55,7 @@ def home(request: HttpRequest) -> HttpResponse:
     now = figures()
     waiting = attention()
     shop: Reseller = request.shop  # type: ignore[attr-defined]
-    own = own_goods(shop, is_placed=False)
+    own = priced_goods(shop, is_placed=False)
     goods = own.variants if may["goods"] else ()
     breached = [variant for variant in goods if variant.is_visible and variant.breach is not None]
     thin = [variant for variant in goods if variant.is_visible and variant.is_thin and variant.breach is None]

@@ -16,13 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from catalog.listings.faces import minutes_words
+from catalog.listings.faces import minutes_words, name_of
 from catalog.models import Category, Product, Variant
 from compliance.gate.models import SubjectKind
 from compliance.gate.selectors import case_words, cases_telling
 from compliance.gate.subjects import Standing
 from compliance.models import Kind
-from compliance.selectors import permits_of
+from compliance.selectors import permits_of_own_goods
+from compliance.validity import Permits
 from fulfillment.suppliers.own_goods import (
     DEADLINES,
     MOST_VARIANTS,
@@ -38,6 +39,7 @@ from kameng.admin.bases import write_down
 from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.problems import Problem
+from kameng.templatetags.staff import yuan
 from resellers.models import Reseller
 
 GROUP = gettext_lazy("商品")
@@ -84,6 +86,7 @@ class GoodForm(StaffForm):
     def __init__(self, *args: Any, shop: Reseller, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["category"].queryset = categories_of(shop)  # type: ignore[attr-defined]
+        self.fields["category"].label_from_instance = name_of  # type: ignore[attr-defined]
         self.fields["hand_minutes"].choices = [  # type: ignore[attr-defined]
             (minutes, minutes_words(minutes)) for minutes in DEADLINES
         ]
@@ -178,19 +181,20 @@ def _own(shop: Reseller, text: object) -> Product:
 
 def _rows(shop: Reseller, goods: Iterable[Product]) -> list[dict[str, Any]]:
     goods = list(goods)
-    permits, today = permits_of(shop), timezone.localdate()
+    permits = permits_of_own_goods(shop)
     free = stock_counts([one.pk for product in goods for one in product.variants.all()])
     held = [product.pk for product in goods if product.standing != Standing.CLEAR]
     cases = cases_telling(SubjectKind.OWN_GOOD, shop.schema_name, held) if held else {}
     rows = []
     for product in goods:
         variants = [one for one in product.variants.all() if one.is_active]
-        lacks = [str(Kind(kind).label) for kind in permits.lacking(product.category.slug, "", on=today)]
+        lacks = _lacks(permits, product)
         tone, word = _state(product, variants, free, lacks)
         rows.append(
             {
                 "product": product,
                 "variants": [(one, free.get(one.pk, 0)) for one in variants],
+                "category": name_of(product.category),
                 "how": _how(product),
                 "tone": tone,
                 "word": word,
@@ -200,6 +204,11 @@ def _rows(shop: Reseller, goods: Iterable[Product]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _lacks(permits: Permits, product: Product) -> list[str]:
+    kinds = permits.lacking(product.category.slug, "", on=timezone.localdate())
+    return [str(Kind(kind).label) for kind in kinds]
 
 
 def _state(product: Product, variants: Iterable[Variant], free: Mapping[int, int], lacks: list[str]) -> tuple[str, str]:
@@ -216,7 +225,7 @@ def _state(product: Product, variants: Iterable[Variant], free: Mapping[int, int
         return "ok", _("在售")
     if product.hand_minutes is None and not any(free.get(one.pk) for one in variants):
         return "warn", _("没有库存")
-    return "warn", _("缺证照")
+    return "warn", _("暂时停售")
 
 
 def _how(product: Product) -> str:
@@ -259,7 +268,7 @@ def _written(request: HttpRequest, product: Product) -> HttpResponse:
                 if name not in form.fields:
                     form.add_error(None, str(text))
         else:
-            write_down(request, product, ADDITION if is_new else CHANGE, product.name)
+            write_down(request, product, ADDITION if is_new else CHANGE, _as_written(product))
             return _saved(request, shop, product)
     context = {
         "title": _("新的自有商品") if is_new else product.name,
@@ -276,8 +285,25 @@ def _written(request: HttpRequest, product: Product) -> HttpResponse:
     return shop_site.render(request, "staff/own_good.html", context, status=200 if data is None else 422)
 
 
+def _as_written(product: Product) -> str:
+    """The whole of what counts, for the list of changes: two entries side by side say what became of what."""
+    amounts = product.variants.filter(is_active=True).order_by("position", "pk")
+    told = {
+        "category": product.category.name,
+        "how": _how(product),
+        "amounts": "、".join(f"{one.name} {yuan(one.own_price)}" for one in amounts),
+    }
+    return _("%(category)s，%(how)s：%(amounts)s") % told
+
+
 def _saved(request: HttpRequest, shop: Reseller, product: Product) -> HttpResponse:
-    if product.standing == Standing.CLEAR:
+    lacks = _lacks(permits_of_own_goods(shop), product)
+    if product.standing == Standing.CLEAR and lacks:
+        about = {"name": product.name, "kinds": "、".join(lacks)}
+        messages.warning(
+            request, _("已保存：%(name)s。这个类目要有：%(kinds)s；在「证照」里提交，核对通过以后才能卖") % told
+        )
+    elif product.standing == Standing.CLEAR:
         messages.success(request, _("已保存：%(name)s。店铺页面一秒内更新") % {"name": product.name})
     else:
         cases = cases_telling(SubjectKind.OWN_GOOD, shop.schema_name, [product.pk])

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from catalog.listings.selectors import OwnGoods, own_goods
+from catalog.listings.selectors import PricedGoods, priced_goods
 from catalog.models import Category
 from compliance.models import License
 from compliance.papers import MOST_PICTURES, REVIEW_DUE, paper_hand_in, paper_take_back
@@ -26,7 +26,7 @@ from kameng.admin.sites import Nav, shop_site
 from kameng.core.pictures import PAPER
 from kameng.core.problems import NotFound, Problem
 from kameng.manage.look import SHOP_GROUP
-from kameng.paper_faces import TermsForm, initial_of, picture, rows_of
+from kameng.paper_faces import TermsForm, initial_of, names_by_slug, picture, rows_of
 from resellers.models import Reseller
 
 _SELLER = License.Holder.SELLER
@@ -64,7 +64,7 @@ class HandInForm(TermsForm):
         self.fields["note"].help_text = _("给核对的人看，可以不写")
         if shop.categories:
             known = {*shop.categories, *self.initial.get("categories", ())}
-            self.choose("categories", Category.objects.filter(slug__in=known).values_list("slug", "name"))
+            self.choose("categories", names_by_slug(Category.objects.filter(slug__in=known)))
 
 
 def owner_of(request: HttpRequest) -> str:
@@ -73,7 +73,7 @@ def owner_of(request: HttpRequest) -> str:
     return f"staff:{shop.slug}/{request.user.get_username()}"[:80]
 
 
-def missing(goods: OwnGoods) -> list[dict[str, Any]]:
+def missing(goods: PricedGoods) -> list[dict[str, Any]]:
     """What is off sale because the shop lacks papers: for each category which, and how many amounts."""
     names = {category.slug: category.name for category in goods.categories}
     counts: dict[tuple[str, tuple[str, ...]], int] = {}
@@ -135,7 +135,7 @@ def papers(request: HttpRequest) -> HttpResponse:
     context = {
         "title": _("证照"),
         "rows": rows,
-        "missing": missing(own_goods(shop)),
+        "missing": missing(priced_goods(shop)),
         "waiting_for": {row["license"].renews_id for row in rows if row["state"] == State.WAITING},
         "former": former,
         "form": form,

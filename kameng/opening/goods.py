@@ -53,14 +53,14 @@ def plans_sell() -> None:
             (
                 Application.Kind.OPENING,
                 plan.first_price,
-                f"{plan.name}套餐 开店",
-                f"Open on {plan.name_en or plan.code}",
+                f"{plan.name}套餐",
+                f"{plan.name_en or plan.code} plan",
             ),
             (
                 Application.Kind.RENEWAL,
                 plan.yearly_rent,
-                f"{plan.name}套餐 一年",
-                f"A year of {plan.name_en or plan.code}",
+                f"{plan.name}套餐 续一年",
+                f"{plan.name_en or plan.code} plan, another year",
             ),
         ):
             sku = sku_of(kind, plan.code)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from catalog.ages import Age
-from fulfillment.models import DeliveryReveal, SupplierOrder
+from fulfillment.models import DeliveryReveal, Fulfillment, SupplierOrder
 from kameng.core.endpoint import rfc3339
 from orders.models import Order
 from orders.no_return import wording_text
@@ -62,6 +62,8 @@ def data_of(order: Order) -> dict[str, Any]:
         ],
         # That the account went to somebody who charges it; who that is, is the platform's business.
         "account_given_to_suppliers": SupplierOrder.objects.filter(fulfillment__line__order=order).count(),
+        # What the owner wrote with a delivery is shown on the order's page, as codes are.
+        "has_message_from_owner": Fulfillment.objects.filter(line__order=order).exclude(sealed_note="").exists(),
         "codes_looked_at": [
             _moment(look.created_at)
             for look in DeliveryReveal.objects.filter(fulfillment__line__order=order).order_by("pk")

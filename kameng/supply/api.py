@@ -10,7 +10,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.listings.api import AccountField, field_entry, name_of
+from catalog.listings.api import AccountField, field_entry
+from catalog.listings.faces import name_of
 from catalog.listings.shelf import ShelfProduct, ShelfVariant, shelf
 from catalog.models import Product
 from fulfillment.exceptions import NothingToReveal

@@ -33,22 +33,26 @@ document.addEventListener("input", (event) => {
   }
 });
 
-// One box for all of a name: it says where they all stand, and sets them.
-for (const all of document.querySelectorAll("[data-tick-all]")) {
-  const boxes = () => [...document.querySelectorAll(`input[name="${all.dataset.tickAll}"][type=checkbox]`)];
-  const look = () => {
-    const ticked = boxes().filter((box) => box.checked).length;
-    all.checked = ticked > 0 && ticked === boxes().length;
+// One box for all of a name, on the page or in its part of a table: it says where they all stand, and sets them.
+const tickAll = [...document.querySelectorAll("[data-tick-all]")];
+const ticksOf = (all) => [
+  ...(all.closest("tbody") ?? document).querySelectorAll(`input[name="${all.dataset.tickAll}"][type=checkbox]`),
+];
+const lookAtTicks = () => {
+  for (const all of tickAll) {
+    const boxes = ticksOf(all);
+    const ticked = boxes.filter((box) => box.checked).length;
+    all.checked = ticked > 0 && ticked === boxes.length;
     all.indeterminate = ticked > 0 && !all.checked;
-  };
-  document.addEventListener("change", (event) => {
-    if (event.target === all) for (const box of boxes()) box.checked = all.checked;
-    look();
-  });
-  document.addEventListener("htmx:afterSettle", look);
-  all.closest("[data-needs-script]").hidden = false;
-  look();
-}
+  }
+};
+document.addEventListener("change", (event) => {
+  if (tickAll.includes(event.target)) for (const box of ticksOf(event.target)) box.checked = event.target.checked;
+  lookAtTicks();
+});
+document.addEventListener("htmx:afterSettle", lookAtTicks);
+for (const all of tickAll) all.closest("[data-needs-script]").hidden = false;
+lookAtTicks();
 
 // A row of chips is wider than a phone: begin where the chosen one is.
 for (const chosen of document.querySelectorAll(".k-chips [aria-current=true]")) {

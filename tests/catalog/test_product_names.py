@@ -8,7 +8,7 @@ from django_tenants.utils import schema_context
 
 from catalog.listings.models import Placement
 from catalog.listings.product_names import product_rename
-from catalog.listings.selectors import own_goods
+from catalog.listings.selectors import priced_goods
 from catalog.listings.services import products_feature
 from catalog.listings.shelf import shelf_now
 from catalog.models import Product, Variant
@@ -53,7 +53,7 @@ def test_it_is_shown_found_and_ordered_by_its_own_name_in_that_shop_alone(
         shelf = shelf_now(shop)[0]
         assert [product.id for product in shelf.find("河")] == [variant.product_id]
         assert place(shop, variant).lines.get().product_name == "银河 充值"
-        own = own_goods(shop)
+        own = priced_goods(shop)
         assert [one.own_product_name for one in own.find("银河")] == ["银河 充值"]
     assert "店里叫“银河 充值”" in owner_of(shop).get("/manage/goods/").content.decode()
     _post(shop, variant, "")

@@ -10,7 +10,7 @@ from catalog.listings.exceptions import PriceRuleInvalid, PricesMoved
 from catalog.listings.models import Listing, PriceRule, Repricing
 from catalog.listings.plans import Ask, Plan, Skip
 from catalog.listings.repricing import repricing_apply, repricing_foresee, repricing_undo
-from catalog.listings.selectors import own_goods
+from catalog.listings.selectors import priced_goods
 from catalog.listings.services import products_feature, products_to_front
 from catalog.listings.shelf import shelf_now
 from catalog.models import Category, Revision, Variant
@@ -119,7 +119,7 @@ def test_a_category_has_a_cap_of_its_own(shop: Reseller) -> None:
     Category.objects.filter(pk=variant.product.category_id).update(price_cap_percent=105)
     Revision.bump()
     PriceRule.objects.create(kind="percent", value=Decimal(20))
-    own = own_goods(shop).variants[0]
+    own = priced_goods(shop).variants[0]
     assert (own.price, own.cap, own.lowered, own.breach) == (Decimal("63.00"), Decimal("63.00"), True, None)
 
 

@@ -8,7 +8,7 @@ from django_tenants.utils import schema_context
 from catalog.listings.exceptions import ListingInvalid, PriceRuleInvalid
 from catalog.listings.plans import Ask
 from catalog.listings.repricing import repricing_foresee
-from catalog.listings.selectors import own_goods
+from catalog.listings.selectors import priced_goods
 from catalog.listings.services import listing_save, price_rule_save
 from catalog.models import Revision, Variant
 from resellers.models import Reseller
@@ -30,7 +30,7 @@ def discounted(shop: Reseller) -> Reseller:
 
 def test_it_is_what_owners_see_what_holds_prices_and_what_orders_owe(discounted: Reseller) -> None:
     variant, shop = on_sale(), discounted
-    own = own_goods(shop).variants[0]
+    own = priced_goods(shop).variants[0]
     assert (own.supply, own.margin) == (Decimal("55.86"), Decimal("4.14"))
     client = owner_of(shop)
     page = client.get("/manage/goods/").content.decode()
@@ -45,7 +45,7 @@ def test_it_is_what_owners_see_what_holds_prices_and_what_orders_owe(discounted:
     # Between what this shop pays and what others pay.
     client.post(f"/manage/goods/{variant.pk}/", {"price": "56.00", "is_visible": "on"})
     with schema_context(shop.schema_name):
-        own = own_goods(shop).variants[0]
+        own = priced_goods(shop).variants[0]
         assert (own.price, own.margin, own.breach) == (Decimal("56.00"), Decimal("0.14"), None)
         line = place(shop, variant).lines.get()
     assert (line.price, line.supply_price) == (Decimal("56.00"), Decimal("55.86"))
@@ -61,7 +61,7 @@ def test_rules_and_many_prices_are_held_by_it(discounted: Reseller) -> None:
     for value, skipped in (("55.85", 1), ("56.00", 0)):
         assert repricing_foresee(shop=shop, ask=Ask("shop", "price", Decimal(value))).skipped == skipped
     saved = price_rule_save(kind="price", value=Decimal("56.00"), **rule)
-    assert own_goods(shop).variants[0].margin == Decimal("0.14")
+    assert priced_goods(shop).variants[0].margin == Decimal("0.14")
     price_rule_save(kind="fixed", value=Decimal("55.86"), rule_id=saved.pk, **rule)
 
 
@@ -69,7 +69,7 @@ def test_the_platforms_cost_is_a_floor_that_no_discount_goes_below(discounted: R
     variant, shop = on_sale(), discounted
     Variant.objects.filter(pk=variant.pk).update(cost=Decimal("56.4001"), is_available=False)
     Revision.bump()
-    own = own_goods(shop).variants[0]
+    own = priced_goods(shop).variants[0]
     # The cost is above what this shop would pay, but not above what others pay: it is not why nothing sells.
     assert (own.supply, own.is_too_dear) == (Decimal("56.41"), False)
     with pytest.raises(ListingInvalid):

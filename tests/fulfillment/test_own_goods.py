@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from catalog.exceptions import CatalogInvalid
 from catalog.listings.models import PriceRule
-from catalog.listings.selectors import own_goods
+from catalog.listings.selectors import priced_goods
 from catalog.listings.services import listings_show, price_rule_save, products_feature
 from catalog.listings.shelf import shelf_now
 from catalog.models import Product, Revision
@@ -79,7 +79,7 @@ def test_it_is_sold_in_its_own_shop_and_stands_in_no_other(shop: Reseller, other
     assert [product.slug for product in found.find("店主的商品")] == [variant.product.slug]
     # The other shops' shelves are not even built anew, and the owner's price list is of the platform's goods.
     assert Revision.objects.get(pk=1).number == before
-    assert variant.sku not in {one.sku for one in own_goods(shop).variants}
+    assert variant.sku not in {one.sku for one in priced_goods(shop).variants}
     connection.set_tenant(other_shop)  # type: ignore[attr-defined]
     assert variant.product.slug not in shelf_now(other_shop)[0].by_slug
     with pytest.raises(SkuUnknown):

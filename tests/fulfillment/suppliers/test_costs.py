@@ -15,7 +15,7 @@ from django.utils import timezone
 from catalog.listings import pages_kept
 from catalog.listings import shelf as shelves
 from catalog.listings.models import Listing, PriceRule
-from catalog.listings.selectors import OwnVariant, own_goods
+from catalog.listings.selectors import PricedVariant, priced_goods
 from catalog.listings.shelf import ShelfVariant, shelf_now
 from catalog.models import Category, Revision, Variant
 from catalog.services import category_save, variant_save
@@ -64,9 +64,9 @@ def shown(shop: Reseller, offer: SupplierOffer) -> ShelfVariant:
     return shelf_now(shop)[0].by_sku[offer.variant.sku][1]
 
 
-def own(shop: Reseller, offer: SupplierOffer) -> OwnVariant:
+def own(shop: Reseller, offer: SupplierOffer) -> PricedVariant:
     """As the shop's owner sees it."""
-    return next(variant for variant in own_goods(shop).variants if variant.id == offer.variant_id)
+    return next(variant for variant in priced_goods(shop).variants if variant.id == offer.variant_id)
 
 
 def broken() -> list[str]:

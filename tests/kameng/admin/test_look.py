@@ -10,6 +10,8 @@ from django.db import connection
 
 from kameng.admin.sites import StaffSite, operations_site, shop_site
 from resellers.models import Reseller
+from resellers.services import shop_look_save
+from tests import remembered
 from tests.staff import addresses, operator, owner_of
 
 ROOT = Path(settings.BASE_DIR)
@@ -73,7 +75,16 @@ def test_every_page_speaks_either_language(shop: Reseller, language: str) -> Non
 
 def test_the_theme_speaks_chinese_where_the_reader_does(shop: Reseller) -> None:
     page = owner_of(shop).get("/manage/orders/order/").content.decode()
-    for text in ("没有符合的记录", "筛选", "修改密码"):
+    for text in ("还没有记录", "筛选", "修改密码"):
         assert text in page
     for text in ("No results found", "Type to search", "Filters", "View site"):
         assert text not in page
+
+
+def test_a_shop_that_takes_no_orders_says_so_before_anybody_fills_a_form(shop: Reseller) -> None:
+    closed = "本店暂停营业：看得到商品"
+    client = owner_of(shop)
+    assert closed not in client.get("/").content.decode()
+    shop_look_save(shop_id=shop.pk, is_open=False)
+    remembered.forget()
+    assert closed in client.get("/").content.decode()

@@ -10,6 +10,7 @@ from django_tenants.utils import schema_context
 
 from catalog.models import Product
 from compliance.gate.models import Refusal
+from compliance.models import Requirement
 from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.models import StockCode, StockImport
 from resellers.models import Reseller
@@ -70,6 +71,21 @@ def test_a_good_is_written_and_on_sale_as_soon_as_it_has_codes(shop: Reseller, c
     assert "请先勾选" in said(client, f"/manage/own/imports/{batch.pk}/", {})[1]
     assert "撤回没卖出的 2 个" in said(client, f"/manage/own/imports/{batch.pk}/", {"sure": "1"})[1]
     assert not StockCode.objects.exists()
+
+
+def test_what_the_shop_lacks_for_its_own_goods_is_named_when_they_are_saved_and_in_the_list(
+    shop: Reseller, client: Client
+) -> None:
+    shelf = CategoryFactory.create(slug="papered")
+    Requirement.objects.create(category="papered", kind="brand", holder_kind="supplier")
+    _status, answer = said(client, "/manage/own/new/", typed(shelf.pk))
+    assert "这个类目要有：品牌授权" in answer
+    _status, listed = said(client, "/manage/own/")
+    assert "缺证照" in listed
+    assert "这个类目要有：品牌授权" in listed
+    Requirement.objects.all().delete()
+    _status, listed = said(client, "/manage/own/")
+    assert "缺证照" not in listed
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from django.test import Client
 from django_tenants.utils import schema_context
 from pytest_django import DjangoAssertNumQueries
 
-from catalog.listings.models import Listing, PriceRule
+from catalog.listings.models import Listing, Placement, PriceRule
 from catalog.models import Variant
 from resellers.models import Reseller
 from tests.factories import CategoryFactory, ProductFactory, VariantFactory, on_sale
@@ -135,6 +135,24 @@ def test_fifty_variants_take_few_queries(shop: Reseller, django_assert_max_num_q
     with django_assert_max_num_queries(12):
         shown = client.get("/manage/goods/").content.decode()
     assert shown.count('<tr id="goods-') == 50
+
+
+def test_what_belongs_to_a_product_is_said_and_done_once_above_its_amounts(shop: Reseller) -> None:
+    product = ProductFactory(name="王者荣耀")
+    first, second = VariantFactory(product=product, sku="a-1"), VariantFactory(product=product, sku="a-2")
+    other = on_sale(product__name="原神")
+    client = owner_of(shop)
+    shown = client.get("/manage/goods/").content.decode()
+    assert shown.count(f'href="/manage/products/{product.pk}/"') == 1
+    assert shown.count(f'value="feature:{product.pk}"') == 1
+    client.post("/manage/goods/", {"act": f"feature:{product.pk}", "v": str(other.pk)})
+    with schema_context(shop.schema_name):
+        assert list(Placement.objects.filter(is_featured=True).values_list("product_id", flat=True)) == [product.pk]
+        said = LogEntry.objects.values_list("change_message", flat=True).get()
+    assert said == "首页推荐：王者荣耀 等 2 个面额"
+    assert f'value="unfeature:{product.pk}"' in client.get("/manage/goods/").content.decode()
+    answer = client.post("/manage/goods/", {"act": "feature:0", "v": [str(first.pk), str(second.pk)]}, follow=True)
+    assert "先勾选要改的面额" in answer.content.decode()
 
 
 def _rule(client: Client, **typed: str) -> str:

@@ -179,3 +179,11 @@ def test_owners_are_told_kinds_of_actors_and_operators_their_names() -> None:
     ]
     operator = [(told.who, told.detail) for told in history(events, for_operator=True)[:2]]
     assert operator == [("渠道回调 xinghe", "R1"), ("平台工作人员 zhang", "F1")]
+
+
+def test_a_list_that_nothing_was_ever_in_is_not_told_to_search_otherwise(shop: Reseller) -> None:
+    client = owner_of(shop)
+    shown = client.get("/manage/orders/order/").content.decode()
+    assert ("还没有记录" in shown, "清除筛选" in shown) == (True, False)
+    found = client.get("/manage/orders/order/", {"q": "13800138000"}).content.decode()
+    assert ("没有符合的记录" in found, "清除筛选" in found) == (True, True)

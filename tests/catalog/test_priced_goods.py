@@ -7,7 +7,7 @@ from django.db import connection
 
 from catalog.listings.exceptions import ListingInvalid, PriceRuleInvalid
 from catalog.listings.models import Listing, PriceRule
-from catalog.listings.selectors import own_goods
+from catalog.listings.selectors import priced_goods
 from catalog.listings.services import listing_reset, listing_save, price_rule_delete, price_rule_save
 from catalog.listings.shelf import shelf_now
 from catalog.models import Revision, Variant
@@ -32,7 +32,7 @@ def _revision(shop: Reseller) -> int:
 def test_a_shop_without_a_row_sees_every_variant_and_why_it_costs_that_much(shop: Reseller) -> None:
     on_sale(sku="one")
     on_sale(sku="two")
-    goods = own_goods(shop).variants
+    goods = priced_goods(shop).variants
     assert [(own.sku, own.price, own.supply, own.because, own.is_overridden) for own in goods] == [
         ("one", Decimal("60.00"), Decimal("57.00"), Because.PLATFORM, False),
         ("two", Decimal("60.00"), Decimal("57.00"), Because.PLATFORM, False),
@@ -45,7 +45,7 @@ def test_an_own_price_is_sold_at_once_and_resetting_takes_the_row_away(shop: Res
     variant = on_sale()
     before = _revision(shop)
     _save(shop, variant, price="58.50", name="  六百  点券 ")
-    own = own_goods(shop).variants[0]
+    own = priced_goods(shop).variants[0]
     assert (own.price, own.own_price, own.own_name, own.because) == (
         Decimal("58.50"), Decimal("58.50"), "六百 点券", Because.OWN_PRICE,
     )  # fmt: skip
@@ -71,7 +71,7 @@ def test_a_hidden_variant_leaves_the_shelf_but_not_the_owners_list(shop: Reselle
     variant = on_sale()
     _save(shop, variant, is_visible=False)
     assert variant.sku not in shelf_now(shop)[0].by_sku
-    assert [own.is_visible for own in own_goods(shop).variants] == [False]
+    assert [own.is_visible for own in priced_goods(shop).variants] == [False]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_price_out_of_bounds_is_refused_and_nothing_changes(shop: Reseller, pr
 def test_the_bounds_themselves_are_allowed(shop: Reseller, price: str) -> None:
     variant = on_sale()
     _save(shop, variant, price=price)
-    assert own_goods(shop).variants[0].price == Decimal(price)
+    assert priced_goods(shop).variants[0].price == Decimal(price)
 
 
 def test_a_live_cost_above_the_supply_price_is_the_floor(shop: Reseller) -> None:
@@ -118,7 +118,7 @@ def test_a_price_that_the_supply_price_has_overtaken_is_lifted_and_shown_as_such
     variant.supply_price = Decimal("58.00")
     variant.save(update_fields=["supply_price"])
     Revision.bump()
-    own = own_goods(shop).variants[0]
+    own = priced_goods(shop).variants[0]
     assert (own.price, own.own_price, own.raised, own.margin) == (
         Decimal("58.00"), Decimal("57.50"), True, Decimal("0.00"),
     )  # fmt: skip
@@ -136,7 +136,7 @@ def test_one_shops_prices_are_not_anothers(shop: Reseller, other_shop: Reseller)
     variant = on_sale()
     _save(shop, variant, price="58.00")
     connection.set_tenant(other_shop)  # type: ignore[attr-defined]
-    assert own_goods(other_shop).variants[0].price == Decimal("60.00")
+    assert priced_goods(other_shop).variants[0].price == Decimal("60.00")
     assert not Listing.objects.exists()
 
 
@@ -146,9 +146,9 @@ def test_goods_are_found_by_nickname_pinyin_code_and_own_name(shop: Reseller) ->
     on_sale(sku="other-1", product=ProductFactory(name="原神", search_text=search_text(name="原神")))
     _save(shop, variant, name="六百大礼")
     for query in ("wzry", "农药", "王者", "HOK-600", "hok", "大礼"):
-        assert [own.sku for own in own_goods(shop).find(query)] == ["hok-600"], query
-    assert own_goods(shop).find("不存在") == []
-    assert own_goods(shop).find("  ") == []
+        assert [own.sku for own in priced_goods(shop).find(query)] == ["hok-600"], query
+    assert priced_goods(shop).find("不存在") == []
+    assert priced_goods(shop).find("  ") == []
 
 
 def test_a_shop_sees_only_the_categories_it_trades_in(shop: Reseller) -> None:
@@ -156,8 +156,8 @@ def test_a_shop_sees_only_the_categories_it_trades_in(shop: Reseller) -> None:
     on_sale(sku="g", product=ProductFactory(category=games))
     on_sale(sku="f", product=ProductFactory(category=films))
     changed = shop_look_save(shop_id=shop.pk, categories=["games"])
-    assert [own.sku for own in own_goods(changed).variants] == ["g"]
-    assert [category.slug for category in own_goods(changed).categories] == ["games"]
+    assert [own.sku for own in priced_goods(changed).variants] == ["g"]
+    assert [category.slug for category in priced_goods(changed).categories] == ["games"]
 
 
 def _rule(shop: Reseller, **wishes: object) -> PriceRule:
@@ -170,10 +170,10 @@ def test_the_narrowest_rule_decides_and_is_named(shop: Reseller) -> None:
     _rule(shop, value=Decimal("2"))
     _rule(shop, value=Decimal("4"), category_id=variant.product.category_id)
     narrow = _rule(shop, kind="fixed", value=Decimal("1.50"), variant_id=variant.pk)
-    own = own_goods(shop).variants[0]
+    own = priced_goods(shop).variants[0]
     assert (own.price, own.because) == (Decimal("58.50"), Because.VARIANT)
     price_rule_delete(shop_id=shop.pk, rule_id=narrow.pk)
-    own = own_goods(shop).variants[0]
+    own = priced_goods(shop).variants[0]
     assert (own.price, own.because, own.rule and own.rule.value) == (Decimal("59.28"), Because.CATEGORY, Decimal("4"))
 
 
