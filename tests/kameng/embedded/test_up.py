@@ -42,7 +42,12 @@ class Running:
             time.sleep(0.1)
 
     def numbers(self, var: Path) -> dict[str, int]:
-        record: dict[str, Any] = json.loads((var / "run" / "up.lock").read_text(encoding="utf-8"))
+        """Of its processes, by name; whoever reads while it writes them down reads again."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while not (text := (var / "run" / "up.lock").read_text(encoding="utf-8")).endswith("}}"):
+            assert time.monotonic() < deadline, text
+            time.sleep(0.02)
+        record: dict[str, Any] = json.loads(text)
         return dict(record["processes"])
 
 
