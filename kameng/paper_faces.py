@@ -117,7 +117,8 @@ def kinds_words(kinds: Iterable[str]) -> str:
 def picture(scan: Scan) -> HttpResponse:
     """The picture and nothing else: a browser that takes it for something other may do nothing with it."""
     response = HttpResponse(scan.data, content_type=f"image/{scan.kind}")
-    response["Content-Disposition"] = f'inline; filename="license-{scan.license_id}-{scan.pk}.{scan.kind}"'
+    name = f"{scan.subject}-{scan.pk}.{scan.kind}".replace(":", "-")
+    response["Content-Disposition"] = f'inline; filename="{name}"'
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["X-Content-Type-Options"] = "nosniff"
     return response

@@ -3,6 +3,7 @@
 import base64
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -11,7 +12,10 @@ from kameng.core import encryption
 
 
 class Scan(models.Model):
-    """A picture of a license, as we wrote it anew (`pictures.py`), sealed. PNG is how some were kept before."""
+    """A picture of a license, or one that proves something else, as we wrote it anew (`pictures.py`), sealed.
+
+    PNG is how some were kept before.
+    """
 
     class Kind(models.TextChoices):
         """What the picture is written in."""
@@ -19,7 +23,9 @@ class Scan(models.Model):
         PNG = "png", "PNG"
         JPEG = "jpeg", "JPEG"
 
-    license = models.ForeignKey(License, models.PROTECT, verbose_name=_("证照"), related_name="scans")
+    license = models.ForeignKey(License, models.PROTECT, verbose_name=_("证照"), related_name="scans", null=True)
+    #: What it proves something of where that is no license, as the audit trail names it: `break:12`.
+    proves = models.CharField(_("证明"), max_length=120, blank=True, default="", db_default="", editable=False)
     kind = models.CharField(_("格式"), max_length=4, choices=Kind)
     width = models.PositiveIntegerField(_("宽"))
     height = models.PositiveIntegerField(_("高"))
@@ -35,7 +41,13 @@ class Scan(models.Model):
         #: Who may enter the site may look.
         default_permissions = ()
         ordering = ["pk"]
-        constraints = [models.UniqueConstraint(fields=["license", "sha256"], name="scan_once_for_a_license")]
+        constraints = [
+            models.UniqueConstraint(fields=["license", "sha256"], name="scan_once_for_a_license"),
+            models.CheckConstraint(
+                condition=Q(license__isnull=False, proves="") | Q(Q(license__isnull=True), ~Q(proves="")),
+                name="scan_is_of_one_thing",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.width} × {self.height}"
@@ -50,5 +62,10 @@ class Scan(models.Model):
         self.sealed = encryption.seal(base64.b64encode(value).decode(), context=self._context)
 
     @property
+    def subject(self) -> str:
+        """What it is of, as the audit trail names it."""
+        return self.proves or f"license:{self.license_id}"
+
+    @property
     def _context(self) -> str:
-        return f"scan:{self.license_id}:{self.sha256}"
+        return f"scan:{self.proves or self.license_id}:{self.sha256}"

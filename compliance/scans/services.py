@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -32,14 +33,15 @@ def scan_add(*, license_id: int, upload: bytes, actor: str) -> Scan:
         return known
     if Scan.objects.filter(license=paper).count() >= MAX_SCANS:
         raise Invalid(fields={"file": _("一份证照最多 %(limit)s 张扫描件") % {"limit": MAX_SCANS}})
-    scan = Scan(
-        license=paper, kind=picture.kind, width=picture.width, height=picture.height, sha256=sha256, created_by=actor
-    )
-    scan.data = picture.data
-    scan.save(force_insert=True)
-    said = {"scan": scan.pk, "kind": scan.kind, "sha256": sha256}
-    entry_append(actor=actor, subject=f"license:{paper.pk}", action="license.scan_added", data=said)
-    return scan
+    return _keep(Scan(license=paper, sha256=sha256, created_by=actor), picture)
+
+
+@transaction.atomic
+def proof_add(*, proves: str, upload: bytes, actor: str) -> Scan:
+    """Keep a picture that proves something of what is no license: `break:12`. Raises `Invalid`."""
+    picture = _picture(upload)
+    sha256 = hashlib.sha256(picture.data).hexdigest()
+    return _keep(Scan(proves=proves, sha256=sha256, created_by=actor), picture)
 
 
 @transaction.atomic
@@ -49,8 +51,21 @@ def scan_open(*, scan_id: int, actor: str) -> Scan:
     if scan is None:
         raise NotFound
     said = {"scan": scan.pk, "sha256": scan.sha256}
-    entry_append(actor=actor, subject=f"license:{scan.license_id}", action="license.scan_seen", data=said)
+    _write(scan, "scan_seen", actor, said)
     return scan
+
+
+def _keep(scan: Scan, picture: Picture) -> Scan:
+    scan.kind, scan.width, scan.height = picture.kind, picture.width, picture.height
+    scan.data = picture.data
+    scan.save(force_insert=True)
+    _write(scan, "scan_added", scan.created_by, {"scan": scan.pk, "kind": scan.kind, "sha256": scan.sha256})
+    return scan
+
+
+def _write(scan: Scan, happened: str, actor: str, data: dict[str, Any]) -> None:
+    kind, _separator, _number = scan.subject.partition(":")
+    entry_append(actor=actor, subject=scan.subject, action=f"{kind}.{happened}", data=data)
 
 
 def _picture(upload: bytes) -> Picture:

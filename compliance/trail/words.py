@@ -13,6 +13,7 @@ KINDS: Mapping[str, Any] = {
     "words": _("筛查词组"),
     "report": _("商品举报"),
     "case": _("审核案件"),
+    "break": _("对账差异"),
     "shop": _("店铺"),
 }
 ACTIONS: Mapping[str, Any] = {
@@ -26,6 +27,8 @@ ACTIONS: Mapping[str, Any] = {
     "license.undone": _("撤回对证照的决定"),
     "license.scan_added": _("上传证照扫描件"),
     "license.scan_seen": _("查看证照扫描件"),
+    "break.scan_added": _("上传对账差异凭证"),
+    "break.scan_seen": _("查看对账差异凭证"),
     "requirement.set": _("改了类目要求"),
     "rule.added": _("新增筛查规则"),
     "rule.changed": _("修改筛查规则"),

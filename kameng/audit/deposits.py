@@ -1,22 +1,8 @@
-"""I1: deposits of owners who collect for themselves: never below zero, and held for exactly what it has to be."""
+"""I1: deposits of owners who collect for themselves: exactly what came in, and held for exactly what it has to be."""
 
 from kameng.audit.reach import whole
 from kameng.audit.reading import Breaches, found
 from resellers.models import Reseller
-
-_BELOW = """
-SELECT account.name, account.owner, -coalesce(sum(entry.amount), 0) AS amount
-  FROM public.ledger_account AS account JOIN public.ledger_entry AS entry ON entry.account_id = account.id
- WHERE account.name IN ('deposit', 'deposit_held')
- GROUP BY account.id HAVING sum(entry.amount) > 0
-"""
-
-
-@whole
-def nothing_below_zero() -> Breaches:
-    """What is held was there, and what is free is no debt."""
-    yield from found("{name}:{owner} is at {amount}", _BELOW)
-
 
 _TOP_UPS = """
 WITH shown AS (

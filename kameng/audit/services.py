@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from kameng.audit import costs, deposits, goods, ledger, lines, money, outside, plans, records, secrets, trail
+from kameng.audit import balances, costs, deposits, goods, ledger, lines, money, outside, plans, records, secrets, trail
 from kameng.audit.reach import Scope, reach_of
 from kameng.audit.reading import Breaches, Invariant, Verdict, shops
 from kameng.audit.recent import recent_in_shop, recent_over_platform
@@ -20,7 +20,7 @@ EXAMPLES = 5
 
 
 def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant]:
-    """What is checked; I11 comes with coupons."""
+    """What is checked."""
     other_side = [partial(outside.captured_is_in_the_books, sandbox)] if sandbox else []
     charged = [partial(outside.charges_were_used, sandbox)] if sandbox else []
     written = [partial(secrets.logs_hold_nothing, logs)] if logs is not None and logs.is_dir() else []
@@ -36,7 +36,7 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
             [
                 *(ledger.journals_sum_to_zero, ledger.book_sums_to_zero, ledger.book_is_guarded),
                 *(ledger.withdrawals_are_in_the_book, ledger.balances_are_in_the_book, ledger.days_add_up),
-                *(deposits.nothing_below_zero, deposits.top_ups_are_in_the_book, plans.plans_are_in_the_book),
+                *(deposits.top_ups_are_in_the_book, plans.plans_are_in_the_book),
             ],
         ),
         Invariant("I2", "a paid line ends delivered or refunded, never both", [lines.delivered_or_refunded]),
@@ -67,6 +67,7 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
         Invariant(
             "I10", "no work overdue or on no list", [records.open_work_is_on_a_list], [records.nothing_is_overdue]
         ),
+        Invariant("I11", "nobody spends more than there is", [], [balances.nothing_below_zero]),
         Invariant("I12", "nothing in the audit trail was changed or taken out", [], [trail.trail_is_whole]),
         Invariant("I13", "stock is conserved", [goods.stock_is_conserved], [goods.stock_is_free_or_owned]),
         Invariant("I14", "only legal steps, each of them told", [records.only_legal_steps]),

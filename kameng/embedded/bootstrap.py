@@ -1,4 +1,4 @@
-"""From a bare Python to the project's own environment: `.venv`, exactly as `uv.lock` says.
+"""From a bare Python to the project's own environment: `.venv`, exactly as `uv.lock` says; and a second one for tests.
 
 Standard library only. Nothing is done when `.venv` already matches the lock file, which a stamp in it records.
 """
@@ -24,6 +24,8 @@ from kameng.embedded.processes import die_with_parent
 
 VENV = paths.ROOT / ".venv"
 STAMP = VENV / "kameng.json"
+#: Alipay's own SDK, as the other side of tests: its package has the name of another one's in `dev`, so it lives alone.
+ALIPAY = paths.ROOT / ".venv-alipay"
 PINNED_UV = Path(__file__).with_name("uv.txt")
 #: When the command was given (seconds since the epoch): the re-executed program counts from there.
 BEGUN = "KAMENG_BEGUN"
@@ -61,6 +63,9 @@ def ensure(command: str) -> None:
         if wanted is not None:
             with locked():
                 install(command)
+        if command == "test":
+            with locked():
+                install_alipay(digest(paths.ROOT / "uv.lock"))
     if Path(sys.prefix).resolve() != VENV.resolve():
         python = str(VENV / "bin" / "python")
         # The full path as the program's name: from a bare "python" it would not find its way back to the .venv.
@@ -135,6 +140,17 @@ def install(command: str) -> None:
     paths.write_private(STAMP, json.dumps({"digest": lock_digest, "groups": groups}))
 
 
+def install_alipay(lock_digest: str) -> None:
+    """Make `.venv-alipay` what `uv.lock` says of it. Called with the lock held, after `.venv` has the installer."""
+    stamp = ALIPAY / "kameng.json"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == lock_digest and (ALIPAY / "bin" / "python").exists():
+        return
+    with step("Alipay's own SDK in .venv-alipay"):
+        python = ["--python", str(VENV / "bin" / "python")]
+        run([str(VENV / "bin" / "uv"), "sync", "--frozen", "--quiet", "--only-group", "alipay", *python], into=ALIPAY)
+    paths.write_private(stamp, lock_digest)
+
+
 def require_venv_module() -> None:
     """Debian leaves it out of its Python: install it as root, else say how. Raises `Refused`."""
     if importlib.util.find_spec("venv") is not None and importlib.util.find_spec("ensurepip") is not None:
@@ -148,14 +164,14 @@ def require_venv_module() -> None:
         run(["apt-get", "-qq", "install", "--yes", "--no-install-recommends", package], env=quiet)
 
 
-def run(command: Sequence[str], *, env: dict[str, str] | None = None) -> None:
+def run(command: Sequence[str], *, env: dict[str, str] | None = None, into: Path = VENV) -> None:
     """Run an installer quietly. Raises `Refused` with the reason in one line."""
     settings = {
         # uv looks at its own list of authorities otherwise, and fails behind a company's proxy. A bare system has none.
         **({"UV_SYSTEM_CERTS": "1"} if os.environ.get("SSL_CERT_FILE") or any(map(Path.exists, AUTHORITIES)) else {}),
         "UV_PYTHON_DOWNLOADS": "never",
-        "UV_PROJECT_ENVIRONMENT": str(VENV),
-        "VIRTUAL_ENV": str(VENV),
+        "UV_PROJECT_ENVIRONMENT": str(into),
+        "VIRTUAL_ENV": str(into),
     }
     done = subprocess.run(
         command,

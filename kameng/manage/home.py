@@ -1,8 +1,5 @@
 """The first page of a shop's own admin: today, the last fourteen days, and what there is to do."""
 
-from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,9 +9,10 @@ from django.views.decorators.http import require_safe
 from catalog.listings.models import Placement
 from catalog.listings.selectors import PricedVariant, priced_goods
 from compliance.selectors import papers_of_seller
+from kameng.admin.bars import bars
 from kameng.admin.sites import Allowed, shop_site
 from kameng.manage.checklist import checklist
-from kameng.manage.figures import Figures, attention, figures
+from kameng.manage.figures import attention, figures
 from kameng.manage.papers import attention_papers, missing
 from kameng.manage.plan import plan_notice
 from kameng.paper_faces import rows_of
@@ -28,49 +26,6 @@ from resellers.withdrawals.selectors import payee_pending
 
 #: So many of what should be seen to are named; the others are counted.
 NAMED = 3
-#: The drawing's own units; it scales to the page.
-WIDTH, HEIGHT, GROUND, GAP = 700, 190, 160, 10
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A day as a bar; positions in the drawing's units."""
-
-    day: date
-    sales: Decimal
-    orders: int
-    left: float
-    top: float
-    width: float
-    height: float
-    middle: float
-    is_today: bool
-    has_label: bool
-
-
-def bars(now: Figures) -> list[Bar]:
-    """The days as bars from zero; the best one fills the height. A day without a sale has none."""
-    step = WIDTH / len(now.days)
-    highest = now.highest or Decimal(1)
-    drawn = []
-    for place, day in enumerate(now.days):
-        height = float(day.sales / highest) * (GROUND - 24)
-        is_last = place == len(now.days) - 1
-        drawn.append(
-            Bar(
-                day=day.day,
-                sales=day.sales,
-                orders=day.orders,
-                left=round(place * step + GAP / 2, 1),
-                top=round(GROUND - height, 1),
-                width=round(step - GAP, 1),
-                height=round(height, 1),
-                middle=round((place + 0.5) * step, 1),
-                is_today=is_last,
-                has_label=(len(now.days) - 1 - place) % 2 == 0,
-            )
-        )
-    return drawn
 
 
 def shown_names(variants: list[PricedVariant]) -> dict[int, str]:
@@ -112,8 +67,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "title": _("今天"),
         "now": now,
-        "bars": bars(now),
-        "drawing": {"width": WIDTH, "height": HEIGHT, "ground": GROUND},
+        "drawing": bars([(f"{day.day:%m-%d}", day.sales) for day in now.days]),
         "attention": waiting,
         "stuck": [
             {"order": order, "badge": order_badge(order.status, {line.status for line in order.lines.all()})}

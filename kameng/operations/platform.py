@@ -1,7 +1,6 @@
 """The whole platform over a span of days, from the days of the book: it takes no longer with a thousand shops."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from tempfile import TemporaryFile
@@ -15,11 +14,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from kameng.admin.bars import bars
 from kameng.admin.sites import Nav, operations_site
 from kameng.core.sheets import Row, write_csv
 from kameng.core.snapshot import one_moment
 from kameng.operations.lists import GROUP
-from resellers.ledger.spans import Course, Span, Sums, reckoned_at, span_course, span_shops, span_sums
+from resellers.ledger.spans import Span, Sums, reckoned_at, span_course, span_shops, span_sums
 from resellers.models import Reseller
 
 PER_PAGE = 50
@@ -28,54 +28,10 @@ USUAL_DAYS = 30
 LONGEST_DAYS = 5 * 366
 #: The worker adds up once a minute; what is older than this is said to be old.
 OLD = timedelta(minutes=10)
-#: The drawing's own units; it scales to the page.
-WIDTH, HEIGHT, GROUND = 700, 190, 160
-#: About so many of the bars are named below them.
-LABELS = 7
 
 
 class SpanInvalid(ValueError):
     """No such days."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A day or a month as a bar; positions in the drawing's units."""
-
-    since: date
-    sums: Sums
-    left: float
-    top: float
-    width: float
-    height: float
-    middle: float
-    is_last: bool
-    has_label: bool
-
-
-def bars(course: Sequence[Course]) -> list[Bar]:
-    """What came in, from zero; the most fills the height."""
-    step = WIDTH / len(course)
-    highest = max((point.sums.received for point in course), default=Decimal(0))
-    every = max(1, -(-len(course) // LABELS))
-    drawn = []
-    for place, point in enumerate(course):
-        share = float(point.sums.received / highest) if highest > 0 else 0.0
-        height = max(share, 0.0) * (GROUND - 24)
-        drawn.append(
-            Bar(
-                since=point.since,
-                sums=point.sums,
-                left=round((place + 0.1) * step, 1),
-                top=round(GROUND - height, 1),
-                width=round(step * 0.8, 1),
-                height=round(height, 1),
-                middle=round((place + 0.5) * step, 1),
-                is_last=place == len(course) - 1,
-                has_label=(len(course) - 1 - place) % every == every // 2,
-            )
-        )
-    return drawn
 
 
 def spans_offered(today: date) -> list[tuple[Any, Span]]:
@@ -123,6 +79,8 @@ def platform(request: HttpRequest) -> HttpResponse:
         total = span_sums(span)
         course = span_course(span)
         page = Paginator(span_shops(span), PER_PAGE).get_page(request.GET.get("page"))
+    by_months = len(course) > 1 and course[1].since.day == course[0].since.day == 1
+    named = "%Y-%m" if by_months else "%m-%d"
     offered = spans_offered(today)
     context = {
         "title": _("全平台"),
@@ -134,9 +92,9 @@ def platform(request: HttpRequest) -> HttpResponse:
         "at": at,
         "is_old": at is None or timezone.now() - at > OLD,
         "total": total,
-        "bars": bars(course),
-        "by_months": len(course) > 1 and course[1].since.day == course[0].since.day == 1,
-        "drawing": {"width": WIDTH, "height": HEIGHT, "ground": GROUND},
+        "course": course,
+        "by_months": by_months,
+        "drawing": bars([(point.since.strftime(named), point.sums.received) for point in course]),
         "rows": _named(list(page.object_list)),
         "page_obj": page,
     }

@@ -1,4 +1,4 @@
-"""Scans of licenses, for operators: to add, and to look at."""
+"""Scans of licenses, for operators: to add, and to look at; and pictures that prove something else, to look at."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse

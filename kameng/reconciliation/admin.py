@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from kameng.admin.bases import PER_PAGE, actor_of, write_down
 from kameng.admin.sites import Nav, operations_site
+from kameng.core.pictures import PAPER
 from kameng.core.problems import Problem
 from kameng.reconciliation.export import breaks_csv
 from kameng.reconciliation.forms import BillForm
@@ -152,7 +153,7 @@ def one_break(request: HttpRequest, break_id: int) -> HttpResponse:
         try:
             said = _act(request, found)
         except Problem as refused:
-            messages.error(request, str(refused))
+            messages.error(request, str(refused.fields.get("file", refused)))
         else:
             messages.success(request, said)
         return redirect("operations:reconciliation_break", break_id=found.pk)
@@ -170,7 +171,7 @@ def one_break(request: HttpRequest, break_id: int) -> HttpResponse:
         "is_open": found.status == Break.Status.OPEN,
         "events": [
             {"event": event, "name": BreakEvent.Name(event.name).label, "who": _who(event.actor)}
-            for event in found.events.all()
+            for event in found.events.select_related("proof").defer("proof__sealed")
         ],
         "colleagues": colleagues(),
         "me": request.user.get_username(),
@@ -188,7 +189,10 @@ def _act(request: HttpRequest, found: Break) -> str:
             break_note(break_id=found.pk, text=request.POST.get("text", ""), actor=actor)
             said = _("已记下备注")
         case "resolve":
-            break_resolve(break_id=found.pk, reason=request.POST.get("reason", ""), actor=actor)
+            upload = request.FILES.get("file")
+            # No more than one byte too many is read of what is too large.
+            proof = upload.read(PAPER.bytes + 1) if upload is not None else b""
+            break_resolve(break_id=found.pk, reason=request.POST.get("reason", ""), proof=proof, actor=actor)
             said = _("已结案；金额再有变化会重新打开")
         case _:
             raise Http404

@@ -5,6 +5,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from compliance.scans.models import Scan
+
 
 class Side(models.TextChoices):
     """Whose bill it is."""
@@ -195,6 +197,8 @@ class BreakEvent(models.Model):
     name = models.CharField(max_length=12, choices=Name)
     actor = models.CharField(max_length=80)
     text = models.CharField(max_length=500, blank=True)
+    #: The picture that proves it, where one was asked for.
+    proof = models.OneToOneField(Scan, models.PROTECT, null=True, blank=True, related_name="+")
     at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -9,10 +9,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from compliance.scans.models import Scan
+from compliance.scans.services import proof_add
 from kameng.accounts.models import User
 from kameng.alerts.services import alert_end, alert_raise
 from kameng.core.locks import alone
-from kameng.core.problems import Problem
+from kameng.core.problems import Invalid, Problem
 from kameng.outbox.services import publish
 from kameng.reconciliation.comparing import neighbors, open_breaks, statement_compare
 from kameng.reconciliation.models import Break, BreakEvent, Row, Side, Statement
@@ -217,18 +219,22 @@ def break_note(*, break_id: int, text: str, actor: str) -> Break:
 
 
 @transaction.atomic
-def break_resolve(*, break_id: int, reason: str, actor: str) -> Break:
-    """A person has dealt with it, for a reason; it stays so unless its amounts change. Moves no money.
+def break_resolve(*, break_id: int, reason: str, proof: bytes, actor: str) -> Break:
+    """A person has dealt with it, for a reason that a picture proves; it stays so unless its amounts change.
 
-    Raises `Problem` where the reason is missing or nothing is open.
+    `proof` is the file as it came; only its picture is kept, sealed. Moves no money. Raises `Problem` where the reason
+    or the picture is missing, or nothing is open.
     """
     found = _locked(break_id)
     if found.status != Break.Status.OPEN:
         raise Problem(_("这条差异已经结束了"))
     said = _said(reason, shortest=SHORTEST_REASON)
+    if not proof:
+        raise Invalid(fields={"file": _("请附上凭证的图片：渠道或供应商的回复、银行回单或账单截图")})
     found.status, found.closed_at = Break.Status.RESOLVED, timezone.now()
     found.save(update_fields=["status", "closed_at"])
-    _write(found, BreakEvent.Name.RESOLVED, actor, said)
+    scan = proof_add(proves=f"break:{found.pk}", upload=proof, actor=actor)
+    _write(found, BreakEvent.Name.RESOLVED, actor, said, scan)
     statement = Statement.objects.filter(side=found.side, owner_id=found.owner_id, day=found.day).first()
     if statement is not None and not open_breaks(statement):
         alert_end("reconciliation.breaks", subject=_subject(statement))
@@ -246,5 +252,5 @@ def _said(text: str, *, shortest: int) -> str:
     return said
 
 
-def _write(found: Break, name: BreakEvent.Name, actor: str, text: str) -> None:
-    BreakEvent.objects.create(subject=found, name=name, actor=actor, text=text)
+def _write(found: Break, name: BreakEvent.Name, actor: str, text: str, proof: Scan | None = None) -> None:
+    BreakEvent.objects.create(subject=found, name=name, actor=actor, text=text, proof=proof)

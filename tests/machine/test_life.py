@@ -42,7 +42,7 @@ from tests.machine.world import BookedGateway, BookedSupplier, Killed, Mode, Sal
 
 ACCOUNT, SUPPLIERS = "till", ("first", "second")
 #: What is looked at after each step. Secrets and what is overdue are looked at in the end: nobody works in between.
-AT_EACH_STEP = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I13", "I14", "I15")
+AT_EACH_STEP = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I11", "I13", "I14", "I15")
 IN_THE_END = (*AT_EACH_STEP, "I10")
 #: By default, and at night.
 SHORT = settings(

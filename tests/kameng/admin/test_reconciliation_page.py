@@ -7,8 +7,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 
+from compliance.scans.models import Scan
+from compliance.trail.models import AuditEntry
+from kameng.core.pictures import scanned
 from kameng.reconciliation.models import Break, Statement
 from resellers.models import Reseller
+from tests.compliance.test_scans import png
 from tests.flows import outbox
 from tests.kameng.reconciliation.books import Day, a_day
 from tests.staff import operator, owner_of
@@ -22,6 +26,10 @@ def page_of(client: Client, address: str = PAGE) -> str:
     answer = client.get(address)
     assert answer.status_code == 200
     return answer.content.decode()
+
+
+def picture(data: bytes | None = None) -> SimpleUploadedFile:
+    return SimpleUploadedFile("proof.png", png() if data is None else data)
 
 
 @pytest.fixture
@@ -73,15 +81,27 @@ def test_a_break_has_a_page_where_it_is_worked_on(day: Day, shop: Reseller) -> N
     for act in (
         {"act": "assign", "assignee": "lisi"},
         {"act": "note", "text": "在查"},
-        {"act": "resolve", "reason": "短"},
+        {"act": "resolve", "reason": "短", "file": picture()},
+        {"act": "resolve", "reason": "买家补了差额，凭证 T1"},
+        {"act": "resolve", "reason": "买家补了差额，凭证 T1", "file": picture(b"%PDF-1.7")},
     ):
         assert visit.post(address, act).status_code == 302
     found.refresh_from_db()
     assert (found.assignee, found.status) == ("lisi", "open")
-    visit.post(address, {"act": "resolve", "reason": "买家补了差额，凭证 T1"})
-    assert "买家补了差额，凭证 T1" in page_of(visit, address)
+    assert "不收 PDF" in page_of(visit, address)
+    visit.post(address, {"act": "resolve", "reason": "买家补了差额，凭证 T1", "file": picture()})
+    page, proof = page_of(visit, address), Scan.objects.get()
+    seen = f"/admin/license-scans/{proof.pk}/"
+    assert "买家补了差额，凭证 T1" in page
+    assert f'href="{seen}"' in page
     found.refresh_from_db()
-    assert found.status == "resolved"
+    assert (found.status, proof.proves) == ("resolved", f"break:{found.pk}")
+    assert visit.get(seen).content == proof.data == scanned(png()).data
+    assert owner_of(shop).get(seen).status_code == 404
+    assert owner_of(shop).get(f"/manage/papers/scans/{proof.pk}/").status_code == 404
+    assert list(AuditEntry.objects.filter(subject=proof.proves).values_list("action", "actor")) == [
+        ("break.scan_added", "staff:lisi"), ("break.scan_seen", "staff:lisi"),
+    ]  # fmt: skip
     assert visit.post(address, {"act": "pay"}).status_code == 404
     assert visit.get(f"{PAGE}999999/").status_code == 404
 

@@ -1,6 +1,6 @@
 """An owner's first page: the figures of today, to the cent, and what there is to look at."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -12,8 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 from catalog.listings.models import Listing
 from catalog.listings.product_names import product_rename
 from compliance.gate.models import Case
+from kameng.admin.bars import GROUND, bars
 from kameng.manage.figures import attention, figures
-from kameng.manage.home import GROUND, bars
 from orders.models import Order, OrderLine
 from resellers import hosts
 from resellers.models import Reseller
@@ -84,7 +84,7 @@ def test_what_is_under_way_is_not_due_until_it_is_slow(
 def test_a_shop_that_sold_nothing_has_figures_too(shop: Reseller) -> None:
     now = figures()
     assert [now.sales, now.orders, now.profit, now.delivered_rate, now.highest] == [0, 0, 0, None, 0]
-    assert [bar.height for bar in bars(now)] == [0] * 14
+    assert [bar.height for bar in bars([("", day.sales) for day in now.days]).bars] == [0] * 14
     assert owner_of(shop).get("/manage/").status_code == 200
 
 
@@ -94,14 +94,14 @@ def test_bars_stand_on_the_ground_and_the_best_day_is_highest(
     variant = on_sale()
     for contact, moment, quantity in (("13900000001", _at(0, 0), 1), ("13900000002", _at(-3, 9), 4)):
         _move(paid(shop, variant, contact=contact, quantity=quantity), moment)
-    drawn = bars(figures())
-    heights = {bar.day: bar.height for bar in drawn if bar.height}
+    drawn = bars([(str(day.day), day.sales) for day in figures().days]).bars
+    heights = {date.fromisoformat(bar.label): bar.height for bar in drawn if bar.height}
     best, today = heights[timezone.localdate() - timedelta(days=3)], heights[timezone.localdate()]
     assert len(heights) == 2
     assert today == pytest.approx(best / 4, abs=0.1)
     assert all(bar.top + bar.height == pytest.approx(GROUND, abs=0.11) for bar in drawn)
     assert all(left.left + left.width < right.left for left, right in pairwise(drawn))
-    assert [bar.is_today for bar in drawn] == [False] * 13 + [True]
+    assert [bar.is_last for bar in drawn] == [False] * 13 + [True]
 
 
 def test_the_page_says_what_the_owner_should_look_at(

@@ -20,7 +20,7 @@ from tests.factories import GatewayAccountFactory, SupplierFactory, on_sale
 from tests.flows import TOPPED_UP, drain, paid
 from tests.kameng.audit.conftest import Busy
 
-CODES = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I12", "I13", "I14", "I15", "I16"]
+CODES = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I14", "I15", "I16"]
 
 
 def broken(**where: object) -> dict[str, Verdict]:
@@ -323,6 +323,14 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
             "UPDATE payments_payment SET created_at = now() - interval '5 minutes'",
         ],
     ),
+    "a deposit spent twice": (
+        "I11", "deposit:77 is at -5.0000",
+        [
+            "INSERT INTO public.ledger_account (name, owner) VALUES ('deposit', 77)",
+            "INSERT INTO public.ledger_balance (account_id, upto, amount) SELECT id, 0, 5 FROM public.ledger_account "
+            "WHERE owner = 77",
+        ],
+    ),
     "stock that reached nobody": (
         "I13", "left the shelf",
         [
@@ -501,7 +509,7 @@ def test_the_command_prints_one_line_for_each_invariant(busy: Busy, tmp_path: Pa
     assert len(lines) == len(CODES)
     assert lines[1].startswith("I2   BROKEN a paid line ends delivered or refunded, never both (")
     assert "and " in lines[1]
-    assert [line.split()[1] for line in lines] == ["ok", "BROKEN", *["ok"] * 10, "BROKEN", "ok", "ok"]
+    assert [line.split()[1] for line in lines] == ["ok", "BROKEN", *["ok"] * 11, "BROKEN", "ok", "ok"]
 
 
 def test_the_command_speaks_json(busy: Busy, tmp_path: Path) -> None:

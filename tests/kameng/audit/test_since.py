@@ -9,6 +9,7 @@ from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -20,6 +21,8 @@ from kameng.audit.services import audit
 from kameng.management.commands.audit import moment
 from orders.models import Order, OrderEvent
 from payments.merchants import services as merchant_services
+from resellers.ledger.balances import balances_snapshot
+from resellers.ledger.posting import Kind, Move, Name, post
 from resellers.models import Reseller
 from resellers.withdrawals.services import withdrawal_approve, withdrawal_pay
 from tests.doubles import ScriptedSupplier
@@ -102,6 +105,42 @@ def test_what_is_wrong_in_the_book_is_found_with_the_order(busy: Busy) -> None:
     assert f"shop_one: order {busy.stocked.number} holds 0.00, the book says -120.0000" in broken(later())["I1"]
 
 
+def test_what_was_spent_and_was_not_there_is_found_however_little_is_looked_at(busy: Busy) -> None:
+    spent = (Name.PREPAID, Name.DEPOSIT, Name.DEPOSIT_HELD, Name.WITHDRAWALS)
+
+    def move(amount: int, *names: Name) -> None:
+        """From accounts of an owner; on those grows what is negative."""
+        moves = [
+            Move(Name.TRANSFERS, Decimal(-amount * len(names))),
+            *(Move(name, Decimal(amount), 77) for name in names),
+        ]
+        post(f"test:{uuid4()}", Kind.TOP_UP, moves, shop_id=None)
+
+    def said() -> set[str]:
+        whole, recent = broken().get("I11", ()), broken(later()).get("I11", ())
+        assert whole == recent
+        return set(whole)
+
+    move(5, Name.AVAILABLE)  # an owner may owe
+    move(-3, *spent)
+    assert balances_snapshot()
+    move(3, *spent)
+    assert said() == set()
+    move(5, *spent)
+    assert said() == {f"{name}:77 is at -5.0000" for name in spent}
+    assert balances_snapshot()
+    assert said() == {f"{name}:77 is at -5.0000" for name in spent}
+    move(-5, *spent)
+    assert said() == set()
+    change(
+        "ALTER TABLE public.clients_client DROP CONSTRAINT client_balance_never_negative",
+        "INSERT INTO public.clients_client (shop_id, name, contact, balance, callback_url, created_by)"
+        f" VALUES ({busy.shop.pk}, 'owes', '', -1, '', '')",
+    )
+    (example,) = said()
+    assert example.endswith(" owes has -1.00")
+
+
 def test_a_code_that_went_to_two_orders_is_found_from_either(busy: Busy) -> None:
     change(
         "ALTER TABLE fulfillment_delivery DROP CONSTRAINT delivery_code_once",
@@ -163,7 +202,7 @@ def test_the_command_says_how_far_it_looked(busy: Busy, tmp_path: Path) -> None:
     told = json.loads(said("--json", "--since", "2026-11-01T08:00+08:00"))
     assert datetime.fromisoformat(told["since"]) == datetime(2026, 11, 1, tzinfo=UTC)
     reaches = {entry["code"]: (entry["scope"], entry["left_out"]) for entry in told["invariants"]}
-    assert [code for code, (scope, _) in reaches.items() if scope == "whole"] == ["I10", "I12", "I16"]
+    assert [code for code, (scope, _) in reaches.items() if scope == "whole"] == ["I10", "I11", "I12", "I16"]
     assert reaches["I1"] == (
         "since", ["the sum of all entries, and sums that were written down", "days of the platform's report"],
     )  # fmt: skip

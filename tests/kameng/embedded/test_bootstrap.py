@@ -72,6 +72,27 @@ def test_a_stamp_counts_for_nothing_when_its_python_is_gone(venv: Path) -> None:
     assert bootstrap.needed("up", done=bootstrap.read_stamp(), lock_digest="now") == ["embedded"]
 
 
+def test_the_sdk_that_lives_alone_is_installed_once_for_a_lock_file(
+    tmp_path: Path, venv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, ran = tmp_path / ".venv-alipay", []
+
+    def run(command: list[str], *, into: Path) -> None:
+        ran.append(into)
+        (folder / "bin").mkdir(parents=True, exist_ok=True)
+        (folder / "bin" / "python").touch()
+
+    monkeypatch.setattr(bootstrap, "ALIPAY", folder)
+    monkeypatch.setattr(bootstrap, "run", run)
+    for lock_digest in ("before", "before", "now"):
+        bootstrap.install_alipay(lock_digest)
+    assert ran == [folder, folder]
+
+    (folder / "bin" / "python").unlink()
+    bootstrap.install_alipay("now")
+    assert len(ran) == 3
+
+
 def test_the_digest_follows_every_file(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_text("1")

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django_tenants.utils import schema_context
 
+from compliance.scans.models import Scan
 from kameng.accounts.models import User
 from kameng.alerts.models import Alert
 from kameng.core.problems import Problem
@@ -30,6 +31,7 @@ from kameng.reconciliation.supplier_bills import BillUnreadable, lines_of
 from payments.gateways.base import BillBroken
 from payments.models import Payment
 from resellers.models import Reseller
+from tests.compliance.test_scans import png
 from tests.doubles import ScriptedGateway
 from tests.flows import outbox
 from tests.kameng.reconciliation.books import a_day, breaks, gateway, noon, some_day
@@ -85,10 +87,16 @@ def test_people_assign_note_and_resolve_with_a_reason_and_no_money_moves(shop: R
         with pytest.raises(Problem):
             break_note(break_id=found.pk, text=" ", actor="staff:lisi")
         with pytest.raises(Problem):
-            break_resolve(break_id=found.pk, reason="好了", actor="staff:lisi")
-        break_resolve(break_id=found.pk, reason="渠道更正了账单，凭证 CS-1", actor="staff:lisi")
+            break_resolve(break_id=found.pk, reason="好了", proof=png(), actor="staff:lisi")
+        reason = "渠道更正了账单，凭证 CS-1"
+        for no_picture in (b"", b"a page", b"%PDF-1.7"):
+            with pytest.raises(Problem):
+                break_resolve(break_id=found.pk, reason=reason, proof=no_picture, actor="staff:lisi")
+        found.refresh_from_db()
+        assert (found.status, Scan.objects.count(), len(history(found))) == ("open", 0, 3)
+        break_resolve(break_id=found.pk, reason=reason, proof=png(), actor="staff:lisi")
         with pytest.raises(Problem):
-            break_resolve(break_id=found.pk, reason="渠道更正了账单，凭证 CS-1", actor="staff:lisi")
+            break_resolve(break_id=found.pk, reason=reason, proof=png(), actor="staff:lisi")
     found.refresh_from_db()
     assert (found.status, found.assignee) == ("resolved", "lisi")
     assert list(found.events.values_list("name", "actor", "text"))[1:] == [
