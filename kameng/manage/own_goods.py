@@ -300,9 +300,8 @@ def _saved(request: HttpRequest, shop: Reseller, product: Product) -> HttpRespon
     lacks = _lacks(permits_of_own_goods(shop), product)
     if product.standing == Standing.CLEAR and lacks:
         about = {"name": product.name, "kinds": "、".join(lacks)}
-        messages.warning(
-            request, _("已保存：%(name)s。这个类目要有：%(kinds)s；在「证照」里提交，核对通过以后才能卖") % about
-        )
+        said = _("已保存：%(name)s。这个类目要有：%(kinds)s；在「证照」里提交，核对通过以后才能卖")
+        messages.warning(request, said % about)
     elif product.standing == Standing.CLEAR:
         messages.success(request, _("已保存：%(name)s。店铺页面一秒内更新") % {"name": product.name})
     else:
