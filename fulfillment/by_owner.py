@@ -22,6 +22,7 @@ from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.outcomes import outcome_book, with_line
 from fulfillment.selectors import attempt_known, order_id_of_attempt, work_known
 from fulfillment.suppliers.base import Outcome, OutcomeKind
+from fulfillment.suppliers.choosing import is_taken_down
 from fulfillment.suppliers.connections import supplier_known
 from fulfillment.suppliers.owners import HANDS
 from fulfillment.suppliers.reasons import Reason
@@ -34,7 +35,8 @@ from orders.states import order_lock
 from resellers.hours import after_open, read
 
 LONGEST_NOTE, USUAL_MINUTES = 2000, 60
-OVERDUE = Outcome(OutcomeKind.FAILED, code=Reason.OWNER_OVERDUE)
+_OVERDUE = Outcome(OutcomeKind.FAILED, code=Reason.OWNER_OVERDUE)
+_STOPPED = Outcome(OutcomeKind.FAILED, code=Reason.OWNER_STOPPED)
 #: Why an owner does not deliver, from a closed list: shoppers read it.
 REFUSALS = (Reason.OWNER_EMPTY, Reason.OWNER_ACCOUNT, Reason.OWNER_CANNOT)
 #: By how the attempt ended: why the money goes back.
@@ -46,9 +48,14 @@ REFUND_REASONS: Mapping[str, str] = {
 }
 
 
-def is_overdue(work: Fulfillment) -> bool:
-    """Whether the owner's time is over, by the clock of the database that locked the order."""
-    return work.due_at is not None and work.line.order.locked_at >= work.due_at
+def ended_without(work: Fulfillment) -> Outcome | None:
+    """Why the owner does not deliver any more what lies with them: the platform has taken the good down, or their time is
+    over by the clock of the database that locked the order."""
+    if work.due_at is None:
+        return None
+    if is_taken_down(work.line.variant_id):
+        return _STOPPED
+    return _OVERDUE if work.line.order.locked_at >= work.due_at else None
 
 
 def due_write(work: Fulfillment) -> None:

@@ -46,6 +46,7 @@ _WORDS: Mapping[str, str | Promise] = {
     Reason.OWNER_EMPTY: _("店主没有货了"),
     Reason.OWNER_ACCOUNT: _("店主说账号不对，充不了"),
     Reason.OWNER_CANNOT: _("店主这单做不了"),
+    Reason.OWNER_STOPPED: _("商品被平台下架，不再由店主交付"),
     "not_found": _("渠道两次查无此单"),
     "code_seen_before": _("卡密以前出现过"),
     "misconfigured": _("渠道配置不完整"),

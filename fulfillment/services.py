@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from catalog.models import Category, Variant
-from fulfillment.by_owner import OVERDUE, REFUND_REASONS, due_write, is_overdue
+from fulfillment.by_owner import REFUND_REASONS, due_write, ended_without
 from fulfillment.calls import after_lost, alone_with, call_supplier, session_lost
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.outcomes import outcome_apply, outcome_book, with_line
@@ -114,8 +114,8 @@ def _carry_on(fulfillment_id: int, step: _Step) -> float | None:
 
 
 def _asked(buy: SupplierOrder) -> float | None:
-    if is_overdue(buy.fulfillment):
-        return outcome_apply(supplier_order_id=buy.pk, outcome=OVERDUE, actor="worker")
+    if ended := ended_without(buy.fulfillment):
+        return outcome_apply(supplier_order_id=buy.pk, outcome=ended, actor="worker")
     with asking(buy.supplier_id) as may_ask:
         return _called(buy, is_new=False) if may_ask else CROWDED_SECONDS
 

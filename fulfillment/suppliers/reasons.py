@@ -35,6 +35,7 @@ class Reason(StrEnum):
     OWNER_EMPTY = "owner_empty"
     OWNER_ACCOUNT = "owner_account"
     OWNER_CANNOT = "owner_cannot"
+    OWNER_STOPPED = "owner_stopped"
 
     NO_ANSWER = "no_answer"
     HTTP_STATUS = "http_status"

@@ -124,6 +124,22 @@ def test_taken_down_it_leaves_sale_and_what_was_paid_goes_back(shop: Reseller) -
         place(shop, variant)
 
 
+def test_taken_down_while_its_owner_has_the_order_the_money_goes_back_at_once(shop: Reseller) -> None:
+    variant = own_good(shop, by_hand=60)
+    order = paid(shop, variant)
+    drain()
+    assert states(order)[0] == "paid"
+    product = Product.objects.select_related("owner").get(pk=variant.product_id)
+    subject_take_down(subject=subject_of(product), actor="staff:li", reasons=["game_cheat"])
+    drain()
+    assert states(order) == ("refunded", "refunded")
+    buy = SupplierOrder.objects.get(fulfillment__line__order=order)
+    assert (buy.status, buy.code) == ("rejected", "owner_stopped")
+    with pytest.raises(NotYours):
+        owner_deliver(supplier_order_id=buy.pk, actor="owner", text="")
+    assert "下架" in work_of(order).note
+
+
 def test_what_its_category_requires_the_shop_itself_must_have(shop: Reseller) -> None:
     category = CategoryFactory.create(slug="papered")
     variant = own_good(shop, category=category)
