@@ -49,8 +49,8 @@ REFUND_REASONS: Mapping[str, str] = {
 
 
 def ended_without(work: Fulfillment) -> Outcome | None:
-    """Why the owner does not deliver any more what lies with them: the platform has taken the good down, or their time is
-    over by the clock of the database that locked the order."""
+    """Why the owner does not deliver any more what lies with them: the platform has taken the good down, or their time
+    is over by the clock of the database that locked the order."""
     if work.due_at is None:
         return None
     if is_taken_down(work.line.variant_id):
