@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -25,14 +25,16 @@ from orders.monthly import (
     courses,
     deposit_course,
     months_of,
+    page_of,
     rows_of,
-    totals_of,
 )
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
 
 #: Rows on one page, which is also one print-out; whoever has more takes the file.
 PER_PAGE = 200
+#: No number beyond this is that of a page.
+FARTHEST_PAGE = 1_000_000
 
 #: The accounts, as their owner calls them.
 _LABELS = {
@@ -73,10 +75,8 @@ def statement(request: HttpRequest) -> HttpResponse:
         return shop_site.render(request, "staff/statement.html", context)
     try:
         with one_moment():
-            totals = totals_of(shop, month)
+            totals, rows, page = _page(shop, month, request.GET.get("page", ""))
             found = _courses(shop, month, totals)
-            page = Paginator(range(totals.orders), PER_PAGE).get_page(request.GET.get("page"))
-            rows = list(rows_of(shop, month, first=max(page.start_index() - 1, 0), count=PER_PAGE))
     except DoesNotFoot as refused:
         _alarm(shop, month, refused)
         return shop_site.render(request, "staff/statement.html", {**context, "refused": refused}, status=refused.status)
@@ -89,6 +89,16 @@ def statement(request: HttpRequest) -> HttpResponse:
         "printed_at": timezone.now(),
     }
     return shop_site.render(request, "staff/statement.html", context)
+
+
+def _page(shop: Reseller, month: Month, asked: str) -> tuple[Totals, list[MonthlyRow], Page[int]]:
+    """The sums, and the page that is asked for; beyond the last one, the last one."""
+    first = (min(int(asked), FARTHEST_PAGE) - 1) * PER_PAGE if asked.isdecimal() and int(asked) else 0
+    totals, rows = page_of(shop, month, first=first, count=PER_PAGE)
+    page = Paginator(range(totals.orders), PER_PAGE).get_page(first // PER_PAGE + 1)
+    if totals.orders and not rows:
+        _totals, rows = page_of(shop, month, first=page.start_index() - 1, count=PER_PAGE)
+    return totals, rows, page
 
 
 @shop_site.page("statement/<str:form>/", name="statement_file")

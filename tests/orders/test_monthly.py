@@ -17,7 +17,7 @@ from kameng.core.ids import routed_id
 from kameng.core.sheets import Row, harmless, write_csv, write_xlsx
 from orders import monthly
 from orders.models import Order, OrderLine
-from orders.monthly import DoesNotFoot, Month, courses, months_of, rows_of, totals_of
+from orders.monthly import DoesNotFoot, Month, Totals, courses, months_of, page_of, rows_of
 from payments.gateways.base import RefundResult, RefundStatus
 from payments.merchants.models import FeeBearer
 from payments.refunds import refund_apply, refund_request
@@ -125,8 +125,14 @@ def test_two_months_lead_from_nothing_to_the_balance_of_the_book(busy: tuple[Res
     assert (available.opening, available.moves, available.closing) == (ZERO, {Kind.SETTLEMENT: settled}, settled)
     assert available.closing == balance(Name.AVAILABLE, shop.pk)
     for month, course in ((last, was), (this, pending)):
-        totals = totals_of(shop, month)
-        assert totals.own == sum(row.own for row in rows_of(shop, month))
+        totals, rows = page_of(shop, month, first=0, count=200)
+        assert rows == list(rows_of(shop, month))
+        summed = Totals()
+        for row in rows:
+            summed.add(row)
+        assert totals == summed
+        assert page_of(shop, month, first=1, count=1) == (totals, rows[1:2])
+        assert page_of(shop, month, first=9, count=1) == (totals, [])
         course.foot(totals.own)
     row = next(row for row in rows_of(shop, this) if row.number == second.number)
     assert row.available_at is not None
@@ -134,7 +140,7 @@ def test_two_months_lead_from_nothing_to_the_balance_of_the_book(busy: tuple[Res
 
 
 def test_a_file_holds_the_month_and_nothing_of_another_shop(
-    busy: tuple[Reseller, list[Order]], other_shop: Reseller
+    busy: tuple[Reseller, list[Order]], other_shop: Reseller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop, (first, second) = busy
     OrderLine.objects.filter(order=second).update(product_name="=HYPERLINK(1)")
@@ -142,6 +148,13 @@ def test_a_file_holds_the_month_and_nothing_of_another_shop(
     page = client.get("/manage/statement/").content.decode()
     for number in (first.grouped_number, second.grouped_number):
         assert number in page
+    monkeypatch.setattr("kameng.manage.monthly.PER_PAGE", 1)
+    for asked, shown, other in (
+        *(("1", first, second), ("x", first, second), ("0", first, second)),
+        *(("2", second, first), ("9", second, first), ("9" * 30, second, first)),
+    ):
+        page = client.get(f"/manage/statement/?page={asked}").content.decode()
+        assert (shown.grouped_number in page, other.grouped_number in page) == (True, False)
     answer = client.get("/manage/statement/csv/")
     assert answer["Content-Disposition"] == f'attachment; filename="{shop.slug}-{Month.of(NOW())}.csv"'
     lines = read_csv(answer)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from alipay.aop.api.AlipayClientConfig import AlipayClientConfig
@@ -43,7 +44,7 @@ def read(alipay_key, body):
         return type(refused).__name__
 
 
-DOES = {"sign": sign, "verify": verify, "request": request, "read": read}
+DOES: dict[str, Callable[..., object]] = {"sign": sign, "verify": verify, "request": request, "read": read}
 
 if __name__ == "__main__":
     json.dump([DOES[name](*arguments) for name, *arguments in json.load(sys.stdin)], sys.stdout)

@@ -25,7 +25,7 @@ QUERY = "alipay.trade.query"
 
 def sdk(*asked: tuple[Any, ...]) -> list[Any]:
     """What it makes of each."""
-    program = [ALIPAY / "bin" / "python", "-P", Path(__file__).with_name("alipay_official.py")]
+    program = [str(ALIPAY / "bin" / "python"), "-P", str(Path(__file__).with_name("alipay_official.py"))]
     done = subprocess.run(program, input=json.dumps(asked), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
