@@ -45,8 +45,11 @@ class Remembered(Generic[_Key, _Answer]):
 
 
 class Together(Generic[_Key, _Answer]):
-    """The same where one question can be asked for many at once: as soon as many are asked for within a second, all
-    that were of late are asked for together, and a thousand shops cost one question a second instead of one each.
+    """The same where one question can be asked for many at once: as soon as many had to be asked for alone within a
+    second, all that were of late are asked for together, and a thousand shops cost one question instead of one each.
+
+    As long as many are asked for, the question is repeated before the answers are a second old, by whoever comes first
+    then; others go on with what is known, so that nobody waits for it and nobody asks alone meanwhile.
 
     `many` gets the keys with what was answered last, which it may answer again where that still stands.
     """
@@ -55,6 +58,8 @@ class Together(Generic[_Key, _Answer]):
     MANY = 16
     #: For so long after somebody asked for it, a key is asked for with the others, in seconds.
     LATELY = 30.0
+    #: How old answers are when they are asked for anew, in seconds: the rest of their second is for the question.
+    AHEAD = 0.6
 
     def __init__(
         self,
@@ -66,32 +71,28 @@ class Together(Generic[_Key, _Answer]):
         self._one, self._many, self._size = one, many, size
         #: When it was answered, when it was last asked for, and the answer.
         self._known: OrderedDict[_Key, tuple[float, list[float], _Answer]] = OrderedDict()
-        self._counted_at, self._are_many = 0.0, False
-        #: When all were asked for together: in between, one that nobody wanted for long is asked for alone.
-        self._asked_at = 0.0
+        #: How many were asked for alone, and since when they are counted.
+        self._alone, self._alone_since = 0, 0.0
+        #: When all were asked for together, and whether many are wanted.
+        self._asked_at, self._are_many = 0.0, False
         self._lock, self._asking = Lock(), Lock()
 
     def get(self, key: _Key) -> _Answer:
         """The answer, at most a second old."""
         now = time.monotonic()
         known = self._known.get(key)
-        if known is not None:
-            known[1][0] = now
-            if now - known[0] < FRESH_SECONDS:
-                return known[2]
-            is_due = self._many_now(now) and now - self._asked_at >= FRESH_SECONDS
-            if is_due and self._asking.acquire(blocking=False):
-                try:
-                    self._asked_at = now
-                    answers = self._many(dict(self._used(now, self.LATELY)))
-                finally:
-                    self._asking.release()
-                self._keep(answers, now)
-                if key in answers:
-                    return answers[key]
-        answer = self._one(key)
-        self.put(key, answer)
-        return answer
+        if known is None:
+            return self._ask_alone(key, now)
+        known[1][0] = now
+        is_fresh = now - known[0] < FRESH_SECONDS
+        if self._is_due(now, is_fresh=is_fresh) and self._asking.acquire(blocking=False):
+            try:
+                self._ask_together(now)
+            finally:
+                self._asking.release()
+            known = self._known.get(key)
+            is_fresh = known is not None and now - known[0] < FRESH_SECONDS
+        return known[2] if known is not None and is_fresh else self._ask_alone(key, now)
 
     def put(self, key: _Key, answer: _Answer) -> None:
         """What somebody knows who has just asked for themselves."""
@@ -101,15 +102,29 @@ class Together(Generic[_Key, _Answer]):
         """Drop everything."""
         with self._lock:
             self._known.clear()
-            self._counted_at = self._asked_at = 0.0
-            self._are_many = False
+            self._alone, self._alone_since, self._asked_at, self._are_many = 0, 0.0, 0.0, False
 
-    def _many_now(self, now: float) -> bool:
-        """Whether many were asked for lately; counted once a second."""
-        if now - self._counted_at >= FRESH_SECONDS:
-            self._counted_at = now
-            self._are_many = len(self._used(now, 2 * FRESH_SECONDS)) >= self.MANY
-        return self._are_many
+    def _is_due(self, now: float, *, is_fresh: bool) -> bool:
+        """Whether all are to be asked for together now."""
+        if now - self._asked_at < self.AHEAD:
+            return False
+        return self._are_many or (
+            not is_fresh and self._alone >= self.MANY and now - self._alone_since < 2 * FRESH_SECONDS
+        )
+
+    def _ask_together(self, now: float) -> None:
+        self._are_many = len(self._used(now, 2 * FRESH_SECONDS)) >= self.MANY
+        if self._are_many:
+            self._asked_at = now
+            self._keep(self._many(dict(self._used(now, self.LATELY))), now)
+
+    def _ask_alone(self, key: _Key, now: float) -> _Answer:
+        if now - self._alone_since >= FRESH_SECONDS:
+            self._alone, self._alone_since = 0, now
+        self._alone += 1
+        answer = self._one(key)
+        self._keep({key: answer}, now)
+        return answer
 
     def _used(self, now: float, seconds: float) -> list[tuple[_Key, _Answer]]:
         """What was asked for in so many last seconds."""
