@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+#: What the rule is called, before the code of the brand: one brand is one reason.
+LOGO_ALIKE = "logo-alike:"
 SIDE = 16
 #: How like shapes have to be, 0 to 1: of other colors, and of the same.
 ALIKE, ALIKE_IN_COLOR = 0.78, 0.75

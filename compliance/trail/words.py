@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 KINDS: Mapping[str, Any] = {
     "license": _("证照"),
     "requirement": _("类目要求"),
+    "mark": _("品牌参考图"),
     "rule": _("筛查规则"),
     "rules": _("软件自带的筛查规则"),
     "words": _("筛查词组"),
@@ -27,6 +28,8 @@ ACTIONS: Mapping[str, Any] = {
     "license.scan_added": _("上传证照扫描件"),
     "license.scan_seen": _("查看证照扫描件"),
     "requirement.set": _("改了类目要求"),
+    "mark.added": _("新增品牌参考图"),
+    "mark.retired": _("停用品牌参考图"),
     "rule.added": _("新增筛查规则"),
     "rule.changed": _("修改筛查规则"),
     "words.added": _("新增筛查词组"),
