@@ -116,7 +116,7 @@ class License(models.Model):
 
 
 class Mark(models.Model):
-    """A picture of a protected brand, put together anew: what pictures of shops are held against. Only operators see it.
+    """A picture of a protected brand, put together anew: what shops' pictures are held against. Only operators see it.
 
     `name` is what the brand was called when it was added. One that no longer counts stays, for the cases about it.
     """

@@ -25,9 +25,9 @@ from kameng.supply.models import ClientOrder
 from orders.access import DEVICE_COOKIE, device_digest, order_token
 from orders.models import Order
 from orders.services import Buyer, LineRequest, order_place
+from resellers.brand.models import BrandPicture
 from resellers.clients.keys import client_key_issue
 from resellers.domains.models import OwnDomain
-from resellers.brand.models import BrandPicture
 from resellers.models import Reseller
 from resellers.services import shop_touch
 from tests.compliance.gate import DOUBTFUL, named

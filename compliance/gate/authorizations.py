@@ -62,7 +62,13 @@ def authorizations_of_suppliers(codes: Collection[str]) -> dict[str, Authorizati
 
 
 #: Where owners call things by names of their own, or show pictures.
-_NAMED_BY_OWNERS = (SubjectKind.LISTING, SubjectKind.PLACEMENT, SubjectKind.SHOP, SubjectKind.OWN_GOOD, SubjectKind.PICTURE)
+_NAMED_BY_OWNERS = (
+    SubjectKind.LISTING,
+    SubjectKind.PLACEMENT,
+    SubjectKind.SHOP,
+    SubjectKind.OWN_GOOD,
+    SubjectKind.PICTURE,
+)
 
 
 def authorizations_changed(*, holder_kind: str, holder: str) -> None:

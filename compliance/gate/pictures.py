@@ -42,8 +42,8 @@ def picture_subject(shop: Reseller, use: str) -> Subject:
 
 @transaction.atomic
 def shop_picture_save(*, shop_id: int, use: str, upload: bytes, actor: str) -> Gated:
-    """Take a picture as the shop's logo or favicon, once it has passed: a clear one is shown at once; of a doubtful one,
-    that before stays, and a case waits. Raises `Invalid`."""
+    """Take a picture as the shop's logo or favicon: a clear one is shown at once; of a doubtful one, that before stays,
+    and a case waits. Raises `Invalid`."""
     picture = picture_read(use, upload)
     fingerprint = pictures.fingerprint(picture.data)
     shop = Reseller.objects.select_for_update().get(pk=shop_id)

@@ -37,10 +37,14 @@ def meaning_of(finding: Mapping[str, Any]) -> str:
         return str(EXPLAINED.get(finding["rule"], ""))
     told = {"name": alike["name"], "shape": round(100 * alike["shape"]), "colors": round(100 * alike["colors"])}
     if alike["colors"] >= SAME_COLORS:
-        return _("很像“%(name)s”的标志：形状 %(shape)s%% 相同，颜色 %(colors)s%% 相同。店铺没有这个品牌的授权证照。") % told
-    return _(
-        "很像“%(name)s”的标志：形状 %(shape)s%% 相同，颜色换过（%(colors)s%% 相同）。店铺没有这个品牌的授权证照。"
-    ) % told
+        return (
+            _("很像“%(name)s”的标志：形状 %(shape)s%% 相同，颜色 %(colors)s%% 相同。店铺没有这个品牌的授权证照。")
+            % told
+        )
+    return (
+        _("很像“%(name)s”的标志：形状 %(shape)s%% 相同，颜色换过（%(colors)s%% 相同）。店铺没有这个品牌的授权证照。")
+        % told
+    )
 
 
 def quoted(findings: Iterable[Mapping[str, Any]]) -> str:
@@ -77,7 +81,10 @@ def _reason(category: str, found: list[Mapping[str, Any]]) -> str:
         return _("%(caught)s 属于“%(category)s”，请删掉或换一种说法。") % {"caught": caught, "category": label}
     if brands := dict.fromkeys(finding["alike"]["name"] for finding in found if "alike" in finding):
         told = {"brands": "、".join(brands)}
-        return _("图片很像“%(brands)s”的标志。请换一张自己的图；有授权的话，先在“证照”提交品牌授权，核对后自动展示。") % told
+        return (
+            _("图片很像“%(brands)s”的标志。请换一张自己的图；有授权的话，先在“证照”提交品牌授权，核对后自动展示。")
+            % told
+        )
     if all(finding["rule"] == HISTORY for finding in found):
         return str(EXPLAINED[HISTORY])
     return _("价格或面额像是“%(category)s”，请核对官方价和售价。") % {"category": label}

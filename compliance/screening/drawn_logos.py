@@ -58,10 +58,11 @@ def letter(text: str, ground: str, ink: str) -> Image:
     return image
 
 
-def variants(image: Image) -> dict[str, Image]:
-    """What sellers do to a logo, by what it is called."""
+def variants(image: Image, *, first: int = 0, every: int = 1) -> dict[str, Image]:
+    """What sellers do to a logo, by what it is called; or one in so many of that, from a place on."""
     flat = _flat(image, "white")
-    return {name: change(image if name in ("smaller", "on black") else flat) for name, change in _CHANGES.items()}
+    changes = list(_CHANGES.items())[first::every]
+    return {name: change(image if name in ("smaller", "on black") else flat) for name, change in changes}
 
 
 @dataclass(slots=True)
@@ -103,7 +104,7 @@ def picture_figures(numbers: Iterable[int], *, every: int = 1) -> PictureFigures
         return found
 
     for place, (number, image) in enumerate(logos.items()):
-        for name, changed in list(variants(image).items())[place % every :: every]:
+        for name, changed in variants(image, first=place % every, every=every).items():
             counted.variants += 1
             named = {found.reference for found in looks(changed, references)}
             if number not in named:

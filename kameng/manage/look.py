@@ -76,7 +76,8 @@ class LookForm(StaffForm):
     logo = _upload(
         gettext_lazy("标志"),
         gettext_lazy(
-            "PNG、JPEG 或 WebP，最多 2 MB，宽最多是高的 3 倍，会自动缩小。像受保护品牌的标志会先审核；图片里的文字不会自动检查，违规由平台下架"
+            "PNG、JPEG 或 WebP，最多 2 MB，宽最多是高的 3 倍，会自动缩小。"
+            "像受保护品牌的标志会先审核；图片里的文字不会自动检查，违规由平台下架"
         ),
     )
     logo_remove = forms.BooleanField(label=gettext_lazy("不用标志"), required=False)

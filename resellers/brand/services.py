@@ -46,8 +46,8 @@ def brand_picture_put(
 
 @transaction.atomic
 def brand_picture_move(*, row: BrandPicture, state: str) -> None:
-    """Show a picture that is kept, or no longer. What is shown in its place is kept as the one before, or, where the one
-    before is shown again, waits. The shop's row is locked."""
+    """Show a picture that is kept, or no longer. What was shown in its place is kept as the one before, or, where the
+    one before is shown again, waits. The shop's row is locked."""
     if row.state == state:
         return
     others = BrandPicture.objects.filter(shop=row.shop, use=row.use).exclude(pk=row.pk)
@@ -57,7 +57,8 @@ def brand_picture_move(*, row: BrandPicture, state: str) -> None:
     elif state == State.SHOWN:
         _make_way(row.shop, row.use)
     else:
-        others.filter(state__in=(State.WAITING, State.TAKEN_DOWN)).delete()
+        gone = (state,) if state == State.BEFORE else (State.WAITING, State.TAKEN_DOWN)
+        others.filter(state__in=gone).delete()
     row.state = state
     row.save(update_fields=["state"])
     _show(row.shop, row.use)

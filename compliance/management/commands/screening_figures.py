@@ -1,4 +1,4 @@
-"""`manage.py screening_figures`: how well the rules do on the labelled titles, and how well likeness does on drawn logos."""
+"""`manage.py screening_figures`: how well rules do on labelled titles, and likeness on drawn logos."""
 
 import time
 from argparse import ArgumentParser
@@ -64,8 +64,8 @@ class Command(BaseCommand):
         for part, numbers in ((TUNING, drawn_logos.TUNING), (HELD_OUT, drawn_logos.HELD_OUT)):
             parts[part] = one = drawn_logos.picture_figures(numbers)
             self.stdout.write(
-                f"pictures, {part}: {one.variants - len(one.missed)}/{one.variants} variants of {one.logos} logos found "
-                f"({one.recall:.1%}), {len(one.alarms)}/{one.others} false alarms ({one.false_alarm_rate:.2%}), "
+                f"pictures, {part}: {one.variants - len(one.missed)}/{one.variants} variants of {one.logos} logos "
+                f"found ({one.recall:.1%}), {len(one.alarms)}/{one.others} false alarms ({one.false_alarm_rate:.2%}), "
                 f"{one.seconds / max(one.taken, 1) * 1000:.1f} ms of processor time for a picture"
             )
         for line in (*parts[TUNING].missed, *parts[TUNING].alarms) if failures else ():
