@@ -39,7 +39,7 @@ class MarkForm(StaffForm):
         field.choices = [("", "—"), *Brand.objects.order_by("name").values_list("slug", "name")]
 
 
-@operations_site.page("marks/", name="marks", nav=Nav(GROUP, gettext_lazy("品牌参考图"), "image_search", 44))
+@operations_site.page("marks/", name="marks", nav=Nav(GROUP, gettext_lazy("品牌参考图"), "badge", 44))
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def marks(request: HttpRequest) -> HttpResponse:

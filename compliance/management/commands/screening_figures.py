@@ -29,6 +29,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--failures", action="store_true", help="also print what went wrong, of the part that rules are tuned by"
         )
+        parser.add_argument(
+            "--every", type=int, default=1, help="of what sellers do to a logo, draw one in so many, another for each"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exits with 1 where the held-out part misses the goals."""
@@ -54,15 +57,15 @@ class Command(BaseCommand):
         if options["failures"]:
             self._failures(parts[TUNING])
         judged = parts[HELD_OUT]
-        drawn = self._pictures(failures=options["failures"])
+        drawn = self._pictures(failures=options["failures"], every=options["every"])
         if any(one.recall < RECALL or one.false_alarm_rate > FALSE_ALARMS for one in (judged, drawn)):
             raise SystemExit(1)
 
-    def _pictures(self, *, failures: bool) -> PictureFigures:
+    def _pictures(self, *, failures: bool, every: int) -> PictureFigures:
         """Drawn logos: those by which thresholds were tuned, and those that nobody looked at, which are returned."""
         parts = {}
         for part, numbers in ((TUNING, drawn_logos.TUNING), (HELD_OUT, drawn_logos.HELD_OUT)):
-            parts[part] = one = drawn_logos.picture_figures(numbers)
+            parts[part] = one = drawn_logos.picture_figures(numbers, every=every)
             self.stdout.write(
                 f"pictures, {part}: {one.variants - len(one.missed)}/{one.variants} variants of {one.logos} logos "
                 f"found ({one.recall:.1%}), {len(one.alarms)}/{one.others} false alarms ({one.false_alarm_rate:.2%}), "
