@@ -119,7 +119,7 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
     alert_raise("attempt.needs_person", subject=f"{shop.slug}-{word}", name=f"{word}提醒")
     pixels = png(width=48, height=16, rows=(b"\0" + bytes([digit]) * 144) * 16)
     shop_picture_save(shop_id=shop.pk, use="logo", upload=pixels, actor=f"staff:{word}")
-    picture = BrandPicture.objects.get(shop=shop, use="logo").name
+    picture = BrandPicture.objects.get(shop=shop, use="logo", state="shown").name
     scan = paper.scans.get()
     return Nest(
         canaries={

@@ -122,7 +122,8 @@ def picture_named(schema_name: str, subject_id: int, name: str) -> BrandPicture 
 
 def _shop_here(*, lock: bool = False) -> Reseller | None:
     rows = Reseller.objects.select_for_update() if lock else Reseller.objects.all()
-    return rows.filter(schema_name=connection.schema_name).first()  # type: ignore[attr-defined]
+    shop: Reseller | None = rows.filter(schema_name=connection.schema_name).first()  # type: ignore[attr-defined]
+    return shop
 
 
 def _rows(shop: Reseller) -> list[BrandPicture]:

@@ -76,7 +76,7 @@ class PictureFigures:
     alarms: list[str] = field(default_factory=list)
     #: Pictures that were looked at, and the seconds of processor time that it took, drawing left out.
     taken: int = 0
-    seconds: float = 0
+    seconds: float = 0.0
 
     @property
     def recall(self) -> float:

@@ -21,6 +21,7 @@ from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.problems import Problem
 from resellers import hours, theme
+from resellers.brand.models import BrandPicture
 from resellers.brand.services import KINDS, MAX_BYTES, Use
 from resellers.context import announcement_now, hours_words, shop_face
 from resellers.models import Reseller
@@ -252,7 +253,7 @@ def _save(request: HttpRequest, shop: Reseller, form: LookForm) -> bool:
     return saved.is_shown and is_shown
 
 
-def _told_of_picture(shop: Reseller, use: Use) -> list[str]:
+def _told_of_picture(shop: Reseller, use: BrandPicture.Use) -> list[str]:
     """Why a picture is not shown, with which of them it is."""
     words = standing_words(picture_subject(shop, use))
     return [f"{use.label}：{words[0]}", *words[1:]] if words else []
