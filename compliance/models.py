@@ -115,6 +115,32 @@ class License(models.Model):
         return self.claimed_by if is_held else ""
 
 
+class Mark(models.Model):
+    """A picture of a protected brand, put together anew: what shops' pictures are held against. Only operators see it.
+
+    `name` is what the brand was called when it was added. One that no longer counts stays, for the cases about it.
+    """
+
+    brand = models.CharField(_("品牌"), max_length=40)
+    name = models.CharField(_("名称"), max_length=60)
+    kind = models.CharField(_("格式"), max_length=8)
+    data = models.BinaryField(editable=False)
+    #: `compliance.screening.pictures.Fingerprint`.
+    fingerprint = models.TextField(editable=False)
+    created_by = models.CharField(_("谁上传"), max_length=80)
+    created_at = models.DateTimeField(_("上传时间"), db_default=Now())
+    retired_at = models.DateTimeField(_("停用时间"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("品牌参考图")
+        verbose_name_plural = _("品牌参考图")
+        default_permissions = ()
+        ordering = ["brand", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.name} #{self.pk}"
+
+
 class Requirement(models.Model):
     """What is sold in a category must come from a supplier, or be sold by a seller, with a license of this kind."""
 

@@ -36,6 +36,7 @@ from kameng.core.http import HttpClient, HttpFailure
 from kameng.demo_gateways import OWNS_A_TILL, gateways_seed, own_till_seed
 from kameng.demo_own_goods import own_goods_seed
 from kameng.demo_papers import papers_seed
+from kameng.demo_pictures import pictures_seed
 from kameng.opening.goods import plans_sell
 from kameng.sandbox import keys
 from resellers import demo as shop_data
@@ -113,6 +114,7 @@ def seed(*, bench: bool) -> list[LogIn]:
     own_till_seed(sandbox / "gateways", owned)
     papers_seed(owned)
     own_goods_seed(owned, code=_demo_code)
+    pictures_seed(owned)
     plans_seed()
     plans_sell()
     rescreen_all()

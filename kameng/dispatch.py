@@ -8,6 +8,7 @@ from django_tenants.utils import get_public_schema_name
 
 from catalog.shelf_names import shelf_renamed
 from compliance.gate.authorizations import authorizations_changed
+from compliance.gate.pictures import marks_changed
 from compliance.gate.rescreening import rules_changed, subjects_rescreen
 from compliance.visits.services import visit_over
 from fulfillment.services import (
@@ -72,6 +73,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "requirements.changed": [requirements_changed],
     "authorizations.changed": [authorizations_changed],
     "rules.changed": [rules_changed],
+    "marks.changed": [marks_changed],
     "subjects.rescreen": [subjects_rescreen],
     "subject.taken_down": [subject_taken_down],
     "goods.taken_down": [goods_taken_down],

@@ -582,72 +582,73 @@ COPY kameng_shop_template.django_content_type (id, app_label, model) FROM stdin;
 25	compliance	license
 26	compliance	rule
 27	compliance	wordgroup
-28	trail	auditentry
-29	trail	head
-30	reports	report
-31	scans	scan
-32	gate	version
-33	gate	screening
-34	gate	case
-35	gate	refusal
-36	desk	claim
-37	desk	appeal
-38	visits	visit
-39	catalog	brand
-40	catalog	category
-41	catalog	product
-42	catalog	revision
-43	catalog	variant
-44	suppliers	supplier
-45	suppliers	stockcode
-46	suppliers	supplieroffer
-47	suppliers	aftersalesrequest
-48	suppliers	duplicatesupply
-49	suppliers	exchangerate
-50	suppliers	pricechange
-51	suppliers	pricesync
-52	suppliers	rankingrule
-53	suppliers	rankingweights
-54	suppliers	supplierbreaker
-55	suppliers	suppliercall
-56	suppliers	supplierincident
-57	suppliers	supplierresult
-58	suppliers	stockimport
-59	suppliers	stockimportpart
-60	merchants	gatewayaccount
-61	transfers	transfer
-62	outbox	heartbeat
-63	outbox	outboxevent
-64	inbox	inboxevent
-65	alerts	alert
-66	reconciliation	break
-67	reconciliation	breakevent
-68	reconciliation	statement
-69	reconciliation	row
-70	contenttypes	contenttype
-71	auth	permission
-72	auth	group
-73	sessions	session
-74	accounts	user
-75	accounts	secondfactor
-76	admin	logentry
-77	listings	listing
-78	listings	pricerule
-79	listings	repricing
-80	listings	placement
-81	orders	order
-82	orders	orderline
-83	orders	orderevent
-84	orders	decision
-85	orders	minorspending
-86	payments	payment
-87	payments	refund
-88	fulfillment	fulfillment
-89	fulfillment	deliveryreveal
-90	fulfillment	supplierorder
-91	fulfillment	delivery
-92	supply	clientorder
-93	supply	clientcallback
+28	compliance	mark
+29	trail	auditentry
+30	trail	head
+31	reports	report
+32	scans	scan
+33	gate	version
+34	gate	screening
+35	gate	case
+36	gate	refusal
+37	desk	claim
+38	desk	appeal
+39	visits	visit
+40	catalog	brand
+41	catalog	category
+42	catalog	product
+43	catalog	revision
+44	catalog	variant
+45	suppliers	supplier
+46	suppliers	stockcode
+47	suppliers	supplieroffer
+48	suppliers	aftersalesrequest
+49	suppliers	duplicatesupply
+50	suppliers	exchangerate
+51	suppliers	pricechange
+52	suppliers	pricesync
+53	suppliers	rankingrule
+54	suppliers	rankingweights
+55	suppliers	supplierbreaker
+56	suppliers	suppliercall
+57	suppliers	supplierincident
+58	suppliers	supplierresult
+59	suppliers	stockimport
+60	suppliers	stockimportpart
+61	merchants	gatewayaccount
+62	transfers	transfer
+63	outbox	heartbeat
+64	outbox	outboxevent
+65	inbox	inboxevent
+66	alerts	alert
+67	reconciliation	break
+68	reconciliation	breakevent
+69	reconciliation	statement
+70	reconciliation	row
+71	contenttypes	contenttype
+72	auth	permission
+73	auth	group
+74	sessions	session
+75	accounts	user
+76	accounts	secondfactor
+77	admin	logentry
+78	listings	listing
+79	listings	pricerule
+80	listings	repricing
+81	listings	placement
+82	orders	order
+83	orders	orderline
+84	orders	orderevent
+85	orders	decision
+86	orders	minorspending
+87	payments	payment
+88	payments	refund
+89	fulfillment	fulfillment
+90	fulfillment	deliveryreveal
+91	fulfillment	supplierorder
+92	fulfillment	delivery
+93	supply	clientorder
+94	supply	clientcallback
 \.
 COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 1	sessions	0001_initial	2026-01-01 00:00:00+00
@@ -681,95 +682,98 @@ COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 29	resellers	0006_deposit_daily	2026-01-01 00:00:00+00
 30	resellers	0007_registration	2026-01-01 00:00:00+00
 31	resellers	0008_look_and_pictures	2026-01-01 00:00:00+00
-32	brand	0001_pictures	2026-01-01 00:00:00+00
-33	catalog	0001_initial	2026-01-01 00:00:00+00
-34	catalog	0002_category_supply_markup	2026-01-01 00:00:00+00
-35	catalog	0003_supply_price_rises	2026-01-01 00:00:00+00
-36	catalog	0004_product_standing	2026-01-01 00:00:00+00
-37	catalog	0005_category_limits_minors	2026-01-01 00:00:00+00
-38	catalog	0006_games_limit_minors	2026-01-01 00:00:00+00
-39	catalog	0007_product_is_on_shelves	2026-01-01 00:00:00+00
-40	catalog	0008_category_price_cap	2026-01-01 00:00:00+00
-41	catalog	0009_own_goods	2026-01-01 00:00:00+00
-42	clients	0001_initial	2026-01-01 00:00:00+00
-43	compliance	0001_initial	2026-01-01 00:00:00+00
-44	compliance	0002_rule	2026-01-01 00:00:00+00
-45	compliance	0003_rules_of_the_software	2026-01-01 00:00:00+00
-46	compliance	0004_papers_of_sellers	2026-01-01 00:00:00+00
-47	compliance	0005_word_groups	2026-01-01 00:00:00+00
-48	compliance	0006_papers_in_hand	2026-01-01 00:00:00+00
-49	deposits	0001_deposits	2026-01-01 00:00:00+00
-50	gate	0001_initial	2026-01-01 00:00:00+00
-51	desk	0001_initial	2026-01-01 00:00:00+00
-52	domains	0001_own_domains	2026-01-01 00:00:00+00
-53	suppliers	0001_initial	2026-01-01 00:00:00+00
-54	suppliers	0002_results_ranking_prices	2026-01-01 00:00:00+00
-55	suppliers	0003_offer_proposed_price	2026-01-01 00:00:00+00
-56	suppliers	0004_names_of_offers	2026-01-01 00:00:00+00
-57	orders	0001_initial	2026-01-01 00:00:00+00
-58	fulfillment	0001_initial	2026-01-01 00:00:00+00
-59	fulfillment	0002_partial_and_choice	2026-01-01 00:00:00+00
-60	fulfillment	0003_by_owner	2026-01-01 00:00:00+00
-61	fulfillment	0004_fewer_indexes	2026-01-01 00:00:00+00
-62	gate	0002_refusals_and_amends	2026-01-01 00:00:00+00
-63	gate	0003_product_names_of_shops	2026-01-01 00:00:00+00
-64	gate	0004_own_goods	2026-01-01 00:00:00+00
-65	inbox	0001_initial	2026-01-01 00:00:00+00
-66	inbox	0002_event_when	2026-01-01 00:00:00+00
-67	ledger	0001_initial	2026-01-01 00:00:00+00
-68	ledger	0002_held_by_the_database	2026-01-01 00:00:00+00
-69	ledger	0003_fees	2026-01-01 00:00:00+00
-70	ledger	0004_withdrawals	2026-01-01 00:00:00+00
-71	ledger	0005_clients	2026-01-01 00:00:00+00
-72	ledger	0006_deposits	2026-01-01 00:00:00+00
-73	ledger	0007_journal_when	2026-01-01 00:00:00+00
-74	ledger	0008_plans	2026-01-01 00:00:00+00
-75	ledger	0009_days	2026-01-01 00:00:00+00
-76	listings	0001_initial	2026-01-01 00:00:00+00
-77	listings	0002_listing_standing	2026-01-01 00:00:00+00
-78	listings	0003_placements_and_repricing	2026-01-01 00:00:00+00
-79	listings	0004_changes_by_hand	2026-01-01 00:00:00+00
-80	listings	0005_product_names	2026-01-01 00:00:00+00
-81	listings	0006_fewer_indexes	2026-01-01 00:00:00+00
-82	merchants	0001_initial	2026-01-01 00:00:00+00
-83	merchants	0002_fees	2026-01-01 00:00:00+00
-84	merchants	0003_second_factor	2026-01-01 00:00:00+00
-85	merchants	0004_deposits	2026-01-01 00:00:00+00
-86	merchants	0005_counts_from	2026-01-01 00:00:00+00
-87	orders	0002_line_short	2026-01-01 00:00:00+00
-88	orders	0003_deposits	2026-01-01 00:00:00+00
-89	orders	0004_event_when	2026-01-01 00:00:00+00
-90	orders	0005_held_at_once	2026-01-01 00:00:00+00
-91	orders	0006_decision	2026-01-01 00:00:00+00
-92	orders	0007_unique_without_pattern	2026-01-01 00:00:00+00
-93	orders	0008_shoppers_rights	2026-01-01 00:00:00+00
-94	orders	0009_decision_that_it_failed	2026-01-01 00:00:00+00
-95	orders	0010_disproved	2026-01-01 00:00:00+00
-96	orders	0011_contact_index	2026-01-01 00:00:00+00
-97	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
-98	outbox	0001_initial	2026-01-01 00:00:00+00
-99	payments	0001_initial	2026-01-01 00:00:00+00
-100	payments	0002_fees	2026-01-01 00:00:00+00
-101	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
-102	payments	0004_payment_in_app	2026-01-01 00:00:00+00
-103	payments	0005_deposits	2026-01-01 00:00:00+00
-104	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
-105	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
-106	plans	0001_initial	2026-01-01 00:00:00+00
-107	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
-108	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
-109	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
-110	reports	0001_initial	2026-01-01 00:00:00+00
-111	resellers	0009_announcement_times	2026-01-01 00:00:00+00
-112	scans	0001_initial	2026-01-01 00:00:00+00
-113	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
-114	supply	0001_initial	2026-01-01 00:00:00+00
-115	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
-116	trail	0001_initial	2026-01-01 00:00:00+00
-117	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
-118	transfers	0001_transfers	2026-01-01 00:00:00+00
-119	visits	0001_initial	2026-01-01 00:00:00+00
-120	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
+32	resellers	0009_announcement_times	2026-01-01 00:00:00+00
+33	brand	0001_pictures	2026-01-01 00:00:00+00
+34	brand	0002_states_and_fingerprints	2026-01-01 00:00:00+00
+35	catalog	0001_initial	2026-01-01 00:00:00+00
+36	catalog	0002_category_supply_markup	2026-01-01 00:00:00+00
+37	catalog	0003_supply_price_rises	2026-01-01 00:00:00+00
+38	catalog	0004_product_standing	2026-01-01 00:00:00+00
+39	catalog	0005_category_limits_minors	2026-01-01 00:00:00+00
+40	catalog	0006_games_limit_minors	2026-01-01 00:00:00+00
+41	catalog	0007_product_is_on_shelves	2026-01-01 00:00:00+00
+42	catalog	0008_category_price_cap	2026-01-01 00:00:00+00
+43	catalog	0009_own_goods	2026-01-01 00:00:00+00
+44	clients	0001_initial	2026-01-01 00:00:00+00
+45	compliance	0001_initial	2026-01-01 00:00:00+00
+46	compliance	0002_rule	2026-01-01 00:00:00+00
+47	compliance	0003_rules_of_the_software	2026-01-01 00:00:00+00
+48	compliance	0004_papers_of_sellers	2026-01-01 00:00:00+00
+49	compliance	0005_word_groups	2026-01-01 00:00:00+00
+50	compliance	0006_papers_in_hand	2026-01-01 00:00:00+00
+51	compliance	0007_mark	2026-01-01 00:00:00+00
+52	deposits	0001_deposits	2026-01-01 00:00:00+00
+53	gate	0001_initial	2026-01-01 00:00:00+00
+54	desk	0001_initial	2026-01-01 00:00:00+00
+55	domains	0001_own_domains	2026-01-01 00:00:00+00
+56	suppliers	0001_initial	2026-01-01 00:00:00+00
+57	suppliers	0002_results_ranking_prices	2026-01-01 00:00:00+00
+58	suppliers	0003_offer_proposed_price	2026-01-01 00:00:00+00
+59	suppliers	0004_names_of_offers	2026-01-01 00:00:00+00
+60	orders	0001_initial	2026-01-01 00:00:00+00
+61	fulfillment	0001_initial	2026-01-01 00:00:00+00
+62	fulfillment	0002_partial_and_choice	2026-01-01 00:00:00+00
+63	fulfillment	0003_by_owner	2026-01-01 00:00:00+00
+64	fulfillment	0004_fewer_indexes	2026-01-01 00:00:00+00
+65	gate	0002_refusals_and_amends	2026-01-01 00:00:00+00
+66	gate	0003_product_names_of_shops	2026-01-01 00:00:00+00
+67	gate	0004_own_goods	2026-01-01 00:00:00+00
+68	gate	0005_pictures	2026-01-01 00:00:00+00
+69	inbox	0001_initial	2026-01-01 00:00:00+00
+70	inbox	0002_event_when	2026-01-01 00:00:00+00
+71	ledger	0001_initial	2026-01-01 00:00:00+00
+72	ledger	0002_held_by_the_database	2026-01-01 00:00:00+00
+73	ledger	0003_fees	2026-01-01 00:00:00+00
+74	ledger	0004_withdrawals	2026-01-01 00:00:00+00
+75	ledger	0005_clients	2026-01-01 00:00:00+00
+76	ledger	0006_deposits	2026-01-01 00:00:00+00
+77	ledger	0007_journal_when	2026-01-01 00:00:00+00
+78	ledger	0008_plans	2026-01-01 00:00:00+00
+79	ledger	0009_days	2026-01-01 00:00:00+00
+80	listings	0001_initial	2026-01-01 00:00:00+00
+81	listings	0002_listing_standing	2026-01-01 00:00:00+00
+82	listings	0003_placements_and_repricing	2026-01-01 00:00:00+00
+83	listings	0004_changes_by_hand	2026-01-01 00:00:00+00
+84	listings	0005_product_names	2026-01-01 00:00:00+00
+85	listings	0006_fewer_indexes	2026-01-01 00:00:00+00
+86	merchants	0001_initial	2026-01-01 00:00:00+00
+87	merchants	0002_fees	2026-01-01 00:00:00+00
+88	merchants	0003_second_factor	2026-01-01 00:00:00+00
+89	merchants	0004_deposits	2026-01-01 00:00:00+00
+90	merchants	0005_counts_from	2026-01-01 00:00:00+00
+91	orders	0002_line_short	2026-01-01 00:00:00+00
+92	orders	0003_deposits	2026-01-01 00:00:00+00
+93	orders	0004_event_when	2026-01-01 00:00:00+00
+94	orders	0005_held_at_once	2026-01-01 00:00:00+00
+95	orders	0006_decision	2026-01-01 00:00:00+00
+96	orders	0007_unique_without_pattern	2026-01-01 00:00:00+00
+97	orders	0008_shoppers_rights	2026-01-01 00:00:00+00
+98	orders	0009_decision_that_it_failed	2026-01-01 00:00:00+00
+99	orders	0010_disproved	2026-01-01 00:00:00+00
+100	orders	0011_contact_index	2026-01-01 00:00:00+00
+101	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
+102	outbox	0001_initial	2026-01-01 00:00:00+00
+103	payments	0001_initial	2026-01-01 00:00:00+00
+104	payments	0002_fees	2026-01-01 00:00:00+00
+105	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
+106	payments	0004_payment_in_app	2026-01-01 00:00:00+00
+107	payments	0005_deposits	2026-01-01 00:00:00+00
+108	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
+109	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
+110	plans	0001_initial	2026-01-01 00:00:00+00
+111	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
+112	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
+113	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
+114	reports	0001_initial	2026-01-01 00:00:00+00
+115	scans	0001_initial	2026-01-01 00:00:00+00
+116	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
+117	supply	0001_initial	2026-01-01 00:00:00+00
+118	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
+119	trail	0001_initial	2026-01-01 00:00:00+00
+120	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
+121	transfers	0001_transfers	2026-01-01 00:00:00+00
+122	visits	0001_initial	2026-01-01 00:00:00+00
+123	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
 \.
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
@@ -778,8 +782,8 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
-SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 93, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 120, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 94, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 123, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);

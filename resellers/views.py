@@ -26,7 +26,8 @@ def brand_picture(request: HttpRequest, name: str) -> HttpResponse:
     known = named(name)
     if known is None:
         raise Http404
-    found = BrandPicture.objects.filter(shop=request.shop, name=name).values_list("data", flat=True).first()  # type: ignore[attr-defined]
+    rows = BrandPicture.objects.filter(shop=request.shop, name=name, state="shown")  # type: ignore[attr-defined]
+    found = rows.values_list("data", flat=True).first()
     if found is None:
         raise Http404
     response = HttpResponse(bytes(found), content_type=f"image/{known.kind}")

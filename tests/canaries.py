@@ -13,6 +13,7 @@ from catalog.listings.models import PriceRule, Repricing
 from catalog.listings.services import listing_save, price_rule_save
 from catalog.models import Revision, Variant
 from compliance.gate.models import Refusal
+from compliance.gate.pictures import shop_picture_save
 from compliance.papers import paper_hand_in
 from compliance.reports.services import report_add
 from fulfillment.suppliers.owners import owners_stock
@@ -24,7 +25,7 @@ from kameng.supply.models import ClientOrder
 from orders.access import DEVICE_COOKIE, device_digest, order_token
 from orders.models import Order
 from orders.services import Buyer, LineRequest, order_place
-from resellers.brand.services import brand_picture_save
+from resellers.brand.models import BrandPicture
 from resellers.clients.keys import client_key_issue
 from resellers.domains.models import OwnDomain
 from resellers.models import Reseller
@@ -117,7 +118,8 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
     own_till(shop, code=f"till-{word}".lower(), name=f"{word}收款码")
     alert_raise("attempt.needs_person", subject=f"{shop.slug}-{word}", name=f"{word}提醒")
     pixels = png(width=48, height=16, rows=(b"\0" + bytes([digit]) * 144) * 16)
-    picture = brand_picture_save(shop_id=shop.pk, use="logo", upload=pixels, actor=f"staff:{word}")
+    shop_picture_save(shop_id=shop.pk, use="logo", upload=pixels, actor=f"staff:{word}")
+    picture = BrandPicture.objects.get(shop=shop, use="logo", state="shown").name
     scan = paper.scans.get()
     return Nest(
         canaries={

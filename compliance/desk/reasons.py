@@ -31,7 +31,9 @@ REASONS: Mapping[str, Reason] = {
     reason.code: reason
     for reason in (
         Reason("R01", gettext_lazy("法律禁止的商品或服务"), gettext_lazy("这类商品不能卖，请不要再上架。"), _DOWN),
-        Reason("R03", gettext_lazy("侵权或没有授权"), gettext_lazy("请改掉品牌或软件名，或先提交授权文件。"), _BACK),
+        Reason(
+            "R03", gettext_lazy("侵权或没有授权"), gettext_lazy("请改掉品牌名、软件名或图片，或先提交授权文件。"), _BACK
+        ),
         Reason("R05", gettext_lazy("买卖账号、绕过实名或防沉迷"), gettext_lazy("请只卖充到买家账号的商品。"), _DOWN),
         Reason("R07", gettext_lazy("共享、租借或合租账号"), gettext_lazy("请只卖充到买家自己账号的会员。"), _DOWN),
         Reason("R09", gettext_lazy("博彩、抽奖或返利"), gettext_lazy("请删掉概率、抽奖和返利的玩法。"), _DOWN),

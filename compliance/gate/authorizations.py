@@ -61,8 +61,14 @@ def authorizations_of_suppliers(codes: Collection[str]) -> dict[str, Authorizati
     return {code: Authorizations(tuple(papers[code])) for code in codes}
 
 
-#: Where owners call things by names of their own.
-_NAMED_BY_OWNERS = (SubjectKind.LISTING, SubjectKind.PLACEMENT, SubjectKind.SHOP, SubjectKind.OWN_GOOD)
+#: Where owners call things by names of their own, or show pictures.
+_NAMED_BY_OWNERS = (
+    SubjectKind.LISTING,
+    SubjectKind.PLACEMENT,
+    SubjectKind.SHOP,
+    SubjectKind.OWN_GOOD,
+    SubjectKind.PICTURE,
+)
 
 
 def authorizations_changed(*, holder_kind: str, holder: str) -> None:

@@ -1,14 +1,15 @@
 """What the screening says of a subject, in the words of the subject's own fields. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from compliance.gate.subjects import Facts
+from compliance.gate.subjects import Facts, Slot
 from compliance.screening.book import Book
 from compliance.screening.engine import screen
 from compliance.screening.listing import Finding, Span, Verdict
+from compliance.screening.pictures import Alike
 from compliance.screening.rules import Severity
 
 #: Of a caught passage so much is kept.
@@ -65,17 +66,27 @@ def _key(finding: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _told(finding: Finding, facts: Facts) -> dict[str, Any] | None:
+    if finding.alike is not None:
+        return {**_told_of(finding), **_of_picture(finding.alike, facts), "because": []}
     place = _place(finding.span, facts)
     if place is None:
         return None
     because = (_place(span, facts) for span in finding.because)
     return {
-        "category": finding.category.value,
-        "rule": finding.rule,
-        "severity": finding.severity.value,
+        **_told_of(finding),
         **place,
         "because": [one for one in because if one is not None],
     }
+
+
+def _told_of(finding: Finding) -> dict[str, Any]:
+    return {"category": finding.category.value, "rule": finding.rule, "severity": finding.severity.value}
+
+
+def _of_picture(alike: Alike, facts: Facts) -> dict[str, Any]:
+    """The picture as a field in which nothing stands, and what it looks like."""
+    field = next(text.field for text in facts.texts if text.slot is Slot.PICTURE)
+    return {"field": field, "start": 0, "end": 0, "text": "", "alike": asdict(alike)}
 
 
 def _place(span: Span | None, facts: Facts) -> dict[str, Any] | None:

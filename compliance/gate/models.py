@@ -28,6 +28,7 @@ class SubjectKind(models.TextChoices):
     OFFER = "offer", _("渠道报价")
     CATEGORY = "category", _("类目名称")
     OWN_GOOD = "own_good", _("店主自有商品")
+    PICTURE = "picture", _("店铺图片")
 
 
 class Version(models.Model):
@@ -46,7 +47,7 @@ class Version(models.Model):
 
 class _OfSubject(models.Model):
     """A row about a subject. `subject_id` is the row's key in `schema_name`; for a listing, its variant's,
-    for a placement or an owner's own good, its product's."""
+    for a placement or an owner's own good, its product's; a picture goes by its place (`compliance.gate.pictures`)."""
 
     subject_kind = models.CharField(_("对象类型"), max_length=10, choices=SubjectKind)
     schema_name = models.CharField(_("模式"), max_length=63)
@@ -65,7 +66,8 @@ class Screening(_OfSubject):
     """One look at one version of a subject by one state of the rules. Only ever added.
 
     `findings` are objects with `category`, `rule`, `severity`, `field`, `start`, `end`, `text` and `because` (places
-    again), `field` and places in the owner's own fields; a finding without a place has an empty field.
+    again), `field` and places in the owner's own fields; a finding without a place has an empty field. One about a
+    picture has `alike` (`compliance.screening.pictures.Alike`), and no place in its field.
     """
 
     digest = models.CharField(_("摘要"), max_length=64)

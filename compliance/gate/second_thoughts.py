@@ -33,7 +33,7 @@ from kameng.core.problems import NotFound
 
 State, Kind = Case.State, Case.Kind
 #: What goes on showing the words before, as long as the new ones wait.
-_SHOWN_BEFORE = frozenset({SubjectKind.SHOP, SubjectKind.CATEGORY})
+_SHOWN_BEFORE = frozenset({SubjectKind.SHOP, SubjectKind.CATEGORY, SubjectKind.PICTURE})
 
 
 @transaction.atomic

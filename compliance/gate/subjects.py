@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from django_tenants.utils import schema_context
 
 from compliance.screening import listing
+from compliance.screening.pictures import Alike
 from compliance.screening.prices import suspicion
 from compliance.screening.rules import Category
 
@@ -61,6 +62,8 @@ class Slot(StrEnum):
     LABEL = "form_labels"
     BRAND = "brand"
     CATEGORY = "category"
+    #: The name of a picture, which says what is in it; nobody reads that.
+    PICTURE = "picture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class Facts:
     licensed: frozenset[str] = frozenset()
     #: What was held against the owner of late (`gate.history`); no part of the version.
     against: tuple[Category, ...] = ()
+    #: What a picture looks like; no part of the version either.
+    alike: tuple[Alike, ...] = ()
 
     @property
     def words(self) -> dict[str, str]:
@@ -127,6 +132,7 @@ class Facts:
             official_price=self.official_price,
             licensed=self.licensed,
             against=self.against,
+            alike=self.alike,
         )
 
     def place(self, span: listing.Span) -> tuple[Text, int, int] | None:

@@ -13,6 +13,7 @@ from compliance.screening.book import Book, is_own
 from compliance.screening.denial import denied
 from compliance.screening.listing import Finding, Screening, Span, Subject, verdict_of
 from compliance.screening.looking import TITLE, Hit, Marks, read
+from compliance.screening.pictures import LOGO_ALIKE
 from compliance.screening.rules import GOODS, GOODS_OF_WORKS, HONEST, PAPER, WIDE, Category, Rule, Severity
 from compliance.screening.text import Folded
 
@@ -195,6 +196,9 @@ def _beside_text(subject: Subject) -> Iterator[Finding]:
             continue
         span = Span(alike.field, alike.start, alike.end, alike.text)
         yield Finding(Category.INFRINGEMENT, alike.rule, Severity.MEDIUM, span)
+    for one in subject.alike:
+        if one.brand not in subject.licensed:
+            yield Finding(Category.INFRINGEMENT, LOGO_ALIKE + one.brand, Severity.MEDIUM, None, alike=one)
     for number, name in enumerate(subject.variants):
         if mismatch := prices.mismatch(subject.kind, name):
             start, end = mismatch

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from compliance.screening.pictures import Alike
 from compliance.screening.rules import Category, Severity
 
 
@@ -39,6 +40,8 @@ class Subject:
     licensed: frozenset[str] = frozenset()
     #: The category of each time that something was held against the seller of late.
     against: tuple[Category, ...] = ()
+    #: The brands whose logos the picture looks like, where it is one that is looked at.
+    alike: tuple[Alike, ...] = ()
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Each text with the name of its field."""
@@ -71,6 +74,8 @@ class Finding:
     severity: Severity
     span: Span | None
     because: tuple[Span, ...] = ()
+    #: What the picture looks like, where that is the reason.
+    alike: Alike | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 KINDS: Mapping[str, Any] = {
     "license": _("证照"),
     "requirement": _("类目要求"),
+    "mark": _("品牌参考图"),
     "rule": _("筛查规则"),
     "rules": _("软件自带的筛查规则"),
     "words": _("筛查词组"),
@@ -30,6 +31,8 @@ ACTIONS: Mapping[str, Any] = {
     "break.scan_added": _("上传对账差异凭证"),
     "break.scan_seen": _("查看对账差异凭证"),
     "requirement.set": _("改了类目要求"),
+    "mark.added": _("新增品牌参考图"),
+    "mark.retired": _("停用品牌参考图"),
     "rule.added": _("新增筛查规则"),
     "rule.changed": _("修改筛查规则"),
     "words.added": _("新增筛查词组"),

@@ -107,7 +107,7 @@ def _shown(rows: list[Case], refused: AppealForm | None) -> list[dict[str, Any]]
 
 def _edit_url(case: Case, skus: dict[int, str]) -> str:
     """Where the owner changes the words."""
-    if case.subject_kind == SubjectKind.SHOP:
+    if case.subject_kind in (SubjectKind.SHOP, SubjectKind.PICTURE):
         return reverse("manage:look")
     if case.subject_kind == SubjectKind.OWN_GOOD:
         return reverse("manage:own_good", args=[case.subject_id])

@@ -156,7 +156,7 @@ SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
          WHERE shop.schema_name = %(schema)s AND visit.entered_at > statement_timestamp() - interval '1 day'),
        (SELECT count(*) FROM (
             SELECT DISTINCT ON (subject_kind, subject_id) * FROM public.gate_case
-             WHERE subject_kind IN ('shop', 'listing', 'placement') AND schema_name = %(schema)s
+             WHERE subject_kind IN ('shop', 'listing', 'placement', 'picture') AND schema_name = %(schema)s
                AND state <> 'withdrawn'
              ORDER BY subject_kind, subject_id, id DESC) AS last
          WHERE state = 'sent_back' AND NOT EXISTS (

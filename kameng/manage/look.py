@@ -13,14 +13,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from compliance.gate.selectors import case_telling, case_words
+from compliance.gate.pictures import picture_subject, shop_picture_remove, shop_picture_save
+from compliance.gate.selectors import case_telling, case_words, standing_words
 from compliance.gate.shops import Saved, shop_subject, shop_words_save, shop_words_screen, words_written
 from kameng.admin.bases import actor_of, write_down
 from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.problems import Problem
 from resellers import hours, theme
-from resellers.brand.services import KINDS, MAX_BYTES, Use, brand_picture_remove, brand_picture_save
+from resellers.brand.models import BrandPicture
+from resellers.brand.services import KINDS, MAX_BYTES, Use
 from resellers.context import announcement_now, hours_words, shop_face
 from resellers.models import Reseller
 
@@ -75,7 +77,8 @@ class LookForm(StaffForm):
     logo = _upload(
         gettext_lazy("标志"),
         gettext_lazy(
-            "PNG、JPEG 或 WebP，最多 2 MB，宽最多是高的 3 倍，会自动缩小。图片里的文字不会自动检查，违规由平台下架"
+            "PNG、JPEG 或 WebP，最多 2 MB，宽最多是高的 3 倍，会自动缩小。"
+            "像受保护品牌的标志会先审核；图片里的文字不会自动检查，违规由平台下架"
         ),
     )
     logo_remove = forms.BooleanField(label=gettext_lazy("不用标志"), required=False)
@@ -169,11 +172,13 @@ def look(request: HttpRequest) -> HttpResponse:
         else:
             changed = "、".join(str(form.fields[name].label) for name in form.changed_data)
             write_down(request, shop, CHANGE, _("店铺外观：%(changed)s") % {"changed": changed})
-            if saved.is_shown:
+            if saved:
                 messages.success(request, _("已保存，店铺页面一秒内更新"))
             return redirect("manage:look")
     color = str((request.POST.get("preset") if previews else "") or form["brand_color"].value() or "")
     told = case_words(case) if case is not None and not form.errors else []
+    if not form.errors:
+        told += [sentence for use in Use for sentence in _told_of_picture(shop, use)]
     typed = {**form.initial, **_typed(request)} if request.method == "POST" else form.initial
     context = {
         "title": _("店铺外观"),
@@ -229,23 +234,29 @@ def _typed(request: HttpRequest) -> dict[str, str]:
 
 
 @transaction.atomic
-def _save(request: HttpRequest, shop: Reseller, form: LookForm) -> Saved:
-    """Words and looks, and then the pictures: all of it, or nothing."""
+def _save(request: HttpRequest, shop: Reseller, form: LookForm) -> bool:
+    """Words and looks, and then the pictures: all of it, or nothing. Whether shoppers see all of it."""
     typed = form.cleaned_data
     saved = shop_words_save(shop_id=shop.pk, **form.look)
-    changed = False
+    changed, is_shown = False, True
     for use in Use:
         if upload := typed.get(use.value):
             # No more than one byte too many is read of what is too large.
             said = {"use": use.value, "upload": upload.read(MAX_BYTES + 1), "actor": actor_of(request)}
-            brand_picture_save(shop_id=shop.pk, **said)
+            is_shown = shop_picture_save(shop_id=shop.pk, **said).is_clear and is_shown
         elif typed.get(f"{use.value}_remove"):
-            brand_picture_remove(shop_id=shop.pk, use=use.value)
+            shop_picture_remove(shop_id=shop.pk, use=use.value)
         changed = changed or bool(upload)
     if changed and saved.gated is None:
-        # Nobody reads pictures here; the words that stand beside a new one are looked at again.
+        # What a picture says nobody reads here; the words that stand beside a new one are looked at again.
         saved = Saved(saved.shop, shop_words_screen(saved.shop))
-    return saved
+    return saved.is_shown and is_shown
+
+
+def _told_of_picture(shop: Reseller, use: BrandPicture.Use) -> list[str]:
+    """Why a picture is not shown, with which of them it is."""
+    words = standing_words(picture_subject(shop, use))
+    return [f"{use.label}：{words[0]}", *words[1:]] if words else []
 
 
 def preview_of(shop: Reseller, typed: Mapping[str, Any]) -> dict[str, Any]:

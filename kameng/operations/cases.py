@@ -39,13 +39,14 @@ from compliance.desk.services import (
 from compliance.gate.models import Case, Refusal, Screening, SubjectKind
 from compliance.gate.selectors import approved_before, cases_of, refusals_of, version_texts
 from compliance.gate.subjects import Facts, door_of, entered
-from compliance.gate.words import EXPLAINED, category_label, quoted
+from compliance.gate.words import category_label, meaning_of, quoted
 from compliance.screening.rules import Severity
 from compliance.selectors import papers_of_seller
 from kameng.admin.bases import actor_of
 from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import operations_site
 from kameng.core.problems import Problem
+from kameng.operations.pictures import pictures_of
 from kameng.operations.review import DECISIONS, TONES, take_next
 from kameng.paper_faces import rows_of
 from resellers.models import Reseller
@@ -67,6 +68,8 @@ _FIELDS: Mapping[str, str | Promise] = {
     "announcement_en": gettext_lazy("英文公告"),
     "support": gettext_lazy("客服方式"),
     "company": gettext_lazy("经营主体"),
+    "logo": gettext_lazy("标志"),
+    "favicon": gettext_lazy("网站图标"),
 }
 
 
@@ -218,13 +221,14 @@ def _case_context(request: HttpRequest, known: Case, form: DecideForm) -> dict[s
                 "category": category_label(finding["category"]),
                 "rule": finding["rule"],
                 "text": finding["text"],
-                "meaning": EXPLAINED.get(finding["rule"], ""),
+                "meaning": meaning_of(finding),
                 "where": _field_label(finding["field"]) if finding["field"] else "",
                 "tone": TONES[Severity(finding["severity"])],
                 "word": Severity(finding["severity"]).label,
             }
             for number, finding in enumerate(findings, 1)
         ],
+        "pictures": pictures_of(known),
         "before": before,
         "prices": _prices(known, facts) if facts is not None else None,
         "is_gone": facts is None,
@@ -333,6 +337,7 @@ def appeal(request: HttpRequest, pk: int) -> HttpResponse:
         "up_title": _("审核"),
         "appeal": row,
         "case": row.case,
+        "pictures": pictures_of(row.case),
         "fields": _evidence(row.case, version_texts(row.case.digest), approved_before(row.case)),
         "is_own": row.against == actor_of(request),
         "is_open": row.outcome == Appeal.Outcome.OPEN,

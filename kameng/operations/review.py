@@ -36,7 +36,7 @@ from compliance.desk.services import (
 )
 from compliance.gate.models import Case
 from compliance.gate.selectors import cases_open
-from compliance.gate.words import category_label, quoted
+from compliance.gate.words import category_label, caught_by
 from compliance.models import License
 from compliance.paper_desk import paper_undoable
 from compliance.papers import REVIEW_DUE
@@ -61,6 +61,7 @@ _SHOWN: tuple[tuple[str, Any], ...] = (
     ("placement", gettext_lazy("分站商品名")),
     ("product", gettext_lazy("平台商品")),
     ("shop", gettext_lazy("店铺文字")),
+    ("picture", gettext_lazy("店铺图片")),
     ("offer", gettext_lazy("渠道报价")),
     ("category", gettext_lazy("类目名称")),
     ("price", gettext_lazy("价格异常")),
@@ -124,7 +125,7 @@ def _cases(kind: str) -> list[Item]:
             tone=TONES[Severity(case.severity)],
             word=Severity(case.severity).label,
             shop=shops.get(case.schema_name, ""),
-            caught=quoted(case.screening.findings) if case.screening is not None else "",
+            caught=caught_by(case.screening.findings) if case.screening is not None else "",
             against=against.get(case.schema_name, 0),
             holder=claims[case.pk].by if case.pk in claims else "",
             case=case,

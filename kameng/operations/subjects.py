@@ -25,6 +25,7 @@ from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import operations_site
 from kameng.core.problems import Problem
 from kameng.operations.cases import ReasonsField
+from kameng.operations.pictures import pictures_of_subject
 from resellers.models import Reseller
 
 CASES_SHOWN = 20
@@ -95,6 +96,7 @@ def subject(request: HttpRequest, kind: str, schema_name: str, subject_id: int) 
         "is_down": is_down,
         "kind": SubjectKind(kind).label,
         "shop": Reseller.objects.filter(schema_name=schema_name).first() if door_of(kind).in_shops else None,
+        "pictures": pictures_of_subject(known, facts),
         "words": {name: text for name, text in facts.words.items() if text},
         "cases": cases_of(known)[:CASES_SHOWN],
         "form": form,

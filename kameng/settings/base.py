@@ -131,6 +131,7 @@ SCREENED_SUBJECTS = {
     "offer": "fulfillment.suppliers.screened.OFFERS",
     "category": "catalog.shelf_names.CATEGORIES",
     "own_good": "catalog.screened.OWN_GOODS",
+    "picture": "compliance.gate.pictures.PICTURES",
 }
 #: Of whom products are bought: whose papers of a brand speak for the platform's goods.
 SUPPLIERS_OF_PRODUCTS = "fulfillment.suppliers.licensed.suppliers_of_products"

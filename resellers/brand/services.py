@@ -14,7 +14,7 @@ from resellers.services import shop_touch
 
 logger = logging.getLogger(__name__)
 
-Use = BrandPicture.Use
+Use, State = BrandPicture.Use, BrandPicture.State
 MAX_BYTES = 2 * 1024 * 1024
 KINDS = frozenset({"png", "jpeg", "webp"})
 #: What is kept is sharp where pages show it, and never more than 200 KB, which a phone loads beside a page.
@@ -27,29 +27,70 @@ _MARKUP = (b"<svg", b"<?xml", b"<!doctype", b"<html")
 
 
 @transaction.atomic
-def brand_picture_save(*, shop_id: int, use: str, upload: bytes, actor: str) -> str:
-    """Show a picture as the shop's logo or favicon; the name it goes by. Raises `Invalid`."""
-    picture = _picture(Use(use), upload)
-    name = name_of(picture)
-    shop = Reseller.objects.select_for_update().get(pk=shop_id)
-    BrandPicture.objects.update_or_create(
-        shop=shop, use=use, defaults={"name": name, "data": picture.data, "created_by": actor[:80]}
-    )
-    _shown(shop, use, name)
-    return name
+def brand_picture_put(
+    *, shop: Reseller, use: str, picture: Picture, actor: str, state: str, fingerprint: str = ""
+) -> BrandPicture:
+    """Keep a picture: shown at once (`SHOWN`), or not (`WAITING`). What waited, or was taken down, is gone. The shop's
+    row is locked. Whoever calls has asked the gate."""
+    rows = BrandPicture.objects.filter(shop=shop, use=use)
+    rows.filter(state__in=(State.WAITING, State.TAKEN_DOWN)).delete()
+    if state == State.SHOWN:
+        _make_way(shop, use)
+    row = BrandPicture.objects.create(
+        shop=shop, use=use, name=name_of(picture), data=picture.data, created_by=actor[:80], state=state,
+        fingerprint=fingerprint,
+    )  # fmt: skip
+    _show(shop, use)
+    return row
 
 
 @transaction.atomic
-def brand_picture_remove(*, shop_id: int, use: str) -> None:
-    """Show none."""
-    shop = Reseller.objects.select_for_update().get(pk=shop_id)
+def brand_picture_move(*, row: BrandPicture, state: str) -> None:
+    """Show a picture that is kept, or no longer. What was shown in its place is kept as the one before, or, where the
+    one before is shown again, waits. The shop's row is locked."""
+    if row.state == state:
+        return
+    others = BrandPicture.objects.filter(shop=row.shop, use=row.use).exclude(pk=row.pk)
+    if state == State.SHOWN and row.state == State.BEFORE:
+        others.filter(state__in=(State.WAITING, State.TAKEN_DOWN)).delete()
+        others.filter(state=State.SHOWN).update(state=State.WAITING)
+    elif state == State.SHOWN:
+        _make_way(row.shop, row.use)
+    else:
+        gone = (state,) if state == State.BEFORE else (State.WAITING, State.TAKEN_DOWN)
+        others.filter(state__in=gone).delete()
+    row.state = state
+    row.save(update_fields=["state"])
+    _show(row.shop, row.use)
+
+
+@transaction.atomic
+def brand_picture_remove(*, shop: Reseller, use: str) -> None:
+    """Show none, and keep none. The shop's row is locked."""
     BrandPicture.objects.filter(shop=shop, use=use).delete()
-    _shown(shop, use, "")
+    _show(shop, use)
 
 
-def _shown(shop: Reseller, use: str, name: str) -> None:
-    Reseller.objects.filter(pk=shop.pk).update(**{f"{Use(use)}_picture": name})
-    shop_touch(shop_id=shop.pk)
+def _make_way(shop: Reseller, use: str) -> None:
+    """What is shown becomes the one before."""
+    rows = BrandPicture.objects.filter(shop=shop, use=use)
+    if shown := rows.filter(state=State.SHOWN).first():
+        rows.filter(state=State.BEFORE).delete()
+        shown.state = State.BEFORE
+        shown.save(update_fields=["state"])
+
+
+def _show(shop: Reseller, use: str) -> None:
+    """Pages name the picture that is shown."""
+    shown = BrandPicture.objects.filter(shop=shop, use=use, state=State.SHOWN).values_list("name", flat=True).first()
+    field = f"{Use(use)}_picture"
+    if Reseller.objects.filter(pk=shop.pk).exclude(**{field: shown or ""}).update(**{field: shown or ""}):
+        shop_touch(shop_id=shop.pk)
+
+
+def picture_read(use: str, upload: bytes) -> Picture:
+    """The picture in an upload, if it may be a logo or favicon by its kind and size. Raises `Invalid`."""
+    return _picture(Use(use), upload)
 
 
 def _picture(use: BrandPicture.Use, upload: bytes) -> Picture:

@@ -36,7 +36,7 @@ OPERATORS_PAGES = (
     "/admin/ranking/?variant=hok-300", "/admin/prices/", "/admin/rates/", "/admin/after-sales/", "/admin/duplicates/",
     "/admin/book/", "/admin/platform/", "/admin/reconciliation/", "/admin/reconciliation/bill/", "/admin/withdrawals/",
     "/admin/deposits/", "/admin/transfers/", "/admin/second-factor/", "/admin/licenses/",
-    "/admin/license-requirements/", "/admin/compliance/rule/",
+    "/admin/license-requirements/", "/admin/marks/", "/admin/compliance/rule/",
     "/admin/compliance/wordgroup/", "/admin/review/", "/admin/review/figures/",
     "/admin/trail/auditentry/", "/admin/reports/report/", "/admin/papers/", "/admin/domains/",
     "/admin/tenures/", "/admin/shops/yueyou/visit/", "/admin/plans/plan/", "/admin/plans/plan/add/",

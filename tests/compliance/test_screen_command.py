@@ -66,9 +66,10 @@ def test_a_line_that_cannot_be_read_says_why_in_its_place_and_nothing_else_is_lo
         assert answer["line"] == number
 
 
-def test_titles_that_rules_were_not_tuned_by_are_found_and_lawful_ones_are_not() -> None:
+def test_titles_and_logos_that_nothing_was_tuned_by_are_found_and_lawful_ones_are_not() -> None:
     out = io.StringIO()
-    call_command("screening_figures", failures=True, stdout=out)  # exits with 1 where it misses the goals
+    call_command("screening_figures", failures=True, every=6, stdout=out)  # exits with 1 where it misses the goals
     lines = out.getvalue().splitlines()
     assert [line.split()[0] for line in lines[2:14]] == [*Category, "all"]
     assert "lawful: false alarms" in lines[14]
+    assert "variants of 40 logos found" in out.getvalue()

@@ -33,9 +33,9 @@ FILE = "the name of a file of ours"
 APART = {
     "accounts": "who signs in",
     "alerts": "the platform's own sentences to operators and owners",
-    "brand": "pictures, which nobody reads: the words beside a new one are looked at again",
+    "brand": "pictures, which are looked at themselves (`compliance.gate.pictures`); what they say nobody reads",
     "clients": "keys and addresses of those who buy by API; what they call a key only its owner sees",
-    "compliance": "licenses and rules, which operators see",
+    "compliance": "licenses, rules and pictures of brands, which operators see",
     "deposits": "owners' money; seen by the owner and operators",
     "desk": "decisions, which owners see",
     "domains": "hosts, which have rules of their own (`resellers.domains.names`)",

@@ -246,7 +246,8 @@ def test_every_handler_takes_what_is_published_for_it() -> None:
     assert set(HANDLERS) == {
         "order.expire", "order.closed", "order.paid", "payment.follow", "payment.surplus",
         "payment.contradicted", "fulfillment.run",
-        "fulfillment.wake", "rules.changed", "subjects.rescreen", "subject.taken_down", "goods.taken_down",
+        "fulfillment.wake", "marks.changed", "rules.changed",
+        "subjects.rescreen", "subject.taken_down", "goods.taken_down",
         "line.failed", "line.short", "refund.run", "variant.refresh", "category.refresh", "shelf.renamed",
         "supplier.probe", "supplier.sync", "supplier.balance", "payment.noticed",
         "licenses.changed", "requirements.changed", "reconciliation.run", "client_order.follow", "client_callback.send",

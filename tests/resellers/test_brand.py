@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from catalog.listings import pages_kept
+from compliance.gate.pictures import shop_picture_save
 from kameng.core.pictures import NotAPicture, rebuilt
 from kameng.core.problems import Invalid, Problem
 from resellers import hosts, theme
 from resellers.brand.models import BrandPicture
-from resellers.brand.services import BOUNDS, Use, brand_picture_save
+from resellers.brand.services import BOUNDS, Use
 from resellers.models import Reseller
 from resellers.services import LOOK, shop_look_save
 from tests.compliance.test_scans import SECRET, chunk, drawn, moving, opened, png
@@ -92,7 +93,7 @@ def test_bytes_of_strangers_are_a_picture_or_refused(data: bytes) -> None:
 )  # fmt: skip
 def test_a_picture_that_cannot_be_is_refused_with_the_reason(shop: Reseller, use: str, data: bytes, said: str) -> None:
     with pytest.raises(Invalid) as refused:
-        brand_picture_save(shop_id=shop.pk, use=use, upload=data, actor="staff:owner")
+        shop_picture_save(shop_id=shop.pk, use=use, upload=data, actor="staff:owner")
     assert said in str(refused.value.fields[use])
     assert not BrandPicture.objects.exists()
 

@@ -1,4 +1,4 @@
-"""`manage.py screening_figures`: how well the rules do on the labelled titles."""
+"""`manage.py screening_figures`: how well rules do on labelled titles, and likeness on drawn logos."""
 
 import time
 from argparse import ArgumentParser
@@ -6,7 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from compliance.screening import drawn_logos
 from compliance.screening.book import built_in_book
+from compliance.screening.drawn_logos import PictureFigures
 from compliance.screening.figures import Figures, figures
 from compliance.screening.labelled import HELD_OUT, TUNING, labelled
 from compliance.screening.rules import Category
@@ -18,12 +20,17 @@ RECALL, FALSE_ALARMS = 0.97, 0.02
 class Command(BaseCommand):
     """Works without a database, with the rules that come with the software."""
 
-    help = "Screens the labelled titles and prints recall by category and false alarms, the held-out part by itself."
+    help = (
+        "Screens the labelled titles and drawn logos, and prints recall and false alarms, the held-out part by itself."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Whether to name names."""
         parser.add_argument(
             "--failures", action="store_true", help="also print what went wrong, of the part that rules are tuned by"
+        )
+        parser.add_argument(
+            "--every", type=int, default=1, help="of what sellers do to a logo, draw one in so many, another for each"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -50,8 +57,23 @@ class Command(BaseCommand):
         if options["failures"]:
             self._failures(parts[TUNING])
         judged = parts[HELD_OUT]
-        if judged.recall < RECALL or judged.false_alarm_rate > FALSE_ALARMS:
+        drawn = self._pictures(failures=options["failures"], every=options["every"])
+        if any(one.recall < RECALL or one.false_alarm_rate > FALSE_ALARMS for one in (judged, drawn)):
             raise SystemExit(1)
+
+    def _pictures(self, *, failures: bool, every: int) -> PictureFigures:
+        """Drawn logos: those by which thresholds were tuned, and those that nobody looked at, which are returned."""
+        parts = {}
+        for part, numbers in ((TUNING, drawn_logos.TUNING), (HELD_OUT, drawn_logos.HELD_OUT)):
+            parts[part] = one = drawn_logos.picture_figures(numbers, every=every)
+            self.stdout.write(
+                f"pictures, {part}: {one.variants - len(one.missed)}/{one.variants} variants of {one.logos} logos "
+                f"found ({one.recall:.1%}), {len(one.alarms)}/{one.others} false alarms ({one.false_alarm_rate:.2%}), "
+                f"{one.seconds / max(one.taken, 1) * 1000:.1f} ms of processor time for a picture"
+            )
+        for line in (*parts[TUNING].missed, *parts[TUNING].alarms) if failures else ():
+            self.stdout.write(f"picture: {line}")
+        return parts[HELD_OUT]
 
     def _failures(self, judged: Figures) -> None:
         for row in judged.missed:
