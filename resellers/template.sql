@@ -763,17 +763,19 @@ COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 110	plans	0001_initial	2026-01-01 00:00:00+00
 111	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
 112	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
-113	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
-114	reports	0001_initial	2026-01-01 00:00:00+00
-115	scans	0001_initial	2026-01-01 00:00:00+00
-116	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
-117	supply	0001_initial	2026-01-01 00:00:00+00
-118	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
-119	trail	0001_initial	2026-01-01 00:00:00+00
-120	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
-121	transfers	0001_transfers	2026-01-01 00:00:00+00
-122	visits	0001_initial	2026-01-01 00:00:00+00
-123	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
+113	scans	0001_initial	2026-01-01 00:00:00+00
+114	scans	0002_proofs	2026-01-01 00:00:00+00
+115	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
+116	reconciliation	0002_proof	2026-01-01 00:00:00+00
+117	reports	0001_initial	2026-01-01 00:00:00+00
+118	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
+119	supply	0001_initial	2026-01-01 00:00:00+00
+120	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
+121	trail	0001_initial	2026-01-01 00:00:00+00
+122	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
+123	transfers	0001_transfers	2026-01-01 00:00:00+00
+124	visits	0001_initial	2026-01-01 00:00:00+00
+125	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
 \.
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
@@ -783,7 +785,7 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 94, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 123, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 125, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);
