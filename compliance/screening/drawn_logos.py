@@ -151,8 +151,8 @@ def _draw(pen, dice: random.Random, shape: str, ink: tuple[int, int, int], x: fl
         start = dice.choice((0, 90, 180, 270))
         pen.pieslice(box, start, start + 120, fill=ink)
     elif shape == "arc":
-        start = dice.uniform(0, 360)
-        pen.arc(box, start, start + 200, fill=ink, width=max(6, round(size / 7)))
+        begin = dice.uniform(0, 360)
+        pen.arc(box, begin, begin + 200, fill=ink, width=max(6, round(size / 7)))
     elif shape == "letter":
         pen.text((x, y), dice.choice(_LETTERS), fill=ink, anchor="mm", font=_font(size))
     else:

@@ -6,14 +6,21 @@ What pages read is told by `licenses_changed` and `requirements_changed` of `ful
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
+from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
+from django_tenants.utils import get_public_schema_name
 
+from catalog.models import Product
+from compliance.gate.models import SubjectKind
+from compliance.gate.subjects import Standing
 from compliance.held import held
 from compliance.models import Kind
+from compliance.rules import book_now
 from compliance.selectors import papers_of, required_kinds
 from compliance.validity import lacking
 from fulfillment.suppliers.models import SupplierOffer
+from kameng.outbox.services import publish
 
 
 def licensed(*, variant_id: str, supplier_code: str) -> str:
@@ -53,6 +60,21 @@ def suppliers_of_products(product_ids: Collection[int]) -> dict[int, frozenset[s
     for product_id, code in offers.order_by().values_list("variant__product_id", "supplier__code").distinct():
         found[product_id].add(code)
     return {product_id: frozenset(codes) for product_id, codes in found.items()}
+
+
+def supplier_begins(offers: QuerySet[SupplierOffer]) -> None:
+    """Somebody begins to offer goods, or does so again, and may have had the paper of their brand for long: what is off
+    sale of these goods is looked at again, one by one."""
+    off_sale = Product.objects.filter(
+        pk__in=offers.filter(is_active=True, supplier__is_active=True).values("variant__product"),
+        owner=None, brand__isnull=False, standing__in=(Standing.FLAGGED, Standing.BLOCKED),
+    )  # fmt: skip
+    rules_version = book_now()[1]
+    for product_id in off_sale.order_by("pk").values_list("pk", flat=True):
+        publish(
+            "subjects.rescreen", kind=SubjectKind.PRODUCT, shop=get_public_schema_name(), after=product_id - 1,
+            until=product_id, rules_version=rules_version,
+        )  # fmt: skip
 
 
 def lacking_of(offers: Sequence[SupplierOffer]) -> dict[int, list[str]]:

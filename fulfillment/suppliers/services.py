@@ -16,6 +16,7 @@ from fulfillment.suppliers.base import Connection, SupplierMisconfigured
 from fulfillment.suppliers.connections import adapter_of, forget, supplier_known
 from fulfillment.suppliers.costs import YUAN, is_typed_only
 from fulfillment.suppliers.costs import availability_refresh as availability_refresh
+from fulfillment.suppliers.licensed import supplier_begins
 from fulfillment.suppliers.models import Supplier, SupplierOffer
 from fulfillment.suppliers.plan_desk import Desk
 from fulfillment.suppliers.prices import price_typed
@@ -126,6 +127,7 @@ def supplier_resume(*, supplier_id: int) -> None:
     """Ask this supplier again."""
     Supplier.objects.filter(pk=supplier_id).update(is_active=True, updated_at=Now())
     availability_refresh(supplier_ids=[supplier_id])
+    supplier_begins(SupplierOffer.objects.filter(supplier=supplier_id))
 
 
 class OfferInvalid(Problem):
@@ -160,6 +162,7 @@ def offer_save(*, offer: SupplierOffer) -> SupplierOffer:
     if is_typed:
         price_typed(offer)
     availability_refresh(variant_ids=[offer.variant_id])
+    supplier_begins(SupplierOffer.objects.filter(pk=offer.pk))
     return offer
 
 

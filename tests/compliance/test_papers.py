@@ -32,6 +32,7 @@ from compliance.services import Terms, license_add, license_revoke, licenses_wat
 from compliance.trail.models import AuditEntry
 from fulfillment.suppliers.models import SupplierOffer
 from fulfillment.suppliers.screened import OFFERS
+from fulfillment.suppliers.services import offer_save, supplier_pause, supplier_resume
 from kameng.alerts.models import Alert
 from kameng.core.problems import Invalid, NotFound
 from orders.exceptions import SellerUnlicensed, SkuUnknown
@@ -259,6 +260,35 @@ def test_a_brand_that_its_owner_allows_is_no_imitation_and_is_looked_at_again_wh
         facts = OFFERS.facts(offer.pk)
         assert facts is not None
         assert ("Steam" in facts.licensed) is is_authorized
+
+
+def test_goods_come_back_when_somebody_who_has_had_the_brands_paper_for_long_begins_to_offer_them(
+    shop: Reseller, variant: Variant
+) -> None:
+    connection.set_schema_to_public()  # type: ignore[attr-defined]
+    product = Product.objects.get(pk=variant.product_id)
+    offer = SupplierOffer.objects.get(supplier__code="first")
+    SupplierOffer.objects.filter(pk=offer.pk).update(is_active=False)
+    license_add(supplier="first", terms=terms(), actor=LI)
+    drain()
+    Product.objects.filter(pk=product.pk).update(name="Stearn 月卡")
+    assert product_screen(product.pk) == "flagged"
+
+    def stands() -> str:
+        drain()
+        return Product.objects.get(pk=product.pk).standing
+
+    offer.is_active = False
+    offer_save(offer=offer)
+    assert stands() == "flagged"
+    offer.is_active = True
+    offer_save(offer=offer)
+    assert stands() == "clear"
+    # And when a supplier is asked again.
+    supplier_pause(supplier_id=offer.supplier_id)
+    assert product_screen(product.pk, is_edit=False) == "flagged"
+    supplier_resume(supplier_id=offer.supplier_id)
+    assert stands() == "clear"
 
 
 @pytest.mark.parametrize("holder", [{"supplier": "first"}, {"seller": "house"}], ids=["supplier", "platform"])
