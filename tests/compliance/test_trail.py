@@ -26,7 +26,7 @@ from compliance.trail.services import entry_append
 from kameng.audit.trail import GUARDS, trail_is_whole
 from kameng.core.problems import Invalid
 from resellers.models import Reseller
-from tests.races.threads import at_once, pause_after
+from tests.races.threads import BRIEFLY, SURELY, at_once, pause_after
 from tests.staff import operator
 
 ACTOR = "staff:operator"
@@ -143,7 +143,7 @@ def test_two_who_decide_at_once_make_one_chain(
     """Without the lock the second one is refused by the database, and the chain has no fork either."""
     if not locked:
         monkeypatch.setattr(services, "_HEAD", services._HEAD.removesuffix(" FOR UPDATE"))
-    pause_after(monkeypatch, "compliance.trail.services._head")
+    pause_after(monkeypatch, "compliance.trail.services._head", patience=BRIEFLY if locked else SURELY)
     results = at_once(live_shop, lambda: decide(1), lambda: decide(2))
     assert {type(result) for result in results} == ({AuditEntry} if locked else {AuditEntry, IntegrityError})
     assert [entry.sequence for entry in AuditEntry.objects.all()] == ([1, 2] if locked else [1])

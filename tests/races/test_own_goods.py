@@ -25,7 +25,7 @@ from resellers.models import Reseller
 from resellers.services import shop_touch
 from tests.factories import own_good
 from tests.flows import drain, fulfill, paid, states
-from tests.races.threads import Meeting, at_once, without_row_locks
+from tests.races.threads import BRIEFLY, SURELY, Meeting, at_once, without_row_locks
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("gateway_double", "supplier_double")]
 LINES = [f"CODE-{number:05}" for number in range(1500)]
@@ -39,9 +39,9 @@ def overdue(shop: Reseller) -> tuple[Order, SupplierOrder]:
     return order, SupplierOrder.objects.get(fulfillment__line__order=order)
 
 
-def meet_at(monkeypatch: pytest.MonkeyPatch, *places: tuple[Any, str]) -> None:
+def meet_at(monkeypatch: pytest.MonkeyPatch, *places: tuple[Any, str], patience: float = BRIEFLY) -> None:
     """Whoever has called one of these waits for the other."""
-    meeting = Meeting()
+    meeting = Meeting(patience=patience)
 
     def waiting(original: Callable[..., Any]) -> Callable[..., Any]:
         def called(*args: Any, **options: Any) -> Any:
@@ -85,7 +85,7 @@ def test_without_the_orders_lock_both_think_that_they_ended_it(
 ) -> None:
     order, buy = overdue(live_shop)
     without_row_locks(monkeypatch)
-    meet_at(monkeypatch, (by_owner, "attempt_known"), (outcomes, "attempt_known"))
+    meet_at(monkeypatch, (by_owner, "attempt_known"), (outcomes, "attempt_known"), patience=SURELY)
     delivered, _fell_due = delivered_or_refunded(order, buy)
     assert delivered is None
     # Whose row is written last is chance; both have said that it ended.
@@ -130,7 +130,7 @@ def test_without_the_lock_on_an_import_lines_are_counted_twice(
     batch = begun(live_shop, LINES)
     without_row_locks(monkeypatch)
     original = stock_imports._shelve
-    meeting = Meeting()
+    meeting = Meeting(patience=SURELY)
 
     def shelve(*args: Any) -> Any:
         meeting.wait()

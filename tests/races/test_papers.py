@@ -12,7 +12,7 @@ from compliance.services import Terms, license_add, license_revoke
 from compliance.trail.models import AuditEntry
 from resellers.models import Reseller
 from tests.compliance.test_scans import png
-from tests.races.threads import at_once, pause_after, without_row_locks
+from tests.races.threads import BRIEFLY, SURELY, at_once, pause_after, without_row_locks
 
 pytestmark = pytest.mark.race
 
@@ -30,9 +30,12 @@ def renewal() -> tuple[License, License]:
     return former, waits
 
 
-def confirm_twice(shop: Reseller) -> tuple[list[object], int]:
+def confirm_twice(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch, *, patience: float = BRIEFLY
+) -> tuple[list[object], int]:
     """What came of two confirming the same, and how often that is written down."""
     _former, waits = renewal()
+    pause_after(monkeypatch, READ, patience=patience)
     results = at_once(
         shop,
         lambda: paper_confirm(license_id=waits.pk, actor="staff:li"),
@@ -43,20 +46,21 @@ def confirm_twice(shop: Reseller) -> tuple[list[object], int]:
 
 
 def test_a_paper_is_confirmed_once(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
-    pause_after(monkeypatch, READ)
-    results, said = confirm_twice(live_shop)
+    results, said = confirm_twice(live_shop, monkeypatch)
     assert (sorted(map(str, results)), said) == (sorted(map(str, [License, PaperDecided])), 1)
 
 
 def test_without_its_lock_a_paper_is_confirmed_twice(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
     without_row_locks(monkeypatch)
-    pause_after(monkeypatch, READ)
-    assert confirm_twice(live_shop) == ([License, License], 2)
+    assert confirm_twice(live_shop, monkeypatch, patience=SURELY) == ([License, License], 2)
 
 
-def confirm_and_take_back(shop: Reseller) -> tuple[list[object], int]:
+def confirm_and_take_back(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch, *, patience: float = BRIEFLY
+) -> tuple[list[object], int]:
     """What came of an operator who confirms what its owner takes back, and how many papers the shop is left with."""
     _former, waits = renewal()
+    pause_after(monkeypatch, READ, patience=patience)
     results = at_once(
         shop,
         lambda: paper_confirm(license_id=waits.pk, actor="staff:li"),
@@ -68,15 +72,13 @@ def confirm_and_take_back(shop: Reseller) -> tuple[list[object], int]:
 def test_what_its_owner_takes_back_while_it_is_confirmed_replaces_nothing(
     live_shop: Reseller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pause_after(monkeypatch, READ)
-    results, left = confirm_and_take_back(live_shop)
+    results, left = confirm_and_take_back(live_shop, monkeypatch)
     assert ([isinstance(result, PaperDecided) for result in results].count(True), left) == (1, 1)
 
 
 def test_without_its_lock_a_shop_is_left_with_no_paper(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
     without_row_locks(monkeypatch)
-    pause_after(monkeypatch, READ)
-    results, left = confirm_and_take_back(live_shop)
+    results, left = confirm_and_take_back(live_shop, monkeypatch, patience=SURELY)
     assert ([isinstance(result, PaperDecided) for result in results].count(True), left) == (0, 0)
 
 

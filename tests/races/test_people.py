@@ -14,7 +14,7 @@ from kameng.accounts.people import (
 )
 from resellers.models import Reseller
 from resellers.services import staff_set
-from tests.races.threads import at_once, pause_after, without_row_locks
+from tests.races.threads import BRIEFLY, SURELY, at_once, pause_after, without_row_locks
 from tests.staff import PASSWORD
 
 pytestmark = pytest.mark.race
@@ -51,17 +51,17 @@ def test_of_two_owners_who_shut_out_each_other_one_is_left(
 
 def test_without_the_lock_nobody_is_left(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
     without_row_locks(monkeypatch)
-    pause_after(monkeypatch, "kameng.accounts.people._require_owner")
+    pause_after(monkeypatch, "kameng.accounts.people._require_owner", patience=SURELY)
     came, left = each_shuts_out_the_other(live_shop)
     assert (set(came), left) == ({User}, 0)
 
 
-def two_with_one_link(shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> list[type]:
+def two_with_one_link(shop: Reseller, monkeypatch: pytest.MonkeyPatch, *, patience: float = BRIEFLY) -> list[type]:
     owner = staff_set(schema_name=shop.schema_name, username="first", password=PASSWORD)
     with schema_context(shop.schema_name):
         waiting = person_invite(by=owner.pk, username="helper", first_name="", roles=[Role.SUPPORT], is_owner=False)
         link = invitation_of(waiting)
-    pause_after(monkeypatch, "kameng.accounts.people.invited")
+    pause_after(monkeypatch, "kameng.accounts.people.invited", patience=patience)
     results = at_once(
         shop,
         lambda: person_join(invitation=link, password="one-horse-9"),
@@ -76,4 +76,4 @@ def test_a_link_lets_in_one_of_two(live_shop: Reseller, monkeypatch: pytest.Monk
 
 def test_without_the_lock_both_would_think_it_theirs(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
     without_row_locks(monkeypatch)
-    assert two_with_one_link(live_shop, monkeypatch) == [User, User]
+    assert two_with_one_link(live_shop, monkeypatch, patience=SURELY) == [User, User]

@@ -12,7 +12,7 @@ from catalog.listings.models import Repricing
 from catalog.listings.plans import Ask
 from resellers.models import Reseller
 from tests.factories import on_sale
-from tests.races.threads import at_once, pause_after
+from tests.races.threads import SURELY, at_once, pause_after
 
 pytestmark = pytest.mark.usefixtures("supplier_double")
 
@@ -34,5 +34,5 @@ def test_a_preview_is_applied_once(live_shop: Reseller, monkeypatch: pytest.Monk
 def test_without_the_lock_it_would_be_applied_twice(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
     works = _applying(live_shop)
     monkeypatch.setattr(repricing, "prices_lock", lambda: None)
-    pause_after(monkeypatch, "catalog.listings.repricing.repricing_foresee")
+    pause_after(monkeypatch, "catalog.listings.repricing.repricing_foresee", patience=SURELY)
     assert [type(result) for result in at_once(live_shop, *works)] == [Repricing, Repricing]

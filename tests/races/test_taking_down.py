@@ -27,7 +27,7 @@ from tests.doubles import ScriptedSupplier
 from tests.factories import GatewayAccountFactory, on_sale, open_payment, place
 from tests.flows import confirm, drain, states
 from tests.program import Program, refusal, staying
-from tests.races.threads import BRIEFLY, at_once, pause_before, without_row_locks
+from tests.races.threads import BRIEFLY, SURELY, at_once, pause_before, without_row_locks
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("gateway_double", "supplier_double")]
 
@@ -131,7 +131,8 @@ def test_of_two_who_decide_at_once_one_is_told_that_it_is_late(
     case = Case.objects.get()
     if not is_guarded:
         without_row_locks(monkeypatch)
-    pause_before(monkeypatch, "compliance.gate.services.case_close")
+    patience = BRIEFLY if is_guarded else SURELY
+    pause_before(monkeypatch, "compliance.gate.services.case_close", patience=patience)
     results = at_once(
         live_shop,
         lambda: case_decide(case_id=case.pk, digest=case.digest, to="approved", actor=ACTOR),
@@ -174,6 +175,7 @@ def test_two_who_take_down_at_once_make_one_case(
     variant = on_sale(max_quantity=1)
     if not is_guarded:
         without_row_locks(monkeypatch)
+    # Without the guard, the one that writes the chain first keeps the other from coming here.
     pause_before(monkeypatch, "compliance.gate.services.case_close")
     at_once(live_shop, lambda: take_down(variant), lambda: take_down(variant))
     taken_down = AuditEntry.objects.filter(action="case.taken_down").count()

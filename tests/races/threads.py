@@ -1,7 +1,7 @@
 """Several threads at one thing, each with a connection of its own, and a place to wait between reading and writing."""
 
 from collections.abc import Callable
-from threading import Barrier, BrokenBarrierError, Thread
+from threading import Barrier, BrokenBarrierError, Thread, get_ident
 from types import ModuleType
 from typing import Any
 
@@ -88,13 +88,20 @@ def pause_before(monkeypatch: pytest.MonkeyPatch, target: str, *, parties: int =
 def _pause(monkeypatch: pytest.MonkeyPatch, target: str, meeting: Meeting, *, before: bool) -> None:
     module, _, name = target.rpartition(".")
     original = getattr(__import__(module, fromlist=[name]), name)
+    came: set[int] = set()
+
+    def once() -> None:
+        """Whoever comes by again goes on: the others may be held up by what it has written meanwhile."""
+        if (who := get_ident()) not in came:
+            came.add(who)
+            meeting.wait()
 
     def waiting(*args: Any, **options: Any) -> Any:
         if before:
-            meeting.wait()
+            once()
         result = original(*args, **options)
         if not before:
-            meeting.wait()
+            once()
         return result
 
     monkeypatch.setattr(target, waiting)
