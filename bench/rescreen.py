@@ -70,7 +70,8 @@ def main(listings: int) -> None:
         products = Product.objects.bulk_create(
             Product(
                 category=shelf, brand=brands[number % len(brands)], slug=f"bench-{number}", kind=Product.Kind.CODE,
-                name=f"{said[number % len(said)]} {100 + number % 900}", notes="充值前请核对账号。" * 20, standing="clear",
+                name=f"{said[number % len(said)]} {100 + number % 900}", notes="充值前请核对账号。" * 20,
+                standing="clear",
             )
             for number in range(-(-listings // AMOUNTS))
         )  # fmt: skip
