@@ -3,7 +3,8 @@ money back.
 
 Nothing is bought for it from that moment on (`suppliers.choosing`), whoever comes to the work. So it is enough to have
 every open work looked at: where it is certain that nothing was bought, the money goes back in the same second; where a
-supplier may have acted, it is asked until it says, as ever.
+supplier may have acted, it is asked until it says, as ever. What lies with a shop's owner, who delivers by hand, is
+known not to have been delivered, and goes back at once too.
 """
 
 from collections.abc import Sequence
