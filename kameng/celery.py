@@ -4,7 +4,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
 from kombu.transport.virtual import QoS
 
 if TYPE_CHECKING:
@@ -113,14 +113,22 @@ def look_at_connections(**_: object) -> None:
     close_old_connections()
 
 
-@signals.worker_init.connect
-def start_poller(**_: object) -> None:
-    """The poller starts before the broker is reached, because it does not need one."""
-    from kameng.dispatch import dispatch
-    from kameng.outbox.poller import Poller
+class _Polling(bootsteps.StartStopStep):
+    """The poller starts before the broker is reached, because it does not need one, and after Celery has written its
+    last word into the environment: a thread that reads it meanwhile, as each new database connection does, may read
+    what has just been freed, and ends the process (getenv(3): not safe beside setenv)."""
 
-    _pollers.append(Poller(dispatch))
-    _pollers[-1].start()
+    requires = ("celery.worker.components:Timer",)
+
+    def start(self, parent: object) -> None:
+        from kameng.dispatch import dispatch
+        from kameng.outbox.poller import Poller
+
+        _pollers.append(Poller(dispatch))
+        _pollers[-1].start()
+
+
+app.steps["worker"].add(_Polling)
 
 
 @signals.worker_shutting_down.connect
