@@ -47,6 +47,8 @@ class Payment(models.Model):
     #: What a page inside the app hands to the app, as JSON, and a fingerprint of who alone can pay it there.
     call = models.TextField(blank=True, default="", db_default="", editable=False)
     payer_digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    #: Whose purse it was paid from (`payments.purses`), by the ids of that kind; none where a gateway collected.
+    holder_id = models.BigIntegerField(null=True, editable=False)
     #: Money that the order did not need: it was covered already. It goes back by itself.
     is_surplus = models.BooleanField(_("多付"), default=False)
     #: What the gateway keeps of it, and who bears that: by the account's terms when the payment was booked.

@@ -9,7 +9,7 @@ from django.db.models import QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from kameng.core.ids import ROUTE_LENGTH, random_id, shop_id_of
+from kameng.core.ids import ROUTE_LENGTH, random_id
 from kameng.outbox.services import publish
 from orders.decisions import decisions_moot
 from orders.events import event_write
@@ -30,8 +30,7 @@ from payments.gateways.registry import gateway_class
 from payments.merchants.services import account_known, gateway_of, gateway_trouble
 from payments.models import Payment, Refund
 from payments.postings import refund_booked, refund_due
-from payments.prepaid import PREPAID
-from resellers.clients.services import client_give_back
+from payments.purses import PURSES, purse_give_back
 
 logger = logging.getLogger(__name__)
 
@@ -228,8 +227,8 @@ def refund_run(*, refund_id: int) -> float | None:
     if refund is None or refund.status not in (Status.CREATED, Status.PENDING):
         return None
     payment = refund.payment
-    if payment.gateway == PREPAID:
-        _to_balance(refund.pk)
+    if payment.gateway in PURSES:
+        _to_purse(refund.pk)
         return None
     account = account_known(payment.account_id)
     gateway = gateway_of(account)
@@ -264,22 +263,14 @@ def refund_run(*, refund_id: int) -> float | None:
 
 
 @transaction.atomic
-def _to_balance(refund_id: int) -> None:
-    """What a client paid from its balance goes back there, in the step that says so."""
+def _to_purse(refund_id: int) -> None:
+    """What was paid from a purse goes back there, in the step that says so."""
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     order = order_lock(refund.payment.order_id)
     refund = Refund.objects.select_related("payment").select_for_update(of=("self",)).get(pk=refund_id)
     if refund.status in (Status.SUCCEEDED, Status.FAILED):
         return
-    payment = refund.payment
-    client_give_back(
-        payment=payment.number,
-        refund=refund.number,
-        amount=refund.amount,
-        account_id=payment.account_id,
-        shop_id=shop_id_of(payment.number) or 0,
-        order_number=order.number,
-    )
+    purse_give_back(refund.payment, order, amount=refund.amount, refund=refund.number)
     done = RefundResult(refund=refund.number, status=RefundStatus.SUCCEEDED, reference=refund.number)
     refund_apply(refund_id=refund_id, result=done, actor="system")
 

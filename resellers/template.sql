@@ -1,4 +1,4 @@
--- migrations 5d0daa71a57c5a9bfe47514750a39c3ea175e001229375c0e8ae14b2d3a3b08d
+-- migrations 31eedb2489c6fa1029dcb5337b3940f34c3ffa934d0eb6491e9e189c89dc979c
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -472,6 +472,7 @@ CREATE TABLE kameng_shop_template.payments_payment (
     call text DEFAULT ''::text NOT NULL,
     payer_digest character varying(64) DEFAULT ''::character varying NOT NULL,
     owner_collects boolean DEFAULT false NOT NULL,
+    holder_id bigint,
     CONSTRAINT payment_amount_positive CHECK ((amount > (0)::numeric)),
     CONSTRAINT payment_confirmed_has_time CHECK (((NOT ((status)::text = 'confirmed'::text)) OR (confirmed_at IS NOT NULL))),
     CONSTRAINT payment_fee_is_a_part CHECK (((fee >= (0)::numeric) AND (fee < amount)))
@@ -730,52 +731,54 @@ COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 77	ledger	0007_journal_when	2026-01-01 00:00:00+00
 78	ledger	0008_plans	2026-01-01 00:00:00+00
 79	ledger	0009_days	2026-01-01 00:00:00+00
-80	listings	0001_initial	2026-01-01 00:00:00+00
-81	listings	0002_listing_standing	2026-01-01 00:00:00+00
-82	listings	0003_placements_and_repricing	2026-01-01 00:00:00+00
-83	listings	0004_changes_by_hand	2026-01-01 00:00:00+00
-84	listings	0005_product_names	2026-01-01 00:00:00+00
-85	listings	0006_fewer_indexes	2026-01-01 00:00:00+00
-86	merchants	0001_initial	2026-01-01 00:00:00+00
-87	merchants	0002_fees	2026-01-01 00:00:00+00
-88	merchants	0003_second_factor	2026-01-01 00:00:00+00
-89	merchants	0004_deposits	2026-01-01 00:00:00+00
-90	merchants	0005_counts_from	2026-01-01 00:00:00+00
-91	orders	0002_line_short	2026-01-01 00:00:00+00
-92	orders	0003_deposits	2026-01-01 00:00:00+00
-93	orders	0004_event_when	2026-01-01 00:00:00+00
-94	orders	0005_held_at_once	2026-01-01 00:00:00+00
-95	orders	0006_decision	2026-01-01 00:00:00+00
-96	orders	0007_unique_without_pattern	2026-01-01 00:00:00+00
-97	orders	0008_shoppers_rights	2026-01-01 00:00:00+00
-98	orders	0009_decision_that_it_failed	2026-01-01 00:00:00+00
-99	orders	0010_disproved	2026-01-01 00:00:00+00
-100	orders	0011_contact_index	2026-01-01 00:00:00+00
-101	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
-102	outbox	0001_initial	2026-01-01 00:00:00+00
-103	payments	0001_initial	2026-01-01 00:00:00+00
-104	payments	0002_fees	2026-01-01 00:00:00+00
-105	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
-106	payments	0004_payment_in_app	2026-01-01 00:00:00+00
-107	payments	0005_deposits	2026-01-01 00:00:00+00
-108	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
-109	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
-110	plans	0001_initial	2026-01-01 00:00:00+00
-111	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
-112	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
-113	scans	0001_initial	2026-01-01 00:00:00+00
-114	scans	0002_proofs	2026-01-01 00:00:00+00
-115	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
-116	reconciliation	0002_proof	2026-01-01 00:00:00+00
-117	reports	0001_initial	2026-01-01 00:00:00+00
-118	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
-119	supply	0001_initial	2026-01-01 00:00:00+00
-120	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
-121	trail	0001_initial	2026-01-01 00:00:00+00
-122	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
-123	transfers	0001_transfers	2026-01-01 00:00:00+00
-124	visits	0001_initial	2026-01-01 00:00:00+00
-125	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
+80	ledger	0010_purses	2026-01-01 00:00:00+00
+81	listings	0001_initial	2026-01-01 00:00:00+00
+82	listings	0002_listing_standing	2026-01-01 00:00:00+00
+83	listings	0003_placements_and_repricing	2026-01-01 00:00:00+00
+84	listings	0004_changes_by_hand	2026-01-01 00:00:00+00
+85	listings	0005_product_names	2026-01-01 00:00:00+00
+86	listings	0006_fewer_indexes	2026-01-01 00:00:00+00
+87	merchants	0001_initial	2026-01-01 00:00:00+00
+88	merchants	0002_fees	2026-01-01 00:00:00+00
+89	merchants	0003_second_factor	2026-01-01 00:00:00+00
+90	merchants	0004_deposits	2026-01-01 00:00:00+00
+91	merchants	0005_counts_from	2026-01-01 00:00:00+00
+92	orders	0002_line_short	2026-01-01 00:00:00+00
+93	orders	0003_deposits	2026-01-01 00:00:00+00
+94	orders	0004_event_when	2026-01-01 00:00:00+00
+95	orders	0005_held_at_once	2026-01-01 00:00:00+00
+96	orders	0006_decision	2026-01-01 00:00:00+00
+97	orders	0007_unique_without_pattern	2026-01-01 00:00:00+00
+98	orders	0008_shoppers_rights	2026-01-01 00:00:00+00
+99	orders	0009_decision_that_it_failed	2026-01-01 00:00:00+00
+100	orders	0010_disproved	2026-01-01 00:00:00+00
+101	orders	0011_contact_index	2026-01-01 00:00:00+00
+102	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
+103	outbox	0001_initial	2026-01-01 00:00:00+00
+104	payments	0001_initial	2026-01-01 00:00:00+00
+105	payments	0002_fees	2026-01-01 00:00:00+00
+106	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
+107	payments	0004_payment_in_app	2026-01-01 00:00:00+00
+108	payments	0005_deposits	2026-01-01 00:00:00+00
+109	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
+110	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
+111	payments	0008_purses	2026-01-01 00:00:00+00
+112	plans	0001_initial	2026-01-01 00:00:00+00
+113	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
+114	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
+115	scans	0001_initial	2026-01-01 00:00:00+00
+116	scans	0002_proofs	2026-01-01 00:00:00+00
+117	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
+118	reconciliation	0002_proof	2026-01-01 00:00:00+00
+119	reports	0001_initial	2026-01-01 00:00:00+00
+120	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
+121	supply	0001_initial	2026-01-01 00:00:00+00
+122	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
+123	trail	0001_initial	2026-01-01 00:00:00+00
+124	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
+125	transfers	0001_transfers	2026-01-01 00:00:00+00
+126	visits	0001_initial	2026-01-01 00:00:00+00
+127	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
 \.
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
@@ -785,7 +788,7 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 94, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 125, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 127, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);

@@ -1,14 +1,14 @@
 """I11: nobody spends more than there is: balances of clients, deposits, and what is on its way to owners.
 
 What owners may withdraw is not here: a refund can take back more than they have left, and what they earn next is set
-off against it. Coupons and points do not exist yet.
+off against it.
 """
 
 from kameng.audit.reach import whole
 from kameng.audit.reading import Breaches, found
 
 #: Accounts that can only be spent down to nothing: whoever takes from one looks at it under a lock.
-_SPENT = ("prepaid", "deposit", "deposit_held", "withdrawals")
+_SPENT = ("prepaid", "wallet", "points", "deposit", "deposit_held", "withdrawals")
 
 #: By snapshot and tail, so that it costs the same however long the book is; whether a snapshot is the sum of its
 #: entries is asked by I1. These accounts grow by negative entries.

@@ -2,6 +2,7 @@
 
 from kameng.audit.reach import left_out, whole
 from kameng.audit.reading import Breaches, found
+from payments.purses import PURSES
 from resellers.ledger.days import days_false
 from resellers.models import Reseller
 
@@ -226,13 +227,13 @@ SELECT client.id, client.name, client.balance, coalesce(-booked.amount, 0) AS bo
               WHERE account.name = 'prepaid' GROUP BY account.owner) AS booked ON booked.owner = client.id
  WHERE client.balance <> coalesce(-booked.amount, 0)
 """
-#: What is paid from a balance only passes through the account that stands for them.
+#: What is paid from purses only passes through the accounts that stand for them.
 _LEFT_OVER = """
 SELECT account.code, sum(entry.amount) AS amount
   FROM public.merchants_gatewayaccount AS account
   JOIN public.ledger_account AS clearing ON clearing.name = 'clearing' AND clearing.owner = account.id
   JOIN public.ledger_entry AS entry ON entry.account_id = clearing.id
- WHERE account.gateway = 'prepaid' GROUP BY account.id HAVING sum(entry.amount) <> 0
+ WHERE account.gateway = ANY(%(purses)s) GROUP BY account.id HAVING sum(entry.amount) <> 0
 """
 _NOBODYS = """
 SELECT account.owner FROM public.ledger_account AS account
@@ -245,7 +246,8 @@ SELECT account.owner FROM public.ledger_account AS account
 def balances_are_in_the_book() -> Breaches:
     """What each client can spend is what the book says of it, and belongs to a client."""
     yield from found("client #{id} {name} has {balance}, the book says {booked}", _BALANCES)
-    yield from found("{amount} is left on account {code}, through which balances are spent", _LEFT_OVER)
+    purses = {"purses": [*PURSES]}
+    yield from found("{amount} is left on account {code}, through which purses are spent", _LEFT_OVER, purses)
     yield from found("the book has a balance of client #{owner}, who does not exist", _NOBODYS)
 
 
@@ -256,21 +258,23 @@ def days_add_up() -> Breaches:
         yield f"{false.day} of {false.shop or 'no shop'} is not what the entries of that day add up to"
 
 
-#: What each order of a client moved on balances, by its own payments and refunds.
+#: What orders moved in and out of purses, by their own payments and refunds.
 _SPENT = """
 WITH shown AS (
     SELECT payment.number, payment.amount AS amount FROM payments_payment AS payment
-     WHERE payment.gateway = 'prepaid' AND payment.status = 'confirmed'
+     WHERE payment.gateway = ANY(%(purses)s) AND payment.status = 'confirmed'
     UNION ALL
     SELECT refund.number, -refund.amount FROM payments_refund AS refund
       JOIN payments_payment AS payment ON payment.id = refund.payment_id
-     WHERE payment.gateway = 'prepaid' AND refund.status = 'succeeded'
+     WHERE payment.gateway = ANY(%(purses)s) AND refund.status = 'succeeded'
 ), booked AS (
-    SELECT split_part(journal.key, ':', 2) AS number, sum(entry.amount) AS amount
+    SELECT split_part(journal.key, ':', 2) AS number, -sum(entry.amount) AS amount
       FROM ledger_journal AS journal
       JOIN ledger_entry AS entry ON entry.journal_id = journal.id
       JOIN public.ledger_account AS account ON account.id = entry.account_id
-     WHERE journal.shop_id = %(shop)s AND journal.kind IN ('client_paid', 'client_back') AND account.name = 'prepaid'
+     WHERE journal.shop_id = %(shop)s AND account.name = 'clearing'
+       AND journal.kind IN ('client_paid', 'client_back', 'coupon_paid', 'coupon_back', 'wallet_paid', 'wallet_back',
+                            'points_paid', 'points_back')
      GROUP BY journal.key
 )
 SELECT number, coalesce(shown.amount, 0) AS shown, coalesce(booked.amount, 0) AS booked
@@ -285,7 +289,8 @@ SELECT asked.reference, asked.client_id FROM supply_clientorder AS asked
 """
 
 
-def clients_paid_for_their_orders(shop: Reseller) -> Breaches:
-    """Each payment from a balance, and each refund to one, moved it once; each order of a client has such a payment."""
-    yield from found("{number} moves {shown} on a balance, the book says {booked}", _SPENT, {"shop": shop.pk})
+def purses_paid_once(shop: Reseller) -> Breaches:
+    """Each payment from a purse, and each refund to one, moved it once; each order of a client has such a payment."""
+    about = {"shop": shop.pk, "purses": [*PURSES]}
+    yield from found("{number} moves {shown} in a purse, the book says {booked}", _SPENT, about)
     yield from found("order {reference} of client #{client_id} was not paid from a balance", _UNPAID_FOR)

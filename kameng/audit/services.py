@@ -31,7 +31,7 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
             [
                 *(ledger.book_agrees_with_the_shop, ledger.fees_are_in_the_book, ledger.purchases_are_in_the_book),
                 *(deposits.holds_are_in_the_book, deposits.orders_hold_what_they_cost, deposits.one_collects),
-                ledger.clients_paid_for_their_orders,
+                ledger.purses_paid_once,
             ],
             [
                 *(ledger.journals_sum_to_zero, ledger.book_sums_to_zero, ledger.book_is_guarded),

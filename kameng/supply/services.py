@@ -20,7 +20,7 @@ from orders.models import Order, OrderLine
 from orders.selectors import lines_of
 from orders.services import Buyer, LineRequest, order_place
 from orders.states import order_lock
-from payments.prepaid import prepaid_pay
+from payments.purses import PREPAID, purse_pay
 from resellers.clients.models import Client
 from resellers.models import Reseller
 
@@ -105,7 +105,7 @@ def _taken_on(order: Order, *, shop: Reseller, client: Client, key: str, wish: W
     asked = ClientOrder.objects.create(
         order=order, client_id=client.pk, key=key, reference=wish.reference, request_digest=wish.digest
     )
-    prepaid_pay(order_id=order.pk, client_id=client.pk, shop_id=shop.pk)
+    purse_pay(order_id=order.pk, purse=PREPAID, holder_id=client.pk, shop_id=shop.pk, actor="client")
     publish("client_order.follow", delay=FIRST_LOOK_SECONDS, client_order_id=asked.pk)
     return asked
 

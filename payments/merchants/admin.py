@@ -31,7 +31,7 @@ from payments.merchants.services import (
     gateway_account_open,
     gateway_account_place,
 )
-from payments.prepaid import PREPAID
+from payments.purses import PURSES
 from resellers.models import Reseller
 
 
@@ -107,7 +107,7 @@ class GatewayAccountAdmin(ServiceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[GatewayAccount]":
         """Without the one that stands for the balances of clients: it has no gateway and nothing to set."""
-        accounts: QuerySet[GatewayAccount] = super().get_queryset(request).exclude(gateway=PREPAID)
+        accounts: QuerySet[GatewayAccount] = super().get_queryset(request).exclude(gateway__in=PURSES)
         return accounts
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from resellers.clients.exceptions import BalanceShort, ClientRefused
 from resellers.clients.models import Client
 from resellers.ledger.balances import balances_of
 from resellers.ledger.posting import Kind, Move, Name, post
+from resellers.ledger.purses import Movement, purse_refilled, purse_spent
 from resellers.models import Reseller
 
 #: More than that at once is a slip of the keyboard.
@@ -26,12 +27,6 @@ UPDATE public.clients_client SET balance = balance + %(amount)s
  WHERE id = %(client)s AND balance + %(amount)s >= 0
 """
 _KNOWN = "SELECT FROM public.ledger_journal WHERE key = %s"
-_PAID_BY = """
-SELECT account.owner FROM public.ledger_journal AS journal
-  JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
-  JOIN public.ledger_account AS account ON account.id = entry.account_id
- WHERE journal.key = %s AND account.name = 'prepaid'
-"""
 
 
 def clients_of(shop_id: int) -> Sequence[Client]:
@@ -106,30 +101,20 @@ def _refused(text: str) -> ClientRefused:
     return ClientRefused(text, fields={"amount": text})
 
 
-def client_charge(
-    *, client_id: int, amount: Decimal, payment: str, account_id: int, shop_id: int, order_number: str
-) -> None:
-    """Pay from a client's balance, within the transaction that books the payment of that number on `account_id`.
-
-    Raises `BalanceShort`; nothing has moved then.
-    """
+def client_charge(movement: Movement) -> None:
+    """Pay from a client's balance, within the transaction that books the payment. Raises `BalanceShort`; nothing has
+    moved then."""
+    client_id, amount = movement.holder_id, movement.amount
     if not sql.execute_anywhere(_MOVE, {"client": client_id, "amount": -amount}):
         balance = Client.objects.values_list("balance", flat=True).get(pk=client_id)
         raise BalanceShort(extra={"balance": f"{balance:.2f}"})
-    moves = [Move(Name.PREPAID, amount, client_id), Move(Name.CLEARING, -amount, account_id)]
-    post(f"client_paid:{payment}", Kind.CLIENT_PAID, moves, shop_id=shop_id, order_number=order_number)
+    purse_spent(Kind.CLIENT_PAID, [Move(Name.PREPAID, amount, client_id)], movement)
 
 
-def client_give_back(
-    *, payment: str, refund: str, amount: Decimal, account_id: int, shop_id: int, order_number: str
-) -> None:
-    """Return money to the balance that a payment came from, within the transaction that ends the refund of that number,
-    and so once. Raises `ValueError` for a payment that no client made."""
-    paid_by = sql.rows_anywhere(_PAID_BY, [f"client_paid:{payment}"])
-    if len(paid_by) != 1:
-        raise ValueError(f"payment {payment} was not made from a balance")
-    client_id = int(paid_by[0][0])
+def client_give_back(movement: Movement) -> None:
+    """Return money to the balance that a payment came from, within the transaction that ends the refund, and so once.
+    Raises `ValueError` for a client that is gone."""
+    client_id, amount = movement.holder_id, movement.amount
     if not sql.execute_anywhere(_MOVE, {"client": client_id, "amount": amount}):
-        raise ValueError(f"client {client_id} of payment {payment} is gone")
-    moves = [Move(Name.CLEARING, amount, account_id), Move(Name.PREPAID, -amount, client_id)]
-    post(f"client_back:{refund}", Kind.CLIENT_BACK, moves, shop_id=shop_id, order_number=order_number)
+        raise ValueError(f"client {client_id} of payment {movement.payment} is gone")
+    purse_refilled(Kind.CLIENT_BACK, [Move(Name.PREPAID, -amount, client_id)], movement)

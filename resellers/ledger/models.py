@@ -38,11 +38,14 @@ class Account(models.Model):
         TAKINGS = "takings", _("店主自收")
         RENTS = "rents", _("年费收入")
         COMMISSIONS = "commissions", _("邀请佣金")
+        WALLET = "wallet", _("顾客余额")
+        POINTS = "points", _("顾客积分")
+        COUPONS = "coupons", _("平台承担的优惠")
 
     #: Grow by positive entries; all others are what we owe or have earned, and grow by negative ones.
     DEBIT = frozenset({
         *(Name.CLEARING, Name.COST, Name.INVENTORY, Name.DUPLICATES, Name.FEES, Name.TRANSFERS),
-        *(Name.TOP_UPS, Name.OWN_CLEARING, Name.COMMISSIONS),
+        *(Name.TOP_UPS, Name.OWN_CLEARING, Name.COMMISSIONS, Name.COUPONS),
     })  # fmt: skip
     #: What an order's owner has of it directly: what they collected, less what it cost them of their deposit.
     DIRECT = (Name.TAKINGS, Name.DEPOSIT, Name.DEPOSIT_HELD)
@@ -90,6 +93,14 @@ class Journal(models.Model):
         RENT = "rent", _("用余额付年费")
         COMMISSION = "commission", _("邀请佣金")
         COMMISSION_BACK = "commission_back", _("退回佣金")
+        COUPON_PAID = "coupon_paid", _("用券抵扣")
+        COUPON_BACK = "coupon_back", _("退回券抵扣")
+        WALLET_PAID = "wallet_paid", _("用余额付款")
+        WALLET_BACK = "wallet_back", _("退回余额付款")
+        POINTS_EARNED = "points_earned", _("送积分")
+        POINTS_TAKEN = "points_taken", _("收回积分")
+        POINTS_PAID = "points_paid", _("用积分抵扣")
+        POINTS_BACK = "points_back", _("退回积分抵扣")
 
     #: What makes it happen once: `payment:<number>`.
     key = models.CharField(max_length=80, unique=True)

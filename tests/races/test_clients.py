@@ -14,6 +14,7 @@ from orders.models import Order
 from resellers.clients.exceptions import BalanceShort
 from resellers.clients.models import Client
 from resellers.clients.services import client_charge
+from resellers.ledger.purses import Movement
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import on_sale
@@ -55,11 +56,10 @@ def test_a_balance_is_charged_for_as_long_as_it_reaches(live_shop: Reseller) -> 
     client = open_client(live_shop, balance="100.00")
     charges = [
         lambda number=number: client_charge(
-            client_id=client.pk, amount=Decimal(30), payment=f"P{number}", account_id=1, shop_id=live_shop.pk,
-            order_number="",
+            Movement(client.pk, Decimal(30), account_id=1, shop_id=live_shop.pk, order_number="", payment=f"P{number}")
         )
         for number in range(8)
-    ]  # fmt: skip
+    ]
     assert kinds(at_once(live_shop, *charges)) == {"NoneType": 3, "BalanceShort": 5}
     assert Client.objects.get(pk=client.pk).balance == Decimal(10)
     assert BalanceShort.status == 402
