@@ -11,7 +11,7 @@ from kameng.core.ids import routed_id
 from kameng.inbox.models import InboxEvent
 from kameng.outbox.models import OutboxEvent
 from orders.models import Order
-from payments import services
+from orders.states import order_lock
 from payments.gateways.base import GatewayMisconfigured, GatewayStatus, NoticeReply, RefundResult, RefundStatus
 from payments.merchants.models import GatewayAccount
 from payments.models import Payment, Refund
@@ -247,13 +247,12 @@ def test_a_notice_is_stored_before_its_order_is_locked(shop: Reseller, monkeypat
     _, payment = waiting(shop)
     ScriptedGateway.pay(payment.number, payment.amount)
     seen: list[tuple[str, str, str, str]] = []
-    lock = services.order_lock
 
     def look(order_id: int) -> Order:
         seen.extend(inbox())
-        return lock(order_id)
+        return order_lock(order_id)
 
-    monkeypatch.setattr(services, "order_lock", look)
+    monkeypatch.setattr("payments.services.order_lock", look)
     assert notify(payment.number) == YES
     assert seen == [("E1", "shop_one", payment.number, "unapplied")]
 
