@@ -33,6 +33,7 @@ from payments.asking import payment_follow, payments_close
 from payments.contradictions import payment_contradicted
 from payments.refunds import line_refund, refund_run, surplus_refund
 from payments.services import payment_ask
+from payments.unapplied import notice_settle
 from resellers.domains.services import domain_check
 from resellers.selectors import shop_in
 
@@ -58,6 +59,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "order.paid": [order_fulfill],
     "payment.follow": [payment_follow],
     "payment.noticed": [_ask],
+    "notice.unapplied": [notice_settle],
     "payment.surplus": [surplus_refund],
     "payment.contradicted": [payment_contradicted],
     "fulfillment.run": [fulfillment_run],

@@ -47,6 +47,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
             "Genuine notices that could not be booked.",
             InboxEvent.objects.filter(verdict=InboxEvent.Verdict.REFUSED).count(),
         ),
+        "kameng_inbox_unapplied": (
+            "Genuine notices of which nothing is booked yet.",
+            InboxEvent.objects.filter(verdict=InboxEvent.Verdict.UNAPPLIED).count(),
+        ),
     }
     for name, (meaning, value) in gauges.items():
         lines += [f"# HELP {name} {meaning}", f"# TYPE {name} gauge", f"{name} {value}"]

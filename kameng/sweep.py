@@ -18,11 +18,13 @@ from django_tenants.utils import get_public_schema_name
 from compliance.visits.models import Visit
 from compliance.visits.selectors import visits_overdue
 from fulfillment.models import Fulfillment
+from kameng.inbox.models import InboxEvent
 from kameng.outbox.models import OutboxEvent
 from kameng.outbox.services import publish
 from orders.models import Order, OrderLine
 from payments.collecting import OPEN
 from payments.models import Payment, Refund
+from payments.unapplied import notices_unapplied
 from resellers.domains.models import OwnDomain
 from resellers.models import Reseller
 
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: Younger work may be between two rows.
 SETTLED = timedelta(minutes=2)
+#: A notice is applied within the request that brings it; one that still waits then met something that broke.
+NOTICE_SETTLED = timedelta(seconds=30)
 
 
 def sweep() -> int:
@@ -38,10 +42,14 @@ def sweep() -> int:
     lost = OwnDomain.objects.filter(watched=True, created_at__lt=Now() - SETTLED)
     found = _put_back("domain.check", "domain_id", lost)
     overdue = visits_overdue(before=timezone.now() - SETTLED)
+    unapplied = notices_unapplied(before=timezone.now() - NOTICE_SETTLED)
     for shop in Reseller.objects.exclude(schema_name=get_public_schema_name()):
         connection.set_tenant(shop)  # type: ignore[attr-defined]
         try:
             found += _sweep_shop()
+            if shop.schema_name in unapplied:
+                broken = InboxEvent.objects.filter(pk__in=unapplied[shop.schema_name])
+                found += _put_back("notice.unapplied", "notice_id", broken)
             if shop.pk in overdue:
                 found += _put_back("visit.over", "visit_id", Visit.objects.filter(pk__in=overdue[shop.pk]))
         finally:

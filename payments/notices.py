@@ -1,9 +1,10 @@
-"""Notices from gateways: verified, applied under the order's lock, stored raw once, answered to the letter.
+"""Notices from gateways: verified, stored raw once, applied under the order's lock, answered to the letter.
 
-Where a signature is proof, the result is booked in the same transaction that stores the notice; a notice that is
-answered with success is therefore never lost, and one that is repeated changes nothing. Where it is only the gateway's
-word, the gateway is asked first, outside any transaction, and its answer is booked if it says the same; else the notice
-is kept as refused, and asked about until there is an answer.
+The order of work is fixed. A genuine notice is stored as `unapplied`, and that is committed, before anything of it has
+an effect. Then it is booked, and its verdict written, in one transaction; so one that is answered with success is
+applied, one that is repeated changes nothing, and one whose booking broke down is there to be applied: when it is
+repeated, or by asking the gateway (`payments/unapplied.py`). Where a signature is only the gateway's word, the gateway
+is asked between the two, outside any transaction, and its answer is booked if it says the same.
 """
 
 import base64
@@ -74,17 +75,18 @@ def notice_receive(*, account_code: str, headers: Mapping[str, str], body: bytes
         return gateway.notice_reply(accepted=False)
     subject = notice.payment.payment if notice.payment else notice.refund.refund if notice.refund else ""
     shop = shop_of_number(subject)
+    is_new = _store(account, notice, subject, shop.schema_name if shop else "", headers, body)
     if shop is None:
-        known = notice.payment is None and notice.refund is None
-        verdict, reason = (Stored.IGNORED, "") if known else (Stored.REFUSED, "no such shop")
-        verdict = _store(account, notice.event_id, subject, "", headers, body, verdict, reason)
+        is_other = notice.payment is None and notice.refund is None
+        verdict, reason = (Stored.IGNORED, "") if is_other else (Stored.REFUSED, "no such shop")
+        _judge(account, notice, verdict, reason)
     else:
         with schema_context(shop.schema_name):
             heard = _heard(account, gateway, notice.payment)
             with transaction.atomic():
-                verdict, reason = _apply(account, notice, heard)
-                verdict = _store(account, notice.event_id, subject, shop.schema_name, headers, body, verdict, reason)
-    return gateway.notice_reply(accepted=verdict != Stored.REFUSED)
+                verdict, reason = _apply(account, notice, heard, is_new=is_new)
+                _judge(account, notice, verdict, reason)
+    return gateway.notice_reply(accepted=verdict in (Stored.ACCEPTED, Stored.IGNORED))
 
 
 def _heard(account: GatewayAccount, gateway: Gateway, told: PaymentResult | None) -> _Heard:
@@ -103,16 +105,16 @@ def _heard(account: GatewayAccount, gateway: Gateway, told: PaymentResult | None
     return _Heard(None if doubt else answer, doubt)
 
 
-def _apply(account: GatewayAccount, notice: Notice, heard: _Heard) -> tuple[InboxEvent.Verdict, str]:
+def _apply(account: GatewayAccount, notice: Notice, heard: _Heard, *, is_new: bool) -> tuple[InboxEvent.Verdict, str]:
     if notice.payment is not None:
         known = payment_with_number(notice.payment.payment, account_id=account.pk)
         if known is None:
             return Stored.REFUSED, "no such payment under this account"
         payment_id, order_id = known
         if heard.payment is None:
-            if heard.ask_again and not sql.rows_anywhere(_STORED, [SOURCE, account.code, notice.event_id]):
+            if heard.ask_again and is_new:
                 publish("payment.noticed", delay=ASK_AGAIN_SECONDS, payment_id=payment_id)
-            return Stored.REFUSED, heard.doubt[:200]
+            return Stored.UNAPPLIED if heard.ask_again else Stored.REFUSED, heard.doubt[:200]
         applied = payment_apply(payment_id=payment_id, result=heard.payment, actor="notice", order_id=order_id)
         if applied.verdict == Verdict.REFUSED:
             return Stored.REFUSED, applied.reason[:200]
@@ -126,32 +128,27 @@ def _apply(account: GatewayAccount, notice: Notice, heard: _Heard) -> tuple[Inbo
     return Stored.IGNORED, ""
 
 
-_STORED = "SELECT FROM public.inbox_inboxevent WHERE source = %s AND account = %s AND event_id = %s"
-_INSERT = """
+_STORE = """
 INSERT INTO public.inbox_inboxevent (source, account, event_id, schema_name, subject, headers, body, verdict, reason)
-VALUES (%s, %s, %s, %s, %s, %s::jsonb, decode(%s, 'base64'), %s, %s)
-ON CONFLICT ON CONSTRAINT inbox_event_stored_once DO UPDATE SET verdict = EXCLUDED.verdict, reason = EXCLUDED.reason
- WHERE inbox_inboxevent.verdict = 'refused'
+VALUES (%s, %s, %s, %s, %s, %s::jsonb, decode(%s, 'base64'), 'unapplied', '')
+ON CONFLICT ON CONSTRAINT inbox_event_stored_once DO NOTHING RETURNING id
+"""
+_JUDGE = """
+UPDATE public.inbox_inboxevent SET verdict = %s, reason = %s
+ WHERE source = %s AND account = %s AND event_id = %s AND verdict IN ('unapplied', 'refused')
 """
 
 
 def _store(
-    account: GatewayAccount,
-    event_id: str,
-    subject: str,
-    schema_name: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    verdict: InboxEvent.Verdict,
-    reason: str,
-) -> InboxEvent.Verdict:
-    """Keep the notice, once; what was refused is judged again when it is repeated, for it may have become right."""
+    account: GatewayAccount, notice: Notice, subject: str, schema_name: str, headers: Mapping[str, str], body: bytes
+) -> bool:
+    """Keep the notice as it came, once, and committed; whether it is the first of its number."""
     kept = {name: headers[name][:600] for name in _KEPT_HEADERS if name in headers}
-    sql.later_anywhere(
-        _INSERT,
-        [
-            SOURCE, account.code, event_id, schema_name, subject[:64], json.dumps(kept),
-            base64.b64encode(body).decode(), verdict, reason,
-        ],
-    )  # fmt: skip
-    return verdict
+    raw = base64.b64encode(body).decode()
+    values = [SOURCE, account.code, notice.event_id, schema_name, subject[:64], json.dumps(kept), raw]
+    return bool(sql.rows_anywhere(_STORE, values))
+
+
+def _judge(account: GatewayAccount, notice: Notice, verdict: InboxEvent.Verdict, reason: str) -> None:
+    """Say what became of it. What was refused is judged again when it is repeated, for it may have become right."""
+    sql.later_anywhere(_JUDGE, [verdict, reason, SOURCE, account.code, notice.event_id])

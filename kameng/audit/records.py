@@ -104,6 +104,11 @@ SELECT 'order', id, status FROM orders_order AS o
  WHERE status = 'pending' AND expires_at < now() - interval '{UNLISTED}'
    AND NOT EXISTS (SELECT FROM listed
                     WHERE topic = 'order.expire' AND payload = jsonb_build_object('order_id', o.id))
+UNION ALL
+SELECT 'notice', id, verdict FROM public.inbox_inboxevent AS notice
+ WHERE schema_name = %(schema)s AND verdict = 'unapplied' AND received_at < now() - interval '{UNLISTED}'
+   AND NOT EXISTS (SELECT FROM listed
+                    WHERE topic = 'notice.unapplied' AND payload = jsonb_build_object('notice_id', notice.id))
 """
 _ENDED = [Fulfillment.Status.DELIVERED, Fulfillment.Status.FAILED, Fulfillment.Status.MANUAL]
 

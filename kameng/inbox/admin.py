@@ -13,6 +13,7 @@ from kameng.inbox.models import InboxEvent
 from kameng.templatetags.staff import badge, when
 
 _TONES = {
+    InboxEvent.Verdict.UNAPPLIED: "wait",
     InboxEvent.Verdict.ACCEPTED: "ok",
     InboxEvent.Verdict.IGNORED: "neutral",
     InboxEvent.Verdict.REFUSED: "bad",

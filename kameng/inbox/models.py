@@ -10,13 +10,14 @@ from django.utils.translation import gettext_lazy as _
 class InboxEvent(models.Model):
     """A verified notice, stored raw and once.
 
-    A `refused` event is genuine but cannot be acted on (wrong amount, unknown order): it is kept and shown to
-    operators.
+    An `unapplied` one is under way, or its booking broke down: then it is applied later. A `refused` one is genuine but
+    cannot be acted on (wrong amount, unknown order): it is kept and shown to operators.
     """
 
     class Verdict(models.TextChoices):
         """What we made of it."""
 
+        UNAPPLIED = "unapplied", _("尚未处理")
         ACCEPTED = "accepted", _("已处理")
         IGNORED = "ignored", _("无需处理")
         REFUSED = "refused", _("需要人工核对")
@@ -39,7 +40,11 @@ class InboxEvent(models.Model):
             models.UniqueConstraint(fields=["source", "account", "event_id"], name="inbox_event_stored_once"),
             models.CheckConstraint(condition=~Q(event_id=""), name="inbox_event_has_id"),
         ]
-        indexes = [BrinIndex(fields=["received_at"], autosummarize=True, name="inbox_event_when")]
+        indexes = [
+            BrinIndex(fields=["received_at"], autosummarize=True, name="inbox_event_when"),
+            # As long as what is under way, however many notices there are.
+            models.Index(fields=["received_at"], condition=Q(verdict="unapplied"), name="inbox_event_unapplied"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.source}:{self.account}:{self.event_id}"

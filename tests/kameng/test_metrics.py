@@ -75,7 +75,7 @@ def test_what_waits_for_a_person_is_counted(supplier_double: object) -> None:
     found = figures()
     assert found["kameng_suppliers_eliminated"] == 1
     assert found["kameng_stock_codes_free"] == 2
-    assert found["kameng_inbox_refused"] == 1
+    assert found["kameng_inbox_refused"] == found["kameng_inbox_unapplied"] == 1
     assert found["kameng_pollers"] == 1
 
 

@@ -249,7 +249,7 @@ def test_every_handler_takes_what_is_published_for_it() -> None:
         "fulfillment.wake", "marks.changed", "rules.changed",
         "subjects.rescreen", "subject.taken_down", "goods.taken_down",
         "line.failed", "line.short", "refund.run", "variant.refresh", "category.refresh", "shelf.renamed",
-        "supplier.probe", "supplier.sync", "supplier.balance", "payment.noticed",
+        "supplier.probe", "supplier.sync", "supplier.balance", "payment.noticed", "notice.unapplied",
         "licenses.changed", "requirements.changed", "reconciliation.run", "client_order.follow", "client_callback.send",
         "domain.check", "authorizations.changed", "visit.over", "stock.import",
     }  # fmt: skip

@@ -14,6 +14,7 @@ from django.test import Client
 
 from kameng.inbox.models import InboxEvent
 from kameng.outbox.models import OutboxEvent
+from kameng.sweep import sweep
 from orders.access import order_token
 from orders.models import Order
 from payments.approvals import refund_retry
@@ -93,7 +94,7 @@ def tell(body: bytes, *, account: str = "epay", verb: str = "get", host: str = "
         return Client(headers={"host": host}).get(f"/webhooks/payments/{account}/?{body.decode()}")
 
 
-def refused(bill: Bill, body: bytes, *, kept: str | None) -> None:
+def refused(bill: Bill, body: bytes, *, kept: str | None, as_: str = "refused") -> None:
     """The notice gets a 4xx both ways, nothing moves, and it is kept with a reason, or not at all."""
     for verb in ("get", "post"):
         reply = tell(body, verb=verb)
@@ -105,7 +106,7 @@ def refused(bill: Bill, body: bytes, *, kept: str | None) -> None:
         assert stored == []
     else:
         ((verdict, reason),) = stored
-        assert verdict == "refused"
+        assert verdict == as_
         assert kept in reason
 
 
@@ -230,7 +231,7 @@ def test_no_answer_keeps_the_notice_and_is_asked_for_again(bill: Bill) -> None:
         raise httpx.ReadTimeout("silence")
 
     bill.platform.answers["/api.php"] = silent
-    refused(bill, bill.notice(), kept="could not be confirmed")
+    refused(bill, bill.notice(), kept="could not be confirmed", as_="unapplied")
     assert KEY not in InboxEvent.objects.get().reason
     # Told twice, put on the list once; and no notice has to come again.
     assert outbox("payment.noticed") == [{"payment_id": bill.payment.pk}]
@@ -239,8 +240,12 @@ def test_no_answer_keeps_the_notice_and_is_asked_for_again(bill: Bill) -> None:
     drain()
     assert bill.states()[0] == "confirmed"
     assert outbox("payment.noticed") == []
+    InboxEvent.objects.update(received_at=F("received_at") - timedelta(minutes=1))
+    sweep()
+    drain()
+    kept = InboxEvent.objects.get()
+    assert (kept.verdict, kept.reason) == ("accepted", "")
     assert tell(bill.notice()).content == b"success"
-    assert InboxEvent.objects.get().verdict == "accepted"
 
 
 def test_the_schedule_finds_money_whose_notice_was_lost(bill: Bill) -> None:

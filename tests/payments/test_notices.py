@@ -11,6 +11,7 @@ from kameng.core.ids import routed_id
 from kameng.inbox.models import InboxEvent
 from kameng.outbox.models import OutboxEvent
 from orders.models import Order
+from orders.states import order_lock
 from payments.gateways.base import GatewayMisconfigured, GatewayStatus, NoticeReply, RefundResult, RefundStatus
 from payments.merchants.models import GatewayAccount
 from payments.models import Payment, Refund
@@ -218,7 +219,7 @@ def test_an_account_without_keys_trusts_nothing(shop: Reseller) -> None:
     assert inbox() == []
 
 
-def test_a_notice_that_cannot_be_booked_is_not_answered_and_not_kept(
+def test_a_notice_whose_booking_breaks_down_is_not_answered_but_kept_and_applied_when_repeated(
     shop: Reseller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answered with success and then lost would be the worst of all ends."""
@@ -230,13 +231,30 @@ def test_a_notice_that_cannot_be_booked_is_not_answered_and_not_kept(
         raise ZeroDivisionError
 
     monkeypatch.setattr("payments.services.settle", break_down)
-    with pytest.raises(ZeroDivisionError):
-        notify(payment.number)
-    assert books(order) == before
-    assert inbox() == []
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            notify(payment.number)
+        assert books(order) == before
+        assert inbox() == [("E1", "shop_one", payment.number, "unapplied")]
+    assert json.loads(bytes(InboxEvent.objects.get().body)) == {"id": "E1", "payment": payment.number}
     monkeypatch.undo()
     assert notify(payment.number) == YES
     assert states(order) == ("paid", "queued")
+    assert inbox() == [("E1", "shop_one", payment.number, "accepted")]
+
+
+def test_a_notice_is_stored_before_its_order_is_locked(shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, payment = waiting(shop)
+    ScriptedGateway.pay(payment.number, payment.amount)
+    seen: list[tuple[str, str, str, str]] = []
+
+    def look(order_id: int) -> Order:
+        seen.extend(inbox())
+        return order_lock(order_id)
+
+    monkeypatch.setattr("payments.services.order_lock", look)
+    assert notify(payment.number) == YES
+    assert seen == [("E1", "shop_one", payment.number, "unapplied")]
 
 
 def test_a_second_payment_is_taken_and_goes_back(shop: Reseller) -> None:

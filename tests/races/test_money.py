@@ -1,13 +1,17 @@
 """Money from several sides at once. Each guard has a test that shows what happens without it."""
 
+from datetime import timedelta
 from decimal import Decimal
 from threading import Event
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
+from django.db.models import F
 
 from kameng.inbox.models import InboxEvent
 from kameng.outbox.models import OutboxEvent
+from kameng.sweep import sweep
 from orders import services as order_services
 from orders.models import Order
 from orders.services import order_expire
@@ -18,7 +22,7 @@ from payments.services import Applied, Verdict
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway
 from tests.factories import on_sale, open_payment, place
-from tests.flows import confirm, events, outbox, paid, part_payment, states
+from tests.flows import confirm, drain, events, outbox, paid, part_payment, states
 from tests.payments.test_notices import YES, notify
 from tests.races.threads import BRIEFLY, SURELY, at_once, pause_after, pause_before, without_row_locks
 
@@ -72,6 +76,33 @@ def test_fifty_notices_at_once_count_once(live_shop: Reseller) -> None:
     assert len(outbox("order.paid")) == 1
     assert InboxEvent.objects.count() == 1
     assert Payment.objects.filter(status="confirmed").count() == 1
+
+
+def test_a_notice_outlives_the_database_that_goes_away_while_it_is_booked(
+    live_shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody repeats it: by itself it is asked about, and applied."""
+    order = place(live_shop, on_sale())
+    payment = open_payment(live_shop, order)
+    ScriptedGateway.pay(payment.number, payment.amount)
+
+    def cut_off(**_: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("payments.services.settle", cut_off)
+        (broken,) = at_once(live_shop, lambda: notify(payment.number))
+    assert isinstance(broken, OperationalError)
+    assert states(order) == ("pending", "waiting")
+    assert list(InboxEvent.objects.values_list("verdict", flat=True)) == ["unapplied"]
+    InboxEvent.objects.update(received_at=F("received_at") - timedelta(minutes=1))
+    sweep()
+    connection.set_tenant(live_shop)  # type: ignore[attr-defined]
+    assert outbox("notice.unapplied") == [{"notice_id": InboxEvent.objects.get().pk}]
+    drain()
+    assert states(order)[0] == "paid"
+    assert list(InboxEvent.objects.values_list("verdict", flat=True)) == ["accepted"]
 
 
 def test_without_the_lock_the_statement_itself_refuses_to_confirm_twice(

@@ -323,6 +323,13 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
             "UPDATE payments_payment SET created_at = now() - interval '5 minutes'",
         ],
     ),
+    "a notice that was never applied": (
+        "I10", "is unapplied and on no list",
+        [
+            "UPDATE public.inbox_inboxevent SET verdict = 'unapplied', received_at = now() - interval '5 minutes' "
+            "WHERE source = 'payments'"
+        ],
+    ),
     "a deposit spent twice": (
         "I11", "deposit:77 is at -5.0000",
         [

@@ -149,9 +149,13 @@ def test_refuses_the_public_keys_signature_under_the_certificates_serial(refused
         "F" * 10_000,
     ],
 )
-def test_refuses_a_serial_that_is_not_configured_and_fetches_nothing(refused, wechatpay_platform, captured, serial):
+def test_refuses_a_serial_that_is_not_configured_and_fetches_nothing(
+    refused, wechatpay, wechatpay_platform, captured, serial
+):
+    """Nor does it forget what it knows: the next genuine notice is believed."""
     body = dump(wechatpay_platform.envelope(captured))
     refused(body, wechatpay_platform.headers(body) | {"wechatpay-serial": serial}, reason="not configured")
+    assert wechatpay.verify_notice(headers=wechatpay_platform.headers(body), body=body).payment
 
 
 def test_refuses_a_probe(refused, wechatpay_platform, captured):
