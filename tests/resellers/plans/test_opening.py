@@ -131,6 +131,7 @@ def test_a_shop_closes_in_the_statement_that_places_an_order_and_its_paid_ones_g
     other_shop: Reseller,
     gateway_double: type[ScriptedGateway],
     supplier_double: type[ScriptedSupplier],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     variant = on_sale(suppliers=("first",))
     give(other_shop)
@@ -145,7 +146,9 @@ def test_a_shop_closes_in_the_statement_that_places_an_order_and_its_paid_ones_g
         with pytest.raises(ShopClosed):
             place(other_shop, variant, contact="13912345678")
         remembered.forget()
+        caplog.clear()
         assert visitor("two.test").get("/").status_code == 503
+        assert caplog.records == []
         assert visitor("two.test").get("/orders/lookup/").status_code == 200
         connection.set_tenant(other_shop)  # type: ignore[attr-defined]
     assert "资料过期" in owner_of(other_shop).get("/manage/").content.decode()
