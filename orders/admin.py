@@ -26,7 +26,7 @@ from kameng.admin.sites import EARNINGS, Nav, StaffSite, operations_site, shop_s
 from kameng.core.encryption import digest
 from kameng.core.ids import ALPHABET, normalize
 from kameng.templatetags.staff import badge, copyable, when, yuan
-from orders.badges import LINE_BADGES, order_badge
+from orders.badges import badge_of, line_badge
 from orders.contacts import contact_clean
 from orders.faces import masked, masked_contact, names_of
 from orders.history import history
@@ -210,7 +210,7 @@ class OrderAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("状态"))
     def state(self, order: Order) -> SafeString:
         """A word and a colour."""
-        tone, word = order_badge(order.status, {line.status for line in order.lines.all()})
+        tone, word = badge_of(order)
         return badge(tone, str(word))
 
     def change_view(
@@ -231,7 +231,7 @@ class OrderAdmin(ReadOnlyAdmin):
 def order_context(site: StaffSite, order: Order, viewer: Viewer) -> dict[str, Any]:
     """Everything that the page of an order shows, read now, in the order's own schema."""
     lines = list(order.lines.all())
-    tone, word = order_badge(order.status, {line.status for line in lines})
+    tone, word = badge_of(order)
     return {
         "title": order.grouped_number,
         "order": order,
@@ -252,8 +252,8 @@ def order_context(site: StaffSite, order: Order, viewer: Viewer) -> dict[str, An
                     else (entry["label"], masked(entry.get("shown") or entry["value"]))
                     for entry in line.account
                 ],
-                "tone": LINE_BADGES[line.status][0],
-                "word": str(LINE_BADGES[line.status][1]),
+                "tone": line_badge(line)[0],
+                "word": str(line_badge(line)[1]),
                 "profit": (line.price - line.supply_price) * line.quantity,
             }
             for line in lines

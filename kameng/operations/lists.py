@@ -130,7 +130,9 @@ def orders(request: HttpRequest) -> HttpResponse:
     context = listed(request, ORDERS, _ORDER_STATES, like=orders_like(query) if query else None)
     for row in context["rows"]:
         row["account"] = account_text(OrderLine(account=as_json(row["account"])))
-        row["tone"], row["word"] = order_badge(row["status"], row["statuses"])
+        row["tone"], row["word"] = order_badge(
+            row["status"], row["statuses"], product_slug=row["product_slug"], sku=row["sku"]
+        )
         row["shown"] = Order(number=row["number"]).grouped_number
     title = {"title": _("订单"), "query": query, "search_hint": _("任何单号、完整的手机号或账号、商品名")}
     return operations_site.render(request, "staff/operations_orders.html", {**context, **title})
