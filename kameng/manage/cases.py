@@ -28,7 +28,6 @@ from kameng.core.problems import Problem
 from kameng.manage.look import SHOP_GROUP
 from resellers.models import Reseller
 
-
 #: Words of a shop that have a page of their own.
 ANNOUNCED = frozenset({"announcement", "announcement_en"})
 

@@ -69,11 +69,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "now": now,
         "drawing": bars([(f"{day.day:%m-%d}", day.sales) for day in now.days]),
         "attention": waiting,
-        "stuck": [
-            {"order": order, "badge": badge_of(order)}
-            for order in waiting.orders
-            if may["orders_order_change"]
-        ],
+        "stuck": [{"order": order, "badge": badge_of(order)} for order in waiting.orders if may["orders_order_change"]],
         "breached": breached,
         "breached_told": _told(breached, names),
         "thin": thin,

@@ -12,7 +12,7 @@ from kameng.manage.site import shop_site
 from kameng.operations.errors import told
 
 STATUS = 413
-#: Bytes that are read and thrown away, so that a browser sees the answer: no less than the web server before us lets by.
+#: Bytes that are read and thrown away, so that a browser sees the answer: all that the web server before us lets by.
 MOST_DRAINED = 64_000_000
 
 

@@ -26,8 +26,6 @@ def test_in_both_admins_and_both_languages(shop: Reseller, language: str, words:
     assert 'href="/manage/announcement/"' in pasted(owner, "/manage/announcement/")
 
 
-def test_a_shopper_reads_the_shops_page_and_nothing_is_logged(
-    shop: Reseller, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_shopper_reads_the_shops_page_and_nothing_is_logged(shop: Reseller, caplog: pytest.LogCaptureFixture) -> None:
     assert "没有下单，也没有扣款" in pasted(visitor("one.test"), "/checkout/")
     assert caplog.records == []

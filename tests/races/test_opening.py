@@ -19,8 +19,8 @@ from resellers.models import Reseller
 from resellers.plans.applications import Wish, application_submit
 from resellers.plans.exceptions import ApplicationInvalid
 from resellers.plans.models import Application, Subscription
-from resellers.plans.skus import sku_of
 from resellers.plans.seeds import plans_seed
+from resellers.plans.skus import sku_of
 from tests import remembered
 from tests.factories import open_payment
 from tests.flows import confirm, drain, fulfill, states

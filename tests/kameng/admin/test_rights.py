@@ -90,8 +90,8 @@ def test_a_role_opens_what_its_menu_shows_and_nothing_else(shop: Reseller, role:
 def test_no_link_leads_anybody_where_they_may_not_go(
     shop: Reseller, role: str, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway]
 ) -> None:
-    paid(shop, on_sale())
     own_good(shop)
+    paid(shop, on_sale())
     now = timezone.now()
     about = {"subject_kind": "shop", "schema_name": shop.schema_name, "subject_id": shop.pk}
     case = Case.objects.create(**about, title="店铺", state="sent_back", statement="改店名", due_at=now, decided_at=now)
@@ -113,9 +113,11 @@ def test_no_link_leads_anybody_where_they_may_not_go(
     if role == "goods":
         page = client.get("/manage/cases/").content.decode()
         assert "要改请找店主" in page
-        found = Screening.objects.create(**about, rules_version=0, verdict="flagged", findings=[{"field": "announcement"}])
-        Case.objects.filter(pk=case.pk).update(screening=found)
-        assert 'class="k-btn k-small" href="/manage/announcement/"' in client.get("/manage/cases/").content.decode()
+        places = [{"field": "announcement"}]
+        screening = Screening.objects.create(**about, rules_version=0, verdict="flagged", findings=places)
+        Case.objects.filter(pk=case.pk).update(screening=screening)
+        page = client.get("/manage/cases/").content.decode()
+        assert 'class="k-btn k-small" href="/manage/announcement/"' in page
 
 
 def test_who_has_no_role_has_their_account_and_nothing_else(shop: Reseller) -> None:
