@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from catalog.ages import Age
 from kameng.admin.bases import ReadOnlyAdmin
@@ -137,7 +137,7 @@ class StateFilter(admin.SimpleListFilter):
 class OrderAdmin(ReadOnlyAdmin):
     """Orders with what an owner wants to know first: what, for whom, how much, what is mine, how it stands."""
 
-    nav = Nav(gettext_lazy("生意"), gettext_lazy("订单"), "receipt_long", 10, is_tab=True)
+    nav = Nav(gettext_lazy("生意"), pgettext_lazy("多个", "订单"), "receipt_long", 10, is_tab=True)
     list_display = ("number_cell", "goods", "account", "total_cell", "profit", "state")
     list_display_links = None
     list_filter = (StateFilter, "created_at")
@@ -223,7 +223,7 @@ class OrderAdmin(ReadOnlyAdmin):
         if order is None:
             raise Http404
         context = order_context(self.admin_site, order, Viewer(sees_earnings=self.admin_site.may(request, EARNINGS)))
-        up = {"up_url": reverse("manage:orders_order_changelist"), "up_title": _("订单")}
+        up = {"up_url": reverse("manage:orders_order_changelist"), "up_title": pgettext("多个", "订单")}
         response: HttpResponse = self.admin_site.render(request, "staff/order.html", {**context, **up})
         return response
 
