@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
+from catalog.fees import fee_of
 from catalog.models import Category, Product, Variant
 from catalog.pricing import price_cap
 from catalog.supply_discount import discounted
@@ -198,6 +199,11 @@ def cap_of(variant: Variant, category: Category) -> Decimal:
     return price_cap(variant.official_price, category.price_cap_percent or settings.PRICE_CAP_PERCENT)
 
 
+def _supply(variant: Variant) -> Decimal:
+    """What is taken of an owner's own good is by the fee of today; the row has the one that the owner last saw."""
+    return variant.supply_price if variant.own_price is None else fee_of(variant.own_price)
+
+
 def _product(product: Product) -> CatalogProduct:
     variants = tuple(
         CatalogVariant(
@@ -208,8 +214,8 @@ def _product(product: Product) -> CatalogProduct:
             note=variant.note,
             note_en=variant.note_en,
             official_price=variant.official_price,
-            supply_price=variant.supply_price,
-            full_supply_price=variant.supply_price,
+            supply_price=_supply(variant),
+            full_supply_price=_supply(variant),
             cost=variant.cost,
             cap=cap_of(variant, product.category),
             max_quantity=variant.max_quantity,

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_tenants.utils import schema_context
 
+from catalog.fees import fee_of
 from catalog.listings.models import Listing, PriceRule
 from catalog.models import Variant
 from compliance.trail.services import entry_append
@@ -110,7 +111,8 @@ def _own_goods(shop: Reseller) -> Iterator[Row]:
         product = variant.product
         yield (
             product.name, product.category.name, variant.name, variant.sku, variant.own_price, variant.official_price,
-            variant.supply_price, product.hand_minutes, _("是") if product.is_active and variant.is_active else _("否"),
+            fee_of(variant.own_price), product.hand_minutes,
+            _("是") if product.is_active and variant.is_active else _("否"),
         )  # fmt: skip
 
 

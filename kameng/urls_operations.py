@@ -11,6 +11,7 @@ from kameng.operations.site import operations_site
 from payments import urls as payments_urls
 from resellers.tls import tls_ask
 
+handler400 = "kameng.pages.too_large.bad_request"
 handler403 = "kameng.operations.errors.forbidden"
 handler404 = "kameng.operations.errors.not_found"
 

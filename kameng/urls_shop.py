@@ -24,6 +24,7 @@ from payments import urls as payments_urls
 from payments import views as payments
 from resellers import views as look
 
+handler400 = "kameng.pages.too_large.bad_request"
 handler404 = "catalog.listings.views.not_found"
 
 api_urlpatterns = [

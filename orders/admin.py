@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from catalog.ages import Age
 from kameng.admin.bases import ReadOnlyAdmin
@@ -26,7 +26,7 @@ from kameng.admin.sites import EARNINGS, Nav, StaffSite, operations_site, shop_s
 from kameng.core.encryption import digest
 from kameng.core.ids import ALPHABET, normalize
 from kameng.templatetags.staff import badge, copyable, when, yuan
-from orders.badges import LINE_BADGES, order_badge
+from orders.badges import badge_of, line_badge
 from orders.contacts import contact_clean
 from orders.faces import masked, masked_contact, names_of
 from orders.history import history
@@ -137,7 +137,7 @@ class StateFilter(admin.SimpleListFilter):
 class OrderAdmin(ReadOnlyAdmin):
     """Orders with what an owner wants to know first: what, for whom, how much, what is mine, how it stands."""
 
-    nav = Nav(gettext_lazy("生意"), gettext_lazy("订单"), "receipt_long", 10, is_tab=True)
+    nav = Nav(gettext_lazy("生意"), pgettext_lazy("多个", "订单"), "receipt_long", 10, is_tab=True)
     list_display = ("number_cell", "goods", "account", "total_cell", "profit", "state")
     list_display_links = None
     list_filter = (StateFilter, "created_at")
@@ -210,7 +210,7 @@ class OrderAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("状态"))
     def state(self, order: Order) -> SafeString:
         """A word and a colour."""
-        tone, word = order_badge(order.status, {line.status for line in order.lines.all()})
+        tone, word = badge_of(order)
         return badge(tone, str(word))
 
     def change_view(
@@ -223,7 +223,7 @@ class OrderAdmin(ReadOnlyAdmin):
         if order is None:
             raise Http404
         context = order_context(self.admin_site, order, Viewer(sees_earnings=self.admin_site.may(request, EARNINGS)))
-        up = {"up_url": reverse("manage:orders_order_changelist"), "up_title": _("订单")}
+        up = {"up_url": reverse("manage:orders_order_changelist"), "up_title": pgettext("多个", "订单")}
         response: HttpResponse = self.admin_site.render(request, "staff/order.html", {**context, **up})
         return response
 
@@ -231,7 +231,7 @@ class OrderAdmin(ReadOnlyAdmin):
 def order_context(site: StaffSite, order: Order, viewer: Viewer) -> dict[str, Any]:
     """Everything that the page of an order shows, read now, in the order's own schema."""
     lines = list(order.lines.all())
-    tone, word = order_badge(order.status, {line.status for line in lines})
+    tone, word = badge_of(order)
     return {
         "title": order.grouped_number,
         "order": order,
@@ -252,8 +252,8 @@ def order_context(site: StaffSite, order: Order, viewer: Viewer) -> dict[str, An
                     else (entry["label"], masked(entry.get("shown") or entry["value"]))
                     for entry in line.account
                 ],
-                "tone": LINE_BADGES[line.status][0],
-                "word": str(LINE_BADGES[line.status][1]),
+                "tone": line_badge(line)[0],
+                "word": str(line_badge(line)[1]),
                 "profit": (line.price - line.supply_price) * line.quantity,
             }
             for line in lines

@@ -6,6 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from orders.models import Order, OrderLine
+from resellers.plans.skus import Kind, kind_of
 
 Badge = tuple[str, str | Promise]
 
@@ -19,6 +20,11 @@ _ORDER_BADGES: dict[str, Badge] = {
     Order.Status.REFUNDED: ("neutral", _("已退款")),
     Order.Status.PARTLY_REFUNDED: ("warn", _("部分退款")),
 }
+#: Nothing is topped up where a plan was bought.
+_PLAN_BADGES: dict[str, dict[str, Badge]] = {
+    kind: {Order.Status.PAID: ("info", _("办理中")), Order.Status.FULFILLED: ("ok", done)}
+    for kind, done in ((Kind.OPENING, _("已开通")), (Kind.RENEWAL, _("已续期")))
+}
 #: What a paid order's lines say about it; the first that is there decides.
 _UNDER_WAY: tuple[tuple[str, Badge], ...] = (
     (_LINE.MANUAL, ("bad", _("人工处理"))),
@@ -27,7 +33,7 @@ _UNDER_WAY: tuple[tuple[str, Badge], ...] = (
     (_LINE.QUEUED, ("info", _("排队中"))),
     (_LINE.FAILED, ("warn", _("退款中"))),
 )
-LINE_BADGES: dict[str, Badge] = {
+_LINE_BADGES: dict[str, Badge] = {
     _LINE.WAITING: ("neutral", _LINE.WAITING.label),
     _LINE.QUEUED: ("info", _LINE.QUEUED.label),
     _LINE.BUYING: ("info", _LINE.BUYING.label),
@@ -39,10 +45,27 @@ LINE_BADGES: dict[str, Badge] = {
 }
 
 
-def order_badge(status: str, line_statuses: Collection[str]) -> Badge:
-    """The state of an order as tone and word. Raises `KeyError` for a state that does not exist."""
+def order_badge(status: str, line_statuses: Collection[str], *, product_slug: str = "", sku: str = "") -> Badge:
+    """The state of an order as tone and word; the product and sku are those of its first line. Raises `KeyError` for a
+    state that does not exist."""
+    plan = _PLAN_BADGES.get(kind_of(product_slug, sku), {})
     if status == Order.Status.PAID:
         for line_status, badge in _UNDER_WAY:
             if line_status in line_statuses:
-                return badge
-    return _ORDER_BADGES[status]
+                return plan.get(status, badge) if line_status == _LINE.BUYING else badge
+    return plan.get(status, _ORDER_BADGES[status])
+
+
+def badge_of(order: Order) -> Badge:
+    """The state of an order; prefetch the lines."""
+    lines = order.lines.all()
+    bought = {"product_slug": lines[0].product_slug, "sku": lines[0].sku} if lines else {}
+    return order_badge(order.status, {line.status for line in lines}, **bought)
+
+
+def line_badge(line: OrderLine) -> Badge:
+    """The state of a line."""
+    badges = _PLAN_BADGES.get(kind_of(line.product_slug, line.sku), {})
+    if line.status == _LINE.DELIVERED and badges:
+        return badges[Order.Status.FULFILLED]
+    return _LINE_BADGES[line.status]

@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 
 from catalog.phone_numbers import FOR_PHONES, origin_of
 from orders.models import Order, OrderLine
-from orders.words import state_text
+from orders.words import PLAN_DONE, state_text
 from resellers.context import in_english
+from resellers.plans.skus import kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,15 @@ def recent_faces(orders: Iterable[Order]) -> list[RecentFace]:
     faces = []
     for order in orders:
         line = line_face(order.lines.all()[0])
-        words = state_text(_STATE_OF[Order.Status(order.status)])
+        words = state_text(_state_of(order))
         title = f"{line.product_name} {line.variant_name}"
         faces.append(RecentFace(order.number, line.icon, title, order.created_at, order.total, words.tone, words.badge))
     return faces
+
+
+def _state_of(order: Order) -> str:
+    line = order.lines.all()[0]
+    if plan := kind_of(line.product_slug, line.sku):
+        of_plan = {Order.Status.PAID: "plan_under_way", Order.Status.FULFILLED: PLAN_DONE[plan]}
+        return of_plan.get(Order.Status(order.status), _STATE_OF[Order.Status(order.status)])
+    return _STATE_OF[Order.Status(order.status)]

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kameng.core.fields import public_key
 from kameng.core.ids import grouped
@@ -73,7 +74,7 @@ class Order(models.Model):
 
     class Meta:
         verbose_name = _("订单")
-        verbose_name_plural = _("订单")
+        verbose_name_plural = pgettext_lazy("多个", "订单")
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(fields=["idempotency_key"], name="order_once_per_key"),

@@ -69,7 +69,6 @@ STATE_WORDS: Final[Mapping[str, Words]] = {
         tone="info",
         badge=_("已付款"),
         headlines=(
-            _("已付款，马上办 %(shop)s 的套餐"),
             _("已付款，马上充到 %(name)s"),
             _("已付款，马上出卡"),
         ),
@@ -79,7 +78,6 @@ STATE_WORDS: Final[Mapping[str, Words]] = {
         tone="info",
         badge=_("充值中"),
         headlines=(
-            _("已付款，正在办 %(shop)s 的套餐"),
             _("已付款，正在充到 %(name)s"),
             _("已付款，正在出卡"),
         ),
@@ -124,13 +122,33 @@ STATE_WORDS: Final[Mapping[str, Words]] = {
     "delivered": Words(
         tone="ok",
         badge=_("已到账"),
-        headlines=(_("%(shop)s 的套餐办好了"), _("已充到 %(name)s"), _("已到账")),
+        headlines=(_("已充到 %(name)s"), _("已到账")),
         details=(
             _("%(time)s 到账，用时 %(duration)s"),
             _("%(time)s 到账"),
             _("没看到？先退出重进一次；还没有就联系客服"),
         ),
         action="reorder",
+        final=True,
+    ),
+    "plan_under_way": Words(
+        tone="info",
+        badge=_("办理中"),
+        headlines=(_("已付款，正在办 %(shop)s 的套餐"), _("已付款，正在办套餐")),
+        details=(_("这一页会自己更新；办不成就全额退款"),),
+    ),
+    "plan_opened": Words(
+        tone="ok",
+        badge=_("已开通"),
+        headlines=(_("%(shop)s 的套餐办好了"), _("套餐办好了")),
+        details=(_("%(time)s 办好，用时 %(duration)s"), _("店铺可以用了")),
+        final=True,
+    ),
+    "plan_renewed": Words(
+        tone="ok",
+        badge=_("已续期"),
+        headlines=(_("%(shop)s 的套餐续好了"), _("套餐续好了")),
+        details=(_("%(time)s 办好，用时 %(duration)s"), _("店铺接着用")),
         final=True,
     ),
     "codes_ready": Words(
@@ -209,6 +227,9 @@ STATE_WORDS: Final[Mapping[str, Words]] = {
         action="support",
     ),
 }
+
+#: The state of a delivered order by what it paid for, of `Application.Kind`.
+PLAN_DONE: Final[Mapping[str, str]] = {"opening": "plan_opened", "renewal": "plan_renewed"}
 
 ACTION_LABELS: Final[Mapping[Action, Sentence]] = {
     "": "",

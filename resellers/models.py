@@ -1,5 +1,7 @@
 """Shops: who owns one, where it answers and how it looks."""
 
+from datetime import datetime
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator, URLValidator
 from django.db import models
@@ -145,3 +147,34 @@ class Domain(DomainMixin):
                 condition=models.Q(domain=models.functions.Lower("domain")), name="domain_lower_case"
             )
         ]
+
+
+class Announcement(models.Model):
+    """A line that a shop showed on every page, or shows. One that was replaced before its time came is not kept."""
+
+    shop = models.ForeignKey(Reseller, models.DO_NOTHING, verbose_name=_("店铺"), related_name="+")
+    text = models.CharField(_("公告"), max_length=200)
+    text_en = models.CharField(_("英文公告"), max_length=300, blank=True)
+    #: When it was first shown; unknown for those from before this was written down.
+    since = models.DateTimeField(_("从"), null=True)
+    #: When its own time was over, and when its owner put another in its place or took it away.
+    until = models.DateTimeField(_("到"), null=True)
+    ended_at = models.DateTimeField(_("撤下时间"), null=True)
+
+    class Meta:
+        verbose_name = _("公告")
+        verbose_name_plural = _("公告")
+        indexes = [models.Index(fields=["shop", "-id"], name="announcement_of_shop")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["shop"], condition=models.Q(ended_at=None), name="announcement_one_now_per_shop"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def last_shown(self) -> datetime | None:
+        """When shoppers saw it last; None while its end is open."""
+        return min((moment for moment in (self.until, self.ended_at) if moment is not None), default=None)

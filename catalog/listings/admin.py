@@ -214,6 +214,11 @@ def _log(request: HttpRequest, variant: PricedVariant, *, is_reset: bool) -> Non
     write_down(request, row, CHANGE, _("售价 %(price)s，%(shown)s") % {"price": yuan(variant.price), "shown": shown})
 
 
+def _shelves() -> QuerySet[Category]:
+    """Those that stand in shops; what the platform sells to owners stands in none."""
+    return Category.objects.filter(is_active=True).exclude(products__is_on_shelves=False)
+
+
 class RangeForm(forms.Form):
     """Which categories the shop trades in; none means all of them."""
 
@@ -221,8 +226,7 @@ class RangeForm(forms.Form):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        known = Category.objects.filter(is_active=True)
-        self.fields["categories"].choices = [(one.slug, name_of(one)) for one in known]  # type: ignore[attr-defined]
+        self.fields["categories"].choices = [(one.slug, name_of(one)) for one in _shelves()]  # type: ignore[attr-defined]
 
 
 @shop_site.page("range/", name="range", nav=Nav(GROUP, gettext_lazy("经营类目"), "category", 24))
@@ -249,11 +253,15 @@ def trade_range(request: HttpRequest) -> HttpResponse:
     return shop_site.render(request, "staff/range.html", context, status=422 if form.errors else 200)
 
 
+def _variant_name(variant: Variant) -> str:
+    return f"{name_of(variant.product)} {name_of(variant)}"
+
+
 class PriceRuleForm(ServiceForm):
     """A markup, or a price, and what it covers."""
 
     category = forms.ModelChoiceField(
-        Category.objects.filter(is_active=True),
+        Category.objects.none(),
         label=gettext_lazy("类目"),
         required=False,
         widget=UnfoldAdminSelectWidget(),
@@ -276,6 +284,13 @@ class PriceRuleForm(ServiceForm):
     class Meta:
         model = PriceRule
         fields = ("category", "product", "variant", "kind", "value", "rounding")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        fields: Any = self.fields
+        fields["category"].queryset = _shelves()
+        fields["category"].label_from_instance = fields["product"].label_from_instance = name_of
+        fields["variant"].label_from_instance = _variant_name
 
     def validate_unique(self) -> None:
         """Left to the service, which says what to do about it."""
@@ -338,11 +353,11 @@ class PriceRuleAdmin(ServiceAdmin):
     def scope(self, rule: PriceRule) -> SafeString:
         """What it covers."""
         if rule.variant_id:
-            kind, name = _("面额"), str(rule.variant)
+            kind, name = _("面额"), _variant_name(rule.variant)
         elif rule.product_id:
-            kind, name = _("商品"), rule.product.name
+            kind, name = _("商品"), name_of(rule.product)
         elif rule.category_id:
-            kind, name = _("类目"), rule.category.name
+            kind, name = _("类目"), name_of(rule.category)
         else:
             kind, name = _("默认"), _("全店")
         return format_html(

@@ -36,4 +36,7 @@ class ClosedShopMiddleware:
         standing = standing_of(shop)
         if standing is Standing.OPEN:
             return None
-        return page(request, "shop/closed.html", {"standing": standing.value}, status=_STATUS[standing])
+        closed = page(request, "shop/closed.html", {"standing": standing.value}, status=_STATUS[standing])
+        # Django writes an error for whatever answers 503. Here nothing is wrong: a shop is as somebody meant it to be.
+        closed._has_been_logged = True  # type: ignore[attr-defined]
+        return closed

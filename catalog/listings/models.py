@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from compliance.gate.subjects import Standing
 from kameng.core.fields import public_key
@@ -70,7 +71,7 @@ class PriceRule(models.Model):
     updated_at = models.DateTimeField(_("更新时间"), auto_now=True, db_default=Now())
 
     class Meta:
-        verbose_name = _("定价规则")
+        verbose_name = pgettext_lazy("一条", "定价规则")
         verbose_name_plural = _("定价规则")
         constraints = [
             models.UniqueConstraint(

@@ -247,11 +247,17 @@ def listings_show(*, shop_id: int, variant_ids: Collection[int], is_visible: boo
     return len(known)
 
 
+def _placeable(shop_id: int, product_ids: Collection[int]) -> set[int]:
+    """Those of them that stand on the shop's shelves: the platform's, and the owner's own."""
+    theirs = Q(owner=None) | Q(owner=shop_id)
+    return set(Product.objects.filter(theirs, pk__in=product_ids).values_list("pk", flat=True))
+
+
 @transaction.atomic
 def products_feature(*, shop_id: int, product_ids: Collection[int], is_featured: bool) -> int:
     """Recommend products on the shop's first page, or no longer; how many."""
     prices_lock()
-    known = set(Product.objects.filter(pk__in=product_ids, owner=None).values_list("pk", flat=True))
+    known = _placeable(shop_id, product_ids)
     Placement.objects.bulk_create(
         [Placement(product_id=pk, is_featured=is_featured) for pk in sorted(known)],
         update_conflicts=True,
@@ -267,7 +273,7 @@ def products_feature(*, shop_id: int, product_ids: Collection[int], is_featured:
 def products_to_front(*, shop_id: int, product_ids: Sequence[int]) -> int:
     """Put products before all others of the shop, in this order; how many."""
     prices_lock()
-    known = set(Product.objects.filter(pk__in=product_ids, owner=None).values_list("pk", flat=True))
+    known = _placeable(shop_id, product_ids)
     front = [pk for pk in dict.fromkeys(product_ids) if pk in known]
     behind = Placement.objects.filter(position__isnull=False).exclude(product_id__in=front)
     order = [*front, *behind.order_by("position", "pk").values_list("product_id", flat=True)]

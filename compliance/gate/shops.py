@@ -15,6 +15,7 @@ from compliance.gate.models import Case, SubjectKind
 from compliance.gate.selectors import case_telling, version_texts
 from compliance.gate.services import Gated, caught_in, subject_screen
 from compliance.gate.subjects import Facts, Slot, Standing, Subject, Text
+from resellers.announcements import announcement_followed
 from resellers.models import Reseller
 from resellers.services import reseller_open, shop_look_save
 
@@ -64,7 +65,12 @@ def shop_words_save(*, shop_id: int, **look: object) -> Saved:
     Clear ones are shown at once. Of doubtful ones, those before stay, and a case waits; everything else is saved.
     Raises `ContentBlocked` and `ShopInvalid`; nothing is saved then.
     """
-    shop = Reseller.objects.select_for_update().get(pk=shop_id)
+    with announcement_followed(shop_id):
+        return _words_saved(shop_id, look)
+
+
+def _words_saved(shop_id: int, look: Mapping[str, object]) -> Saved:
+    shop = Reseller.objects.get(pk=shop_id)
     case = case_telling(shop_subject(shop))
     shown, last = _words_of(shop), words_written(shop, case)
     wanted = {name: " ".join(str(look.get(name, last[name])).split()) for name in WORDS}
@@ -117,7 +123,8 @@ class Shops:
 
     def amend(self, subject_id: int, words: Mapping[str, str]) -> None:
         """What is written is shown: the decision that comes with it says that it may be."""
-        shop_look_save(shop_id=subject_id, **words)
+        with announcement_followed(subject_id):
+            shop_look_save(shop_id=subject_id, **words)
 
     def facts(self, subject_id: int, *, lock: bool = False) -> Facts | None:
         """What is shown."""
@@ -138,7 +145,8 @@ class Shops:
         if "name" in look and not look["name"]:
             look["name"] = shop.slug
         if look:
-            shop_look_save(shop_id=subject_id, **look)
+            with announcement_followed(subject_id):
+                shop_look_save(shop_id=subject_id, **look)
 
     def batch(self, after: int, limit: int) -> Sequence[tuple[int, Facts]]:
         """This one shop."""

@@ -5,21 +5,21 @@ They are rows of the catalogue that have an owner, pass the same gate, and are s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
+from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalog.exceptions import CatalogInvalid
+from catalog.fees import fee_of
 from catalog.models import Category, Product, Variant
 from catalog.selectors import cap_of
 from catalog.services import MOST_PER_ORDER, product_save, shelves_move, variant_save, variants_screen
 from fulfillment.suppliers.owners import offers_write
 from kameng.core.ids import random_id
-from kameng.core.money import CENT
 from kameng.core.problems import Problem
 from resellers.models import Reseller
 
@@ -47,12 +47,6 @@ class Wanted:
     max_quantity: int = 1
     #: Of the variant that this is from now on; a new one where there is none.
     variant_id: int | None = None
-
-
-def fee_of(price: Decimal) -> Decimal:
-    """What the platform takes of one piece, in yuan: rounded up to the cent, and never nothing."""
-    fee = price * settings.OWN_GOODS_FEE_PERCENT / 100
-    return max(fee.quantize(CENT, rounding=ROUND_CEILING), CENT)
 
 
 def goods_of_owner(shop: Reseller) -> "QuerySet[Product]":
@@ -109,6 +103,28 @@ def own_good_show(*, shop: Reseller, product_id: int, is_active: bool) -> Produc
     shelves_move(product)
     product.is_active = is_active
     return product
+
+
+def fee_changed(shop: Reseller) -> bool:
+    """Whether the platform takes another part of what is on sale than when the owner last saw to it."""
+    return any(variant.supply_price != fee_of(variant.own_price) for variant in _priced(shop))
+
+
+@transaction.atomic
+def fee_seen(*, shop: Reseller) -> int:
+    """The owner knows what is taken now; how many variants that changes. What orders pay does not depend on it."""
+    changed = [
+        variant
+        for variant in _priced(shop).select_for_update(of=("self",)).order_by("pk")
+        if variant.supply_price != fee_of(variant.own_price)
+    ]
+    for variant in changed:
+        variant.supply_price = fee_of(variant.own_price)
+    return Variant.objects.bulk_update(changed, ["supply_price"])
+
+
+def _priced(shop: Reseller) -> "QuerySet[Variant, Any]":
+    return Variant.objects.filter(product__owner=shop, own_price__isnull=False, is_active=True)
 
 
 def _check(shop: Reseller, product: Product, wanted: Sequence[Wanted]) -> None:

@@ -24,6 +24,7 @@ from resellers.plans.exceptions import PlanChanged, PlanRefused
 from resellers.plans.focus import shelves_of
 from resellers.plans.models import Application, Subscription
 from resellers.plans.services import subscription_open, subscription_renew
+from resellers.plans.skus import sku_of
 from resellers.services import ShopInvalid
 
 Kind, Status, Refusal = Application.Kind, Application.Status, Application.Refusal
@@ -35,11 +36,6 @@ SELECT o.number FROM fulfillment_supplierorder AS buy
   JOIN orders_order AS o ON o.id = line.order_id
  WHERE buy.reference = %s
 """
-
-
-def sku_of(kind: str, plan_code: str) -> str:
-    """What an application is paid for with."""
-    return f"{'open' if kind == Kind.OPENING else 'rent'}-{plan_code}"
 
 
 class Desk:

@@ -34,6 +34,17 @@ def _source(request: HttpRequest) -> Any:
     return request
 
 
+def drained(request: HttpRequest, *, limit: int) -> None:
+    """Read what is left of a body, up to a limit, and keep none of it: a browser that is still sending when the
+    connection is closed shows an error of its own instead of the answer."""
+    left = limit
+    try:
+        while left > 0 and (chunk := request.read(min(left, 65_536))):
+            left -= len(chunk)
+    except OSError:
+        return
+
+
 def headers_of(request: HttpRequest) -> dict[str, str]:
     """The headers by lower-case name."""
     return {name.lower(): value for name, value in request.headers.items()}

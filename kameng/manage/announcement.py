@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.models import CHANGE
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,8 +20,12 @@ from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.problems import Problem
 from kameng.manage.look import SHOP_GROUP, preview_of
+from resellers.announcements import announcements_past
 from resellers.context import shop_face
-from resellers.models import Reseller
+from resellers.models import Announcement, Reseller
+
+#: Past ones on the page.
+SHOWN = 20
 
 
 class MomentInput(forms.DateTimeInput):
@@ -87,6 +91,9 @@ def announcement(request: HttpRequest) -> HttpResponse:
     initial = {name: written.get(name, getattr(shop, name)) for name in AnnouncementForm.base_fields}
     is_preview = request.method == "POST" and request.POST.get("act") == "preview"
     typed = {name: request.POST.get(name, "")[:400] for name in AnnouncementForm.base_fields}
+    if (again := _again(request, shop)) is not None:
+        initial |= {"announcement": again.text, "announcement_en": again.text_en}
+        initial |= {"announcement_from": None, "announcement_until": None}
     form = AnnouncementForm(request.POST if request.method == "POST" and not is_preview else None, initial=initial)
     if is_preview:
         form = AnnouncementForm(initial=typed)
@@ -108,10 +115,21 @@ def announcement(request: HttpRequest) -> HttpResponse:
         "state": state_of(shop, now=timezone.now()),
         "shop_now": shop,
         "is_preview": is_preview,
+        "is_again": again is not None,
+        "past": announcements_past(shop.pk)[:SHOWN],
         "preview": preview_of(shop, {"brand_color": shop.brand_color, "announcement": said, "tagline": shop.tagline}),
         "face": shop_face(shop),
     }
     return shop_site.render(request, "staff/announcement.html", context, status=422 if form.errors else 200)
+
+
+def _again(request: HttpRequest, shop: Reseller) -> Announcement | None:
+    """The past one that is to be said again. Raises `Http404` for what is none of this shop."""
+    asked = request.GET.get("again", "")
+    if request.method == "POST" or not asked:
+        return None
+    number = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) <= 18 else 0
+    return get_object_or_404(announcements_past(shop.pk), pk=number)
 
 
 def _said(typed: dict[str, Any]) -> str:

@@ -28,6 +28,9 @@ from kameng.core.problems import Problem
 from kameng.manage.look import SHOP_GROUP
 from resellers.models import Reseller
 
+#: Words of a shop that have a page of their own.
+ANNOUNCED = frozenset({"announcement", "announcement_en"})
+
 
 class AppealForm(StaffForm):
     """Why a decision is wrong."""
@@ -66,14 +69,14 @@ def cases(request: HttpRequest) -> HttpResponse:
     rows = list(page)
     context = {
         "title": _("合规"),
-        "rows": _shown(rows, refused),
+        "rows": _shown(request, rows, refused),
         "page_obj": page,
         "refused": refused,
     }
     return shop_site.render(request, "staff/cases.html", context, status=422 if refused is not None else 200)
 
 
-def _shown(rows: list[Case], refused: AppealForm | None) -> list[dict[str, Any]]:
+def _shown(request: HttpRequest, rows: list[Case], refused: AppealForm | None) -> list[dict[str, Any]]:
     appeals = {appeal.case_id: appeal for appeal in Appeal.objects.filter(case__in=rows)}
     skus = dict(
         Variant.objects.filter(
@@ -87,6 +90,7 @@ def _shown(rows: list[Case], refused: AppealForm | None) -> list[dict[str, Any]]
         appeal = appeals.get(case.pk)
         is_reversed = appeal is not None and appeal.outcome == Appeal.Outcome.REVERSED
         is_refused = refused is not None and str(refused["case"].value()) == str(case.pk)
+        edit_page, edit_url = _edit(case, skus)
         shown.append(
             {
                 "case": case,
@@ -94,7 +98,8 @@ def _shown(rows: list[Case], refused: AppealForm | None) -> list[dict[str, Any]]
                 "tone": "ok" if is_reversed else STATE_TONES[Case.State(case.state)],
                 "word": _("申诉成立，已恢复") if is_reversed else case.get_state_display(),
                 "words": [] if is_reversed else case_words(case),
-                "edit_url": _edit_url(case, skus),
+                "edit_url": edit_url,
+                "may_edit": shop_site.may(request, edit_page),
                 "appeal": appeal,
                 "until": until,
                 "form": (refused if is_refused else AppealForm(auto_id=f"id_{case.pk}_%s", initial={"case": case.pk}))
@@ -105,13 +110,17 @@ def _shown(rows: list[Case], refused: AppealForm | None) -> list[dict[str, Any]]
     return shown
 
 
-def _edit_url(case: Case, skus: dict[int, str]) -> str:
-    """Where the owner changes the words."""
+def _edit(case: Case, skus: dict[int, str]) -> tuple[str, str]:
+    """The page on which the words are changed, by its name, and its address; empty where there is none."""
     if case.subject_kind in (SubjectKind.SHOP, SubjectKind.PICTURE):
-        return reverse("manage:look")
+        findings = case.screening.findings if case.screening is not None else []
+        fields = {str(finding.get("field", "")) for finding in findings}
+        announced = case.subject_kind == SubjectKind.SHOP and fields and fields <= ANNOUNCED
+        name = "announcement" if announced else "look"
+        return name, reverse(f"manage:{name}")
     if case.subject_kind == SubjectKind.OWN_GOOD:
-        return reverse("manage:own_good", args=[case.subject_id])
+        return "own_good", reverse("manage:own_good", args=[case.subject_id])
     if case.subject_kind == SubjectKind.PLACEMENT:
-        return reverse("manage:product_name", args=[case.subject_id])
+        return "product_name", reverse("manage:product_name", args=[case.subject_id])
     sku = skus.get(case.subject_id)
-    return f"{reverse('manage:goods')}?{urlencode({'q': sku})}" if sku else ""
+    return "goods", f"{reverse('manage:goods')}?{urlencode({'q': sku})}" if sku else ""

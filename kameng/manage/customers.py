@@ -28,7 +28,7 @@ from kameng.core import sql
 from kameng.core.encryption import digest
 from kameng.core.problems import Problem
 from kameng.core.throttle import require
-from orders.badges import order_badge
+from orders.badges import badge_of
 from orders.contacts import contact_clean
 from orders.faces import masked_contact, names_of
 from orders.models import Order
@@ -174,5 +174,5 @@ def customer(request: HttpRequest, order_id: int) -> HttpResponse:
 
 
 def _badge(order: Order) -> tuple[str, str]:
-    tone, word = order_badge(order.status, {line.status for line in order.lines.all()})
+    tone, word = badge_of(order)
     return tone, str(word)

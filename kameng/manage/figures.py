@@ -7,11 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Count, DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from catalog.fees import FEE_SQL
 from compliance.held import IN_FORCE, TODAY
 from compliance.validity import NOTICES
 from kameng.core import sql
@@ -135,6 +137,8 @@ class Attention:
     #: What waits for the owner's hands: how many, and until when the most urgent.
     by_hand: int
     by_hand_due: datetime | None
+    #: The platform takes another part of the owner's own goods than when they last saw to it.
+    fee_changed: bool
 
 
 _COUNTS = f"""
@@ -170,7 +174,11 @@ SELECT (SELECT count(*) FROM payments_refund WHERE status = 'failed'),
            AND wish.closed_at > statement_timestamp() - interval '7 days'),
        (SELECT json_build_array(count(*), extract(epoch FROM min(work.due_at)))::text
           FROM fulfillment_supplierorder AS buy JOIN fulfillment_fulfillment AS work ON work.id = buy.fulfillment_id
-         WHERE buy.status IN ('intended', 'accepted', 'unknown') AND work.due_at IS NOT NULL)
+         WHERE buy.status IN ('intended', 'accepted', 'unknown') AND work.due_at IS NOT NULL),
+       EXISTS (SELECT FROM public.resellers_reseller shop JOIN public.catalog_product own ON own.owner_id = shop.id
+                 JOIN public.catalog_variant variant ON variant.product_id = own.id
+                WHERE shop.schema_name = %(schema)s AND variant.is_active AND variant.own_price IS NOT NULL
+                  AND variant.supply_price <> {FEE_SQL})
 """
 
 
@@ -181,9 +189,9 @@ def attention(*, limit: int = 5) -> Attention:
     first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
     ((refunds_failed, owner_collects, accounts_changing, has_papers, domains, visitors, *rest),) = sql.rows(
-        _COUNTS, {"schema": schema_name}
+        _COUNTS, {"schema": schema_name, "fee": settings.OWN_GOODS_FEE_PERCENT}
     )
-    sent_back, withdrawals_rejected, by_hand = rest
+    sent_back, withdrawals_rejected, by_hand, fee_changed = rest
     waiting, due = json.loads(by_hand)
     return Attention(
         orders=first,
@@ -201,4 +209,5 @@ def attention(*, limit: int = 5) -> Attention:
         withdrawals_rejected=withdrawals_rejected,
         by_hand=waiting,
         by_hand_due=datetime.fromtimestamp(due, UTC) if due else None,
+        fee_changed=fee_changed,
     )

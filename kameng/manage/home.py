@@ -16,7 +16,7 @@ from kameng.manage.figures import attention, figures
 from kameng.manage.papers import attention_papers, missing
 from kameng.manage.plan import plan_notice
 from kameng.paper_faces import rows_of
-from orders.badges import order_badge
+from orders.badges import badge_of
 from resellers.deposits.selectors import warning_of
 from resellers.deposits.services import outlook_of
 from resellers.ledger.balances import balances_of
@@ -69,11 +69,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "now": now,
         "drawing": bars([(f"{day.day:%m-%d}", day.sales) for day in now.days]),
         "attention": waiting,
-        "stuck": [
-            {"order": order, "badge": order_badge(order.status, {line.status for line in order.lines.all()})}
-            for order in waiting.orders
-            if may["orders_order_change"]
-        ],
+        "stuck": [{"order": order, "badge": badge_of(order)} for order in waiting.orders if may["orders_order_change"]],
         "breached": breached,
         "breached_told": _told(breached, names),
         "thin": thin,

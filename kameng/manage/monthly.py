@@ -9,7 +9,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_safe
 
 from kameng.admin.sites import Nav, shop_site
@@ -129,7 +129,7 @@ def statement_file(request: HttpRequest, form: str) -> HttpResponseBase:
 def tables_of(shop: Reseller, month: Month) -> Tables:
     """The orders, and after them the balances. Raises `DoesNotFoot`, while they are read, where those do not follow."""
     totals = Totals()
-    yield _("订单"), _order_rows(shop, month, totals)
+    yield pgettext("多个", "订单"), _order_rows(shop, month, totals)
     found = _courses(shop, month, totals)
     yield _("汇总"), _summary_rows(month, found, totals)
 

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_safe
 
 from kameng.admin.bases import write_down
@@ -107,7 +107,7 @@ def orders_export(request: HttpRequest) -> HttpResponseBase:
     context = {
         "title": _("导出订单"),
         "up_url": reverse("manage:orders_order_changelist"),
-        "up_title": _("订单"),
+        "up_title": pgettext("多个", "订单"),
         "form": form,
         "most": MOST,
     }
@@ -119,7 +119,7 @@ def _file(shop: Reseller, found: QuerySet[Order], *, since: date, until: date, c
     file = TemporaryFile()  # noqa: SIM115 -- the response closes it, once it is sent
     try:
         with one_moment():
-            write(file, [(_("订单"), rows_of(found))])
+            write(file, [(pgettext("多个", "订单"), rows_of(found))])
     except BaseException:
         file.close()
         raise

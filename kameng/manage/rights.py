@@ -102,6 +102,8 @@ RIGHTS: dict[str, Right] = {
     "deposit": Right(FINANCE, NONE),
     "withdrawals": _MONEY,
     "withdrawal_cancel": _OWNERS_ALONE,
+    # Nothing is moved by it, and in a stolen session it is the owner's own account that is held back.
+    "payee_cancel": _one_thing(FINANCE, Visitors.CLOSED),
     # Who may come in, and what was done.
     "staff": _OWNERS,
     "staff_member": _OWNERS_ALONE,

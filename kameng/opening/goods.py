@@ -11,12 +11,12 @@ from catalog.screened import product_screen
 from catalog.services import category_save, product_save
 from fulfillment.suppliers.models import Supplier, SupplierOffer
 from fulfillment.suppliers.opening.adapter import APPLICATION, OpeningAdapter
-from fulfillment.suppliers.plan_desk import sku_of
 from fulfillment.suppliers.services import availability_refresh, supplier_save
 from resellers.plans.models import Application, Plan
 from resellers.plans.services import plan_save
+from resellers.plans.skus import PRODUCT, sku_of
 
-PRODUCT, CATEGORY, SUPPLIER = "open-a-shop", "plans", "opening"
+CATEGORY, SUPPLIER = "plans", "opening"
 #: Which answer of the order's form says where the shop is.
 ADDRESS = "address"
 _FORM = [

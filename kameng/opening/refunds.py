@@ -5,9 +5,9 @@ from decimal import Decimal
 from django.db.models import Sum
 
 from compliance.tenures import shop_time_take_back
-from kameng.opening.goods import PRODUCT
 from payments.models import Refund
 from resellers.plans.commissions import commission_take_back
+from resellers.plans.skus import PRODUCT
 
 Status = Refund.Status
 _ON_ITS_WAY = (Status.CREATED, Status.PENDING, Status.SUCCEEDED)

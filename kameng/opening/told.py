@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from fulfillment.suppliers.opening.adapter import APPLICATION
-from kameng.opening.goods import PRODUCT
 from orders.models import OrderLine
 from resellers.links import shop_url
 from resellers.plans.models import Application
+from resellers.plans.skus import PRODUCT
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from compliance.gate.exceptions import ContentBlocked
 from compliance.gate.services import refuse_forbidden
 from compliance.gate.subjects import Subject
 from fulfillment.suppliers.opening.adapter import APPLICATION
-from fulfillment.suppliers.plan_desk import sku_of
 from kameng.core.client import client_address
 from kameng.core.problems import Problem, StrOrPromise
 from kameng.core.throttle import allow
@@ -41,6 +40,7 @@ from resellers.plans.applications import (
 from resellers.plans.commissions import inviter_named
 from resellers.plans.exceptions import ApplicationInvalid
 from resellers.plans.models import Application, Plan
+from resellers.plans.skus import sku_of
 
 #: So many applications, and looks at a name, from one address in so many seconds.
 APPLICATIONS, LOOKS, SECONDS = 20, 120, 3600

@@ -173,7 +173,7 @@ def shops_that_sold() -> list[Reseller]:
 ORDERS = List(
     columns=(
         "row.number, row.status, row.total, row.paid_at, row.finished_at, line.product_name, line.variant_name, "
-        "line.quantity, line.account, more.count AS lines, more.statuses, more.margin"
+        "line.product_slug, line.sku, line.quantity, line.account, more.count AS lines, more.statuses, more.margin"
     ),
     source=(
         "{schema}.orders_order AS row "

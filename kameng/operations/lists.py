@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from fulfillment.admin import ATTEMPT_TONES
@@ -120,7 +120,9 @@ def listed(
     }
 
 
-@operations_site.page("orders/", name="orders", nav=Nav(GROUP, gettext_lazy("订单"), "receipt_long", 10, is_tab=True))
+@operations_site.page(
+    "orders/", name="orders", nav=Nav(GROUP, pgettext_lazy("多个", "订单"), "receipt_long", 10, is_tab=True)
+)
 @require_safe
 def orders(request: HttpRequest) -> HttpResponse:
     """Orders of all shops. A number of any kind leads straight to its order."""
@@ -130,9 +132,12 @@ def orders(request: HttpRequest) -> HttpResponse:
     context = listed(request, ORDERS, _ORDER_STATES, like=orders_like(query) if query else None)
     for row in context["rows"]:
         row["account"] = account_text(OrderLine(account=as_json(row["account"])))
-        row["tone"], row["word"] = order_badge(row["status"], row["statuses"])
+        row["tone"], row["word"] = order_badge(
+            row["status"], row["statuses"], product_slug=row["product_slug"], sku=row["sku"]
+        )
         row["shown"] = Order(number=row["number"]).grouped_number
-    title = {"title": _("订单"), "query": query, "search_hint": _("任何单号、完整的手机号或账号、商品名")}
+    hint = _("任何单号、完整的手机号或账号、商品名")
+    title = {"title": pgettext("多个", "订单"), "query": query, "search_hint": hint}
     return operations_site.render(request, "staff/operations_orders.html", {**context, **title})
 
 

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST, require_safe
 from django_tenants.utils import tenant_context
 
@@ -99,7 +100,7 @@ def _order_page(request: HttpRequest, shop: Reseller, number: str, *, in_full: b
         "shop_name": shop.name,
         "shop_url": shop_url(shop),
         "up_url": reverse("operations:orders"),
-        "up_title": _("订单"),
+        "up_title": pgettext("多个", "订单"),
         "act_url": act_url,
         "refund_url": reverse("operations:refund_ask", args=[shop.slug, found.number]) if found.paid_at else "",
     }

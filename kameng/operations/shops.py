@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django_tenants.utils import get_public_schema_name
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -225,7 +225,7 @@ class ShopAdmin(ServiceAdmin):
             _("店铺"),
             reverse("operations:orders"),
             shop.slug,
-            _("订单"),
+            pgettext("多个", "订单"),
         )
 
 

@@ -17,7 +17,6 @@ from fulfillment.reveals import RevealedCode, codes_reveal
 from kameng.core.client import client_address
 from kameng.core.ids import normalize
 from kameng.core.throttle import allow
-from kameng.opening.goods import PRODUCT
 from kameng.opening.told import opened_of
 from kameng.pages.story import CODE, order_story
 from orders import access
@@ -25,6 +24,7 @@ from orders.faces import line_face, masked_contact
 from orders.models import Order, OrderLine
 from orders.views import LOOKUP_SECONDS, LOOKUPS, verify_page, visible_order
 from resellers.context import in_english
+from resellers.plans.skus import PRODUCT
 
 MASK = "•••• •••• ••••"
 

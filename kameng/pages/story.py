@@ -17,13 +17,14 @@ from django.utils.translation import gettext as _
 
 from fulfillment.by_owner import REFUND_REASONS
 from fulfillment.models import Fulfillment
-from kameng.opening.goods import ADDRESS, PRODUCT
+from kameng.opening.goods import ADDRESS
 from kameng.templatetags.shop import money
 from orders.faces import account_summary
 from orders.models import Order, OrderLine
-from orders.words import StateText, state_text
+from orders.words import PLAN_DONE, StateText, state_text
 from payments.models import Payment, Refund
 from payments.views import gateway_name
+from resellers.plans.skus import PRODUCT, kind_of
 
 #: Longer than this without a result is slower than usual, as long as nothing better was measured.
 SLOW_SECONDS = 600
@@ -126,7 +127,10 @@ def display_state(order: Order, lines: Sequence[OrderLine], works: Sequence[Fulf
     ):
         return str(order.status)
     kinds = {line.status for line in lines}
+    plan = kind_of(lines[0].product_slug, lines[0].sku)
     if kinds == {LineStatus.DELIVERED}:
+        if plan:
+            return PLAN_DONE[plan]
         return "codes_ready" if any(line.kind == CODE for line in lines) else "delivered"
     for status, state in ((LineStatus.MANUAL, "manual"), (LineStatus.VERIFYING, "verifying")):
         if status in kinds:
@@ -140,6 +144,8 @@ def display_state(order: Order, lines: Sequence[OrderLine], works: Sequence[Fulf
     slow = SLOW_SECONDS if LineStatus.BUYING in kinds else QUEUED_SECONDS
     if order.paid_at and timezone.now() - order.paid_at > timedelta(seconds=slow):
         return "delayed"
+    if plan:
+        return "plan_under_way"
     if LineStatus.BUYING in kinds:
         return "switching" if any(work.attempts > 1 for work in works) else "delivering"
     return "paid"
@@ -209,7 +215,7 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, is_owners: b
             Step(_("已退款") if returned else _("原路退款中"), "done" if returned else "now", order.finished_at),
         ]
     is_code = lines[0].kind == CODE
-    done = state in ("delivered", "codes_ready")
+    done = state in ("delivered", "codes_ready", *PLAN_DONE.values())
     note = {"switching": _("上一个渠道没有充成，已换一家"), "verifying": _("渠道没有回复，正在核实")}.get(state, "")
     if of_plan:
         return [placed, paid, Step(_("套餐办好了"), "done", order.finished_at) if done else Step(_("办理套餐"), "now")]

@@ -363,6 +363,8 @@ LOGGING = {
         # One line per call to a gateway or supplier, with the full address, is more than an operator wants to keep.
         "httpx": {"level": "WARNING"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # Whoever pastes too much is told what to do instead; nobody else can do anything about it.
+        "django.security.RequestDataTooBig": {"level": "CRITICAL"},
         # Two lines for each bell say nothing; tasks that fail are still told of.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},

@@ -129,20 +129,8 @@ def _without_fresh_code(form: Any, request: HttpRequest) -> Any:
     return form
 
 
-def _cancel_payee(request: HttpRequest) -> HttpResponse:
-    """That was not me: anybody of the shop may stop a change, without a code."""
-    shop = _shop(request)
-    kept = payee_cancel(shop_id=shop.pk, actor=actor_of(request))
-    if kept is None:
-        messages.error(request, _("没有可以撤销的修改：新账户已经生效"))
-    else:
-        write_down(request, kept, CHANGE, _("撤销收款账户的修改，恢复 %(hint)s") % {"hint": kept.hint})
-        messages.success(request, _("已撤销，恢复原来的收款账户。不是你改的就马上改登录密码"))
-    return redirect("manage:withdrawals")
-
-
 #: What an owner may do here, by the button's name.
-_ACTS = {"request": _ask, "payee": _save_payee, "payee_cancel": _cancel_payee}
+_ACTS = {"request": _ask, "payee": _save_payee}
 
 
 @shop_site.page("withdrawals/", name="withdrawals", nav=Nav(gettext_lazy("生意"), gettext_lazy("提现"), "payments", 14))
@@ -155,6 +143,22 @@ def withdrawals(request: HttpRequest) -> HttpResponse:
     if act is None:
         raise Http404
     return act(request)
+
+
+@shop_site.page("withdrawals/payee/", name="payee_cancel")
+@require_http_methods(["GET", "HEAD", "POST"])
+def payee_stop(request: HttpRequest) -> HttpResponse:
+    """That was none of us: whoever looks after the money may stop a change, without a code. The account that counts
+    again is one that an owner gave before."""
+    if request.method != "POST":
+        return _page(request)
+    kept = payee_cancel(shop_id=_shop(request).pk, actor=actor_of(request))
+    if kept is None:
+        messages.error(request, _("没有可以撤销的修改：新账户已经生效"))
+    else:
+        write_down(request, kept, CHANGE, _("撤销收款账户的修改，恢复 %(hint)s") % {"hint": kept.hint})
+        messages.success(request, _("已撤销，恢复原来的收款账户。不是你们改的，店主要马上改登录密码"))
+    return redirect("manage:withdrawals")
 
 
 @shop_site.page("withdrawals/<str:number>/cancel/", name="withdrawal_cancel")

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kameng.core import encryption
 from resellers.models import Reseller
@@ -25,7 +26,7 @@ class Payee(models.Model):
     kind = models.CharField(_("方式"), max_length=8, choices=Kind)
     sealed = models.TextField(editable=False)
     #: What of it may be shown: `张* 138****5678`.
-    hint = models.CharField(_("收款账户"), max_length=80)
+    hint = models.CharField(pgettext_lazy("提现", "收款账户"), max_length=80)
     #: From when on money may be asked for to it; later than `created_at` where it took another one's place.
     usable_at = models.DateTimeField(_("可用时间"), db_default=Now())
     created_at = models.DateTimeField(_("填写时间"), db_default=Now())
@@ -34,8 +35,8 @@ class Payee(models.Model):
     canceled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name = _("收款账户")
-        verbose_name_plural = _("收款账户")
+        verbose_name = pgettext_lazy("提现", "收款账户")
+        verbose_name_plural = pgettext_lazy("提现", "收款账户")
         indexes = [models.Index(fields=["shop", "-id"], name="payee_of_shop")]
 
     def __str__(self) -> str:
@@ -95,7 +96,9 @@ class Withdrawal(models.Model):
     #: Sent with the form, so that a form that is sent twice asks once.
     key = models.CharField(max_length=40)
     shop = models.ForeignKey(Reseller, models.DO_NOTHING, verbose_name=_("店铺"), related_name="+")
-    payee = models.ForeignKey(Payee, models.PROTECT, verbose_name=_("收款账户"), related_name="withdrawals")
+    payee = models.ForeignKey(
+        Payee, models.PROTECT, verbose_name=pgettext_lazy("提现", "收款账户"), related_name="withdrawals"
+    )
     amount = models.DecimalField(_("提现金额"), max_digits=12, decimal_places=2)
     fee = models.DecimalField(_("手续费"), max_digits=12, decimal_places=2)
     status = models.CharField(_("状态"), max_length=10, choices=Status, default=Status.REQUESTED)

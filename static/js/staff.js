@@ -1,5 +1,10 @@
 // Small helps on staff pages: copying numbers, saying which rows were changed, ticking all rows, choosing a colour,
 // asking before a step.
+
+// The theme writes the name of a chosen file into the nearest text field, which is there for its own upload fields: in
+// our forms that is somebody's number, or nothing at all, and an error.
+window.fileInputUpdatePath = () => {};
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;

@@ -161,7 +161,8 @@ def test_every_other_table_says_why_nothing_of_it_is_screened() -> None:
     rest = {
         "catalog": {"Revision"},
         "listings": {"PriceRule", "Repricing"},
-        "resellers": {"Domain"},
+        # A copy of words that passed; only their owner reads them, and saying them again screens them again.
+        "resellers": {"Domain", "Announcement"},
     }
     for label, names in rest.items():
         assert {one.__name__ for one in apps.get_app_config(label).get_models() if one not in ours} == names

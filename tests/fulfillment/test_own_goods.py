@@ -15,7 +15,7 @@ from django.utils import timezone
 from catalog.exceptions import CatalogInvalid
 from catalog.listings.models import PriceRule
 from catalog.listings.selectors import priced_goods
-from catalog.listings.services import listings_show, price_rule_save, products_feature
+from catalog.listings.services import listings_show, price_rule_save, products_feature, products_to_front
 from catalog.listings.shelf import shelf_now
 from catalog.models import Product, Revision
 from catalog.screened import subject_of
@@ -29,9 +29,17 @@ from fulfillment.models import SupplierOrder
 from fulfillment.reveals import codes_reveal
 from fulfillment.suppliers.costs import availability_refresh
 from fulfillment.suppliers.models import SupplierResult
-from fulfillment.suppliers.own_goods import NoOwnGoods, Wanted, own_good_save, own_good_show
+from fulfillment.suppliers.own_goods import (
+    NoOwnGoods,
+    Wanted,
+    fee_changed,
+    fee_seen,
+    own_good_save,
+    own_good_show,
+)
 from fulfillment.suppliers.reasons import Reason
 from kameng.audit.services import audit
+from kameng.manage.figures import attention
 from kameng.pages.story import order_story
 from kameng.privacy.forgetting import order_forget
 from orders.exceptions import SkuUnavailable, SkuUnknown
@@ -42,6 +50,7 @@ from payments.refunds import refund_request
 from resellers.ledger.balances import balance
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
+from tests import remembered
 from tests.factories import CategoryFactory, own_good, own_stock, place, stocked
 from tests.flows import attempts, delivered_codes, drain, events, fulfill, paid, states, work_of
 from tests.own_collection import fund, own_till, purse
@@ -86,6 +95,37 @@ def test_it_is_sold_in_its_own_shop_and_stands_in_no_other(shop: Reseller, other
         place(other_shop, variant)
     assert listings_show(shop_id=other_shop.pk, variant_ids=[variant.pk], is_visible=False) == 0
     assert products_feature(shop_id=other_shop.pk, product_ids=[variant.product_id], is_featured=True) == 0
+
+
+def test_its_owner_recommends_it_and_puts_it_to_the_front(shop: Reseller, other_shop: Reseller) -> None:
+    others, variant = stocked(CODES), own_good(shop)
+    assert [product.id for product in shelf_now(shop)[0].products] == [others.product_id, variant.product_id]
+    assert products_feature(shop_id=shop.pk, product_ids=[variant.product_id], is_featured=True) == 1
+    assert products_to_front(shop_id=shop.pk, product_ids=[variant.product_id]) == 1
+    found = shelf_now(shop)[0]
+    assert [product.slug for product in found.featured] == [variant.product.slug]
+    assert found.products[0].id == variant.product_id
+    own_good_show(shop=shop, product_id=variant.product_id, is_active=False)
+    assert shelf_now(shop)[0].featured == ()
+
+
+def test_a_changed_fee_counts_for_every_order_from_then_on_and_its_owner_is_told(shop: Reseller, settings: Any) -> None:
+    variant = own_good(shop)
+    own_stock(variant, CODES)
+    before = place(shop, variant)
+    assert (fee_changed(shop), attention().fee_changed) == (False, False)
+
+    settings.OWN_GOODS_FEE_PERCENT = Decimal("2.5")
+    remembered.forget()
+    after = paid(shop, variant, contact="13912345678")
+    assert [order.lines.get().supply_price for order in (before, after)] == [TAKEN, Decimal("0.50")]
+    fulfill(after)
+    connection.check_constraints()
+    assert balance(Name.PENDING, shop.pk) == PRICE - Decimal("0.50")
+    assert (fee_changed(shop), attention().fee_changed) == (True, True)
+    assert (fee_seen(shop=shop), fee_seen(shop=shop)) == (1, 0)
+    assert (fee_changed(shop), attention().fee_changed) == (False, False)
+    sound()
 
 
 def test_rules_of_the_shop_do_not_move_its_price(shop: Reseller) -> None:

@@ -1,12 +1,16 @@
 """What production is made of fits together: no engine is needed to see that."""
 
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 import yaml
 
+from fulfillment.suppliers.stock_files import LARGEST_FILE
 from kameng.embedded import paths
+from kameng.pages.too_large import MOST_DRAINED
+from kameng.reconciliation.supplier_bills import MOST_BYTES
 
 COMPOSE = (paths.ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 OURS = ("migrate", "web", "worker", "beat")
@@ -79,6 +83,34 @@ def test_certificates_are_asked_for_by_the_name_that_answers(services: dict[str,
     assert "ask http://{$OPERATIONS_HOST}:8000/tls/ask" in caddyfile
     assert services["web"]["networks"]["default"]["aliases"] == ["${OPERATIONS_HOST}"]
     assert variables(caddyfile.replace("{$", "${")) <= {*services["caddy"]["environment"], "WEB_ADDRESS"}
+
+
+#: Templates with a file to choose, and an address that each is sent to.
+FILES = {
+    "stock.html": "/admin/stock/",
+    "reconciliation_break.html": "/admin/reconciliation/7/",
+    "reconciliation_bill.html": "/admin/reconciliation/bill/",
+    "licenses.html": "/admin/licenses/7/scans/",
+    "paper.html": "/admin/licenses/7/scans/",
+    "marks.html": "/admin/marks/",
+    "look.html": "/manage/look/",
+    "own_codes.html": "/manage/own/7/codes/",
+    "own_papers.html": "/manage/papers/",
+}
+
+
+def test_whatever_takes_a_file_gets_one_of_the_largest_size_through_the_web_server() -> None:
+    templates = (paths.ROOT / "templates").rglob("*.html")
+    assert {found.name for found in templates if "multipart/form-data" in found.read_text("utf-8")} == set(FILES)
+    caddyfile = (paths.ROOT / "Caddyfile").read_text(encoding="utf-8")
+    (large,) = re.findall(r"^\t@files path (.*)$", caddyfile, re.MULTILINE)
+    (others,) = re.findall(r"^\t@others not path (.*)$", caddyfile, re.MULTILINE)
+    assert large == others
+    for address in FILES.values():
+        assert any(fnmatchcase(address, pattern) for pattern in large.split()), address
+    (limit,) = re.findall(r"request_body @files {\s+max_size (\d+)MB", caddyfile)
+    # A file comes in a frame, with the form's other fields.
+    assert MOST_DRAINED >= int(limit) * 1_000_000 >= max(MOST_BYTES, LARGEST_FILE) + 1_000_000
 
 
 def test_the_image_carries_no_secret_and_no_data() -> None:

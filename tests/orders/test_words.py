@@ -23,8 +23,8 @@ FACTS = {
 }
 STATES = [
     "created", "pay_confirming", "paid", "delivering", "by_owner", "delayed", "verifying", "switching", "delivered",
-    "codes_ready", "partial", "failed_refunding", "refunded", "partly_refunded", "expired", "canceled", "late_payment",
-    "on_hold", "manual",
+    "plan_under_way", "plan_opened", "plan_renewed", "codes_ready", "partial", "failed_refunding", "refunded",
+    "partly_refunded", "expired", "canceled", "late_payment", "on_hold", "manual",
 ]  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from catalog.models import Category
 from fulfillment.suppliers.opening.adapter import APPLICATION
-from fulfillment.suppliers.plan_desk import sku_of
 from kameng.opening.goods import ADDRESS, plans_sell
 from orders.models import Order
 from orders.services import Buyer, LineRequest, order_place
@@ -21,6 +20,7 @@ from resellers.plans.applications import Wish, application_submit
 from resellers.plans.exceptions import ApplicationInvalid
 from resellers.plans.models import Application, Subscription
 from resellers.plans.seeds import plans_seed
+from resellers.plans.skus import sku_of
 from tests import remembered
 from tests.factories import open_payment
 from tests.flows import confirm, drain, fulfill, states

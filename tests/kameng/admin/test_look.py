@@ -22,6 +22,13 @@ DECIDED = re.compile(r"{[{%].*?[%}]}")
 FRAME = ("/manage/", "/manage/orders/order/", "/manage/goods/", "/manage/look/", "/manage/listings/pricerule/add/")
 
 
+def test_the_theme_writes_no_file_names_into_fields() -> None:
+    theirs = (Path(unfold.__file__).parent / "static/unfold/js/app.js").read_text()
+    assert "\nfunction fileInputUpdatePath()" in theirs
+    assert 'addEventListener("load"' in theirs
+    assert "window.fileInputUpdatePath = () => {};" in (ROOT / "static/js/staff.js").read_text()
+
+
 @pytest.mark.parametrize("site", [shop_site, operations_site], ids=lambda site: site.name)
 def test_every_icon_of_the_menu_is_in_the_font(site: StaffSite) -> None:
     menu = [page.nav for page in site.pages if page.nav] + [page.nav for page in site._registry.values() if page.nav]

@@ -139,6 +139,19 @@ def test_a_form_that_cannot_be_is_said_so(shop: Reseller, client: Client, fields
     assert not Product.objects.filter(owner=shop).exists()
 
 
+def test_its_buttons_recommend_it_place_it_and_say_that_a_new_fee_is_known(
+    shop: Reseller, client: Client, settings: Any
+) -> None:
+    variant = own_good(shop)
+    for act, shown in (("feature", "取消推荐"), ("unfeature", "推荐到首页"), ("front", "排到最前")):
+        assert shown in said(client, "/manage/own/", {"row": variant.product_id, "act": act})[1]
+    assert client.post("/manage/own/", {"row": variant.product_id, "act": "none"}).status_code == 404
+    settings.OWN_GOODS_FEE_PERCENT = Decimal(3)
+    assert "平台服务费变了" in said(client, "/manage/")[1]
+    assert "现在每卖 ¥100 收 ¥3.00" in said(client, "/manage/own/")[1]
+    assert "现在每卖" not in said(client, "/manage/own/", {"act": "fee_seen"})[1]
+
+
 def test_it_is_changed_and_taken_off_sale_by_its_owner_alone(
     shop: Reseller, other_shop: Reseller, client: Client
 ) -> None:

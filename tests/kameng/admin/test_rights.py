@@ -5,16 +5,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, resolve
+from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from catalog.listings.models import Listing
+from compliance.gate.models import Case, Screening
 from kameng.admin.sites import EARNINGS, shop_site
 from kameng.manage.rights import RIGHTS, Visitors
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway, ScriptedSupplier
-from tests.factories import on_sale
+from tests.factories import on_sale, own_good
 from tests.flows import paid
+from tests.resellers.withdrawals.test_services import pay_to
 from tests.staff import owner_of, staff_of
 
 #: What each role opens, as its menu says; everybody has the first page and their own account.
@@ -81,6 +84,40 @@ def test_a_role_opens_what_its_menu_shows_and_nothing_else(shop: Reseller, role:
         assert answer.status_code == 403, address
     assert client.get("/manage/nothing/").status_code == 404
     assert client.get("/manage/second-factor/").status_code == client.get("/manage/password_change/").status_code == 200
+
+
+@pytest.mark.parametrize("role", ["", *MENUS])
+def test_no_link_leads_anybody_where_they_may_not_go(
+    shop: Reseller, role: str, supplier_double: type[ScriptedSupplier], gateway_double: type[ScriptedGateway]
+) -> None:
+    own_good(shop)
+    paid(shop, on_sale())
+    now = timezone.now()
+    about = {"subject_kind": "shop", "schema_name": shop.schema_name, "subject_id": shop.pk}
+    case = Case.objects.create(**about, title="店铺", state="sent_back", statement="改店名", due_at=now, decided_at=now)
+    pay_to(shop)
+    pay_to(shop, "mallory@example.com")
+    client = staff_of(shop, *filter(None, [role]))
+    seen: set[str] = set()
+    found = ["/manage/"]
+    while found:
+        address = found.pop()
+        name = resolve(address, urlconf="kameng.urls_shop").url_name or ""
+        if name in seen | {"logout", "statement_file", "share_file"}:
+            continue
+        seen.add(name)
+        answer = client.get(address)
+        assert answer.status_code in (200, 302), address
+        found += re.findall(r'href="(/manage/[^"?#]*)', answer.content.decode())
+    assert {"index", "share"} <= seen
+    if role == "goods":
+        page = client.get("/manage/cases/").content.decode()
+        assert "要改请找店主" in page
+        places = [{"field": "announcement"}]
+        screening = Screening.objects.create(**about, rules_version=0, verdict="flagged", findings=places)
+        Case.objects.filter(pk=case.pk).update(screening=screening)
+        page = client.get("/manage/cases/").content.decode()
+        assert 'class="k-btn k-small" href="/manage/announcement/"' in page
 
 
 def test_who_has_no_role_has_their_account_and_nothing_else(shop: Reseller) -> None:

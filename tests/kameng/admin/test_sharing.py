@@ -4,14 +4,18 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
+import time_machine
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from compliance.gate.shops import shop_words_save
+from compliance.gate.shops import SHOPS, shop_words_save
+from compliance.gate.subjects import Standing
 from kameng.manage.poster import WIDTH, Poster, lines_of, poster_svg, wide
-from resellers import hosts
+from resellers import announcements, hosts
+from resellers.announcements import announcements_past
 from resellers.context import face_until, shop_face
-from resellers.models import Reseller
+from resellers.models import Announcement, Reseller
 from tests.compliance.gate import DOUBTFUL, UNLAWFUL, doubtful_words
 from tests.factories import on_sale
 from tests.flows import in_a_moment
@@ -32,6 +36,45 @@ def read(shop: Reseller) -> Reseller:
 def announced(shop: Reseller) -> str:
     """What shoppers read now."""
     return shop_face(read(shop)).announcement
+
+
+def test_past_announcements_are_listed_with_their_times_and_said_again(shop: Reseller, other_shop: Reseller) -> None:
+    owner = owner_of(shop)
+    doubtful_words()
+    for text in ("第一条", "第二条", "第二条", DOUBTFUL, "从没显示过"):
+        later = {"announcement_from": clock(hours=1)} if text == "从没显示过" else {}
+        assert owner.post(PAGE, {"announcement": text, "announcement_en": "Told", **later}).status_code == 302
+    assert [one.text for one in announcements_past(shop.pk)] == ["第二条", "第一条"]
+    assert read(shop).announcement == "从没显示过"
+    assert owner.post(PAGE, {"announcement": "", "announcement_until": ""}).status_code == 302
+    page = owner.get(PAGE).content.decode()
+    assert "从没显示过" not in page
+    assert (page.count("第一条"), page.count("第二条")) == (1, 1)
+    first = announcements_past(shop.pk).get(text="第一条")
+    again = f"{PAGE}?again={first.pk}"
+    assert 'value="第一条"' in owner.get(again).content.decode()
+    assert 'value="Told"' in owner.get(again).content.decode()
+    assert owner_of(other_shop).get(again, headers={"host": "two.test"}).status_code == 404
+    assert owner.get(f"{PAGE}?again=x").status_code == 404
+    assert read(shop).announcement == ""
+
+
+def test_what_ended_by_its_time_is_past_and_what_the_platform_takes_away_too(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop_words_save(shop_id=shop.pk, announcement="到明天", announcement_until=timezone.now() + timedelta(hours=1))
+    with time_machine.travel(timezone.now() + timedelta(hours=2), tick=False):
+        (past,) = announcements_past(shop.pk)
+        assert past.last_shown == past.until
+    SHOPS.stand(shop.pk, Standing.TAKEN_DOWN, words={}, caught=["announcement"])
+    (past,) = announcements_past(shop.pk)
+    assert (past.text, past.last_shown) == ("到明天", past.ended_at)
+    Reseller.objects.filter(pk=shop.pk).update(announcement="没有记下来的")
+    shop_words_save(shop_id=shop.pk, announcement="新的")
+    assert [(one.text, one.since) for one in announcements_past(shop.pk)][:1] == [("没有记下来的", None)]
+    monkeypatch.setattr(announcements, "MOST", 2)
+    shop_words_save(shop_id=shop.pk, announcement="更新的")
+    assert [one.text for one in Announcement.objects.filter(shop=shop).order_by("pk")] == ["新的", "更新的"]
 
 
 def test_an_announcement_is_there_in_its_time_and_only_then(shop: Reseller) -> None:

@@ -15,7 +15,7 @@ from resellers.models import Reseller
 from resellers.withdrawals.models import Payee, Withdrawal
 from resellers.withdrawals.payees import payee_of
 from tests.resellers.withdrawals.test_services import ask, earn, pay_to
-from tests.staff import PASSWORD, code_of, operator, owner_of, visitor, with_second_factor
+from tests.staff import PASSWORD, code_of, operator, owner_of, staff_of, visitor, with_second_factor
 
 OWNERS, DESK = "/manage/withdrawals/", "/admin/withdrawals/"
 PAYEE = {"act": "payee", "kind": "alipay", "name": "张三", "account": "13812345678"}
@@ -90,13 +90,19 @@ def test_a_code_of_some_minutes_ago_and_one_of_another_session_are_asked_for_aga
     assert sorted(Withdrawal.objects.values_list("key", flat=True)) == ["c", "once"]
 
 
-def test_whoever_works_in_the_shop_stops_a_change_of_the_payee(rich: Reseller) -> None:
+def test_whoever_looks_after_the_money_stops_a_change_of_the_payee(rich: Reseller) -> None:
     first = pay_to(rich)
-    pay_to(rich, "mallory@example.com")
-    owner = owner_of(rich)
-    assert "ma***@example.com" in owner.get(OWNERS).content.decode()
-    assert owner.post(OWNERS, {"act": "payee_cancel"}).status_code == 302
-    assert payee_of(rich.pk) == first
+    stop = f"{OWNERS}payee/"
+    for client in (owner_of(rich), staff_of(rich, "finance")):
+        changed = pay_to(rich, "mallory@example.com")
+        page = client.get(OWNERS).content.decode()
+        assert "ma***@example.com" in page
+        assert f'action="{stop}"' in page
+        assert staff_of(rich, "goods", "support", username="other").post(stop).status_code == 403
+        assert (client.get(stop).status_code, payee_of(rich.pk)) == (200, changed)
+        assert client.post(stop).status_code == 302
+        assert payee_of(rich.pk) == first
+    assert staff_of(rich, "finance").post(OWNERS, {"act": "payee"}).status_code == 403
 
 
 def test_nobody_takes_back_what_another_shop_asked_for(rich: Reseller, other_shop: Reseller) -> None:

@@ -11,7 +11,9 @@ from catalog.listings.shelf import shelf_now
 from compliance.tenures import shop_close, shop_plan_grant, shop_resume, shop_suspend, shop_upgrade
 from compliance.trail.models import AuditEntry
 from kameng.audit.plans import plans_are_in_the_book
+from orders.badges import badge_of, line_badge
 from orders.exceptions import ShopClosed
+from orders.faces import recent_faces
 from orders.models import Order
 from payments.models import Refund
 from resellers.ledger.balances import balance
@@ -60,6 +62,12 @@ def test_a_paid_application_is_a_shop_whose_owner_signs_in(
     assert "alpha.shops.test 的套餐办好了" in told
     assert 'data-testid="opened-manage"' in told
     assert "充到" not in told
+    assert "已到账" not in told
+    assert '<span class="badge tone-ok">已开通</span>' in told
+    connection.set_tenant(house)  # type: ignore[attr-defined]
+    order = Order.objects.get(pk=order.pk)
+    assert (badge_of(order)[1], line_badge(order.lines.get())[1]) == ("已开通", "已开通")
+    assert recent_faces([order])[0].badge == "已开通"
     assert list(plans_are_in_the_book()) == []
 
 
@@ -131,6 +139,7 @@ def test_a_shop_closes_in_the_statement_that_places_an_order_and_its_paid_ones_g
     other_shop: Reseller,
     gateway_double: type[ScriptedGateway],
     supplier_double: type[ScriptedSupplier],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     variant = on_sale(suppliers=("first",))
     give(other_shop)
@@ -145,7 +154,9 @@ def test_a_shop_closes_in_the_statement_that_places_an_order_and_its_paid_ones_g
         with pytest.raises(ShopClosed):
             place(other_shop, variant, contact="13912345678")
         remembered.forget()
+        caplog.clear()
         assert visitor("two.test").get("/").status_code == 503
+        assert caplog.records == []
         assert visitor("two.test").get("/orders/lookup/").status_code == 200
         connection.set_tenant(other_shop)  # type: ignore[attr-defined]
     assert "资料过期" in owner_of(other_shop).get("/manage/").content.decode()
