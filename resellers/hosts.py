@@ -17,17 +17,17 @@ from resellers.models import Domain, Reseller
 #: Anything else is nobody's, and worth neither a question nor a place.
 _WRITTEN_LIKE_ONE = re.compile(r"[a-z0-9.:_\[\]-]{1,255}", re.ASCII)
 #: Which versions of the rows there are (https://www.postgresql.org/docs/current/ddl-system-columns.html): as long as
-#: none has changed, a shop need not be read anew.
+#: none has changed, a shop need not be read anew. By transaction and place, for one transaction may change a row twice.
 _VERSIONS = """
-SELECT domain.domain, domain.xmin::text, shop.xmin::text, tenure.xmin::text
+SELECT domain.domain, (domain.xmin, domain.ctid)::text, (shop.xmin, shop.ctid)::text, (tenure.xmin, tenure.ctid)::text
   FROM public.resellers_domain AS domain JOIN public.resellers_reseller AS shop ON shop.id = domain.tenant_id
   LEFT JOIN public.plans_tenure AS tenure ON tenure.shop_id = shop.id
  WHERE domain.domain = ANY(%s::text[])
 """
 _OF_ROWS = {
-    "of_domain": RawSQL("resellers_domain.xmin::text", []),
-    "of_shop": RawSQL("resellers_reseller.xmin::text", []),
-    "of_tenure": RawSQL("plans_tenure.xmin::text", []),
+    "of_domain": RawSQL("(resellers_domain.xmin, resellers_domain.ctid)::text", []),
+    "of_shop": RawSQL("(resellers_reseller.xmin, resellers_reseller.ctid)::text", []),
+    "of_tenure": RawSQL("(plans_tenure.xmin, plans_tenure.ctid)::text", []),
 }
 Versions = tuple[str, ...]
 
@@ -53,7 +53,9 @@ def _versions(hosts: list[str]) -> dict[str, Versions]:
     return {host: tuple(versions) for host, *versions in sql.rows_anywhere(_VERSIONS, [hosts])}
 
 
-_known: Together[str, _Answer] = Together(one=_one, many=_many)
+_known: Together[str, _Answer] = Together(
+    one=_one, many=_many, again=lambda host, answer: _many({host: answer})[host]
+)
 _all: Remembered[None, frozenset[str]] = Remembered(1)
 
 

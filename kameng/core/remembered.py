@@ -17,10 +17,14 @@ _Answer = TypeVar("_Answer")
 
 
 class Remembered(Generic[_Key, _Answer]):
-    """The answers to one question, by what was asked; at most `size` of them, the longest unused forgotten first."""
+    """The answers to one question, by what was asked; at most `size` of them, the longest unused forgotten first.
 
-    def __init__(self, size: int = 4096) -> None:
-        self._size = size
+    `stands` tells, of an answer that is older than a second, whether it is what would be answered now: worth it where
+    that is cheaper to ask. What is answered then is the same object, for all threads.
+    """
+
+    def __init__(self, size: int = 4096, *, stands: Callable[[_Key, _Answer], bool] = lambda _key, _old: False) -> None:
+        self._size, self._stands = size, stands
         self._known: OrderedDict[_Key, tuple[float, _Answer]] = OrderedDict()
         self._lock = Lock()
 
@@ -30,7 +34,7 @@ class Remembered(Generic[_Key, _Answer]):
         known = self._known.get(key)
         if known is not None and now - known[0] < FRESH_SECONDS:
             return known[1]
-        answer = ask()
+        answer = known[1] if known is not None and self._stands(key, known[1]) else ask()
         with self._lock:
             self._known[key] = (now, answer)
             self._known.move_to_end(key)
@@ -51,7 +55,8 @@ class Together(Generic[_Key, _Answer]):
     As long as many are asked for, the question is repeated before the answers are a second old, by whoever comes first
     then; others go on with what is known, so that nobody waits for it and nobody asks alone meanwhile.
 
-    `many` gets the keys with what was answered last, which it may answer again where that still stands.
+    `many` gets the keys with what was answered last, which it may answer again where that still stands; so does
+    `again` with one key, if it is cheaper than `one`.
     """
 
     #: From so many keys within a second on, they are asked for together.
@@ -66,9 +71,11 @@ class Together(Generic[_Key, _Answer]):
         *,
         one: Callable[[_Key], _Answer],
         many: Callable[[Mapping[_Key, _Answer]], Mapping[_Key, _Answer]],
+        again: Callable[[_Key, _Answer], _Answer] | None = None,
         size: int = 4096,
     ) -> None:
         self._one, self._many, self._size = one, many, size
+        self._again = again or (lambda key, _old: one(key))
         #: When it was answered, when it was last asked for, and the answer.
         self._known: OrderedDict[_Key, tuple[float, list[float], _Answer]] = OrderedDict()
         #: How many were asked for alone, and since when they are counted.
@@ -82,7 +89,7 @@ class Together(Generic[_Key, _Answer]):
         now = time.monotonic()
         known = self._known.get(key)
         if known is None:
-            return self._ask_alone(key, now)
+            return self._ask_alone(key, None, now)
         known[1][0] = now
         is_fresh = now - known[0] < FRESH_SECONDS
         if self._is_due(now, is_fresh=is_fresh) and self._asking.acquire(blocking=False):
@@ -92,7 +99,7 @@ class Together(Generic[_Key, _Answer]):
                 self._asking.release()
             known = self._known.get(key)
             is_fresh = known is not None and now - known[0] < FRESH_SECONDS
-        return known[2] if known is not None and is_fresh else self._ask_alone(key, now)
+        return known[2] if known is not None and is_fresh else self._ask_alone(key, known, now)
 
     def put(self, key: _Key, answer: _Answer) -> None:
         """What somebody knows who has just asked for themselves."""
@@ -118,11 +125,11 @@ class Together(Generic[_Key, _Answer]):
             self._asked_at = now
             self._keep(self._many(dict(self._used(now, self.LATELY))), now)
 
-    def _ask_alone(self, key: _Key, now: float) -> _Answer:
+    def _ask_alone(self, key: _Key, known: tuple[float, list[float], _Answer] | None, now: float) -> _Answer:
         if now - self._alone_since >= FRESH_SECONDS:
             self._alone, self._alone_since = 0, now
         self._alone += 1
-        answer = self._one(key)
+        answer = self._one(key) if known is None else self._again(key, known[2])
         self._keep({key: answer}, now)
         return answer
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -38,6 +38,9 @@ _lock = Lock()
 _by_id: Remembered[int, GatewayAccount] = Remembered()
 _by_code: Remembered[str, GatewayAccount | None] = Remembered()
 _of_shop: Remembered[str, list[GatewayAccount]] = Remembered()
+#: What shops collect through that have no account of their own, and which have one. Most have none, and so a thousand
+#: of them cost a process one question.
+_of_others: Remembered[None, tuple[list[GatewayAccount], frozenset[str]]] = Remembered(1)
 
 
 def gateway_of(account: GatewayAccount) -> Gateway:
@@ -86,17 +89,26 @@ def accounts_for_shop() -> list[GatewayAccount]:
     As it was a second ago at most.
     """
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
+    platforms, with_their_own = _of_others.get(None, _accounts_of_others)
+    if schema_name not in with_their_own:
+        return platforms
     return _of_shop.get(schema_name, lambda: _accounts_for(schema_name))
 
 
+def _accounts_of_others() -> tuple[list[GatewayAccount], frozenset[str]]:
+    """In this order: an account that becomes a shop's own between the two is in the second, and in neither never."""
+    platforms = _accounts_for("")
+    return platforms, frozenset(_usable().exclude(schema_name="").values_list("schema_name", flat=True))
+
+
+def _usable() -> QuerySet[GatewayAccount]:
+    counts = Q(counts_from__isnull=True) | Q(counts_from__lte=timezone.now())
+    return GatewayAccount.objects.filter(counts, is_active=True)
+
+
 def _accounts_for(schema_name: str) -> list[GatewayAccount]:
-    usable = GatewayAccount.objects.filter(
-        Q(schema_name="") | Q(schema_name=schema_name),
-        Q(counts_from__isnull=True) | Q(counts_from__lte=timezone.now()),
-        is_active=True,
-    )
     chosen: dict[str, GatewayAccount] = {}
-    for account in usable:
+    for account in _usable().filter(Q(schema_name="") | Q(schema_name=schema_name)):
         if account.gateway not in chosen or account.schema_name:
             chosen[account.gateway] = account
     return sorted(chosen.values(), key=lambda account: (account.position, account.pk))
@@ -311,5 +323,5 @@ def forget() -> None:
     """Drop accounts and adapters: for tests, and for the process that has just changed an account."""
     with _lock:
         _gateways.clear()
-    for remembered in (_by_id, _by_code, _of_shop):
+    for remembered in (_by_id, _by_code, _of_shop, _of_others):
         remembered.forget()

@@ -79,6 +79,55 @@ def test_without_a_transaction_it_is_said_at_once_and_fails_at_once(session: Ses
     assert state(session) == extensions.TRANSACTION_STATUS_IDLE
 
 
+def path(session: Session) -> str:
+    """Where the server looks for tables."""
+    with session.cursor() as cursor:
+        cursor.execute("SHOW search_path")
+        (found,) = cursor.fetchone() or ("",)
+    return str(found)
+
+
+def test_a_path_goes_with_the_next_statement_and_is_not_sent_twice(session: Session) -> None:
+    session.enter("pg_catalog")
+    assert session.waiting
+    with session.cursor() as cursor:
+        cursor.execute("SELECT current_schemas(false)")
+        assert cursor.fetchone() == (["pg_catalog"],)
+    session.enter("pg_catalog")
+    assert not session.waiting
+
+
+def test_a_path_whose_message_failed_is_nowhere_and_is_sent_again(session: Session) -> None:
+    session.enter("public")
+    assert path(session) == "public"
+    session.enter("pg_catalog")
+    with session.cursor() as cursor, pytest.raises(errors.DivisionByZero):
+        cursor.execute("SELECT 1 / 0")
+    assert path(session) == "public"
+    session.enter("pg_catalog")
+    assert path(session) == "pg_catalog"
+
+
+def test_a_path_entered_in_a_transaction_that_is_undone_is_sent_again(session: Session) -> None:
+    session.enter("public")
+    assert path(session) == "public"
+    session.explicit(True)
+    session.enter("pg_catalog")
+    assert path(session) == "pg_catalog"
+    session.rollback()
+    session.explicit(False)
+    assert path(session) == "public"
+    session.enter("pg_catalog")
+    assert path(session) == "pg_catalog"
+
+
+def test_what_is_refused_beside_others_is_said_in_a_message_of_its_own(session: Session) -> None:
+    session.enter("public")
+    with session.cursor() as cursor:
+        cursor.execute("VACUUM seen")
+    assert path(session) == "public"
+
+
 def test_what_fails_late_fails_before_the_commit_and_takes_everything_with_it(session: Session) -> None:
     session.explicit(True)
     session.later(put("good"))

@@ -1,10 +1,14 @@
 """Which shop answers on a host."""
 
 import pytest
+from django.utils import timezone
 
 from resellers import hosts
 from resellers.hosts import hostname, shop_of
 from resellers.models import Domain, Reseller
+from resellers.plans.models import Tenure
+from resellers.plans.standing import Standing, standing_of
+from resellers.selectors import shop_in, shop_of_number
 
 SAME = ["one.test", "ONE.TEST", "One.Test", "one.test.", "one.test:8000", "One.TEST.:443"]
 STRANGERS = [
@@ -102,3 +106,28 @@ def test_many_hosts_are_asked_for_together_and_only_what_changed_is_read_anew(
     now += 31  # nobody asks for the others any more
     with django_assert_num_queries(1):  # type: ignore[operator]
         assert shop_of("one.test") is None
+
+
+@pytest.mark.django_db
+def test_a_shop_is_read_anew_only_where_its_rows_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("kameng.core.remembered.time.monotonic", lambda: now)
+    number = f"{Reseller.objects.get(slug='one').pk}"
+    monkeypatch.setattr("resellers.selectors.shop_id_of", int)
+
+    def ways() -> list[Reseller]:
+        found = [shop_of("one.test"), shop_in("shop_one"), shop_of_number(number)]
+        return [shop for shop in found if shop is not None]
+
+    before = ways()
+    now += 1.1
+    assert [shop is known for shop, known in zip(ways(), before, strict=True)] == [True] * 3
+    Reseller.objects.filter(slug="one").update(name="Other")
+    now += 1.1
+    assert [shop.name for shop in ways()] == ["Other"] * 3
+    Tenure.objects.update_or_create(shop_id=before[0].pk, defaults={"suspended_at": timezone.now(), "suspended_reason": "x"})
+    now += 1.1
+    assert [standing_of(shop) for shop in ways()] == [Standing.SUSPENDED] * 3
+    Reseller.objects.filter(slug="one").update(schema_name="shop_moved")
+    now += 1.1
+    assert shop_in("shop_one") is None

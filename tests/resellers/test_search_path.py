@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django_tenants.utils import schema_context
 
 from orders.models import Order
@@ -34,7 +34,7 @@ def test_the_path_is_sent_when_the_shop_changes_and_not_again(
     with django_assert_num_queries(2):
         Order.objects.count()
         Order.objects.count()
-    with django_assert_num_queries(4), schema_context(other_shop.schema_name):
+    with django_assert_num_queries(3), schema_context(other_shop.schema_name):
         Order.objects.count()
         Order.objects.count()
         assert here() == "shop_two"
@@ -66,6 +66,36 @@ def test_a_transaction_that_is_undone_or_a_connection_that_is_lost_does_not_eith
     connection.close()
     assert here() == "shop_two"
     connection.set_tenant(live_shop)  # type: ignore[attr-defined]
+    assert here() == "shop_live"
+
+
+def test_a_statement_that_fails_takes_the_path_in_its_message_back_and_the_next_one_sends_it_again(
+    live_shop: Reseller,
+) -> None:
+    assert here() == "shop_live"
+    connection.set_tenant(Reseller.objects.get(slug="two"))  # type: ignore[attr-defined]
+    with pytest.raises(DataError), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / (count(*) - count(*)) FROM orders_order")
+    assert here() == "shop_two"
+    connection.set_tenant(live_shop)  # type: ignore[attr-defined]
+    with suppress(Undo), transaction.atomic():
+        raise Undo  # it is entered and left, and nothing is said
+    assert here() == "shop_live"
+
+
+def test_a_path_that_waits_is_not_lost_where_a_transaction_begins_before_the_first_statement(
+    live_shop: Reseller,
+) -> None:
+    other = Reseller.objects.get(slug="two")
+    assert here() == "shop_live"
+    connection.set_tenant(other)  # type: ignore[attr-defined]
+    with connection.cursor():  # says nothing
+        pass
+    with transaction.atomic():
+        assert here() == "shop_two"
+    connection.set_tenant(live_shop)  # type: ignore[attr-defined]
+    with transaction.atomic(), connection.cursor():
+        pass
     assert here() == "shop_live"
 
 

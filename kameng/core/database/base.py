@@ -1,6 +1,7 @@
 """django-tenants' backend, with some habits of its own.
 
-The search path is sent when it differs from the one that the session has, not whenever a shop is entered again. A
+The search path is sent when it differs from the one that the session has, not whenever a shop is entered again, and in
+one message with the statement that needs it. A
 connection that was used a moment ago is taken to be alive; one that was idle is asked first, as Django does. It
 remembers which statements its session has been prepared for (`kameng.core.sql`), and says several in one message
 (`kameng.core.database.session`).
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django_tenants.postgresql_backend import base
+from django_tenants.utils import get_limit_set_calls, quote_schema_name
 from psycopg2 import extensions
 
 from kameng.core.database.session import Cursor, Session
@@ -25,8 +27,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """One connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        #: The path as the session has it; None where a rollback may have undone what was sent.
-        self._path_sent: list[str] | None = None
+        #: The path of the shop that was entered, as it is sent; worked out when it is needed.
+        self._path: str | None = None
         #: Statements that the session knows, and by which names.
         self._prepared: dict[str, str] = {}
         self._path_matters = True
@@ -48,10 +50,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.connection.explicit(not autocommit)
 
     def set_tenant(self, tenant: Any, include_public: bool = True) -> None:
-        """Enter a shop; nothing is sent where the session is there already."""
+        """Enter a shop; nothing is sent before the next statement, nor where the session is there already."""
         super().set_tenant(tenant, include_public)
-        if self._path_sent is not None and self._path_sent == self._get_cursor_search_paths():
-            self.search_path_set_schemas = self._path_sent
+        self._path = None
 
     @contextmanager
     def anywhere(self) -> Iterator[None]:
@@ -68,6 +69,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if name is None:
             name = f"kameng_{len(self._prepared)}"
             with self.wrap_database_errors, self.connection.cursor(cursor_factory=extensions.cursor) as cursor:
+                self.connection.flush()  # the path: it is read as it will be run
                 cursor.execute(f"PREPARE {name} AS {statement}")
             self._prepared[statement] = name
         return name
@@ -80,26 +82,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def close(self) -> None:
         """Also forget what the session knew."""
-        self._path_sent = None
         self._prepared = {}
         super().close()
 
-    def rollback(self) -> None:
-        """A rollback undoes a path that was set in the transaction."""
-        self._path_sent = None
-        super().rollback()
-
     def savepoint_rollback(self, sid: str) -> None:
-        """So does one to a savepoint; what was to be said later belongs to what is undone."""
+        """What was to be said later belongs to what is undone; so may a path that was sent."""
         if self.connection is not None:
             self.connection.forget()
         try:
             super().savepoint_rollback(sid)
         finally:
-            self._path_sent = None
+            if self.connection is not None:
+                self.connection.forget()
 
     def _handle_search_path(self, cursor: Any = None) -> None:
         if self._path_matters:
-            super()._handle_search_path(cursor)
-            self._path_sent = self.search_path_set_schemas
+            if self._path is None:
+                self._path = ",".join(map(quote_schema_name, self._get_cursor_search_paths()))
+            if not get_limit_set_calls():
+                self.connection.path = None
+            self.connection.enter(self._path)
         self._used_at = time.monotonic()

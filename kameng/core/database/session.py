@@ -3,7 +3,7 @@
 psycopg2 sends BEGIN and COMMIT as messages of their own, and waits for an answer to each. Here BEGIN goes out with the
 first statement of a transaction, and statements of which nobody awaits anything (`later`) with whatever is said next,
 at the latest with COMMIT. The order stays the same, and what fails, fails before the transaction ends
-(docs/adr/0010-several-statements-in-a-message.md).
+(docs/adr/0010-several-statements-in-a-message.md). So does the search path, whenever another shop is entered.
 
 PostgreSQL reads a whole message before it does anything of it
 (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT): one that it cannot read is
@@ -11,6 +11,7 @@ not even begun, BEGIN included. Nothing may be said after it until somebody roll
 transaction.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,9 @@ from psycopg2 import Error, ProgrammingError, errors, extensions
 
 BEGIN, COMMIT, ROLLBACK = b"BEGIN", b"COMMIT", b"ROLLBACK"
 AND_THEN = b"; "
+#: What may be said in one message with something else outside of a transaction: the message is one then, in which much
+#: else (CREATE INDEX CONCURRENTLY, VACUUM, CREATE DATABASE) is refused.
+_SHARES = re.compile(rb"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|EXECUTE)\b", re.IGNORECASE)
 
 
 class Session(extensions.connection):
@@ -25,6 +29,8 @@ class Session(extensions.connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        #: Where the server looks for tables once what is waiting has been said; None where nobody knows.
+        self.path: str | None = None
         self._ahead: list[bytes] = []
         self._in_block = False
         self._begun = False
@@ -37,8 +43,17 @@ class Session(extensions.connection):
         """
         if self._begun:
             raise ProgrammingError("a transaction is open: commit or roll back first")
+        if any(said != BEGIN for said in self._ahead):
+            self.path = None  # a path that nobody needed after all
         self._in_block = wanted
         self._anew()
+
+    def enter(self, path: str) -> None:
+        """Look for tables there, from the next statement on: schemas, quoted and with commas between them."""
+        if path == self.path or self.get_transaction_status() == extensions.TRANSACTION_STATUS_INERROR:
+            return  # a transaction that has failed takes nothing but its end
+        self._ahead.append(b"SET search_path = " + path.encode())
+        self.path = path
 
     def later(self, statement: bytes) -> None:
         """Say this before the next statement, or on commit; at once where there is no transaction.
@@ -54,9 +69,14 @@ class Session(extensions.connection):
         """Whether something has to be said before the next statement, or nothing may be said."""
         return bool(self._ahead) or self._unread
 
+    def alone(self, statement: bytes) -> bool:
+        """Whether a statement has to be said in a message of its own."""
+        return not self._in_block and not _SHARES.match(statement)
+
     def forget(self) -> None:
         """What is waiting was part of something that is being undone."""
         self._ahead = [BEGIN] if self._in_block and not self._begun else []
+        self.path = None
 
     def take(self) -> bytes:
         """What has to be said first, if anything, with the mark that more follows.
@@ -87,6 +107,7 @@ class Session(extensions.connection):
         """The same, and nothing has happened; what was waiting is not said."""
         begun = self._begun and not self._unread
         self._anew()
+        self.path = None
         if begun:
             self._say(ROLLBACK)
 
@@ -94,6 +115,7 @@ class Session(extensions.connection):
         """A message led to an error: was the transaction begun at all?"""
         idle = not self.closed and self.get_transaction_status() == extensions.TRANSACTION_STATUS_IDLE
         self._unread = self._unread or (self._begun and idle)
+        self.path = None  # where it was changed in this message or this transaction, it has not been
 
     def _anew(self) -> None:
         """Nothing has been said yet."""
@@ -122,8 +144,11 @@ class Cursor(extensions.cursor):
             return
         if self.connection.waiting:
             # Written out first: what cannot be is not said, and what is waiting goes on waiting.
-            whole = self.mogrify(query, parameters)
-            query, parameters = self.connection.take() + whole, None
+            query, parameters = self.mogrify(query, parameters), None
+            if self.connection.alone(query):
+                self.connection.flush()
+            else:
+                query = self.connection.take() + query
         try:
             super().execute(query, parameters)
         except Error:
