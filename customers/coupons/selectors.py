@@ -24,6 +24,11 @@ def coupon_named(shop_id: int, code: str) -> Coupon | None:
     return found.order_by(F("shop").asc(nulls_last=True)).first()
 
 
+def is_any_coupon(shop_id: int) -> bool:
+    """Whether there is one that may hold in that shop: where there is none, nobody is asked for a code."""
+    return Coupon.objects.filter(Q(shop=shop_id) | Q(shop__isnull=True), is_paused=False).exists()
+
+
 def coupon_known(coupon_id: int) -> Coupon | None:
     """One by its id."""
     return Coupon.objects.filter(pk=coupon_id).first()
