@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from kameng.audit.services import audit
+from kameng.manage.figures import figures
 from orders.models import Order
 from orders.monthly import Month, Totals, courses, page_of, rows_of
 from orders.services import Buyer, LineRequest, order_cancel, order_place
@@ -90,6 +91,12 @@ def test_a_statement_says_what_came_off_and_who_bore_it(shop: Reseller) -> None:
     assert all(word in page for word in ("售价", "¥60.00", "−¥2.00", "店主承担", "¥58.00"))
     page = owner_of(shop).get(f"/manage/orders/order/{theirs.pk}/change/").content.decode()
     assert all(word in page for word in ("−¥3.00", "平台承担", "¥57.00"))
+
+
+def test_an_owners_first_page_says_what_is_left_of_it(shop: Reseller) -> None:
+    coupon(shop, value=TWO), coupon(None, "ALLES", value=THREE)
+    bought(shop, "SAVE3"), bought(shop, "ALLES", contact="13900000001")
+    assert seen(figures().sales, figures().profit) == (120, 4)
 
 
 def test_what_went_back_is_in_it_too(shop: Reseller) -> None:
