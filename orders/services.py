@@ -79,6 +79,8 @@ class Declared:
     age: str = ""
     #: A program asked whether it is clear that the goods are not taken back without a reason, and was told yes.
     no_return: bool = False
+    #: The code of a coupon, which whoever takes the money looks at (`payments.coupons`).
+    coupon: str = ""
 
 
 NOTHING_DECLARED = Declared()
@@ -113,6 +115,7 @@ def request_digest(
     """The fingerprint of a request, to tell a repetition from another request under the same key."""
     body = [[line.sku, line.quantity, sorted(line.account.items())] for line in lines]
     said = [] if declared == NOTHING_DECLARED else [declared.age, declared.no_return]
+    said += [declared.coupon] if declared.coupon else []
     text = json.dumps([body, contact, str(quoted_total), *said], ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -13,6 +13,8 @@ from resellers.models import Reseller
 Kind = Journal.Kind
 #: What moves a payment's fee, and gives it back. On an owner's account, that is what they bear of it.
 FEE_KINDS = (Kind.PAYMENT, Kind.DISPROVED, Kind.REFUND, Kind.FEE_WAIVED)
+#: What takes a discount off an order, and takes it back. On an owner's account, that is what they bear of it.
+DISCOUNT_KINDS = (Kind.COUPON_PAID, Kind.COUPON_BACK)
 #: Where what an order brings its owner is: with the platform, or, where they collected, with them, less what the goods
 #: cost them of their deposit. What is held of that or freed stays among these.
 OWNERS = (Account.Name.PENDING, *Account.DIRECT)
@@ -20,11 +22,14 @@ OWNERS = (Account.Name.PENDING, *Account.DIRECT)
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What an order has brought its shop's owner, in yuan. `paid` less `supply` is `earned`; `taken_back` is what later
-    refunds took of that. Of what the gateway keeps, the owner bears `fee`, and the platform `platform_fee`. Where it
-    `is_direct`, the owner was paid, and paid for the supply out of their deposit."""
+    """What an order has brought its shop's owner, in yuan. `paid`, its price, less `supply` is `earned`; `taken_back`
+    is what later refunds took of that. Of what came off the price, and was not given back, the owner bears `discount`,
+    and the platform `platform_discount`; of what the gateway keeps `fee`, and `platform_fee`. Where it `is_direct`, the
+    owner was paid, and paid for the supply out of their deposit."""
 
     paid: Decimal
+    discount: Decimal
+    platform_discount: Decimal
     supply: Decimal
     earned: Decimal
     fee: Decimal
@@ -37,7 +42,12 @@ class Statement:
     @property
     def own(self) -> Decimal:
         """What is left to the owner."""
-        return self.earned - self.fee - self.taken_back
+        return self.earned - self.discount - self.fee - self.taken_back
+
+    @property
+    def received(self) -> Decimal:
+        """What the shopper paid in money."""
+        return self.paid - self.discount - self.platform_discount
 
 
 def entries_of(shop: Reseller, order: Order) -> list[Entry]:
@@ -58,6 +68,8 @@ def statement_of(shop: Reseller, order: Order, *, now: datetime) -> Statement | 
     earned = -_sum(entry for entry in owners if entry.journal.kind == Kind.DELIVERY)
     return Statement(
         paid=paid,
+        discount=_sum(entry for entry in owners if entry.journal.kind in DISCOUNT_KINDS),
+        platform_discount=_sum(entry for entry in entries if entry.account.name == Account.Name.COUPONS),
         supply=paid - earned,
         earned=earned,
         fee=_sum(entry for entry in owners if entry.journal.kind in FEE_KINDS),

@@ -23,6 +23,7 @@ from orders import access
 from orders.faces import line_face, masked_contact
 from orders.models import Order, OrderLine
 from orders.views import LOOKUP_SECONDS, LOOKUPS, verify_page, visible_order
+from payments.faces import due_of
 from resellers.context import in_english
 from resellers.plans.skus import PRODUCT
 
@@ -76,6 +77,7 @@ def _context(
         "opened": opened_of(lines),
         "is_plan": lines[0].product_slug == PRODUCT,
         "paid_with": story.paid_with,
+        "due": due_of(found),
         "refunded": story.refunded,
         "contact": masked_contact(found),
         "stamp": found.status in (Order.Status.FULFILLED, Order.Status.REFUNDED),
