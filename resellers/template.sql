@@ -1,4 +1,4 @@
--- migrations 5d0daa71a57c5a9bfe47514750a39c3ea175e001229375c0e8ae14b2d3a3b08d
+-- migrations 9b82bdc68fb7b41f81e98c4b0fc344fb5f1c24e209d0a51d9b9a67008b41ff84
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -753,31 +753,32 @@ COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 99	orders	0010_disproved	2026-01-01 00:00:00+00
 100	orders	0011_contact_index	2026-01-01 00:00:00+00
 101	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
-102	outbox	0001_initial	2026-01-01 00:00:00+00
-103	payments	0001_initial	2026-01-01 00:00:00+00
-104	payments	0002_fees	2026-01-01 00:00:00+00
-105	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
-106	payments	0004_payment_in_app	2026-01-01 00:00:00+00
-107	payments	0005_deposits	2026-01-01 00:00:00+00
-108	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
-109	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
-110	plans	0001_initial	2026-01-01 00:00:00+00
-111	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
-112	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
-113	scans	0001_initial	2026-01-01 00:00:00+00
-114	scans	0002_proofs	2026-01-01 00:00:00+00
-115	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
-116	reconciliation	0002_proof	2026-01-01 00:00:00+00
-117	reports	0001_initial	2026-01-01 00:00:00+00
-118	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
-119	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
-120	supply	0001_initial	2026-01-01 00:00:00+00
-121	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
-122	trail	0001_initial	2026-01-01 00:00:00+00
-123	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
-124	transfers	0001_transfers	2026-01-01 00:00:00+00
-125	visits	0001_initial	2026-01-01 00:00:00+00
-126	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
+102	orders	0013_account_index	2026-01-01 00:00:00+00
+103	outbox	0001_initial	2026-01-01 00:00:00+00
+104	payments	0001_initial	2026-01-01 00:00:00+00
+105	payments	0002_fees	2026-01-01 00:00:00+00
+106	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
+107	payments	0004_payment_in_app	2026-01-01 00:00:00+00
+108	payments	0005_deposits	2026-01-01 00:00:00+00
+109	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
+110	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
+111	plans	0001_initial	2026-01-01 00:00:00+00
+112	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
+113	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
+114	scans	0001_initial	2026-01-01 00:00:00+00
+115	scans	0002_proofs	2026-01-01 00:00:00+00
+116	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
+117	reconciliation	0002_proof	2026-01-01 00:00:00+00
+118	reports	0001_initial	2026-01-01 00:00:00+00
+119	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
+120	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
+121	supply	0001_initial	2026-01-01 00:00:00+00
+122	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
+123	trail	0001_initial	2026-01-01 00:00:00+00
+124	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
+125	transfers	0001_transfers	2026-01-01 00:00:00+00
+126	visits	0001_initial	2026-01-01 00:00:00+00
+127	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
 \.
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
@@ -787,7 +788,7 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 95, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 126, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 127, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);
@@ -916,6 +917,7 @@ CREATE INDEX django_session_expire_date_a5c62663 ON kameng_shop_template.django_
 CREATE INDEX fulfillment_deliveryreveal_fulfillment_id_9ab91f97 ON kameng_shop_template.fulfillment_deliveryreveal USING btree (fulfillment_id);
 CREATE INDEX order_device ON kameng_shop_template.orders_order USING btree (device_digest, id DESC) WHERE (NOT ((device_digest)::text = ''::text));
 CREATE INDEX order_event_when ON kameng_shop_template.orders_orderevent USING brin (created_at) WITH (autosummarize='on');
+CREATE INDEX order_line_typed ON kameng_shop_template.orders_orderline USING gin (jsonb_path_query_array(account, '$[*]?(@."name" != "server" && @."name" != "zone")."value"'::jsonpath)) WITH (fastupdate=off);
 CREATE INDEX order_newest ON kameng_shop_template.orders_order USING btree (created_at DESC);
 CREATE INDEX order_not_forgotten ON kameng_shop_template.orders_order USING btree (created_at) WHERE (forgotten_at IS NULL);
 CREATE INDEX order_of_contact ON kameng_shop_template.orders_order USING btree (contact_digest, id DESC);
