@@ -19,7 +19,7 @@ class NamelessFileUploadHandler(FileUploadHandler):
         """Begin one."""
         super().new_file(*args, **options)
         self.file = UploadedFile(
-            file=tempfile.TemporaryFile(),
+            file=tempfile.TemporaryFile(),  # noqa: SIM115 -- read after this has returned, closed with the request
             name=self.file_name,
             content_type=self.content_type,
             size=0,
