@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from catalog.account_schema import KEYS
@@ -27,7 +27,7 @@ from kameng.admin.forms import RowForm, ServiceForm
 from kameng.admin.sites import Nav, operations_site
 from kameng.templatetags.staff import badge, yuan
 
-GROUP = gettext_lazy("商品")
+GROUP = pgettext_lazy("多个", "商品")
 
 
 def _name_cell(name: str, below: str) -> SafeString:

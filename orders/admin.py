@@ -1,6 +1,5 @@
 """A shop's orders, for its owner: to look at, never to change."""
 
-import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -9,8 +8,7 @@ from django.contrib import admin
 from django.contrib.admin import display
 from django.contrib.admin.views.main import ChangeList
 from django.db import connection
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -23,22 +21,16 @@ from catalog.ages import Age
 from kameng.admin.bases import ReadOnlyAdmin
 from kameng.admin.panels import Panel, Viewer
 from kameng.admin.sites import EARNINGS, Nav, StaffSite, operations_site, shop_site
-from kameng.core.encryption import digest
-from kameng.core.ids import ALPHABET, normalize
 from kameng.templatetags.staff import badge, copyable, when, yuan
 from orders.badges import badge_of, line_badge
-from orders.contacts import contact_clean
 from orders.faces import masked, masked_contact, names_of
 from orders.history import history
 from orders.models import Order, OrderLine
 from orders.no_return import wording_text
+from orders.search import orders_found
 from orders.statements import entries_of, statement_of
 from resellers.selectors import shop_in
 
-#: Shorter than this, a piece of a number or contact fits too many.
-SHORTEST_PIECE = 4
-#: A whole number.
-LONGEST_NUMBER = 16
 #: What says where the account is, and nothing about whose it is.
 _OPEN_FIELDS = frozenset({"server", "zone"})
 _TROUBLED = (OrderLine.Status.VERIFYING, OrderLine.Status.MANUAL, OrderLine.Status.FAILED)
@@ -60,48 +52,6 @@ def account_text(line: OrderLine, *, in_full: bool = False) -> str:
         value = entry.get("shown") or entry["value"]
         shown.append(value if in_full or entry["name"] in _OPEN_FIELDS else masked(value))
     return " · ".join(shown)
-
-
-def orders_found(queryset: QuerySet[Order], term: str) -> QuerySet[Order]:
-    """Orders by number (dashes and the beginning of it will do), product, account, or contact.
-
-    Accounts and contacts whole or as they are shown (`138****5678`), of a phone also its end. A whole number leads to
-    its order alone and a whole contact to its own by an index; everything else is looked for in all of them.
-    """
-    term = term.strip()
-    if not term:
-        return queryset
-    number = normalize(term)
-    is_number = len(number) >= SHORTEST_PIECE and all(char in ALPHABET for char in number)
-    if is_number and len(number) == LONGEST_NUMBER and (one := queryset.filter(number=number)).exists():
-        return one
-    lines = OrderLine.objects.filter(order=OuterRef("pk"))
-    if "*" in term:
-        return queryset.filter(_masked_like(lines, term))
-    of_account = Q(Exists(lines.filter(account__contains=[{"value": term}])))
-    try:
-        contact = digest(contact_clean(term), purpose="contact")
-    except ValueError:
-        pass
-    else:
-        return queryset.filter(Q(contact_digest=contact) | of_account)
-    wanted = Q(Exists(lines.filter(Q(product_name__icontains=term) | Q(variant_name__icontains=term) | Q(sku=term))))
-    wanted |= of_account
-    if is_number:
-        wanted |= Q(number__startswith=number)
-    if term.isdigit() and len(term) >= SHORTEST_PIECE:
-        wanted |= Q(contact__endswith=term)
-    return queryset.filter(wanted)
-
-
-def _masked_like(lines: QuerySet[OrderLine], term: str) -> Q:
-    """Contacts and accounts that may be shown like that; a piece that is too short fits too many, and finds none."""
-    pieces = re.split(r"\*+", term)
-    if sum(map(len, pieces)) < SHORTEST_PIECE:
-        return Q(pk=None)
-    wanted = '[^"]*'.join(map(re.escape, pieces))
-    accounts = lines.annotate(written=Cast("account", TextField())).filter(written__regex=f'"value": "{wanted}"')
-    return Q(contact__iregex=f"^{wanted}$") | Q(Exists(accounts))
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -134,13 +84,28 @@ class StateFilter(admin.SimpleListFilter):
         return queryset if chosen is None else queryset.filter(chosen)
 
 
+class ReachFilter(admin.SimpleListFilter):
+    """How far back a search for a piece of something goes."""
+
+    title = gettext_lazy("找多远")
+    parameter_name = "reach"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """All, beside the newest."""
+        return [("all", gettext_lazy("全部订单（慢一些）"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        """The search does it."""
+        return queryset
+
+
 class OrderAdmin(ReadOnlyAdmin):
     """Orders with what an owner wants to know first: what, for whom, how much, what is mine, how it stands."""
 
     nav = Nav(gettext_lazy("生意"), pgettext_lazy("多个", "订单"), "receipt_long", 10, is_tab=True)
     list_display = ("number_cell", "goods", "account", "total_cell", "profit", "state")
     list_display_links = None
-    list_filter = (StateFilter, "created_at")
+    list_filter = (StateFilter, "created_at", ReachFilter)
     list_before_template = "staff/_orders_above.html"
     search_fields = ("number",)
     search_help_text = gettext_lazy("订单号、商品、账号、手机号（完整或后 4 位）")
@@ -159,8 +124,10 @@ class OrderAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
-        """Our own search; no order twice."""
-        return orders_found(queryset, search_term), False
+        """Our own search; no order twice. The page says where it left older orders out."""
+        found = orders_found(queryset, search_term, everywhere=request.GET.get(ReachFilter.parameter_name) == "all")
+        request.search_is_cut = found.is_cut  # type: ignore[attr-defined]
+        return found.orders, False
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         """The theme's list."""

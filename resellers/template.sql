@@ -1,4 +1,4 @@
--- migrations 31eedb2489c6fa1029dcb5337b3940f34c3ffa934d0eb6491e9e189c89dc979c
+-- migrations 81b7edde1b7a312cb2037b1aad1e9c5c73ceba45e77064aa5ceeaa74d4f2e5f8
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -759,32 +759,33 @@ COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 103	orders	0010_disproved	2026-01-01 00:00:00+00
 104	orders	0011_contact_index	2026-01-01 00:00:00+00
 105	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
-106	outbox	0001_initial	2026-01-01 00:00:00+00
-107	payments	0001_initial	2026-01-01 00:00:00+00
-108	payments	0002_fees	2026-01-01 00:00:00+00
-109	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
-110	payments	0004_payment_in_app	2026-01-01 00:00:00+00
-111	payments	0005_deposits	2026-01-01 00:00:00+00
-112	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
-113	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
-114	payments	0008_purses	2026-01-01 00:00:00+00
-115	plans	0001_initial	2026-01-01 00:00:00+00
-116	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
-117	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
-118	scans	0001_initial	2026-01-01 00:00:00+00
-119	scans	0002_proofs	2026-01-01 00:00:00+00
-120	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
-121	reconciliation	0002_proof	2026-01-01 00:00:00+00
-122	reports	0001_initial	2026-01-01 00:00:00+00
-123	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
-124	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
-125	supply	0001_initial	2026-01-01 00:00:00+00
-126	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
-127	trail	0001_initial	2026-01-01 00:00:00+00
-128	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
-129	transfers	0001_transfers	2026-01-01 00:00:00+00
-130	visits	0001_initial	2026-01-01 00:00:00+00
-131	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
+106	orders	0013_account_index	2026-01-01 00:00:00+00
+107	outbox	0001_initial	2026-01-01 00:00:00+00
+108	payments	0001_initial	2026-01-01 00:00:00+00
+109	payments	0002_fees	2026-01-01 00:00:00+00
+110	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
+111	payments	0004_payment_in_app	2026-01-01 00:00:00+00
+112	payments	0005_deposits	2026-01-01 00:00:00+00
+113	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
+114	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
+115	payments	0008_purses	2026-01-01 00:00:00+00
+116	plans	0001_initial	2026-01-01 00:00:00+00
+117	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
+118	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
+119	scans	0001_initial	2026-01-01 00:00:00+00
+120	scans	0002_proofs	2026-01-01 00:00:00+00
+121	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
+122	reconciliation	0002_proof	2026-01-01 00:00:00+00
+123	reports	0001_initial	2026-01-01 00:00:00+00
+124	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
+125	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
+126	supply	0001_initial	2026-01-01 00:00:00+00
+127	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
+128	trail	0001_initial	2026-01-01 00:00:00+00
+129	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
+130	transfers	0001_transfers	2026-01-01 00:00:00+00
+131	visits	0001_initial	2026-01-01 00:00:00+00
+132	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
 \.
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
@@ -794,7 +795,7 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 96, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 131, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 132, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);
@@ -923,6 +924,7 @@ CREATE INDEX django_session_expire_date_a5c62663 ON kameng_shop_template.django_
 CREATE INDEX fulfillment_deliveryreveal_fulfillment_id_9ab91f97 ON kameng_shop_template.fulfillment_deliveryreveal USING btree (fulfillment_id);
 CREATE INDEX order_device ON kameng_shop_template.orders_order USING btree (device_digest, id DESC) WHERE (NOT ((device_digest)::text = ''::text));
 CREATE INDEX order_event_when ON kameng_shop_template.orders_orderevent USING brin (created_at) WITH (autosummarize='on');
+CREATE INDEX order_line_typed ON kameng_shop_template.orders_orderline USING gin (jsonb_path_query_array(account, '$[*]?(@."name" != "server" && @."name" != "zone")."value"'::jsonpath)) WITH (fastupdate=off);
 CREATE INDEX order_newest ON kameng_shop_template.orders_order USING btree (created_at DESC);
 CREATE INDEX order_not_forgotten ON kameng_shop_template.orders_order USING btree (created_at) WHERE (forgotten_at IS NULL);
 CREATE INDEX order_of_contact ON kameng_shop_template.orders_order USING btree (contact_digest, id DESC);

@@ -16,7 +16,7 @@ from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -41,7 +41,7 @@ from kameng.templatetags.staff import yuan
 from resellers.models import Reseller
 from resellers.services import ShopInvalid, shop_look_save
 
-GROUP = gettext_lazy("商品")
+GROUP = pgettext_lazy("多个", "商品")
 _BECAUSE = {
     pricing.Because.OWN_PRICE: gettext_lazy("自定售价"),
     pricing.Because.VARIANT: gettext_lazy("面额规则"),

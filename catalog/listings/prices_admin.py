@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog import pricing
@@ -37,7 +37,7 @@ from kameng.core.ids import random_id
 from kameng.core.problems import Problem
 from kameng.templatetags.staff import yuan
 
-GROUP = gettext_lazy("商品")
+GROUP = pgettext_lazy("多个", "商品")
 _SKIPS = {
     Skip.BY_HAND: gettext_lazy("单独定过价，不动"),
     Skip.BELOW_FLOOR: gettext_lazy("低于供货价"),

@@ -194,7 +194,7 @@ def _as_written(product: Product) -> str:
     """The whole of what counts, for the list of changes: two entries side by side say what became of what."""
     amounts = product.variants.filter(is_active=True).order_by("position", "pk")
     told = {
-        "category": product.category.name,
+        "category": name_of(product.category),
         "how": how_of(product),
         "amounts": "、".join(f"{one.name} {yuan(one.own_price)}" for one in amounts),
     }

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from catalog.fees import fee_of
@@ -36,7 +36,7 @@ from kameng.admin.sites import Nav, shop_site
 from kameng.templatetags.staff import yuan
 from resellers.models import Reseller
 
-GROUP = gettext_lazy("商品")
+GROUP = pgettext_lazy("多个", "商品")
 #: What is done to one good, as the list of changes says it, and what is said afterwards.
 _ACTS: Mapping[str, tuple[Any, Any]] = {
     "show": (gettext_lazy("上架"), gettext_lazy("已上架：%(name)s")),

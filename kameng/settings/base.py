@@ -218,6 +218,13 @@ CSRF_FAILURE_VIEW = "kameng.operations.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+#: A request up to this size stays in memory with its files: a file of codes (`fulfillment.suppliers.stock_files`) and
+#: its form. What is larger is a scan or a bill.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 11 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "kameng.core.uploads.NamelessFileUploadHandler",
+]
 
 # --- language and time -----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"

@@ -4,15 +4,18 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import schema_context
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.listings.services import price_rule_save
 from fulfillment.suppliers.models import StockCode
-from orders.admin import order_profit, orders_found
+from orders import search
+from orders.admin import order_profit
 from orders.history import history
 from orders.models import Order, OrderEvent
+from orders.search import orders_found
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import on_sale, place, stocked
@@ -102,13 +105,41 @@ def test_an_order_is_found_by_number_product_account_and_the_end_of_the_contact(
     order = place(shop, variant)
     number = order.grouped_number
     known = {"number": order.number, "grouped": number, "lower": f" {number.lower()} ", "start": number[:6]}
-    assert list(orders_found(Order.objects.all(), term.format(**known))) == [order]
+    assert list(orders_found(Order.objects.all(), term.format(**known)).orders) == [order]
 
 
 @pytest.mark.parametrize("term", ["678", "482", "ZZZZ", "1", "o'; DROP TABLE", "%", "13900000000", "9375"])
 def test_what_fits_too_many_or_nobody_finds_nothing(shop: Reseller, term: str) -> None:
     place(shop, on_sale(product__name="王者荣耀"))
-    assert list(orders_found(Order.objects.all(), term)) == []
+    assert list(orders_found(Order.objects.all(), term).orders) == []
+
+
+def test_a_piece_is_looked_for_among_the_newest_unless_it_is_said_and_what_is_whole_in_all(
+    shop: Reseller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variant = on_sale(product__name="王者荣耀")
+    old, new = place(shop, variant), place(shop, variant, contact="13912345678")
+    monkeypatch.setattr(search, "NEWEST", 1)
+    everything = Order.objects.order_by("pk")
+    for term in ("王者", "5678", "482***375"):
+        found = orders_found(everything, term)
+        assert (list(found.orders), found.is_cut) == ([new], True), term
+        assert list(orders_found(everything, term, everywhere=True).orders) == [old, new]
+    for term, orders in (("482019375", [old, new]), ("13812345678", [old]), (old.number, [old])):
+        assert list(orders_found(everything, term).orders) == orders
+    client = owner_of(shop)
+    assert "只找了最近" in client.get(f"{LIST}?q=王者").content.decode()
+    shown = client.get(f"{LIST}?q=王者&reach=all").content.decode()
+    assert "只找了最近" not in shown
+    assert old.grouped_number in shown
+
+
+def test_a_whole_account_is_found_by_its_index(shop: Reseller) -> None:
+    place(shop, on_sale())
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_indexscan = off")
+    assert "order_line_typed" in orders_found(Order.objects.all(), "482019375").orders.explain()
 
 
 def test_the_states_of_the_filter_part_the_orders(
