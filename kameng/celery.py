@@ -106,8 +106,9 @@ def suppliers_task() -> None:
 
 
 @signals.task_prerun.connect
+@signals.task_postrun.connect
 def look_at_connections(**_: object) -> None:
-    """One that is broken or old is given up before it is needed."""
+    """One that is broken or old is given up before it is needed; afterwards others may have it."""
     from django.db import close_old_connections
 
     close_old_connections()
@@ -121,9 +122,11 @@ class _Polling(bootsteps.StartStopStep):
     requires = ("celery.worker.components:Timer",)
 
     def start(self, parent: object) -> None:
+        from kameng.core.database.sessions import sessions
         from kameng.dispatch import dispatch
         from kameng.outbox.poller import Poller
 
+        sessions.shared = True
         _pollers.append(Poller(dispatch))
         _pollers[-1].start()
 

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
 from kameng.core import sql
@@ -81,6 +81,7 @@ def notice_receive(*, account_code: str, headers: Mapping[str, str], body: bytes
         verdict, reason = (Stored.IGNORED, "") if is_other else (Stored.REFUSED, "no such shop")
         _judge(account, notice, verdict, reason)
     else:
+        connection.give_back()  # type: ignore[attr-defined]  # for one that knows the shop
         with schema_context(shop.schema_name):
             heard = _heard(account, gateway, notice.payment)
             with transaction.atomic():

@@ -7,6 +7,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django_tenants.utils import get_public_schema_name
 
+from kameng.core.database.warming import warming
 from resellers.hosts import shop_of
 
 
@@ -32,6 +33,9 @@ class ShopMiddleware:
         request.tenant = shop  # type: ignore[attr-defined]
         if shop.schema_name == get_public_schema_name():
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
+        else:
+            warming.want(shop)
+        connection.give_back()  # type: ignore[attr-defined]  # for one that knows the shop
         connection.set_tenant(shop)  # type: ignore[attr-defined]
         try:
             return self.get_response(request)

@@ -22,6 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
 from catalog.listings.shelf import key_now
+from kameng.core.database.warming import warming
 from resellers.context import face_until
 from resellers.hosts import shop_of
 from resellers.models import Reseller
@@ -144,6 +145,7 @@ def serve_kept(application: Callable[[Environ, StartResponse], Iterable[bytes]])
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             page = _current(environ)
             if page is not None:
+                connection.close_if_unusable_or_obsolete()
                 return _answer(page, environ, start_response)
         return application(environ, start_response)
 
@@ -160,6 +162,7 @@ def _current(environ: Environ) -> KeptPage | None:
         page = _pages.get((shop.pk, path, _language(environ)))
         if page is None or time.time() >= page.until:
             return None
+        warming.want(shop)
         # A shop's time ends without anybody changing anything.
         return page if page.shelf_key == key_now(shop) and standing_of(shop) is Standing.OPEN else None
     except DatabaseError:

@@ -7,9 +7,10 @@ back with the connection of a worker that dies. Who gets no place sends nothing 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import RLock, local
+from threading import RLock
 
 from django.conf import settings
+from django.db import connection
 
 from fulfillment.suppliers.models import Supplier
 from kameng.core import sql
@@ -33,27 +34,17 @@ _questions: Counter[int] = Counter()
 _counting = RLock()
 
 
-class _Session(local):
-    """What the thread's session has locked and could not give back yet."""
-
-    def __init__(self) -> None:
-        self.left_behind: list[int] = []
-
-
-_session = _Session()
-
-
 class Place:
-    """The right to one call, held by the session of the thread that took it.
+    """The right to one call, held by the session in which it was taken.
 
-    One that is dropped, because the transaction in which it was taken came to nothing, is free again as soon as its
-    thread takes another one.
+    One that is dropped, because the transaction in which it was taken came to nothing, is free again as soon as another
+    one is taken in that session.
     """
 
     def __init__(self, supplier_id: int, number: int) -> None:
         self._supplier_id = supplier_id
         self._number = number
-        self._left_behind = _session.left_behind
+        self._left_behind = _left_behind()
         self._is_held = True
 
     def give_back(self) -> None:
@@ -72,6 +63,13 @@ class Place:
         return was_held
 
 
+def _left_behind() -> list[int]:
+    """What the session has locked and could not give back yet."""
+    connection.ensure_connection()
+    found: list[int] = connection.connection.left_behind
+    return found
+
+
 def _count(supplier_id: int, change: int) -> int:
     with _counting:
         _under_way[supplier_id] += change
@@ -84,8 +82,9 @@ def _unlock(number: int) -> None:
 
 def place_take(supplier: Supplier) -> Place | None:
     """A place for one call to the supplier, or None if there are too many under way, or were in this minute."""
-    while _session.left_behind:
-        _unlock(_session.left_behind.pop())
+    left_behind = _left_behind()
+    while left_behind:
+        _unlock(left_behind.pop())
     if _count(supplier.pk, +1) > settings.SUPPLIER_THREADS:
         _count(supplier.pk, -1)
         return None

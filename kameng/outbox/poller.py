@@ -94,3 +94,5 @@ class Poller:
             connection.close()
             self._stop.wait(self._pause)
             return default
+        finally:
+            close_old_connections()

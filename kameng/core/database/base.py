@@ -2,9 +2,9 @@
 
 The search path is sent when it differs from the one that the session has, not whenever a shop is entered again, and in
 one message with the statement that needs it. A
-connection that was used a moment ago is taken to be alive; one that was idle is asked first, as Django does. It
-remembers which statements its session has been prepared for (`kameng.core.sql`), and says several in one message
-(`kameng.core.database.session`).
+connection that was used a moment ago is taken to be alive; one that was idle is asked first, as Django does. Several
+statements go in one message (`kameng.core.database.session`), and sessions go from thread to thread
+(`kameng.core.database.sessions`).
 """
 
 import time
@@ -17,10 +17,7 @@ from django_tenants.utils import get_limit_set_calls, quote_schema_name
 from psycopg2 import extensions
 
 from kameng.core.database.session import Cursor, Session
-
-#: How long an answer of the database vouches for the connection. A restart takes longer, and a statement that fails
-#: makes Django ask in any case.
-TRUSTED_SECONDS = 1.0
+from kameng.core.database.sessions import TRUSTED_SECONDS, sessions
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -29,8 +26,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         #: The path of the shop that was entered, as it is sent; worked out when it is needed.
         self._path: str | None = None
-        #: Statements that the session knows, and by which names.
-        self._prepared: dict[str, str] = {}
         self._path_matters = True
         self._used_at = 0.0
         super().__init__(*args, **kwargs)
@@ -40,9 +35,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return {**super().get_connection_params(), "connection_factory": Session, "cursor_factory": Cursor}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """A session that leaves transactions to us."""
-        made = super().get_new_connection(conn_params)
-        made.autocommit = True
+        """A session that leaves transactions to us: one that is there and best knows the shop, or a new one."""
+        made = sessions.take(self._wanted_path()) if sessions.shared else None
+        if made is None:
+            made = super().get_new_connection(conn_params)
+            made.autocommit = True
         return made
 
     def _set_autocommit(self, autocommit: bool) -> None:
@@ -65,13 +62,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def prepare(self, statement: str) -> str:
         """The name by which the session knows a statement with `$1` for its parameters; told to it once."""
-        name = self._prepared.get(statement)
+        prepared: dict[str, str] = self.connection.prepared
+        name = prepared.get(statement)
         if name is None:
-            name = f"kameng_{len(self._prepared)}"
+            name = f"kameng_{len(prepared)}"
             with self.wrap_database_errors, self.connection.cursor(cursor_factory=extensions.cursor) as cursor:
                 self.connection.flush()  # the path: it is read as it will be run
                 cursor.execute(f"PREPARE {name} AS {statement}")
-            self._prepared[statement] = name
+            prepared[statement] = name
         return name
 
     def close_if_health_check_failed(self) -> None:
@@ -80,10 +78,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.health_check_done = True
         super().close_if_health_check_failed()
 
-    def close(self) -> None:
-        """Also forget what the session knew."""
-        self._prepared = {}
-        super().close()
+    def close_if_unusable_or_obsolete(self) -> None:
+        """At the end of a request or a task; whoever comes next may have the session."""
+        super().close_if_unusable_or_obsolete()
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Let others have the session, where threads share and no transaction is open: what is asked next may be asked
+        in another, and so nothing may be held by this one, such as a lock."""
+        session = self.connection
+        if session is None or self.in_atomic_block or not sessions.shared:
+            return
+        if self.errors_occurred:
+            self.close()
+            return
+        self.connection = None
+        sessions.give(session)
 
     def savepoint_rollback(self, sid: str) -> None:
         """What was to be said later belongs to what is undone; so may a path that was sent."""
@@ -97,9 +107,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _handle_search_path(self, cursor: Any = None) -> None:
         if self._path_matters:
-            if self._path is None:
-                self._path = ",".join(map(quote_schema_name, self._get_cursor_search_paths()))
             if not get_limit_set_calls():
                 self.connection.path = None
-            self.connection.enter(self._path)
+            self.connection.enter(self._wanted_path())
         self._used_at = time.monotonic()
+
+    def _wanted_path(self) -> str:
+        if self._path is None:
+            self._path = ",".join(map(quote_schema_name, self._get_cursor_search_paths()))
+        return self._path

@@ -12,6 +12,7 @@ transaction.
 """
 
 import re
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,6 +32,13 @@ class Session(extensions.connection):
         super().__init__(*args, **kwargs)
         #: Where the server looks for tables once what is waiting has been said; None where nobody knows.
         self.path: str | None = None
+        #: Where it has looked so far: what the server has learned about their tables is learned.
+        self.known: set[str] = set()
+        #: Statements that it has been prepared for, and by which names.
+        self.prepared: dict[str, str] = {}
+        #: Numbers that it has locked and nobody could unlock yet (`fulfillment.suppliers.limits`).
+        self.left_behind: list[int] = []
+        self.born_at = self.used_at = time.monotonic()
         self._ahead: list[bytes] = []
         self._in_block = False
         self._begun = False
@@ -54,6 +62,15 @@ class Session(extensions.connection):
             return  # a transaction that has failed takes nothing but its end
         self._ahead.append(b"SET search_path = " + path.encode())
         self.path = path
+        self.known.add(path)
+
+    def rest(self) -> bool:
+        """Be ready for whoever comes next. False where something is under way."""
+        if self.closed or self._in_block or self.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE:
+            return False
+        if self._ahead:
+            self.forget()  # a path that nobody needed after all
+        return True
 
     def later(self, statement: bytes) -> None:
         """Say this before the next statement, or on commit; at once where there is no transaction.

@@ -1,0 +1,97 @@
+"""Sessions that the threads of a process leave to each other, so that a shop is served by one that knows it.
+
+PostgreSQL learns a shop's tables in each session anew, and keeps what it has learned for as long as the session lives
+(a quarter of a megabyte for each shop). Where each thread has a session of its own, the steps of one order meet a
+handful that have never seen the shop. Here whoever needs a session takes the one that has, if it is free, and gives it
+back at the end of the request or the task (docs/adr/0044-sessions-go-with-shops.md).
+
+Only web and worker share; a command has one thread, and what it sets for its session ends with it.
+"""
+
+import os
+import time
+from functools import partial
+from threading import Lock
+
+from psycopg2 import Error
+
+from kameng.core.database.session import Session
+
+#: A session that has seen so many shops is ended: it has grown by about a hundred megabytes.
+MOST_SHOPS = 400
+#: So is one that is so old, or that nobody has needed for so long, in seconds.
+OLDEST, IDLEST = 1800.0, 120.0
+#: How long an answer of the database vouches for the connection. A restart takes longer, and a statement that fails
+#: makes Django ask in any case.
+TRUSTED_SECONDS = 1.0
+
+
+class Sessions:
+    """The sessions of a process that nobody has in hand."""
+
+    def __init__(self) -> None:
+        #: Whether threads share at all.
+        self.shared = False
+        self._idle: list[Session] = []
+        #: Of the process that this one was forked from: not ours to use, nor to end by forgetting them.
+        self._inherited: list[Session] = []
+        self._lock = Lock()
+        os.register_at_fork(after_in_child=self._leave_to_parent)
+
+    def take(self, path: str) -> Session | None:
+        """A session that is alive, one that knows the shops of `path` if there is one, or None: then make one."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                found = max(self._idle, key=partial(_fitness, path))
+                self._idle.remove(found)
+            if _is_alive(found):
+                return found
+            found.close()
+
+    def give(self, session: Session) -> None:
+        """Nobody needs it any more. One with something under way is ended."""
+        now = session.used_at = time.monotonic()
+        is_spent = len(session.known) > MOST_SHOPS or now - session.born_at > OLDEST
+        if is_spent or not session.rest():
+            session.close()
+            return
+        with self._lock:
+            self._idle.append(session)
+            forgotten = [one for one in self._idle if now - one.used_at > IDLEST]
+            self._idle = [one for one in self._idle if now - one.used_at <= IDLEST]
+        for one in forgotten:
+            one.close()
+
+    def close(self) -> None:
+        """End those that are idle."""
+        with self._lock:
+            ended, self._idle = self._idle, []
+        for one in ended:
+            one.close()
+
+    def _leave_to_parent(self) -> None:
+        self._lock = Lock()
+        self._inherited += self._idle
+        self._idle = []
+
+
+def _fitness(path: str, session: Session) -> tuple[bool, float]:
+    """Of several that know the shop the last used is best, of several that do not the one that knows least."""
+    knows = path in session.known
+    return knows, session.used_at if knows else -len(session.known)
+
+
+def _is_alive(session: Session) -> bool:
+    if time.monotonic() - session.used_at < TRUSTED_SECONDS:
+        return not session.closed
+    try:
+        with session.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        return False
+    return True
+
+
+sessions = Sessions()

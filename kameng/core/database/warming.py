@@ -1,0 +1,87 @@
+"""Sessions look at a shop's tables while its pages are read, not while somebody waits for an order.
+
+What a session has to learn of a shop's tables once (2 to 3 ms of a processor) would else be paid by the first order
+after each pause. People read before they buy, so a page of a shop is reason enough. One thread of the process does it,
+in the session that will be taken for the shop's next order, and leaves most of its time to others.
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+from threading import Event, Lock, Thread
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import Model
+
+from kameng.core.database.session import Session
+from kameng.core.database.sessions import MOST_SHOPS, sessions
+
+logger = logging.getLogger(__name__)
+
+#: After each shop, and after a database that did not answer, in seconds.
+PAUSE, REST = 0.01, 5.0
+#: More than so many do not wait: what nobody got to see in that time is learned by an order, as ever.
+MOST_WAITING = 4 * MOST_SHOPS
+
+
+def tables_of(models: Iterable[type[Model]]) -> str:
+    """A statement that reads nothing, for which a session must look at tables, indexes and sequences all the same."""
+    names = [model._meta.db_table for model in models]
+    return " UNION ALL ".join(f"SELECT {name}.id FROM {name} JOIN {name}_id_seq ON TRUE WHERE id = 0" for name in names)
+
+
+class Warming:
+    """Which shops are wanted, and which session knows each."""
+
+    def __init__(self) -> None:
+        #: What a session is asked to have looked at everything; nothing is done without.
+        self.statement = ""
+        self._wanted: dict[str, Any] = {}
+        self._known_by: dict[str, Session] = {}
+        self._bell, self._lock = Event(), Lock()
+        self._thread: Thread | None = None
+
+    def want(self, shop: Any) -> None:
+        """Somebody looks at a page of this shop. Costs nothing where a session knows it."""
+        session = self._known_by.get(shop.schema_name)
+        if session is not None and not session.closed:
+            return
+        if self.statement and sessions.shared and len(self._wanted) < MOST_WAITING:
+            self._wanted[shop.schema_name] = shop
+            self._bell.set()
+            if self._thread is None:
+                self._begin()
+
+    def _begin(self) -> None:
+        """Not before the first page: a process may be forked after it was loaded, and threads stay behind."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="warming", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while self._bell.wait():
+            self._bell.clear()
+            while self._wanted:
+                schema_name = next(iter(self._wanted))
+                time.sleep(PAUSE if self.look(self._wanted.pop(schema_name)) else REST)
+
+    def look(self, shop: Any) -> bool:
+        """Let the session that the shop's next order will get look at its tables. False if the database would not."""
+        try:
+            connection.set_tenant(shop)  # type: ignore[attr-defined]
+            with connection.cursor() as cursor:
+                cursor.execute(self.statement)
+            self._known_by[shop.schema_name] = connection.connection
+        except (DatabaseError, InterfaceError) as error:
+            logger.info("%s was not looked at: %s", shop.schema_name, error)
+            connection.close()
+            return False
+        finally:
+            connection.set_schema_to_public()  # type: ignore[attr-defined]
+            connection.close_if_unusable_or_obsolete()
+        return True
+
+
+warming = Warming()
