@@ -94,7 +94,9 @@ def order_story(order: Order) -> Story:
         state = "late_payment"  # money came, and goes back: nobody is told that none was taken
     covering = [payment.gateway for payment in payments if not payment.is_surplus]
     moneys = [gateway for gateway in covering if gateway != COUPON.gateway]
-    paid_with = "、".join(dict.fromkeys(gateway_name(gateway) for gateway in moneys or covering))
+    paid_with = "、".join(
+        dict.fromkeys(gateway_name(gateway) for gateway in moneys or (covering if order.paid_at else []))
+    )
     status = state_text(state, {**_facts(order, lines, money_back, paid_with), **_by_owner(works)})
     settled = sum((refund.amount for refund in money_back if refund.status == Refund.Status.SUCCEEDED), Decimal(0))
     seen = [

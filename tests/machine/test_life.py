@@ -341,7 +341,7 @@ class Life(RuleBasedStateMachine):
         return sum((one for one in came if one), Decimal(0)), sum(went, Decimal(0))
 
     def _by_coupon(self, order: Order) -> Decimal:
-        """What a coupon has paid of the order in the end; that the coupon says so too is I11."""
+        """What a coupon has paid of the order in the end; that the coupon says so too is I1."""
         paid = Payment.objects.filter(order=order, gateway="coupon", status="confirmed")
         back = Refund.objects.filter(payment__in=paid, status=Refund.Status.SUCCEEDED)
         return sum((one.amount for one in paid), Decimal(0)) - sum((one.amount for one in back), Decimal(0))
