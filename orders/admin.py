@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalog.ages import Age
+from customers.contacts import contact_clean
 from kameng.admin.bases import ReadOnlyAdmin
 from kameng.admin.panels import Panel, Viewer
 from kameng.admin.sites import EARNINGS, Nav, StaffSite, operations_site, shop_site
@@ -27,7 +28,6 @@ from kameng.core.encryption import digest
 from kameng.core.ids import ALPHABET, normalize
 from kameng.templatetags.staff import badge, copyable, when, yuan
 from orders.badges import LINE_BADGES, order_badge
-from orders.contacts import contact_clean
 from orders.faces import masked, masked_contact, names_of
 from orders.history import history
 from orders.models import Order, OrderLine

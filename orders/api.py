@@ -13,6 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog.ages import Age
+from customers.models import Route
+from customers.sessions import customer_of
 from kameng.core.client import client_address
 from kameng.core.endpoint import Boolean, Endpoint, Form, Ignored, Integer, Text, Yuan, received, rfc3339
 from kameng.core.ids import normalize
@@ -209,11 +211,17 @@ class OrderPlace(Endpoint):
         require("order-place", client_address(request), limit=PLACE_LIMIT, seconds=PLACE_SECONDS)
         key = _idempotency_key(request)
         wanted = received(request, OrderForm)
+        customer = customer_of(request)
         placed = order_place(
             shop=request.shop,  # type: ignore[attr-defined]
             lines=[LineRequest(line["sku"], line["quantity"], line.get("account") or {}) for line in wanted["lines"]],
             contact=wanted["contact"],
-            buyer=Buyer(address=client_address(request), language=(get_language() or "zh-hans")[:8]),
+            buyer=Buyer(
+                address=client_address(request),
+                language=(get_language() or "zh-hans")[:8],
+                customer_id=customer.pk if customer else None,
+                refund_to=customer.refund_to if customer else Route.SOURCE,
+            ),
             quoted_total=wanted.get("quoted_total"),
             idempotency_key=key,
             declared=Declared(age=wanted.get("age") or "", no_return=bool(wanted.get("no_return"))),

@@ -15,6 +15,8 @@ Sentence = str | Promise
 #: By event: tone and sentence. Placeholders are keys of the event's data; where one is missing, the sentence ends.
 _SENTENCES: Mapping[str, tuple[str, Sentence]] = {
     "order.placed": ("neutral", gettext_lazy("买家下单")),
+    "order.kept": ("neutral", gettext_lazy("存进了顾客账号")),
+    "order.refunds_go": ("neutral", gettext_lazy("买家改了退款去向")),
     "order.checked": ("neutral", gettext_lazy("买家核对无误，去付款")),
     "order.paid": ("ok", gettext_lazy("订单已付款")),
     "order.fulfilled": ("ok", gettext_lazy("全部到账")),

@@ -16,12 +16,13 @@ from django.utils.translation import gettext as _
 from catalog import accounts
 from catalog.ages import Age
 from catalog.listings.shelf import Shelf, ShelfProduct, ShelfVariant, shelf_now
+from customers.contacts import contact_clean
+from customers.models import Route
 from kameng.core import sql
 from kameng.core.encryption import digest
 from kameng.core.ids import random_id
 from kameng.core.problems import Problem
 from kameng.outbox.services import publish
-from orders.contacts import contact_clean
 from orders.events import event_write
 from orders.exceptions import (
     IdempotencyConflict,
@@ -67,6 +68,9 @@ class Buyer:
     device_digest: str = ""
     address: str = ""
     language: str = "zh-hans"
+    #: Signed in to this account of the shop: the order belongs to it, and `refund_to` says where its refunds go.
+    customer_id: int | None = None
+    refund_to: str = Route.SOURCE
     #: Pays in the transaction that places the order: its orders are never unpaid, whoever else uses its contact.
     pays_at_once: bool = False
 
@@ -204,6 +208,8 @@ def _place(
         contact=contact,
         total=total,
         language=buyer.language,
+        customer_id=buyer.customer_id,
+        refund_to=buyer.refund_to,
         device_digest=buyer.device_digest,
         address_digest=address_digest,
         contact_digest=contact_digest,

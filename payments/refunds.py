@@ -9,6 +9,7 @@ from django.db.models import QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from customers.models import Route
 from kameng.core.ids import ROUTE_LENGTH, random_id
 from kameng.outbox.services import publish
 from orders.decisions import decisions_moot
@@ -106,6 +107,7 @@ def refund_decide(refund: Refund, order: Order) -> None:
     before = _sum(payment.refunds.exclude(status__in=Refund.UNDECIDED).exclude(pk=refund.pk))
     refund.fee = fee_share(payment, before=before, amount=refund.amount)
     refund.status = Status.CREATED
+    refund.route = refund_route(payment, order)
     refund.save()
     event_write(
         order,
@@ -115,9 +117,18 @@ def refund_decide(refund: Refund, order: Order) -> None:
         amount=str(refund.amount),
         cause=refund.cause,
         payment=payment.number,
+        route=refund.route,
     )
     refund_due(refund, payment, order, refund.line)
     publish("refund.run", refund_id=refund.pk)
+
+
+def refund_route(payment: Payment, order: Order) -> Route:
+    """Where money of a payment would go back to if that were decided now. Only what the platform has collected can go
+    elsewhere than it came from: what an owner has collected is not the platform's to keep."""
+    if order.customer_id is None or payment.owner_collects or payment.gateway in PURSES:
+        return Route.SOURCE
+    return Route(order.refund_to)
 
 
 def refund_number(payment: Payment) -> str:
@@ -227,7 +238,7 @@ def refund_run(*, refund_id: int) -> float | None:
     if refund is None or refund.status not in (Status.CREATED, Status.PENDING):
         return None
     payment = refund.payment
-    if payment.gateway in PURSES:
+    if payment.gateway in PURSES or refund.route == Route.WALLET:
         _to_purse(refund.pk)
         return None
     account = account_known(payment.account_id)
@@ -264,13 +275,15 @@ def refund_run(*, refund_id: int) -> float | None:
 
 @transaction.atomic
 def _to_purse(refund_id: int) -> None:
-    """What was paid from a purse goes back there, in the step that says so."""
+    """What was paid from a purse goes back there, and what the shopper wants in their wallet goes in, in the step that
+    says so."""
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     order = order_lock(refund.payment.order_id)
     refund = Refund.objects.select_related("payment").select_for_update(of=("self",)).get(pk=refund_id)
     if refund.status in (Status.SUCCEEDED, Status.FAILED):
         return
-    purse_give_back(refund.payment, order, amount=refund.amount, refund=refund.number)
+    if refund.route == Route.SOURCE:
+        purse_give_back(refund.payment, order, amount=refund.amount, refund=refund.number)
     done = RefundResult(refund=refund.number, status=RefundStatus.SUCCEEDED, reference=refund.number)
     refund_apply(refund_id=refund_id, result=done, actor="system")
 
@@ -338,9 +351,9 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
 
 
 def _fee_returned(refund: Refund) -> Decimal:
-    """What came back of the fee. Of what a person has returned, nobody knows that any did: it may have gone another
-    way."""
-    if not refund.fee:
+    """What came back of the fee: nothing where the gateway was not asked. Of what a person has returned, nobody knows
+    that any did: it may have gone another way."""
+    if not refund.fee or refund.route == Route.WALLET:
         return Decimal(0)
     gateway = gateway_class(account_known(refund.payment.account_id).gateway)
     return refund.fee if gateway.refund_returns_fee and refund.code != BY_HAND else Decimal(0)

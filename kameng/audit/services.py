@@ -9,7 +9,21 @@ from pathlib import Path
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from kameng.audit import balances, costs, deposits, goods, ledger, lines, money, outside, plans, records, secrets, trail
+from kameng.audit import (
+    balances,
+    costs,
+    deposits,
+    goods,
+    ledger,
+    lines,
+    money,
+    outside,
+    plans,
+    records,
+    secrets,
+    trail,
+    wallets,
+)
 from kameng.audit.reach import Scope, reach_of
 from kameng.audit.reading import Breaches, Invariant, Verdict, shops
 from kameng.audit.recent import recent_in_shop, recent_over_platform
@@ -67,7 +81,12 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
         Invariant(
             "I10", "no work overdue or on no list", [records.open_work_is_on_a_list], [records.nothing_is_overdue]
         ),
-        Invariant("I11", "nobody spends more than there is", [], [balances.nothing_below_zero]),
+        Invariant(
+            "I11",
+            "nobody spends more than there is",
+            [wallets.wallets_are_in_the_book],
+            [balances.nothing_below_zero],
+        ),
         Invariant("I12", "nothing in the audit trail was changed or taken out", [], [trail.trail_is_whole]),
         Invariant("I13", "stock is conserved", [goods.stock_is_conserved], [goods.stock_is_free_or_owned]),
         Invariant("I14", "only legal steps, each of them told", [records.only_legal_steps]),

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from customers.contacts import contact_clean
 from kameng.admin.bases import write_down
 from kameng.admin.sites import Nav, shop_site
 from kameng.core import sql
@@ -29,7 +30,6 @@ from kameng.core.encryption import digest
 from kameng.core.problems import Problem
 from kameng.core.throttle import require
 from orders.badges import order_badge
-from orders.contacts import contact_clean
 from orders.faces import masked_contact, names_of
 from orders.models import Order
 

@@ -16,6 +16,7 @@ from catalog.listings.views import page
 from compliance.gate.exceptions import ContentBlocked
 from compliance.gate.services import refuse_forbidden
 from compliance.gate.subjects import Subject
+from customers.contacts import contact_clean
 from fulfillment.suppliers.opening.adapter import APPLICATION
 from fulfillment.suppliers.plan_desk import sku_of
 from kameng.core.client import client_address
@@ -23,7 +24,6 @@ from kameng.core.problems import Problem, StrOrPromise
 from kameng.core.throttle import allow
 from kameng.opening.goods import ADDRESS
 from orders import access
-from orders.contacts import contact_clean
 from orders.exceptions import OrderInvalid
 from orders.models import Order
 from orders.services import Buyer, LineRequest, order_place

@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
+from customers.models import Route
 from fulfillment.by_owner import REFUND_REASONS
 from fulfillment.models import Fulfillment
 from kameng.opening.goods import ADDRESS, PRODUCT
@@ -23,6 +24,7 @@ from orders.faces import account_summary
 from orders.models import Order, OrderLine
 from orders.words import StateText, state_text
 from payments.models import Payment, Refund
+from payments.purses import WALLET
 from payments.views import gateway_name
 
 #: Longer than this without a result is slower than usual, as long as nothing better was measured.
@@ -169,7 +171,9 @@ def _by_owner(works: Sequence[Fulfillment]) -> dict[str, object]:
 def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], paid_with: str) -> dict[str, object]:
     line = lines[0]
     finished = order.finished_at
-    amount = sum((refund.amount for refund in refunds if refund.status != Refund.Status.WAITING), Decimal(0))
+    decided = [refund for refund in refunds if refund.status != Refund.Status.WAITING]
+    amount = sum((refund.amount for refund in decided), Decimal(0))
+    into_wallet = bool(decided) and all(_into_wallet(refund) for refund in decided)
     if order.status == Order.Status.PENDING:
         deadline: datetime | None = order.expires_at
     else:
@@ -181,7 +185,8 @@ def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], 
         "deadline": _clock(deadline),
         "time": _clock(finished),
         "duration": _duration((finished - order.paid_at).total_seconds()) if finished and order.paid_at else "",
-        "method": paid_with,
+        "method": gateway_name(WALLET.gateway) if into_wallet else paid_with,
+        "wallet": gateway_name(WALLET.gateway) if into_wallet else "",
         "amount": money(amount) if amount else "",
         "done": sum(found.status == LineStatus.DELIVERED for found in lines),
         "count": len(lines),
@@ -224,13 +229,20 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, is_owners: b
 
 
 def _refund_face(refund: Refund) -> RefundFace:
-    finished = refund.status == Refund.Status.SUCCEEDED
+    finished, into_wallet = refund.status == Refund.Status.SUCCEEDED, _into_wallet(refund)
     if finished:
-        tone, label, eta = "ok", _("已退款"), ""
+        tone, label, eta = "ok", _("已退款"), _("已在余额里，马上可用") if into_wallet else ""
     elif refund.status == Refund.Status.WAITING:
         tone, label, eta = "info", _("退款审核中"), _("金额较大，要两位工作人员确认")
     elif refund.status == Refund.Status.FAILED:
         tone, label, eta = "warn", _("人工处理中"), _("渠道没有退成，客服会处理，钱不会丢")
+    elif into_wallet:
+        tone, label, eta = "info", _("退款中"), _("马上退到余额")
     else:
         tone, label, eta = "info", _("退款中"), _("零钱和余额一般马上到，银行卡 1–3 个工作日")
-    return RefundFace(tone, label, refund.amount, gateway_name(refund.payment.gateway), eta, refund.finished_at)
+    gateway = WALLET.gateway if into_wallet else refund.payment.gateway
+    return RefundFace(tone, label, refund.amount, gateway_name(gateway), eta, refund.finished_at)
+
+
+def _into_wallet(refund: Refund) -> bool:
+    return refund.route == Route.WALLET or refund.payment.gateway == WALLET.gateway

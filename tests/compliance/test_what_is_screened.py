@@ -36,6 +36,7 @@ APART = {
     "brand": "pictures, which are looked at themselves (`compliance.gate.pictures`); what they say nobody reads",
     "clients": "keys and addresses of those who buy by API; what they call a key only its owner sees",
     "compliance": "licenses, rules and pictures of brands, which operators see",
+    "customers": "how a shopper is reached, which only they and the shop's people see",
     "deposits": "owners' money; seen by the owner and operators",
     "desk": "decisions, which owners see",
     "domains": "hosts, which have rules of their own (`resellers.domains.names`)",
@@ -154,7 +155,7 @@ def test_every_text_of_goods_and_shops_is_screened_or_says_why_not() -> None:
 def test_every_other_table_says_why_nothing_of_it_is_screened() -> None:
     ours = {Brand, Category, Product, Variant, Listing, Placement, Reseller, SupplierOffer}
     apart = {"catalog", "listings", "resellers", "suppliers"} | APART.keys()
-    project = ("catalog", "compliance", "resellers", "orders", "payments", "fulfillment", "kameng")
+    project = ("catalog", "compliance", "resellers", "customers", "orders", "payments", "fulfillment", "kameng")
     models = [model for model in apps.get_models() if model.__module__.split(".")[0] in project]
     assert {model._meta.app_label for model in models} == apart, "say in APART why nothing of the app is screened"
     # Of apps with goods in them, what is not gone through field by field above.
@@ -181,7 +182,7 @@ def test_all_choices_and_words_of_an_account_form_are_screened() -> None:
 def test_every_kind_has_a_door_and_shops_are_opened_through_the_gate_alone() -> None:
     assert set(settings.SCREENED_SUBJECTS) == set(SubjectKind.values)
     root = Path(settings.BASE_DIR)
-    project = ("catalog", "compliance", "resellers", "orders", "payments", "fulfillment", "kameng")
+    project = ("catalog", "compliance", "resellers", "customers", "orders", "payments", "fulfillment", "kameng")
     callers = {
         path.relative_to(root).as_posix()
         for folder in project
