@@ -94,9 +94,6 @@ class Order(models.Model):
             models.UniqueConstraint(fields=["idempotency_key"], name="order_once_per_key"),
             models.CheckConstraint(condition=Q(total__gt=0), name="order_total_positive"),
             models.CheckConstraint(condition=Q(held__gte=0), name="order_holds_something_or_nothing"),
-            models.CheckConstraint(
-                condition=Q(refund_to=Route.SOURCE) | Q(customer__isnull=False), name="order_refunds_to_somebody"
-            ),
         ]
         indexes = [
             models.Index(fields=["-created_at"], name="order_newest"),

@@ -7,7 +7,7 @@ from kameng.admin.panels import Panel, Viewer
 from kameng.admin.sites import operations_site, shop_site
 from orders.models import Order
 from payments.models import Payment, Refund
-from payments.views import gateway_name
+from payments.views import gateway_name, refund_method
 
 PAYMENT_TONES = {
     Payment.Status.CREATED: "neutral",
@@ -51,7 +51,7 @@ def money_panel(order: Model, viewer: Viewer) -> Panel | None:
             "refunds": [
                 {
                     "refund": refund,
-                    "method": gateway_name(refund.payment.gateway),
+                    "method": refund_method(refund.payment.gateway, refund.route),
                     "tone": REFUND_TONES[Refund.Status(refund.status)],
                     "can_retry": viewer.is_operator and refund.status == Refund.Status.FAILED,
                 }

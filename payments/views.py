@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog.listings.views import page
+from customers.models import Route
 from customers.sessions import customer_of
 from kameng.core.client import client_address
 from kameng.core.ids import normalize
@@ -84,6 +85,11 @@ def gateway_name(code: str) -> str:
         "wallet": _("余额"),
     }
     return names.get(code, code)
+
+
+def refund_method(gateway: str, route: str) -> str:
+    """Where a refund goes, as people call it, of a payment by that gateway."""
+    return gateway_name(WALLET.gateway if route == Route.WALLET else gateway)
 
 
 def _ways(request: HttpRequest) -> dict[str, Way]:

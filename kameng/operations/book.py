@@ -44,6 +44,7 @@ MEANINGS = {
     Name.TAKINGS: gettext_lazy("店主自收、货已到账的售价，减去渠道手续费和退掉的；不是平台的钱"),
     Name.RENTS: gettext_lazy("店主用可提现余额付的年费和升级差价；在线付的在供货收入里"),
     Name.COMMISSIONS: gettext_lazy("分给邀请人的：被邀请的店主付的套餐钱的一部分，减去退回的"),
+    Name.WALLET: gettext_lazy("顾客选了退到余额、还没花掉的"),
 }
 _OWNERS: Mapping[Account.Name, Callable[[], Mapping[int, str]]] = {
     Name.CLEARING: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),

@@ -36,7 +36,7 @@ from orders.models import Order, OrderLine
 from payments.admin import REFUND_TONES
 from payments.approvals import NEEDS_APPROVAL
 from payments.models import Refund
-from payments.views import gateway_name
+from payments.views import refund_method
 
 GROUP = gettext_lazy("业务")
 #: What an attempt's number looks like.
@@ -196,5 +196,5 @@ def refunds(request: HttpRequest) -> HttpResponse:
     for row in context["rows"]:
         status = Refund.Status(row["status"])
         row["tone"], row["word"] = REFUND_TONES[status], status.label
-        row["method"] = gateway_name(row["gateway"])
+        row["method"] = refund_method(row["gateway"], row["route"])
     return operations_site.render(request, "staff/operations_refunds.html", {**context, "title": _("退款")})

@@ -25,7 +25,7 @@ from orders.models import Order, OrderLine
 from orders.words import StateText, state_text
 from payments.models import Payment, Refund
 from payments.purses import WALLET
-from payments.views import gateway_name
+from payments.views import gateway_name, refund_method
 
 #: Longer than this without a result is slower than usual, as long as nothing better was measured.
 SLOW_SECONDS = 600
@@ -240,8 +240,8 @@ def _refund_face(refund: Refund) -> RefundFace:
         tone, label, eta = "info", _("退款中"), _("马上退到余额")
     else:
         tone, label, eta = "info", _("退款中"), _("零钱和余额一般马上到，银行卡 1–3 个工作日")
-    gateway = WALLET.gateway if into_wallet else refund.payment.gateway
-    return RefundFace(tone, label, refund.amount, gateway_name(gateway), eta, refund.finished_at)
+    method = refund_method(refund.payment.gateway, refund.route)
+    return RefundFace(tone, label, refund.amount, method, eta, refund.finished_at)
 
 
 def _into_wallet(refund: Refund) -> bool:

@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
-# locks: no order belongs to an account yet, so the index is empty; all orders are read once for the constraint
+# locks: no order belongs to an account yet, so the index is empty
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -26,9 +26,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='order',
             index=models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer', '-id'], name='order_of_customer'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('refund_to', 'source'), ('customer__isnull', False), _connector='OR'), name='order_refunds_to_somebody'),
         ),
     ]
