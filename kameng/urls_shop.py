@@ -21,6 +21,7 @@ from kameng.pages import report as report_pages
 from kameng.supply import urls as supply_urls
 from orders import urls as orders_urls
 from orders import views as orders
+from payments import checking
 from payments import urls as payments_urls
 from payments import views as payments
 from resellers import views as look
@@ -60,7 +61,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("privacy/", goods.legal, {"doc": "privacy"}, name="privacy"),
     path("privacy/data/", data_pages.personal_data, name="personal_data"),
     path("checkout/", orders.checkout, name="checkout"),
-    path("checkout/<str:number>/", orders.confirm, name="confirm"),
+    path("checkout/<str:number>/", checking.confirm, name="confirm"),
     path("checkout/<str:number>/edit/", orders.edit, name="edit"),
     path("pay/<str:number>/", payments.cashier, name="cashier"),
     path("pay/<str:number>/status/", payments.cashier_status, name="cashier_status"),

@@ -1,51 +1,33 @@
 """Placing an order and reading its history, for programs. Whoever has the order's token may see it."""
 
-import hashlib
-import re
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog.ages import Age
-from customers.models import Route
-from customers.sessions import customer_of
 from kameng.core.client import client_address
-from kameng.core.endpoint import Boolean, Endpoint, Form, Ignored, Integer, Text, Yuan, received, rfc3339
+from kameng.core.endpoint import Boolean, Endpoint, Form, Ignored, Integer, Text, Yuan, rfc3339
 from kameng.core.ids import normalize
-from kameng.core.openapi import BODY_REFUSALS, BY_ORDER_TOKEN, Amount, refusals
-from kameng.core.problems import Malformed, NotFound, Problem
+from kameng.core.openapi import BY_ORDER_TOKEN, Amount, refusals
+from kameng.core.problems import NotFound, Problem
 from kameng.core.throttle import TooMany, require
-from orders.access import order_token, token_matches
-from orders.exceptions import (
-    IdempotencyConflict,
-    OrderInvalid,
-    PriceChanged,
-    ShopCannotTake,
-    ShopClosed,
-    SkuUnavailable,
-    SkuUnknown,
-    TooManyUnpaid,
-)
+from orders.access import token_matches
 from orders.models import Order, OrderEvent, OrderLine
 from orders.selectors import order_by_number
-from orders.services import MAX_LINES, Buyer, Declared, LineRequest, order_place
+from orders.services import MAX_LINES
 
-#: Orders by one address, and wrong tokens by one address.
-PLACE_LIMIT, PLACE_SECONDS = 300, 60
+#: Wrong tokens by one address.
 GUESS_LIMIT, GUESS_SECONDS = 20, 600
 MAX_ACCOUNT_FIELDS = 20
 MAX_EVENTS = 500
 #: What happened to money and goods is the shopper's business; whom we asked for the goods is ours.
 PUBLIC_EVENTS = ("order.", "line.", "payment.", "refund.", "codes.")
 SHOPPER = "shopper"
-
-_KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 
 
 class TokenMissing(Problem):
@@ -134,7 +116,13 @@ class OrderForm(Form):
         help_text="A mobile number of mainland China or an e-mail address, to find the order again.",
         error_messages=dict.fromkeys(("required", "null"), _("请填写手机号或邮箱，查订单时要用")),
     )
-    coupon = Text(required=False, allow_null=True, allow_blank=True, help_text="Empty: there are no coupons yet.")
+    coupon = Text(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=40,
+        help_text="The code of a coupon; where it is refused nothing is ordered.",
+    )
     age = AgeName(
         required=False,
         help_text="How old the shopper says they are; asked where the shop's product pages ask. Minors have limits.",
@@ -150,19 +138,18 @@ class OrderForm(Form):
         help_text="The total that the shopper was shown, in yuan; if it no longer holds, the order is refused.",
     )
 
-    def validate_coupon(self, coupon: str | None) -> None:
-        """Whoever sends one expects a discount, so that it must not be passed over."""
-        if coupon:
-            raise serializers.ValidationError(str(_("没有这张券")))
-
 
 class OrderPlaced(serializers.Serializer[Any]):
     """A new order, with the token that opens it; the token is shown by this operation only."""
 
     number = serializers.CharField()
     token = serializers.CharField()
-    status = serializers.ChoiceField(choices=Order.Status.choices, help_text="Of a new order: `pending`.")
-    total = Amount(help_text="To pay, in yuan.")
+    status = serializers.ChoiceField(
+        choices=Order.Status.choices, help_text="Of a new order: `pending`, or `paid` where nothing is `due`."
+    )
+    total = Amount(help_text="What its lines cost, in yuan.")
+    discount = Amount(help_text="What the coupon has paid of that.")
+    due = Amount(help_text="What is left to pay.")
     expires_at = serializers.DateTimeField(help_text="Until when it can be paid.")
 
 
@@ -181,72 +168,6 @@ class OrderHistory(serializers.Serializer[Any]):
     """Everything that happened to an order, oldest first."""
 
     events = OrderEventEntry(many=True)
-
-
-class OrderPlace(Endpoint):
-    """Buying."""
-
-    @extend_schema(
-        operation_id="orders_place",
-        summary="Place an order",
-        parameters=[
-            OpenApiParameter(
-                "Idempotency-Key",
-                {"type": "string", "pattern": "^[!-~]{1,128}$"},
-                OpenApiParameter.HEADER,
-                description="Repeating the request under the same key returns the same order, token included.",
-            )
-        ],
-        request=OrderForm,
-        responses={
-            201: OrderPlaced,
-            **refusals(
-                *BODY_REFUSALS, OrderInvalid, SkuUnknown, SkuUnavailable, PriceChanged, IdempotencyConflict, ShopClosed,
-                ShopCannotTake, TooManyUnpaid, TooMany,
-            ),
-        },
-    )  # fmt: skip
-    def post(self, request: Request) -> Response:
-        """At the shop's prices of this moment. A repetition gets the first answer, whatever happened since."""
-        require("order-place", client_address(request), limit=PLACE_LIMIT, seconds=PLACE_SECONDS)
-        key = _idempotency_key(request)
-        wanted = received(request, OrderForm)
-        customer = customer_of(request)
-        placed = order_place(
-            shop=request.shop,  # type: ignore[attr-defined]
-            lines=[LineRequest(line["sku"], line["quantity"], line.get("account") or {}) for line in wanted["lines"]],
-            contact=wanted["contact"],
-            buyer=Buyer(
-                address=client_address(request),
-                language=(get_language() or "zh-hans")[:8],
-                customer_id=customer.pk if customer else None,
-                refund_to=customer.refund_to if customer else Route.SOURCE,
-            ),
-            quoted_total=wanted.get("quoted_total"),
-            idempotency_key=key,
-            declared=Declared(age=wanted.get("age") or "", no_return=bool(wanted.get("no_return"))),
-        )
-        order = placed.order
-        return Response(
-            {
-                "number": order.number,
-                "token": order_token(order),
-                "status": Order.Status.PENDING,
-                "total": f"{order.total:.2f}",
-                "expires_at": rfc3339(order.expires_at),
-            },
-            status=201,
-        )
-
-
-def _idempotency_key(request: HttpRequest) -> str | None:
-    """What the order remembers of the key: its fingerprint, since whoever has key and body gets the token."""
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not _KEY.fullmatch(key):
-        raise Malformed(fields={"Idempotency-Key": _("1 到 128 个可见的 ASCII 字符")})
-    return "api:" + hashlib.sha256(key.encode()).hexdigest()
 
 
 class OrderEvents(Endpoint):

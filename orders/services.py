@@ -17,7 +17,7 @@ from catalog import accounts
 from catalog.ages import Age
 from catalog.listings.shelf import Shelf, ShelfProduct, ShelfVariant, shelf_now
 from customers.contacts import contact_clean
-from customers.models import Route
+from customers.models import Customer, Route
 from kameng.core import sql
 from kameng.core.encryption import digest
 from kameng.core.ids import random_id
@@ -68,9 +68,8 @@ class Buyer:
     device_digest: str = ""
     address: str = ""
     language: str = "zh-hans"
-    #: Signed in to this account of the shop: the order belongs to it, and `refund_to` says where its refunds go.
-    customer_id: int | None = None
-    refund_to: str = Route.SOURCE
+    #: Signed in to this account of the shop: the order belongs to it, and its refunds go where the customer prefers.
+    customer: Customer | None = None
     #: Pays in the transaction that places the order: its orders are never unpaid, whoever else uses its contact.
     pays_at_once: bool = False
 
@@ -83,6 +82,8 @@ class Declared:
     age: str = ""
     #: A program asked whether it is clear that the goods are not taken back without a reason, and was told yes.
     no_return: bool = False
+    #: The code of a coupon, which whoever takes the money looks at (`payments.coupons`).
+    coupon: str = ""
 
 
 NOTHING_DECLARED = Declared()
@@ -117,6 +118,7 @@ def request_digest(
     """The fingerprint of a request, to tell a repetition from another request under the same key."""
     body = [[line.sku, line.quantity, sorted(line.account.items())] for line in lines]
     said = [] if declared == NOTHING_DECLARED else [declared.age, declared.no_return]
+    said += [declared.coupon] if declared.coupon else []
     text = json.dumps([body, contact, str(quoted_total), *said], ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -208,8 +210,8 @@ def _place(
         contact=contact,
         total=total,
         language=buyer.language,
-        customer_id=buyer.customer_id,
-        refund_to=buyer.refund_to,
+        customer=buyer.customer,
+        refund_to=buyer.customer.refund_to if buyer.customer else Route.SOURCE,
         device_digest=buyer.device_digest,
         address_digest=address_digest,
         contact_digest=contact_digest,

@@ -5,7 +5,6 @@ Guests only need their contact.
 
 import hashlib
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +20,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from catalog.listings.faces import Answers
 from catalog.listings.shelf import ShelfProduct, shelf
 from catalog.listings.views import page, product_page
-from customers.models import Route
 from customers.sessions import customer_of
 from kameng.core.client import client_address
 from kameng.core.ids import grouped, normalize
@@ -30,10 +28,9 @@ from kameng.core.problems import Problem
 from kameng.core.throttle import allow
 from orders import access
 from orders.exceptions import OrderInvalid, SkuUnknown, TooManyUnpaid
-from orders.faces import checked_rows, line_face, masked_contact, recent_faces
+from orders.faces import recent_faces
 from orders.models import Order
-from orders.no_return import wording_for, wording_text
-from orders.services import Buyer, Declared, LineRequest, order_check, order_hand_over, order_place, request_digest
+from orders.services import Buyer, Declared, LineRequest, order_hand_over, order_place, request_digest
 
 #: Looking up: so many tries in so many seconds, from one address and for one order.
 LOOKUPS, LOOKUP_SECONDS = 10, 300
@@ -98,8 +95,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
         device_digest=access.device_digest(device or (fresh := access.device_new())),
         address=client_address(request),
         language=(get_language() or "zh-hans")[:8],
-        customer_id=customer.pk if customer else None,
-        refund_to=customer.refund_to if customer else Route.SOURCE,
+        customer=customer,
     )
     try:
         order = _place_once(request, line, contact, buyer, device, Declared(age=answers.age))
@@ -169,56 +165,6 @@ def visible_order(request: HttpRequest, number: str) -> Order | None:
     """The order if this browser may see it. Whoever may not is told nothing, not even whether it exists."""
     order = Order.objects.filter(number=normalize(number)).first()
     return order if order is not None and access.may_see(request, order) else None
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
-def confirm(request: HttpRequest, number: str) -> HttpResponse:
-    """The explicit check before paying: what, for whom, how much, and that it cannot be taken back."""
-    order = visible_order(request, number)
-    if order is None or order.status != Order.Status.PENDING:
-        return redirect("order", number=normalize(number))
-    refused = ""
-    if request.method == "POST":
-        try:
-            order_check(order_id=order.pk, no_return=request.POST.get("no_return", ""))
-        except OrderInvalid as invalid:
-            refused = str(invalid.fields["no_return"])
-        else:
-            response = redirect("cashier", number=order.number)
-            response.status_code = 303
-            return response
-    line = order.lines.all()[0]
-    wording = wording_for(line.kind)
-    return page(
-        request,
-        "shop/confirm.html",
-        {
-            "order": order,
-            "line": line_face(line),
-            "account_rows": checked_rows(line),
-            "contact": masked_contact(order),
-            "edit_url": reverse("edit", args=[order.number]),
-            "price_change": _price_change(request, line.price),
-            "no_return": {
-                "wording": wording,
-                "text": wording_text(wording),
-                # Never ticked beforehand; whoever comes back has ticked it for this very order.
-                "ticked": order.no_return_wording == wording,
-                "error": refused,
-            },
-            "errors": [{"field": "no_return", "message": refused}] if refused else [],
-        },
-        status=OrderInvalid.status if refused else 200,
-    )
-
-
-def _price_change(request: HttpRequest, price: Decimal) -> dict[str, Any] | None:
-    try:
-        was = parse_yuan(request.GET.get("was", ""))
-    except ValueError:
-        return None
-    return {"old": was, "new": price} if was != price else None
 
 
 @require_safe

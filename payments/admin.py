@@ -6,8 +6,8 @@ from django.utils.translation import gettext_lazy as _
 from kameng.admin.panels import Panel, Viewer
 from kameng.admin.sites import operations_site, shop_site
 from orders.models import Order
+from payments.faces import gateway_name, refund_method
 from payments.models import Payment, Refund
-from payments.views import gateway_name, refund_method
 
 PAYMENT_TONES = {
     Payment.Status.CREATED: "neutral",

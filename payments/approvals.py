@@ -4,6 +4,7 @@ agrees; and those that are stuck at a gateway.
 What goes back by itself (nobody could deliver, the order did not need it) never comes this way, and never waits.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from django.conf import settings
@@ -31,9 +32,11 @@ from payments.exceptions import (
 from payments.gateways.base import RefundResult, RefundStatus
 from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment, Refund
+from payments.purses import PURSES
 from payments.refunds import (
     ASKED,
     BY_HAND,
+    covering_payments,
     refund_apply,
     refund_askable,
     refund_check,
@@ -41,6 +44,7 @@ from payments.refunds import (
     refund_number,
     refund_transition,
     refundable,
+    shares_of,
 )
 
 NEEDS_APPROVAL = "refund.needs_approval"
@@ -67,13 +71,14 @@ def _refused(field: str, text: str) -> RefundRefused:
 def refund_ask(*, line_id: int, amount: Decimal, reason: str, note: str, key: str, actor: str) -> Refund:
     """Return `amount` yuan of a delivered line: at once, or once another person agrees; the same `key` asks once.
 
-    What people have asked for in one order counts together, so that a large sum is not many small ones. Raises
+    Where no payment reaches for it, the first of several refunds: each part goes back to where it came from. What
+    people have asked for in one order counts together, so that a large sum is not many small ones. Raises
     `RefundTooEarly`, `RefundTooLarge` and `RefundRefused`.
     """
     order = order_lock(OrderLine.objects.values_list("order_id", flat=True).get(pk=line_id))
     line = OrderLine.objects.get(pk=line_id)
     asked = Refund.objects.filter(payment__order=order, cause__startswith=ASKED)
-    if known := asked.filter(cause=f"{ASKED}{key}").first():
+    if known := asked.filter(cause=f"{ASKED}{key}").order_by("pk").first():
         return known
     note = " ".join(note.split())[:200]
     if reason not in REASONS:
@@ -87,32 +92,37 @@ def refund_ask(*, line_id: int, amount: Decimal, reason: str, note: str, key: st
     if amount > (left := refund_askable(line)):
         raise RefundTooLarge(_("这一项最多还能退 %(left)s 元") % {"left": left})
     before = asked.exclude(status=Status.REJECTED).aggregate(total=Sum("amount"))["total"] or Decimal(0)
-    refund = Refund(
-        payment=_payment_for(order, amount),
-        line=line,
-        amount=amount,
-        cause=f"{ASKED}{key}",
-        reason=reason,
-        note=note,
-        actor=actor,
-        needs_two=before + amount > settings.REFUND_SECOND_APPROVER_ABOVE,
-    )
-    refund_check(refund, order)
-    if refund.needs_two:
-        _wait(refund, order)
-    else:
-        refund_decide(refund, order)
-    return refund
+    parts = [
+        Refund(
+            payment=payment,
+            line=line,
+            amount=share,
+            cause=f"{ASKED}{key}",
+            reason=reason,
+            note=note,
+            actor=actor,
+            needs_two=before + amount > settings.REFUND_SECOND_APPROVER_ABOVE,
+        )
+        for payment, share in _parts(order, amount)
+    ]
+    for refund in parts:
+        refund_check(refund, order)
+        if refund.needs_two:
+            _wait(refund, order)
+        else:
+            refund_decide(refund, order)
+    return parts[0]
 
 
-def _payment_for(order: Order, amount: Decimal) -> Payment:
-    """The payment of which so much can still go back. Raises `RefundTooLarge`."""
-    paid = order.payments.select_for_update().filter(status=Payment.Status.CONFIRMED, is_surplus=False).order_by("pk")
-    left = {payment: refundable(payment) for payment in paid}
-    found = next((payment for payment, rest in left.items() if rest >= amount), None)
-    if found is None:
-        raise RefundTooLarge(_("一笔收款最多还能退 %(left)s 元") % {"left": max(left.values(), default=Decimal(0))})
-    return found
+def _parts(order: Order, amount: Decimal) -> Sequence[tuple[Payment, Decimal]]:
+    """Which payments it comes out of: one that reaches, or several, money first. Raises `RefundTooLarge`."""
+    paid = covering_payments(order)
+    whole = next((one for one in paid if one.gateway not in PURSES and refundable(one) >= amount > 0), None)
+    parts = [(whole, amount)] if whole is not None else list(shares_of(paid, amount))
+    if not parts or sum((share for _payment, share in parts), Decimal(0)) < amount:
+        left = sum((refundable(payment) for payment in paid), Decimal(0))
+        raise RefundTooLarge(_("收到的款最多还能退 %(left)s 元") % {"left": left})
+    return parts
 
 
 def _wait(refund: Refund, order: Order) -> None:

@@ -91,7 +91,7 @@ def _taken_back(refund: Refund, payment: Payment, order: Order, line: OrderLine)
         held = Move(Name.DEPOSIT_HELD, -supply, shop_id)
         return [Move(Name.SALES, supply), held, Move(Name.TAKINGS, amount, shop_id)]
     shop = shop_of_number(payment.number)
-    supply = amount if shop is not None and shop.is_house else quantize(amount * line.supply_price / line.price)
+    supply = amount if shop is not None and shop.is_house else _supply_share(refund, line)
     return [Move(Name.SALES, supply), Move(Name.PENDING, amount - supply, shop_id)]
 
 

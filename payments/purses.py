@@ -5,11 +5,13 @@ for them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Sum
 
+from customers.coupons.services import coupon_give_back, coupon_take
 from customers.wallets import wallet_charge, wallet_give_back
 from kameng.core import sql
 from kameng.core.ids import routed_id, shop_id_of
@@ -22,7 +24,7 @@ from payments.collecting import settled
 from payments.fees import fee_now
 from payments.merchants.models import GatewayAccount
 from payments.merchants.services import account_named
-from payments.models import Payment
+from payments.models import Payment, Refund
 from payments.postings import payment_booked
 from payments.selectors import payments_of
 from payments.services import NUMBER_LENGTH, confirmed_total, payment_transition
@@ -42,10 +44,11 @@ class Purse:
 
 
 CHANNEL = "balance"
+COUPON = Purse("coupon", "优惠券", coupon_take, coupon_give_back)
 PREPAID = Purse("prepaid", "下游客户余额", client_charge, client_give_back)
 WALLET = Purse("wallet", "顾客余额", wallet_charge, wallet_give_back)
 #: By the gateway that a payment from one names.
-PURSES: Mapping[str, Purse] = {purse.gateway: purse for purse in (PREPAID, WALLET)}
+PURSES: Mapping[str, Purse] = {purse.gateway: purse for purse in (COUPON, PREPAID, WALLET)}
 
 
 @transaction.atomic
@@ -90,7 +93,9 @@ def purse_pay(
 
 def purse_give_back(payment: Payment, order: Order, *, amount: Decimal, refund: str) -> None:
     """So much of a payment from a purse goes back into it, for the refund of that number; under the order's lock."""
-    PURSES[payment.gateway].give_back(_movement(payment, order, amount, refund))
+    earlier = payment.refunds.filter(status=Refund.Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or 0
+    movement = replace(_movement(payment, order, amount, refund), left=payment.amount - earlier - amount)
+    PURSES[payment.gateway].give_back(movement)
 
 
 def _movement(payment: Payment, order: Order, amount: Decimal, refund: str = "") -> Movement:

@@ -1,6 +1,7 @@
 """Returning money: once for each cause, never more than came in, and asked about until the gateway's last word."""
 
 import logging
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from django.conf import settings
@@ -144,6 +145,22 @@ def refundable(payment: Payment) -> Decimal:
     return payment.amount - _sum(payment.refunds.exclude(status=Status.REJECTED))
 
 
+def covering_payments(order: Order) -> list[Payment]:
+    """What has paid for an order, in the order in which it goes back: money first, so that nobody gets a coupon back
+    for money. Take it under the order's lock."""
+    paid = order.payments.filter(status=Payment.Status.CONFIRMED, is_surplus=False)
+    return sorted(paid, key=lambda payment: payment.gateway in PURSES)
+
+
+def shares_of(payments: Iterable[Payment], amount: Decimal) -> Iterator[tuple[Payment, Decimal]]:
+    """How much of each goes back so that `amount` does, as far as there is as much left of them."""
+    for payment in payments:
+        share = min(amount, refundable(payment))
+        if share > 0:
+            yield payment, share
+            amount -= share
+
+
 def _returning(line: OrderLine) -> Decimal:
     """What has been returned for a line, is on its way back or waits for a second person."""
     return _sum(line.refunds.exclude(status=Status.REJECTED))
@@ -185,19 +202,12 @@ def line_refund(*, line_id: int, reason: str = "") -> None:
         else:
             return
         open_amount = owed - _returning_by_itself(line)
-        covering = list(order.payments.filter(status=Payment.Status.CONFIRMED, is_surplus=False))
-        for payment in covering:
-            share = min(open_amount, refundable(payment))
-            if share > 0:
-                refund_request(
-                    payment_id=payment.pk,
-                    amount=share,
-                    cause=cause,
-                    reason=reason,
-                    actor="system",
-                    line_id=line.pk,
-                )
-                open_amount -= share
+        covering = covering_payments(order)
+        for payment, share in shares_of(covering, open_amount):
+            refund_request(
+                payment_id=payment.pk, amount=share, cause=cause, reason=reason, actor="system", line_id=line.pk
+            )
+            open_amount -= share
         if line.short_quantity:
             line.order = order
             _short_returned(line, "system")

@@ -6,6 +6,7 @@ import logging
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 import segno
 from django.db.models import Q
@@ -18,7 +19,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog.listings.views import page
-from customers.models import Route
 from customers.sessions import customer_of
 from kameng.core.client import client_address
 from kameng.core.ids import normalize
@@ -33,6 +33,7 @@ from orders.views import visible_order
 from payments.asking import payments_ask_if_due
 from payments.collecting import OPEN
 from payments.environment import Environment, Offer, Way, ways_in
+from payments.faces import due_of, gateway_name
 from payments.gateways.base import Channel, GatewayError, GatewayMisconfigured, InApp, Receiving
 from payments.merchants.models import GatewayAccount
 from payments.merchants.services import accounts_for_shop, gateway_of
@@ -61,6 +62,8 @@ class Attempt:
     #: By transfer: whom to, and whether the shopper says that it was sent.
     receiving: Receiving | None = None
     is_claimed: bool = False
+    #: In yuan.
+    amount: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +75,6 @@ class Method:
     available: bool
     note: str = ""
     reason: str = ""
-
-
-def gateway_name(code: str) -> str:
-    """A gateway as people call it."""
-    names = {
-        "alipay": _("支付宝"),
-        "wechatpay": _("微信支付"),
-        "epay": _("易支付"),
-        "manual": _("转账汇款"),
-        "prepaid": _("预存余额"),
-        "wallet": _("余额"),
-    }
-    return names.get(code, code)
-
-
-def refund_method(gateway: str, route: str) -> str:
-    """Where a refund goes, as people call it, of a payment by that gateway."""
-    return gateway_name(WALLET.gateway if route == Route.WALLET else gateway)
 
 
 def _ways(request: HttpRequest) -> dict[str, Way]:
@@ -104,9 +89,13 @@ def _ways(request: HttpRequest) -> dict[str, Way]:
     return ways_in(_environment(request), offers)
 
 
-def _methods(ways: dict[str, Way]) -> list[Method]:
+def _methods(ways: dict[str, Way], *, is_part_paid: bool) -> list[Method]:
+    """Of what a purse has paid a part, the shop's owner is not paid the rest: no order is paid to both."""
+    owners = {account.gateway for account in accounts_for_shop() if account.owner_collects and is_part_paid}
     return [
-        Method(code, gateway_name(code), way.channel is not None, str(way.note), str(way.reason))
+        Method(code, gateway_name(code), False, reason=_("这单已经抵扣了一部分，不能用这种方式"))
+        if code in owners
+        else Method(code, gateway_name(code), way.channel is not None, str(way.note), str(way.reason))
         for code, way in ways.items()
     ]
 
@@ -150,6 +139,7 @@ def _attempt(request: HttpRequest, order: Order) -> Attempt | None:
         payment.call,
         receiving=receiving,
         is_claimed=receiving is not None and is_awaited([payment.number]),
+        amount=payment.amount,
     )
 
 
@@ -242,7 +232,7 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
     line = order.lines.all()[0]
     left = _seconds_left(order)
     state = _pay_state(order, seconds_left=left, asked="asked" in request.GET)
-    ways = _ways(request)
+    ways, due = _ways(request), due_of(order)
     response = page(
         request,
         "shop/cashier.html",
@@ -252,7 +242,8 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
             "account_summary": account_summary(line),
             "account_label": next((row.label for row in account_rows(line)), ""),
             "attempt": _attempt(request, order) if state in ("waiting", "confirming") else None,
-            "methods": [*_purses(request, order), *_methods(ways)],
+            "due": due,
+            "methods": [*_purses(request, order), *_methods(ways, is_part_paid=due.amount < order.total)],
             "offers_sign_in": customer_of(request) is None,
             "pay_state": state,
             "refused": refused,

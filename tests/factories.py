@@ -7,6 +7,9 @@ from typing import Any
 import factory
 
 from catalog.models import Category, Product, Revision, Variant
+from customers.coupons.models import Coupon
+from customers.coupons.services import Wanted as WantedCoupon
+from customers.coupons.services import coupon_open
 from fulfillment.suppliers.models import Supplier, SupplierOffer
 from fulfillment.suppliers.own_goods import Wanted, own_good_save
 from fulfillment.suppliers.owners import owners_stock
@@ -173,3 +176,10 @@ def own_stock(variant: Variant, codes: Sequence[str]) -> None:
     """Codes on the owner's shelf."""
     stock_load(supplier=owners_stock(), variant=variant, codes=codes)
     availability_refresh(variant_ids=[variant.pk])
+
+
+def coupon(shop: Reseller | None, code: str = "SAVE3", *, by_platform: bool = False, **wanted: Any) -> Coupon:
+    """A coupon of a shop's owner, or of the platform: 3.00 off, unless it says otherwise."""
+    borne_by = Coupon.Bearer.PLATFORM if by_platform or shop is None else Coupon.Bearer.OWNER
+    terms = {"kind": Coupon.Kind.AMOUNT, "value": Decimal("3.00"), **wanted}
+    return coupon_open(wanted=WantedCoupon(code=code, **terms), shop=shop, borne_by=borne_by, actor="staff:owner")

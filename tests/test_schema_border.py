@@ -60,6 +60,7 @@ def test_every_app_with_tables_is_on_a_side() -> None:
         "desk",
         "visits",
         "catalog",
+        "coupons",
         "suppliers",
         "merchants",
         "transfers",

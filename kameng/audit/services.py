@@ -12,6 +12,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from kameng.audit import (
     balances,
     costs,
+    coupons,
     deposits,
     goods,
     ledger,
@@ -84,8 +85,8 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
         Invariant(
             "I11",
             "nobody spends more than there is",
-            [wallets.wallets_are_in_the_book],
-            [balances.nothing_below_zero],
+            [wallets.wallets_are_in_the_book, coupons.coupons_hold_here],
+            [balances.nothing_below_zero, coupons.coupons_are_used_as_they_say],
         ),
         Invariant("I12", "nothing in the audit trail was changed or taken out", [], [trail.trail_is_whole]),
         Invariant("I13", "stock is conserved", [goods.stock_is_conserved], [goods.stock_is_free_or_owned]),

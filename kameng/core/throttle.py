@@ -54,10 +54,22 @@ class Counters:
             message.incr(stored)
             return int(message.execute()[1])
         except (RedisError, OSError) as error:
-            self.failures += 1
-            self._silent_until = time.monotonic() + self.rest_seconds
-            logger.warning("limits: the cache is unavailable (%s), so nothing is limited", type(error).__name__)
+            return self._failed(error)
+
+    def known(self, key: str) -> int:
+        """How often it was counted in its window; 0 if nobody knows. Never raises."""
+        if time.monotonic() < self._silent_until:
             return 0
+        try:
+            return int(_client().get(cache.make_and_validate_key(key)) or 0)
+        except (RedisError, OSError) as error:
+            return self._failed(error)
+
+    def _failed(self, error: Exception) -> int:
+        self.failures += 1
+        self._silent_until = time.monotonic() + self.rest_seconds
+        logger.warning("limits: the cache is unavailable (%s), so nothing is limited", type(error).__name__)
+        return 0
 
 
 _clients: WeakKeyDictionary[Any, Redis] = WeakKeyDictionary()
@@ -80,12 +92,23 @@ def allow(scope: str, key: str, *, limit: int, seconds: int, strict: bool = Fals
 
     With `strict` nobody passes while nobody counts. Under `up --bench` it counts, but never refuses.
     """
+    name, left = _window(scope, key, seconds)
+    counted = counters.count(name, seconds=seconds + 1)
+    return 0 if ((counted or not strict) and counted <= limit) or settings.BENCH else left
+
+
+def wait_for(scope: str, key: str, *, limit: int, seconds: int) -> int:
+    """Seconds to wait if `limit` of `scope` by `key` were counted already, else 0; counts nothing."""
+    name, left = _window(scope, key, seconds)
+    return 0 if settings.BENCH or counters.known(name) < limit else left
+
+
+def _window(scope: str, key: str, seconds: int) -> tuple[str, int]:
+    """What is counted now, and the seconds until something else is."""
     now = time.time()
     window = int(now // seconds)
-    counted = counters.count(f"limit:{scope}:{window}:{digest(key, purpose='limit')[:32]}", seconds=seconds + 1)
-    if ((counted or not strict) and counted <= limit) or settings.BENCH:
-        return 0
-    return max(1, math.ceil((window + 1) * seconds - now))
+    name = f"limit:{scope}:{window}:{digest(key, purpose='limit')[:32]}"
+    return name, max(1, math.ceil((window + 1) * seconds - now))
 
 
 def require(scope: str, key: str, *, limit: int, seconds: int) -> None:

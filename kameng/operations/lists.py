@@ -35,8 +35,8 @@ from orders.badges import order_badge
 from orders.models import Order, OrderLine
 from payments.admin import REFUND_TONES
 from payments.approvals import NEEDS_APPROVAL
+from payments.faces import refund_method
 from payments.models import Refund
-from payments.views import refund_method
 
 GROUP = gettext_lazy("业务")
 #: What an attempt's number looks like.

@@ -26,9 +26,9 @@ from kameng.templatetags.staff import yuan
 from orders.models import Order, OrderLine
 from payments.admin import REFUND_TONES
 from payments.approvals import REASONS, SHORTEST_NOTE, SHORTEST_REJECTION, refund_approve, refund_ask, refund_reject
+from payments.faces import refund_method
 from payments.models import Refund
 from payments.refunds import refund_askable
-from payments.views import refund_method
 from resellers.models import Reseller
 
 Left = list[tuple[OrderLine, Decimal]]

@@ -25,6 +25,7 @@ from orders import access
 from orders.faces import line_face, masked_contact
 from orders.models import Order, OrderLine
 from orders.views import LOOKUP_SECONDS, LOOKUPS, verify_page, visible_order
+from payments.faces import due_of
 from payments.models import Refund
 from resellers.context import in_english
 
@@ -78,6 +79,7 @@ def _context(
         "opened": opened_of(lines),
         "is_plan": lines[0].product_slug == PRODUCT,
         "paid_with": story.paid_with,
+        "due": due_of(found),
         "refunded": story.refunded,
         "contact": masked_contact(found),
         "stamp": found.status in (Order.Status.FULFILLED, Order.Status.REFUNDED),

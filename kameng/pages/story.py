@@ -23,9 +23,9 @@ from kameng.templatetags.shop import money
 from orders.faces import account_summary
 from orders.models import Order, OrderLine
 from orders.words import StateText, state_text
+from payments.faces import due_of, gateway_name, refund_method
 from payments.models import Payment, Refund
-from payments.purses import WALLET
-from payments.views import gateway_name, refund_method
+from payments.purses import COUPON, WALLET
 
 #: Longer than this without a result is slower than usual, as long as nothing better was measured.
 SLOW_SECONDS = 600
@@ -54,7 +54,7 @@ class RefundFace:
     tone: str
     label: str
     amount: Decimal
-    method: str
+    text: str
     eta: str
     at: datetime | None
 
@@ -88,14 +88,15 @@ def order_story(order: Order) -> Story:
     asked = Refund.objects.filter(payment__order=order).exclude(status=Refund.Status.REJECTED)
     refunds = list(asked.select_related("payment").order_by("pk"))
     works = list(Fulfillment.objects.filter(line__order=order))
+    money_back = [refund for refund in refunds if refund.payment.gateway != COUPON.gateway]
     state = display_state(order, lines, works)
-    if refunds and order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
+    if money_back and order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
         state = "late_payment"  # money came, and goes back: nobody is told that none was taken
-    paid_with = "、".join(
-        dict.fromkeys(gateway_name(payment.gateway) for payment in payments if not payment.is_surplus)
-    )
-    status = state_text(state, {**_facts(order, lines, refunds, paid_with), **_by_owner(works)})
-    settled = sum((refund.amount for refund in refunds if refund.status == Refund.Status.SUCCEEDED), Decimal(0))
+    covering = [payment.gateway for payment in payments if not payment.is_surplus]
+    moneys = [gateway for gateway in covering if gateway != COUPON.gateway]
+    paid_with = "、".join(dict.fromkeys(gateway_name(gateway) for gateway in moneys or covering))
+    status = state_text(state, {**_facts(order, lines, money_back, paid_with), **_by_owner(works)})
+    settled = sum((refund.amount for refund in money_back if refund.status == Refund.Status.SUCCEEDED), Decimal(0))
     seen = [
         order.status,
         state,
@@ -105,7 +106,9 @@ def order_story(order: Order) -> Story:
     waiting = order.paid_at is not None and any(line.status in _UNDER_WAY for line in lines)
     return Story(
         status=status,
-        steps=_steps(order, lines, state, is_owners=any(work.due_at for work in works)),
+        steps=_steps(
+            order, lines, state, money_paid=due_of(order).amount, is_owners=any(work.due_at for work in works)
+        ),
         refunds=[_refund_face(refund) for refund in refunds],
         version=hashlib.sha256("|".join(seen).encode()).hexdigest()[:12],
         waited=int((timezone.now() - order.paid_at).total_seconds()) if waiting and order.paid_at else 0,
@@ -193,7 +196,7 @@ def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], 
     }
 
 
-def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, is_owners: bool) -> list[Step]:
+def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, money_paid: Decimal, is_owners: bool) -> list[Step]:
     placed = Step(_("已下单"), "done", order.created_at)
     if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
         is_late = state == "late_payment"
@@ -201,7 +204,8 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, is_owners: b
     if order.paid_at is None:
         return [placed, Step(_("付款"), "now"), Step(_("到账"), "todo")]
     of_plan = lines[0].product_slug == PRODUCT
-    paid = Step(_("已付款 %(amount)s") % {"amount": money(order.total)}, "done", order.paid_at)
+    told = _("已付款 %(amount)s") % {"amount": money(money_paid)} if money_paid else _("已用优惠券付清")
+    paid = Step(told, "done", order.paid_at)
     if state in ("failed_refunding", "refunded", "partly_refunded"):
         returned = state != "failed_refunding"
         return [
@@ -217,7 +221,11 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, is_owners: b
     done = state in ("delivered", "codes_ready")
     note = {"switching": _("上一个渠道没有充成，已换一家"), "verifying": _("渠道没有回复，正在核实")}.get(state, "")
     if of_plan:
-        return [placed, paid, Step(_("套餐办好了"), "done", order.finished_at) if done else Step(_("办理套餐"), "now")]
+        return [
+            placed,
+            paid,
+            Step(_("套餐办好了"), "done", order.finished_at) if done else Step(_("办理套餐"), "now"),
+        ]
     if is_owners:
         working = Step(_("店主已处理"), "done") if done else Step(_("店主处理中"), "now")
     elif done:
@@ -230,6 +238,12 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, is_owners: b
 
 def _refund_face(refund: Refund) -> RefundFace:
     finished, into_wallet = refund.status == Refund.Status.SUCCEEDED, _into_wallet(refund)
+    if refund.payment.gateway == COUPON.gateway:
+        is_whole = refund.amount == refund.payment.amount
+        text = _("优惠券退回，可以再用") if is_whole else _("优惠券抵扣的部分，不退现金")
+        label = _("已退回") if finished else _("退回中")
+        return RefundFace("ok" if finished else "info", label, refund.amount, text, "", refund.finished_at)
+    text = _("退到%(method)s") % {"method": refund_method(refund.payment.gateway, refund.route)}
     if finished:
         tone, label, eta = "ok", _("已退款"), _("已在余额里，马上可用") if into_wallet else ""
     elif refund.status == Refund.Status.WAITING:
@@ -240,8 +254,7 @@ def _refund_face(refund: Refund) -> RefundFace:
         tone, label, eta = "info", _("退款中"), _("马上退到余额")
     else:
         tone, label, eta = "info", _("退款中"), _("零钱和余额一般马上到，银行卡 1–3 个工作日")
-    method = refund_method(refund.payment.gateway, refund.route)
-    return RefundFace(tone, label, refund.amount, method, eta, refund.finished_at)
+    return RefundFace(tone, label, refund.amount, text, eta, refund.finished_at)
 
 
 def _into_wallet(refund: Refund) -> bool:

@@ -104,6 +104,7 @@ SHARED_APPS = [
     "compliance.desk",
     "compliance.visits",
     "catalog",
+    "customers.coupons",
     "fulfillment.suppliers",
     "payments.merchants",
     "payments.transfers",

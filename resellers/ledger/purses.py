@@ -16,7 +16,7 @@ class Movement:
     """So much out of a purse for a payment, or back into it for one of its refunds; in yuan.
 
     `holder_id` says whose purse it is, by the ids of its kind; `account_id` is the merchant account that stands for the
-    kind. `refund` is empty on the way out.
+    kind. `refund` is empty on the way out; on the way back, `left` of the payment stays where it is.
     """
 
     holder_id: int
@@ -26,6 +26,7 @@ class Movement:
     order_number: str
     payment: str
     refund: str = ""
+    left: Decimal = Decimal(0)
 
 
 def purse_spent(kind: Kind, borne: Sequence[Move], movement: Movement) -> None:

@@ -42,11 +42,7 @@ class Browser:
 
 def bought(shop: Reseller, variant: Variant, *, customer: Customer | None = None, contact: str = CONTACT) -> Order:
     """An order of this browser that waits for its money."""
-    buyer = Buyer(
-        device_digest=device_digest(DEVICE),
-        customer_id=customer.pk if customer else None,
-        refund_to=customer.refund_to if customer else Route.SOURCE,
-    )
+    buyer = Buyer(device_digest=device_digest(DEVICE), customer=customer)
     line = LineRequest(variant.sku, 1, {"uid": "482019375"})
     return order_place(shop=shop, lines=[line], contact=contact, buyer=buyer).order
 

@@ -32,7 +32,7 @@ PROMISED = {
     "ProductDetail": ["account_fields", "asks_age", "kind", "name", "slug", "variants"],
     "AccountField": ["choices", "example", "label", "name", "pattern", "required", "type"],
     "VariantDetail": ["available", "max_quantity", "name", "official_price", "price", "sku"],
-    "OrderPlaced": ["expires_at", "number", "status", "token", "total"],
+    "OrderPlaced": ["discount", "due", "expires_at", "number", "status", "token", "total"],
     "PaymentOpened": ["amount", "call", "expires_at", "payment", "qr", "url"],
     "OrderDetail": ["lines", "number", "payments", "refunds", "status", "total"],
     "LineEntry": ["name", "price", "quantity", "sku", "status"],

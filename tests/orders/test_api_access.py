@@ -120,7 +120,7 @@ def test_guessing_tokens_is_slowed_down_for_the_guesser_alone(program: Program, 
 def test_placing_orders_is_limited_for_an_address(
     program: Program, variant: Variant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orders.api.PLACE_LIMIT", 2)
+    monkeypatch.setattr("payments.placing.PLACE_LIMIT", 2)
     assert [program.post("orders/", body_of(variant)).status_code for _ in range(3)] == [201, 201, 429]
     assert Program().post("orders/", body_of(variant)).status_code == 201
     assert Order.objects.count() == 3

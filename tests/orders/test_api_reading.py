@@ -166,7 +166,7 @@ def test_a_failure_of_ours_is_a_problem_with_a_reference(
     def broken(**_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("orders.api.order_place", broken)
+    monkeypatch.setattr("payments.placing.order_place", broken)
     with staying():
         reply: Any = Client(headers={"host": "one.test"}, raise_request_exception=False).post(
             "/api/v1/orders/", body_of(variant), content_type=JSON
