@@ -43,6 +43,14 @@ class WalletShort(Problem):
     message = _("余额不够付这一单，请换一种付款方式")
 
 
+class PointsShort(Problem):
+    """There are not as many points. Nothing has moved."""
+
+    code = "points_short"
+    status = 409
+    message = _("积分不够，请重新核对")
+
+
 class WalletNotEmpty(Problem):
     """An account with money in it is not closed."""
 

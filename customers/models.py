@@ -24,6 +24,8 @@ class Customer(models.Model):
     password = models.CharField(max_length=128, editable=False)
     #: In yuan; and what is owed of it in the book (`customers.wallets`).
     wallet = models.DecimalField(_("余额"), max_digits=12, decimal_places=2, default=0, db_default=0)
+    #: A hundred are a yuan (`customers.points`).
+    points = models.IntegerField(_("积分"), default=0, db_default=0)
     #: Where refunds of new orders go.
     refund_to = models.CharField(_("退款去向"), max_length=8, choices=Route, default=Route.SOURCE)
     #: Sessions of another number are over.
@@ -40,6 +42,7 @@ class Customer(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["contact"], name="customer_once_per_contact"),
             models.CheckConstraint(condition=Q(wallet__gte=0), name="customer_wallet_not_below_zero"),
+            models.CheckConstraint(condition=Q(points__gte=0), name="customer_points_not_below_zero"),
         ]
 
     def __str__(self) -> str:

@@ -1,13 +1,14 @@
-"""What went through a customer's wallet, as the book has it: each movement with what was there after it."""
+"""What went through a customer's wallet or points, as the book has it: each movement with what was there after it."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from customers.points import PER_YUAN
 from customers.wallets import book_owner
 from kameng.core import sql
-from resellers.ledger.models import Journal
+from resellers.ledger.models import Account, Journal
 
 _MOVED = """
 SELECT journal.kind, journal.order_number, journal.posted_at, -entry.amount,
@@ -15,7 +16,7 @@ SELECT journal.kind, journal.order_number, journal.posted_at, -entry.amount,
   FROM public.ledger_account AS account
   JOIN public.ledger_entry AS entry ON entry.account_id = account.id
   JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
- WHERE account.name = 'wallet' AND account.owner = %s
+ WHERE account.name = %s AND account.owner = %s
  ORDER BY entry.id DESC LIMIT %s
 """
 
@@ -37,4 +38,15 @@ class Moved(NamedTuple):
 
 def wallet_movements(*, shop_id: int, customer_id: int, limit: int) -> Sequence[Moved]:
     """The newest first."""
-    return [Moved._make(row) for row in sql.rows_anywhere(_MOVED, [book_owner(shop_id, customer_id), limit])]
+    return _moved(Account.Name.WALLET, shop_id, customer_id, limit)
+
+
+def points_movements(*, shop_id: int, customer_id: int, limit: int) -> Sequence[Moved]:
+    """The same of points, in points."""
+    moved = _moved(Account.Name.POINTS, shop_id, customer_id, limit)
+    return [one._replace(amount=one.amount * PER_YUAN, after=one.after * PER_YUAN) for one in moved]
+
+
+def _moved(name: Account.Name, shop_id: int, customer_id: int, limit: int) -> Sequence[Moved]:
+    found = sql.rows_anywhere(_MOVED, [str(name), book_owner(shop_id, customer_id), limit])
+    return [Moved._make(row) for row in found]

@@ -78,6 +78,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/orders/", account.orders, name="account_orders"),
     path("account/orders/<str:number>/", account.keep, name="account_keep"),
     path("account/wallet/", account.wallet, name="account_wallet"),
+    path("account/points/", account.points, name="account_points"),
     path("account/security/", account.security, name="account_security"),
     path("account/data/", account.data, name="account_data"),
     path("account/login/", sign_in.login, name="account_login"),

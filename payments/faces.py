@@ -58,6 +58,7 @@ def gateway_name(code: str) -> str:
         "prepaid": _("预存余额"),
         "coupon": _("优惠券"),
         "wallet": _("余额"),
+        "points": _("积分"),
     }
     return names.get(code, code)
 

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from customers.coupons.services import coupon_give_back, coupon_take
+from customers.points import points_charge, points_give_back
 from customers.wallets import wallet_charge, wallet_give_back
 from kameng.core import sql
 from kameng.core.ids import routed_id, shop_id_of
@@ -47,8 +48,9 @@ CHANNEL = "balance"
 COUPON = Purse("coupon", "优惠券", coupon_take, coupon_give_back)
 PREPAID = Purse("prepaid", "下游客户余额", client_charge, client_give_back)
 WALLET = Purse("wallet", "顾客余额", wallet_charge, wallet_give_back)
+POINTS = Purse("points", "顾客积分", points_charge, points_give_back)
 #: By the gateway that a payment from one names.
-PURSES: Mapping[str, Purse] = {purse.gateway: purse for purse in (COUPON, PREPAID, WALLET)}
+PURSES: Mapping[str, Purse] = {purse.gateway: purse for purse in (COUPON, POINTS, PREPAID, WALLET)}
 
 
 @transaction.atomic

@@ -31,6 +31,7 @@ from payments.gateways.base import (
 from payments.gateways.registry import gateway_class
 from payments.merchants.services import account_known, gateway_of, gateway_trouble
 from payments.models import Payment, Refund
+from payments.points import points_return
 from payments.postings import refund_booked, refund_due
 from payments.purses import PURSES, purse_give_back
 
@@ -121,6 +122,7 @@ def refund_decide(refund: Refund, order: Order) -> None:
         route=refund.route,
     )
     refund_due(refund, payment, order, refund.line)
+    points_return(refund, order)
     publish("refund.run", refund_id=refund.pk)
 
 

@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                 ('contact', models.CharField(max_length=120, verbose_name='联系方式')),
                 ('password', models.CharField(editable=False, max_length=128)),
                 ('wallet', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=12, verbose_name='余额')),
+                ('points', models.IntegerField(db_default=0, default=0, verbose_name='积分')),
                 ('refund_to', models.CharField(choices=[('source', '原路退回'), ('wallet', '退到余额')], default='source', max_length=8, verbose_name='退款去向')),
                 ('session_version', models.PositiveIntegerField(db_default=0, default=0)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='注册时间')),
@@ -29,7 +30,7 @@ class Migration(migrations.Migration):
                 'verbose_name': '顾客账号',
                 'verbose_name_plural': '顾客账号',
                 'default_permissions': (),
-                'constraints': [models.UniqueConstraint(fields=('contact',), name='customer_once_per_contact'), models.CheckConstraint(condition=models.Q(('wallet__gte', 0)), name='customer_wallet_not_below_zero')],
+                'constraints': [models.UniqueConstraint(fields=('contact',), name='customer_once_per_contact'), models.CheckConstraint(condition=models.Q(('wallet__gte', 0)), name='customer_wallet_not_below_zero'), models.CheckConstraint(condition=models.Q(('points__gte', 0)), name='customer_points_not_below_zero')],
             },
         ),
     ]

@@ -16,7 +16,7 @@ from catalog.listings.views import page
 from customers.accounts import password_is, password_set, refunds_go, sessions_end
 from customers.exceptions import AccountRefused
 from customers.models import Customer, Route
-from customers.movements import wallet_movements
+from customers.movements import points_movements, wallet_movements
 from customers.sessions import customer_of, sign_in, sign_out
 from kameng.core.ids import normalize
 from kameng.core.problems import Problem
@@ -116,6 +116,22 @@ def wallet(request: HttpRequest, customer: Customer) -> HttpResponse:
     shop_id = request.shop.pk  # type: ignore[attr-defined]
     moved = wallet_movements(shop_id=shop_id, customer_id=customer.pk, limit=MOVEMENTS)
     return page(request, "shop/account_wallet.html", {"customer": customer, "movements": moved, "limit": MOVEMENTS})
+
+
+@require_safe
+@signed_in
+def points(request: HttpRequest, customer: Customer) -> HttpResponse:
+    """How many there are, and where they came from, by the book."""
+    shop = request.shop  # type: ignore[attr-defined]
+    moved = points_movements(shop_id=shop.pk, customer_id=customer.pk, limit=MOVEMENTS)
+    context = {
+        "customer": customer,
+        "movements": moved,
+        "limit": MOVEMENTS,
+        "per_yuan": shop.points_per_yuan,
+        "percent": shop.points_limit_percent,
+    }
+    return page(request, "shop/account_points.html", context)
 
 
 @require_POST

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from customers.accounts import customer_close
 from customers.exceptions import WalletNotEmpty
 from customers.models import Customer
-from customers.movements import wallet_movements
+from customers.movements import points_movements, wallet_movements
 from kameng.core.endpoint import rfc3339
 from kameng.privacy.forgetting import NotOver, is_over, order_forget
 from kameng.privacy.taking_along import data_of
@@ -31,6 +31,11 @@ def account_data(customer: Customer, *, shop_id: int) -> dict[str, Any]:
         "wallet_movements": [
             {"what": one.kind, "order": one.order_number, "amount": f"{one.amount:.2f}", "at": rfc3339(one.at)}
             for one in moved
+        ],
+        "points": customer.points,
+        "points_movements": [
+            {"what": one.kind, "order": one.order_number, "points": int(one.amount), "at": rfc3339(one.at)}
+            for one in points_movements(shop_id=shop_id, customer_id=customer.pk, limit=MANY)
         ],
         "orders": [data_of(order) for order in orders],
     }
