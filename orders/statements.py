@@ -13,6 +13,11 @@ from resellers.models import Reseller
 Kind = Journal.Kind
 #: What moves a payment's fee, and gives it back. On an owner's account, that is what they bear of it.
 FEE_KINDS = (Kind.PAYMENT, Kind.DISPROVED, Kind.REFUND, Kind.FEE_WAIVED)
+#: What takes a discount off an order, and takes it back. On an owner's account, that is what they bear of it.
+DISCOUNT_KINDS = (Kind.COUPON_PAID, Kind.COUPON_BACK)
+#: What gives points for an order, and takes them back: on an owner's account, what they cost; and what pays with some.
+GIFT_KINDS = (Kind.POINTS_EARNED, Kind.POINTS_TAKEN)
+POINTS_KINDS = (Kind.POINTS_PAID, Kind.POINTS_BACK)
 #: Where what an order brings its owner is: with the platform, or, where they collected, with them, less what the goods
 #: cost them of their deposit. What is held of that or freed stays among these.
 OWNERS = (Account.Name.PENDING, *Account.DIRECT)
@@ -20,11 +25,17 @@ OWNERS = (Account.Name.PENDING, *Account.DIRECT)
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What an order has brought its shop's owner, in yuan. `paid` less `supply` is `earned`; `taken_back` is what later
-    refunds took of that. Of what the gateway keeps, the owner bears `fee`, and the platform `platform_fee`. Where it
-    `is_direct`, the owner was paid, and paid for the supply out of their deposit."""
+    """What an order has brought its shop's owner, in yuan. `paid`, its price, less `supply` is `earned`; `taken_back`
+    is what later refunds took of that. Of what came off the price, and was not given back, the owner bears `discount`,
+    and the platform `platform_discount`; of what the gateway keeps `fee`, and `platform_fee`. Where it `is_direct`, the
+    owner was paid, and paid for the supply out of their deposit."""
 
     paid: Decimal
+    discount: Decimal
+    platform_discount: Decimal
+    #: What points for it cost the owner, and what of its price was paid with points.
+    gifts: Decimal
+    points: Decimal
     supply: Decimal
     earned: Decimal
     fee: Decimal
@@ -37,7 +48,12 @@ class Statement:
     @property
     def own(self) -> Decimal:
         """What is left to the owner."""
-        return self.earned - self.fee - self.taken_back
+        return self.earned - self.discount - self.gifts - self.fee - self.taken_back
+
+    @property
+    def received(self) -> Decimal:
+        """What the shopper paid in money."""
+        return self.paid - self.discount - self.platform_discount - self.points
 
 
 def entries_of(shop: Reseller, order: Order) -> list[Entry]:
@@ -58,6 +74,18 @@ def statement_of(shop: Reseller, order: Order, *, now: datetime) -> Statement | 
     earned = -_sum(entry for entry in owners if entry.journal.kind == Kind.DELIVERY)
     return Statement(
         paid=paid,
+        discount=_sum(entry for entry in owners if entry.journal.kind in DISCOUNT_KINDS),
+        platform_discount=_sum(
+            entry
+            for entry in entries
+            if entry.account.name == Account.Name.COUPONS and entry.journal.kind in DISCOUNT_KINDS
+        ),
+        gifts=_sum(entry for entry in owners if entry.journal.kind in GIFT_KINDS),
+        points=_sum(
+            entry
+            for entry in entries
+            if entry.account.name == Account.Name.POINTS and entry.journal.kind in POINTS_KINDS
+        ),
         supply=paid - earned,
         earned=earned,
         fee=_sum(entry for entry in owners if entry.journal.kind in FEE_KINDS),

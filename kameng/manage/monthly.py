@@ -145,22 +145,23 @@ def _courses(shop: Reseller, month: Month, totals: Totals) -> list[Course]:
 
 def _order_rows(shop: Reseller, month: Month, totals: Totals) -> Iterator[Row]:
     yield (
-        _("订单号"), _("商品"), _("付款时间"), _("优惠"), _("顾客付"), _("供货价"), _("手续费（店主承担）"),
+        _("订单号"), _("商品"), _("付款时间"), _("优惠（店主承担）"), _("售价"), _("供货价"), _("手续费（店主承担）"),
         _("退款扣回"), _("我赚"), _("手续费（平台承担）"), _("可提现时间"), _("其中已直接收到"), _("从保证金扣"),
+        _("优惠（平台承担）"),
     )  # fmt: skip
     for row in rows_of(shop, month):
         totals.add(row)
         yield _cells(row)
     yield (
         _("合计"), "", None, totals.discount, totals.paid, totals.supply, totals.fee, totals.taken_back, totals.own,
-        totals.platform_fee, None, totals.direct, totals.charged,
+        totals.platform_fee, None, totals.direct, totals.charged, totals.platform_discount,
     )  # fmt: skip
 
 
 def _cells(row: MonthlyRow) -> Row:
     return (
         row.grouped_number, row.product, row.paid_at, row.discount, row.paid, row.supply, row.fee, row.taken_back,
-        row.own, row.platform_fee, row.available_at, row.direct, row.charged,
+        row.own, row.platform_fee, row.available_at, row.direct, row.charged, row.platform_discount,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from customers.coupons.models import Coupon
 from fulfillment.suppliers.models import Supplier
 from kameng.admin.sites import Nav, operations_site
 from kameng.operations.lists import GROUP
@@ -44,7 +45,9 @@ MEANINGS = {
     Name.TAKINGS: gettext_lazy("店主自收、货已到账的售价，减去渠道手续费和退掉的；不是平台的钱"),
     Name.RENTS: gettext_lazy("店主用可提现余额付的年费和升级差价；在线付的在供货收入里"),
     Name.COMMISSIONS: gettext_lazy("分给邀请人的：被邀请的店主付的套餐钱的一部分，减去退回的"),
-    Name.WALLET: gettext_lazy("顾客选了退到余额、还没花掉的"),
+    Name.WALLET: gettext_lazy("顾客余额里还没花掉的"),
+    Name.POINTS: gettext_lazy("顾客手里的积分值的钱"),
+    Name.COUPONS: gettext_lazy("平台和直营店的优惠券抵掉的、直营店送的积分，减去退回的"),
 }
 _OWNERS: Mapping[Account.Name, Callable[[], Mapping[int, str]]] = {
     Name.CLEARING: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),
@@ -52,6 +55,7 @@ _OWNERS: Mapping[Account.Name, Callable[[], Mapping[int, str]]] = {
     Name.FEES: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),
     Name.SUPPLIER: lambda: dict(Supplier.objects.values_list("pk", "name")),
     Name.DUPLICATES: lambda: dict(Supplier.objects.values_list("pk", "name")),
+    Name.COUPONS: lambda: dict(Coupon.objects.values_list("pk", "code")),
     Name.PREPAID: lambda: dict(Client.objects.values_list("pk", "name")),
 }
 

@@ -75,7 +75,7 @@ def start_of_today() -> datetime:
 
 
 _SHOP = """
-SELECT %(schema{n})s AS schema_name, paid.*, open.*, money.* FROM (
+SELECT %(schema{n})s AS schema_name, paid.*, open.*, money.*, back.* FROM (
     SELECT count(DISTINCT placed.id) AS orders, coalesce(sum(line.price * line.quantity), 0) AS paid,
            coalesce(sum((line.price - line.supply_price) * line.quantity)
                     FILTER (WHERE line.status = 'delivered'), 0) AS margin,
@@ -89,10 +89,14 @@ CROSS JOIN (
 CROSS JOIN (
     SELECT count(*) FILTER (WHERE status IN ('created', 'pending')) AS refunding,
            count(*) FILTER (WHERE status = 'failed') AS refund_failed,
-           count(*) FILTER (WHERE status = 'waiting') AS refund_waiting,
-           coalesce(sum(amount) FILTER (WHERE status = 'succeeded' AND finished_at >= %(today)s), 0) AS refunded,
-           count(*) FILTER (WHERE status = 'succeeded' AND finished_at >= %(today)s) AS refunds
+           count(*) FILTER (WHERE status = 'waiting') AS refund_waiting
       FROM {schema}.payments_refund) AS money
+CROSS JOIN (
+    SELECT coalesce(sum(refund.amount), 0) AS refunded, count(*) AS refunds
+      FROM {schema}.payments_refund AS refund
+      JOIN {schema}.payments_payment AS payment ON payment.id = refund.payment_id
+     WHERE refund.status = 'succeeded' AND refund.finished_at >= %(today)s AND payment.gateway <> 'coupon'
+) AS back
 """
 _TIMES = """
 SELECT extract(epoch FROM line.finished_at - placed.paid_at) AS took

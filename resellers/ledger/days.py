@@ -26,9 +26,14 @@ _OF_ORDERS = ", ".join(
     f"'{kind}'"
     for kind in (
         *(Kind.PAYMENT, Kind.DISPROVED, Kind.DELIVERY, Kind.REFUND_DUE, Kind.REFUND, Kind.FEE_WAIVED),
-        *(Kind.COMMISSION, Kind.COMMISSION_BACK),
+        *(Kind.COMMISSION, Kind.COMMISSION_BACK, Kind.COUPON_PAID, Kind.COUPON_BACK),
+        *(Kind.POINTS_EARNED, Kind.POINTS_TAKEN),
     )
 )
+#: What is paid from purses that hold no money is no money received, and what goes back there none returned: each such
+#: journal has one entry on the clearing through which its payment came, or its refund went.
+_SPENT_WITHOUT = f"name = 'clearing' AND kind IN ('{Kind.COUPON_PAID}', '{Kind.POINTS_PAID}')"
+_FILLED_WITHOUT = f"name = 'clearing' AND kind IN ('{Kind.COUPON_BACK}', '{Kind.POINTS_BACK}')"
 
 
 def _count(kind: Journal.Kind, name: str, more: str = "") -> str:
@@ -40,28 +45,33 @@ def _sum(condition: str, sign: str = "") -> str:
     return f"coalesce({sign}sum(amount) FILTER (WHERE {condition}), 0)"
 
 
+def _entries(condition: str) -> str:
+    return f"count(*) FILTER (WHERE {condition})"
+
+
 def _within(seconds: int) -> str:
     return _count(Kind.DELIVERY, "orders", f" AND took <= {seconds}")
 
 
 #: Each column of a day, from its entries. What we owe or have earned grows by negative ones.
 _COLUMNS = {
-    "payments": f"{_count(Kind.PAYMENT, 'orders')} - {_count(Kind.DISPROVED, 'orders')}",
+    "payments": f"{_count(Kind.PAYMENT, 'orders')} - {_count(Kind.DISPROVED, 'orders')} - {_entries(_SPENT_WITHOUT)}",
     "deliveries": _count(Kind.DELIVERY, "orders"),
-    "failures": _count(Kind.REFUND_DUE, "orders"),
-    "refunds": _count(Kind.REFUND, "refunds"),
+    "failures": f"{_count(Kind.REFUND_DUE, 'orders')} - {_entries(_FILLED_WITHOUT + ' AND never_came')}",
+    "refunds": f"{_count(Kind.REFUND, 'refunds')} - {_entries(_FILLED_WITHOUT)}",
     "within_5s": _within(5),
     "within_15s": _within(15),
     "within_1m": _within(60),
     "within_5m": _within(300),
     "within_30m": _within(1800),
     "within_2h": _within(7200),
-    "received": _sum("name = 'orders' AND kind IN ('payment', 'disproved')", "-"),
-    "refunded": _sum("name = 'refunds' AND kind = 'refund'"),
+    "received": _sum("name = 'orders' AND kind IN ('payment', 'disproved')", "-") + " + " + _sum(_SPENT_WITHOUT),
+    "refunded": _sum("name = 'refunds' AND kind = 'refund'") + " - " + _sum(_FILLED_WITHOUT),
     "sales": _sum("name = 'sales'", "-"),
     "other": _sum("name IN ('rents', 'withdrawal_fees', 'commissions')", "-"),
     "cost": _sum("name IN ('cost', 'duplicates')"),
     "fees": _sum("name = 'fees'"),
+    "given": _sum("name = 'coupons'"),
     "owners": _sum(f"{_OWNERS} AND kind IN ({_OF_ORDERS})", "-"),
 }
 _NAMES = ", ".join(_COLUMNS)
@@ -70,10 +80,20 @@ SELECT shop_id, day, {", ".join(f"{sum_} AS {name}" for name, sum_ in _COLUMNS.i
   FROM (SELECT journal.shop_id, (journal.posted_at AT TIME ZONE %(zone)s)::date AS day, journal.kind, account.name,
                entry.amount,
                CASE WHEN journal.kind = 'delivery' AND account.name = 'orders' THEN (
-                    SELECT extract(epoch FROM journal.posted_at - min(paid.posted_at))
+                    SELECT extract(epoch FROM journal.posted_at - coalesce(
+                               min(paid.posted_at) FILTER (WHERE purse.key IS NULL), max(paid.posted_at)))
                       FROM public.ledger_journal AS paid
+                      LEFT JOIN public.ledger_journal AS purse
+                        ON purse.key IN ('coupon_paid:' || split_part(paid.key, ':', 2),
+                                         'points_paid:' || split_part(paid.key, ':', 2))
                      WHERE paid.shop_id = journal.shop_id AND paid.order_number = journal.order_number
-                       AND paid.kind = 'payment') END AS took
+                       AND paid.kind = 'payment') END AS took,
+               CASE WHEN journal.kind IN ('coupon_back', 'points_back') AND account.name = 'clearing' THEN EXISTS (
+                    SELECT FROM public.ledger_journal AS due
+                      JOIN public.ledger_entry AS owed ON owed.journal_id = due.id
+                      JOIN public.ledger_account AS of_orders ON of_orders.id = owed.account_id
+                     WHERE due.key = 'refund_due:' || split_part(journal.key, ':', 2) AND of_orders.name = 'orders')
+                    END AS never_came
           FROM public.ledger_entry AS entry
           JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
           JOIN public.ledger_account AS account ON account.id = entry.account_id

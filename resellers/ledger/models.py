@@ -186,6 +186,8 @@ class Day(models.Model):
     other = models.DecimalField(max_digits=20, decimal_places=4)
     cost = models.DecimalField(max_digits=20, decimal_places=4)
     fees = models.DecimalField(max_digits=20, decimal_places=4)
+    #: What it gives away to shoppers.
+    given = models.DecimalField(max_digits=20, decimal_places=4, default=0, db_default=0)
     #: What is left to owners of orders and of those whom they invited.
     owners = models.DecimalField(max_digits=20, decimal_places=4)
 

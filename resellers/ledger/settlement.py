@@ -20,8 +20,16 @@ WITH moves AS (
       JOIN public.ledger_entry AS entry ON entry.account_id = account.id
       JOIN public.ledger_journal AS journal ON journal.id = entry.journal_id
      WHERE account.name = 'pending' AND account.owner = %(shop)s
+), earned AS (
+    SELECT order_number, posted_at FROM moves WHERE kind IN ('delivery', 'commission')
+     UNION ALL
+    -- What an owner gives away on an order that brought them nothing is due with what arrived of it.
+    SELECT journal.order_number, journal.posted_at
+      FROM (SELECT DISTINCT order_number FROM moves WHERE kind = 'coupon_paid') AS given
+      JOIN public.ledger_journal AS journal
+        ON journal.shop_id = %(shop)s AND journal.order_number = given.order_number AND journal.kind = 'delivery'
 ), ripe AS (
-    SELECT order_number FROM moves WHERE kind IN ('delivery', 'commission')
+    SELECT order_number FROM earned
      GROUP BY order_number HAVING max(posted_at) < %(before)s
 )
 SELECT -coalesce(sum(moves.amount), 0) FROM moves

@@ -16,7 +16,7 @@ SOON = {
     "within_5s": 5, "within_15s": 15, "within_1m": 60, "within_5m": 300, "within_30m": 1800, "within_2h": 7200,
 }  # fmt: skip
 _COUNTS = ("payments", "deliveries", "failures", "refunds", *SOON)
-_AMOUNTS = ("received", "refunded", "sales", "other", "cost", "fees", "owners")
+_AMOUNTS = ("received", "refunded", "sales", "other", "cost", "fees", "given", "owners")
 _SUMS = {name: Sum(name, default=0) for name in (*_COUNTS, *_AMOUNTS)}
 #: A longer span is drawn by months.
 DRAWN_DAYS = 62
@@ -51,6 +51,7 @@ class Sums:
     other: Decimal
     cost: Decimal
     fees: Decimal
+    given: Decimal
     owners: Decimal
 
     @classmethod
@@ -63,7 +64,7 @@ class Sums:
     @property
     def profit(self) -> Decimal:
         """What is left to the platform."""
-        return self.sales + self.other - self.cost - self.fees
+        return self.sales + self.other - self.cost - self.fees - self.given
 
     @property
     def delivered_rate(self) -> Decimal | None:

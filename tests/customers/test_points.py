@@ -1,21 +1,27 @@
 """Points: for money that was paid and goods that arrived, spent once, and taken back with the money."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from customers.models import Customer
 from customers.wallets import book_owner
 from kameng.audit.services import audit
 from orders.exceptions import OrderNotPayable
 from orders.models import Order
+from orders.monthly import Month, courses, page_of
+from orders.statements import statement_of
 from payments.approvals import refund_ask
 from payments.models import Payment, Refund
 from payments.points import points_earn, points_offer, points_use
 from payments.wallets import wallet_pay
 from resellers import selectors
-from resellers.ledger.balances import balance
-from resellers.ledger.models import Account
+from resellers.ledger.balances import balance, balances_snapshot
+from resellers.ledger.days import days_false, days_reckon
+from resellers.ledger.models import Account, Day
+from resellers.ledger.settlement import shop_settle
 from resellers.models import Reseller
 from tests.customers.shoppers import Browser, bought, paid_by_gateway, with_account
 from tests.doubles import ScriptedSupplier
@@ -177,3 +183,33 @@ def test_the_check_page_offers_points_to_their_customer_and_takes_them(shop: Res
     shown = browser.get("/account/points/").content.decode()
     assert "-600" in shown
     assert "+600" in shown.replace("\n", "").replace(" ", "")
+
+
+def test_an_owner_sees_what_points_cost_and_every_sum_adds_up(shop: Reseller) -> None:
+    customer, _first = with_account(shop)
+    giving(shop, 2, 50)
+    order = delivered(shop, customer)
+    customer.refresh_from_db()
+    second = bought(shop, on_sale(suppliers=("first",)), customer=customer)
+    points_use(shop=shop, order_id=second.pk, customer=customer)
+    ScriptedSupplier.on_submit("first", TOPPED_UP)
+    paid_by_gateway(shop, second)
+    drain()
+    now = timezone.now()
+    earned, spent = statement_of(shop, order, now=now), statement_of(shop, second, now=now)
+    assert earned is not None
+    assert spent is not None
+    assert (earned.gifts, earned.own, earned.received) == (Decimal("1.20"), Decimal("1.80"), Decimal(60))
+    assert (spent.points, spent.gifts, spent.received) == (Decimal("1.20"), Decimal("1.17"), Decimal("58.80"))
+    month = Month.of(now)
+    totals, rows = page_of(shop, month, first=0, count=10)
+    assert {row.number: row.own for row in rows}[second.number] == Decimal("1.83")
+    pending, _available = courses(shop, month, now=now)
+    pending.foot(totals.pending)
+    assert balances_snapshot()
+    days_reckon(at=now)
+    assert list(days_false()) == []
+    assert sum(day.received for day in Day.objects.filter(shop_id=shop.pk)) == Decimal("178.80")
+    shop_settle(shop_id=shop.pk, day=timezone.localdate(now) + timedelta(days=9))
+    assert balance(Name.PENDING, shop.pk) == 0
+    assert balance(Name.AVAILABLE, shop.pk) == Decimal(9) - Decimal("2.37")

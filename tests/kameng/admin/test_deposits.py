@@ -128,7 +128,7 @@ def test_the_owners_statements_say_that_the_money_is_theirs_already(here: Resell
         assert word in page
     lines = b"".join(owner.get("/manage/statement/csv/")).decode("utf-8-sig").splitlines()
     row = next(line for line in lines if line.startswith(order.grouped_number))
-    assert row.split(",")[4:] == ["60.00", "57.00", "0.36", "0.00", "2.64", "0.00", "", "2.64", "57.00"]
+    assert row.split(",")[4:] == ["60.00", "57.00", "0.36", "0.00", "2.64", "0.00", "", "2.64", "57.00", "0.00"]
     assert lines[-4:] == [
         "保证金（含冻结）,期初,0.00", "保证金（含冻结）,本月订单的供货价,-57.00",
         "保证金（含冻结）,充值保证金,100.00", "保证金（含冻结）,期末,43.00",
