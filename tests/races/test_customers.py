@@ -10,8 +10,10 @@ from customers.models import Customer, Route
 from customers.wallets import book_owner
 from orders.models import Order
 from payments.models import Payment, Refund
+from payments.points import points_earn, points_use
 from payments.refunds import line_refund, refund_run
 from payments.wallets import wallet_pay
+from resellers import selectors
 from resellers.ledger.balances import balance
 from resellers.ledger.models import Account
 from resellers.models import Reseller
@@ -81,3 +83,35 @@ def test_a_contact_gets_one_account(live_shop: Reseller) -> None:
     opened = at_once(live_shop, *[lambda: customer_open(contact=CONTACT, password="correct-horse-9") for _ in range(4)])
     assert kinds(opened) == {"Customer": 1, "ContactTaken": 3}
     assert Customer.objects.count() == 1
+
+
+def test_the_last_points_pay_one_order(live_shop: Reseller) -> None:
+    customer, _first = with_account(live_shop)
+    Customer.objects.filter(pk=customer.pk).update(points=100)
+    selectors.forget()
+    orders = [bought(live_shop, on_sale(), customer=customer) for _ in range(3)]
+    pay = [
+        lambda order=order: points_use(shop=live_shop, order_id=order.pk, customer=Customer.objects.get(pk=customer.pk))
+        for order in orders
+    ]
+    assert kinds(at_once(live_shop, *pay))["Payment"] == 1
+    customer.refresh_from_db()
+    assert customer.points == 0
+    assert Payment.objects.filter(gateway="points").count() == 1
+
+
+def test_a_line_earns_its_points_once(live_shop: Reseller) -> None:
+    customer, _first = with_account(live_shop)
+    Reseller.objects.filter(pk=live_shop.pk).update(points_per_yuan=5)
+    selectors.forget()
+    try:
+        order = paid_by_gateway(live_shop, bought(live_shop, on_sale(), customer=customer))
+        fulfill(order)
+        line = order.lines.get()
+        assert line.status == "delivered"
+        at_once(live_shop, *[lambda: points_earn(line_id=line.pk) for _ in range(4)])
+        customer.refresh_from_db()
+        assert customer.points == 300
+    finally:
+        Reseller.objects.filter(pk=live_shop.pk).update(points_per_yuan=0)
+        selectors.forget()
