@@ -51,6 +51,8 @@ WALLET = Purse("wallet", "顾客余额", wallet_charge, wallet_give_back)
 POINTS = Purse("points", "顾客积分", points_charge, points_give_back)
 #: By the gateway that a payment from one names.
 PURSES: Mapping[str, Purse] = {purse.gateway: purse for purse in (COUPON, POINTS, PREPAID, WALLET)}
+#: Those that hold no money: what they paid lowers what has to be paid.
+WITHOUT_MONEY = frozenset({COUPON.gateway, POINTS.gateway})
 
 
 @transaction.atomic

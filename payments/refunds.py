@@ -33,7 +33,7 @@ from payments.merchants.services import account_known, gateway_of, gateway_troub
 from payments.models import Payment, Refund
 from payments.points import points_return
 from payments.postings import refund_booked, refund_due
-from payments.purses import PURSES, purse_give_back
+from payments.purses import PURSES, WITHOUT_MONEY, purse_give_back
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ def covering_payments(order: Order) -> list[Payment]:
     """What has paid for an order, in the order in which it goes back: money first, so that nobody gets a coupon back
     for money. Take it under the order's lock."""
     paid = order.payments.filter(status=Payment.Status.CONFIRMED, is_surplus=False)
-    return sorted(paid, key=lambda payment: payment.gateway in PURSES)
+    return sorted(paid, key=lambda payment: payment.gateway in WITHOUT_MONEY)
 
 
 def shares_of(payments: Iterable[Payment], amount: Decimal) -> Iterator[tuple[Payment, Decimal]]:

@@ -25,7 +25,7 @@ from orders.models import Order, OrderLine
 from orders.words import StateText, state_text
 from payments.faces import due_of, gateway_name, refund_method
 from payments.models import Payment, Refund
-from payments.purses import COUPON, WALLET
+from payments.purses import COUPON, WALLET, WITHOUT_MONEY
 
 #: Longer than this without a result is slower than usual, as long as nothing better was measured.
 SLOW_SECONDS = 600
@@ -88,13 +88,15 @@ def order_story(order: Order) -> Story:
     asked = Refund.objects.filter(payment__order=order).exclude(status=Refund.Status.REJECTED)
     refunds = list(asked.select_related("payment").order_by("pk"))
     works = list(Fulfillment.objects.filter(line__order=order))
-    money_back = [refund for refund in refunds if refund.payment.gateway != COUPON.gateway]
+    money_back = [refund for refund in refunds if refund.payment.gateway not in WITHOUT_MONEY]
     state = display_state(order, lines, works)
     if money_back and order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
         state = "late_payment"  # money came, and goes back: nobody is told that none was taken
     covering = [payment.gateway for payment in payments if not payment.is_surplus]
-    moneys = [gateway for gateway in covering if gateway != COUPON.gateway]
+    moneys = [gateway for gateway in covering if gateway not in WITHOUT_MONEY]
     paid_with = "、".join(dict.fromkeys(gateway_name(gateway) for gateway in moneys or covering))
+    by_coupon_alone = all(gateway == COUPON.gateway for gateway in covering)
+    without_money = _("已用优惠券付清") if by_coupon_alone else _("已全部抵扣")
     status = state_text(state, {**_facts(order, lines, money_back, paid_with), **_by_owner(works)})
     settled = sum((refund.amount for refund in money_back if refund.status == Refund.Status.SUCCEEDED), Decimal(0))
     seen = [
@@ -107,7 +109,12 @@ def order_story(order: Order) -> Story:
     return Story(
         status=status,
         steps=_steps(
-            order, lines, state, money_paid=due_of(order).amount, is_owners=any(work.due_at for work in works)
+            order,
+            lines,
+            state,
+            money_paid=due_of(order).amount,
+            without_money=without_money,
+            is_owners=any(work.due_at for work in works),
         ),
         refunds=[_refund_face(refund) for refund in refunds],
         version=hashlib.sha256("|".join(seen).encode()).hexdigest()[:12],
@@ -196,7 +203,9 @@ def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], 
     }
 
 
-def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, money_paid: Decimal, is_owners: bool) -> list[Step]:
+def _steps(
+    order: Order, lines: Sequence[OrderLine], state: str, *, money_paid: Decimal, without_money: str, is_owners: bool
+) -> list[Step]:
     placed = Step(_("已下单"), "done", order.created_at)
     if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
         is_late = state == "late_payment"
@@ -204,7 +213,7 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, money_paid: 
     if order.paid_at is None:
         return [placed, Step(_("付款"), "now"), Step(_("到账"), "todo")]
     of_plan = lines[0].product_slug == PRODUCT
-    told = _("已付款 %(amount)s") % {"amount": money(money_paid)} if money_paid else _("已用优惠券付清")
+    told = _("已付款 %(amount)s") % {"amount": money(money_paid)} if money_paid else without_money
     paid = Step(told, "done", order.paid_at)
     if state in ("failed_refunding", "refunded", "partly_refunded"):
         returned = state != "failed_refunding"
@@ -238,9 +247,11 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, money_paid: 
 
 def _refund_face(refund: Refund) -> RefundFace:
     finished, into_wallet = refund.status == Refund.Status.SUCCEEDED, _into_wallet(refund)
-    if refund.payment.gateway == COUPON.gateway:
+    if refund.payment.gateway in WITHOUT_MONEY:
         is_whole = refund.amount == refund.payment.amount
         text = _("优惠券退回，可以再用") if is_whole else _("优惠券抵扣的部分，不退现金")
+        if refund.payment.gateway != COUPON.gateway:
+            text = _("积分退回，马上可用")
         label = _("已退回") if finished else _("退回中")
         return RefundFace("ok" if finished else "info", label, refund.amount, text, "", refund.finished_at)
     text = _("退到%(method)s") % {"method": refund_method(refund.payment.gateway, refund.route)}
