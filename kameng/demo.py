@@ -33,6 +33,7 @@ from fulfillment.suppliers.models import StockCode, Supplier, SupplierOffer
 from fulfillment.suppliers.services import availability_refresh, supplier_save
 from fulfillment.suppliers.stock_room import stock_load
 from kameng.core.http import HttpClient, HttpFailure
+from kameng.demo_coupons import coupons_seed
 from kameng.demo_gateways import OWNS_A_TILL, gateways_seed, own_till_seed
 from kameng.demo_own_goods import own_goods_seed
 from kameng.demo_papers import papers_seed
@@ -114,6 +115,8 @@ def seed(*, bench: bool) -> list[LogIn]:
     own_till_seed(sandbox / "gateways", owned)
     papers_seed(owned)
     own_goods_seed(owned, code=_demo_code)
+    for shop in shops:
+        coupons_seed(shop)
     pictures_seed(owned)
     plans_seed()
     plans_sell()

@@ -36,7 +36,7 @@ from tests.compliance.gate import DOUBTFUL, named
 from tests.compliance.test_papers import terms
 from tests.compliance.test_scans import png
 from tests.doubles import ScriptedSupplier
-from tests.factories import open_payment, own_good, stocked
+from tests.factories import coupon, open_payment, own_good, stocked
 from tests.flows import TOPPED_UP, confirm, fulfill
 from tests.kameng.supply.downstream import open_client
 from tests.own_collection import fund, own_till
@@ -124,6 +124,7 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
     shop_picture_save(shop_id=shop.pk, use="logo", upload=pixels, actor=f"staff:{word}")
     picture = BrandPicture.objects.get(shop=shop, use="logo", state="shown").name
     scan = paper.scans.get()
+    given = coupon(shop, f"{word}SAVES"[:20], value=Decimal(f"1.{cents}"))
     return Nest(
         canaries={
             "a text": word, "a text in small letters": word.lower(), "a phone number": phone, "an account": uid,
@@ -131,7 +132,7 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
             "what was asked for": asked, "a deposit": top_up, "a payee": payee.hint, "a withdrawal": wanted.number,
             "an order": topped_up.number, "an order as people read it": topped_up.grouped_number,
             "another order": code.number, "a token": token, "a key": key.name, "a secret": secret,
-            "a link": link, "a proof": domain.record_value, "a picture": picture,
+            "a link": link, "a proof": domain.record_value, "a picture": picture, "a coupon": given.code,
             "a session": owner.cookies["kameng_session"].value,
         },
         arguments={
@@ -141,7 +142,7 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
             "reference": (f"REF-{word}",), "name": (picture,), "client_id": (client.pk,), "scan_id": (scan.pk,),
             "repricing_id": (repricing.pk,), "variant_id": (held.pk,), "product_id": (held.product_id, own.product_id),
             "slug": (variant.product.slug, own.product.slug), "import_id": (brought.pk,), "order_id": (topped_up.pk,),
-            "user_id": (person.pk,), "invitation": (invitation_of(waiting),),
+            "user_id": (person.pk,), "coupon_id": (given.pk,), "invitation": (invitation_of(waiting),),
         },
         owner=owner, device=device, token=token, key=key.name, secret=secret,
     )  # fmt: skip

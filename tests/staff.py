@@ -117,6 +117,7 @@ _SAMPLES: dict[str, list[object]] = {
     "payout_file": [1],
     "statement_file": ["csv"],
     "client": [1],
+    "coupon": [1],
     "license_scans": [1],
     "license_scan": [1],
     "case": [1],

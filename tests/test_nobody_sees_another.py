@@ -48,7 +48,7 @@ EXPRESSIONS = {
 #: Where their owner meets what they wrote.
 SHOWING = (
     "orders/order", "goods", "listings/pricerule", "look", "papers", "domains", "cases", "withdrawals", "deposit",
-    "clients", "price-changes", "customers", "staff", "changes", "announcement", "share", "share/poster.svg",
+    "clients", "coupons", "price-changes", "customers", "staff", "changes", "announcement", "share", "share/poster.svg",
     "own", "orders/by-hand",
 )  # fmt: skip
 #: What owners are not shown either, or not as it was written: masked, added up, in groups of four.
@@ -149,7 +149,14 @@ def test_nothing_of_one_shop_is_said_or_opened_or_moved_at_another(
 def fingerprint(shop: Reseller) -> dict[str, str]:
     """Everything in a shop's schema, and its money and keys in public."""
     where = {f"{shop.schema_name}.{table}": "true" for table in _tables(shop.schema_name)}
-    for table in ("withdrawals_payee", "withdrawals_withdrawal", "clients_client", "domains_owndomain", "plans_tenure"):
+    for table in (
+        "withdrawals_payee",
+        "withdrawals_withdrawal",
+        "clients_client",
+        "domains_owndomain",
+        "plans_tenure",
+        "coupons_coupon",
+    ):
         where[f"public.{table}"] = f"shop_id = {shop.pk}"
     where["public.compliance_license"] = f"holder = '{shop.slug}'"
     where["public.gate_case"] = f"schema_name = '{shop.schema_name}'"
@@ -171,6 +178,7 @@ def whatever_their_owner_sees_is_there_to_be_found(theirs: Nest) -> None:
     """Else the walk below would find nothing wherever it looks."""
     pages = [f"/manage/orders/order/{pk}/change/" for pk in theirs.arguments["object_id"][:1]]
     pages += [f"/manage/clients/{pk}/" for pk in theirs.arguments["client_id"]]
+    pages += [f"/manage/coupons/{pk}/" for pk in theirs.arguments["coupon_id"]]
     pages += [f"/manage/{page}/" for page in SHOWING]
     seen = {where for page in pages for where in leaks(theirs, theirs.owner.get(page), "")}
     assert set(theirs.canaries) - seen == UNSEEN

@@ -16,6 +16,7 @@ KINDS: Mapping[str, Any] = {
     "case": _("审核案件"),
     "break": _("对账差异"),
     "shop": _("店铺"),
+    "coupon": _("优惠券"),
 }
 ACTIONS: Mapping[str, Any] = {
     "license.added": _("录入证照"),
@@ -48,6 +49,8 @@ ACTIONS: Mapping[str, Any] = {
     "case.exported": _("导出案件"),
     "case.appealed": _("店主申诉"),
     "case.appeal_upheld": _("复核：维持原决定"),
+    "coupon.opened": _("新建平台的优惠券"),
+    "coupon.changed": _("修改平台的优惠券"),
     "shop.opened": _("付款开店"),
     "shop.renewed": _("续费"),
     "shop.upgraded": _("升级套餐"),

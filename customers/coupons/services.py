@@ -59,6 +59,15 @@ class Wanted:
     contact_limit: int = 1
 
 
+def coupon_check(*, wanted: Wanted, shop: Reseller | None, borne_by: str) -> Coupon:
+    """What a new coupon would be, not stored, to see what it would do; whether its code is taken is only asked when it
+    is made. Raises `CouponInvalid`."""
+    wanted = replace(wanted, code=code_clean(wanted.code), starts_at=wanted.starts_at or timezone.now())
+    if wrong := _wrong(wanted):
+        raise CouponInvalid(fields=wrong)
+    return Coupon(shop=shop, borne_by=borne_by, **vars(wanted))
+
+
 @transaction.atomic
 def coupon_open(*, wanted: Wanted, shop: Reseller | None, borne_by: str, actor: str) -> Coupon:
     """A new coupon: an owner's in their shop, or the platform's in one or, without a shop, in all. Raises
@@ -74,7 +83,7 @@ def coupon_open(*, wanted: Wanted, shop: Reseller | None, borne_by: str, actor: 
     if shop is not None:
         taken = taken.filter(shop=shop) | taken.filter(shop__isnull=True)
     if taken.exists():
-        wrong["code"] = _("这个券码已经有了，换一个")
+        wrong["coupon"] = _("这个券码已经有了，换一个")
     if wrong:
         raise CouponInvalid(fields=wrong)
     coupon = Coupon(shop=shop, borne_by=borne_by, created_by=actor, **vars(wanted))
@@ -86,7 +95,10 @@ def coupon_open(*, wanted: Wanted, shop: Reseller | None, borne_by: str, actor: 
 def _wrong(wanted: Wanted) -> dict[str, Any]:
     wrong: dict[str, Any] = {}
     if not SHORTEST_CODE <= len(wanted.code) <= LONGEST_CODE or not _CODE.fullmatch(wanted.code):
-        wrong["code"] = _("券码是 %(least)s 到 %(most)s 位字母和数字") % {"least": SHORTEST_CODE, "most": LONGEST_CODE}
+        wrong["coupon"] = _("券码是 %(least)s 到 %(most)s 位字母和数字") % {
+            "least": SHORTEST_CODE,
+            "most": LONGEST_CODE,
+        }
     if wanted.kind not in Coupon.Kind.values:
         wrong["kind"] = _("请选一种")
     for name, amount in (("value", wanted.value), ("threshold", wanted.threshold), ("cap", wanted.cap)):

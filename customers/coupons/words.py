@@ -21,7 +21,7 @@ def coupon_name(coupon: Coupon) -> str:
         "threshold": plain(coupon.threshold),
         "value": plain(coupon.value),
         # Chinese counts what is left to pay, in tenths; English what comes off, in percent.
-        "rate": plain(coupon.value if in_english() else (100 - coupon.value) / 10),
+        "rate": f"{plain(coupon.value)}%" if in_english() else plain((100 - coupon.value) / 10),
         "cap": plain(coupon.cap) if coupon.cap is not None else "",
     }
     if coupon.kind == Coupon.Kind.AMOUNT:

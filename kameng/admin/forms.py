@@ -108,6 +108,15 @@ class StaffForm(forms.Form):
                 field.widget.attrs.setdefault("class", "k-input")
 
 
+class MomentInput(forms.DateTimeInput):
+    """A day and a time to the minute."""
+
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__({"autocomplete": "off"}, format="%Y-%m-%dT%H:%M")
+
+
 def add_problem(form: forms.BaseForm, problem: Problem) -> None:
     """Say a refusal at the fields it is about, or above the form."""
     known = {name: text for name, text in problem.fields.items() if name in form.fields}

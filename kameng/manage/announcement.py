@@ -16,21 +16,12 @@ from django.views.decorators.http import require_http_methods
 from compliance.gate.selectors import case_telling, case_words
 from compliance.gate.shops import shop_subject, shop_words_save, words_written
 from kameng.admin.bases import write_down
-from kameng.admin.forms import StaffForm, add_problem
+from kameng.admin.forms import MomentInput, StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.problems import Problem
 from kameng.manage.look import SHOP_GROUP, preview_of
 from resellers.context import shop_face
 from resellers.models import Reseller
-
-
-class MomentInput(forms.DateTimeInput):
-    """A day and a time, to the minute, as browsers ask for them."""
-
-    input_type = "datetime-local"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%dT%H:%M")
 
 
 class AnnouncementForm(StaffForm):

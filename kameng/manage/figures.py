@@ -87,12 +87,28 @@ def figures() -> Figures:
         at=now,
         sales=totals["sales"] or Decimal(0),
         orders=totals["orders"],
-        profit=arrived.aggregate(profit=Sum(_PROFIT))["profit"] or Decimal(0),
+        profit=(arrived.aggregate(profit=Sum(_PROFIT))["profit"] or Decimal(0)) - _given_since(start),
         delivered=totals["delivered"],
         due=totals["due"],
         before=next(day for day in days if day.day == week_ago),
         days=tuple(days),
     )
+
+
+#: What owners' own coupons took off orders that arrived.
+_GIVEN = """
+SELECT coalesce(sum(payment.amount), 0)
+  FROM orders_order AS placed
+  JOIN payments_payment AS payment ON payment.order_id = placed.id
+  JOIN public.coupons_coupon AS coupon ON coupon.id = payment.holder_id
+ WHERE placed.status = 'fulfilled' AND placed.finished_at >= %s
+   AND payment.gateway = 'coupon' AND payment.status = 'confirmed' AND coupon.borne_by = 'owner'
+"""
+
+
+def _given_since(start: datetime) -> Decimal:
+    ((given,),) = sql.rows(_GIVEN, [start])
+    return Decimal(given)
 
 
 def _days(today: date) -> list[Day]:

@@ -87,6 +87,10 @@ RIGHTS: dict[str, Right] = {
     "own_codes": _one_thing(GOODS, Visitors.CLOSED),
     "own_import": _one_thing(GOODS, Visitors.CLOSED),
     "by_hand": _one_thing(SUPPORT),
+    # What comes off prices is taken from what the owner earns.
+    "coupons": Right(GOODS, NONE),
+    "coupon": Right(GOODS, NONE),
+    "coupon_new": _OWNERS,
     "cases": _one_thing(GOODS),
     # What the shop says and hands on.
     "announcement": _one_thing(GOODS | SUPPORT, Visitors.HELP),

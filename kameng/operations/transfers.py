@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 
 from kameng.accounts.confirming import ConfirmedForm, has_second_factor
 from kameng.admin.bases import PER_PAGE, actor_of, write_down
-from kameng.admin.forms import StaffForm, add_problem
+from kameng.admin.forms import MomentInput, StaffForm, add_problem
 from kameng.admin.sites import Nav, operations_site
 from kameng.core.problems import Problem
 from kameng.operations.lists import GROUP
@@ -44,15 +44,6 @@ VERDICTS: dict[str, tuple[str, Any]] = {
     Verdict.SURPLUS: ("warn", gettext_lazy("多付的，已入账并自动退")),
     Verdict.REFUSED: ("bad", gettext_lazy("对不上，没有入账：把钱退给付款人")),
 }
-
-
-class MomentInput(forms.DateTimeInput):
-    """A day and a time to the minute."""
-
-    input_type = "datetime-local"
-
-    def __init__(self) -> None:
-        super().__init__({"autocomplete": "off"}, format="%Y-%m-%dT%H:%M")
 
 
 class SendForm(StaffForm):

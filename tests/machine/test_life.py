@@ -29,21 +29,33 @@ from kameng.core.problems import Problem
 from kameng.dispatch import dispatch
 from kameng.outbox.services import claim, run
 from orders.models import Order
+from orders.services import order_cancel
 from payments import refunds
 from payments.approvals import refund_by_hand, refund_retry
+from payments.coupons import coupon_use
 from payments.gateways.base import RefundRequest
 from payments.gateways.registry import GATEWAYS
 from payments.models import Payment, Refund
 from payments.notices import notice_receive
 from resellers.models import Reseller
 from tests import remembered
-from tests.factories import GatewayAccountFactory, ProductFactory, SupplierFactory, on_sale, open_payment, place
+from tests.factories import (
+    GatewayAccountFactory,
+    ProductFactory,
+    SupplierFactory,
+    coupon,
+    on_sale,
+    open_payment,
+    place,
+)
 from tests.machine.world import BookedGateway, BookedSupplier, Killed, Mode, Sale, Till, time_passes
 
 ACCOUNT, SUPPLIERS = "till", ("first", "second")
 #: What is looked at after each step. Secrets and what is overdue are looked at in the end: nobody works in between.
 AT_EACH_STEP = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I11", "I13", "I14", "I15")
 IN_THE_END = (*AT_EACH_STEP, "I10")
+#: What shoppers type: most of them nothing; an owner's, or the platform's, which may pay for all.
+CODES = st.sampled_from(["", "", "OWNERS", "ALLES"])
 #: By default, and at night.
 SHORT = settings(
     max_examples=6, stateful_step_count=14, deadline=None, derandomize=True, database=None,
@@ -82,6 +94,8 @@ class Life(RuleBasedStateMachine):
         top_up = on_sale(suppliers=SUPPLIERS)
         codes = on_sale(product=ProductFactory(kind="code", account_fields=[]), suppliers=SUPPLIERS)
         self.goods: dict[str, Variant] = {"top-up": top_up, "codes": codes}
+        coupon(self.shop, "OWNERS", use_limit=2)
+        coupon(None, "ALLES", value=Decimal(70), use_limit=2)
         self.orders = 0
         self.notices = 0
         #: Whether anything happened to the books since they were looked at.
@@ -104,19 +118,44 @@ class Life(RuleBasedStateMachine):
 
     # --- what shoppers do ---------------------------------------------------------------------------------------------
 
-    @rule(target=payments, good=st.sampled_from(["top-up", "codes"]), quantity=st.integers(1, 3))
-    def buy(self, good: str, quantity: int) -> str:
-        return self._bought(good, quantity)
+    @rule(target=payments, good=st.sampled_from(["top-up", "codes"]), quantity=st.integers(1, 3), code=CODES)
+    def buy(self, good: str, quantity: int, code: str) -> str:
+        return self._bought(good, quantity, code)
 
-    def _bought(self, good: str, quantity: int) -> str:
-        """The number of the payment that was opened; nothing where nobody sells."""
+    def _bought(self, good: str, quantity: int, code: str = "") -> str:
+        """The number of the payment that was opened; nothing where nobody sells, or a coupon has paid for all."""
         self.orders += 1
         try:
             order = place(self.shop, self.goods[good], quantity=quantity, contact=f"138{self.orders:08d}")
         except Problem as refused:
             _note(f"not sold: {refused}")  # every supplier is at rest
             return ""
-        return open_payment(self.shop, order).number
+        self._use(order, code)
+        return open_payment(self.shop, order).number if self._is_unpaid(order) else ""
+
+    def _is_unpaid(self, order: Order) -> bool:
+        order.refresh_from_db()
+        return order.status == Order.Status.PENDING
+
+    def _use(self, order: Order, code: str) -> None:
+        try:
+            if code:
+                coupon_use(shop=self.shop, order_id=order.pk, code=code, actor="shopper")
+        except Problem as refused:
+            _note(f"no coupon: {refused}")
+
+    @rule(number=payments, code=CODES)
+    def use_a_coupon_late(self, number: str, code: str) -> None:
+        """Somebody has been asked for the money by then."""
+        payment = self._payment(number)
+        if payment is not None:
+            self._use(payment.order, code)
+
+    @rule(number=payments)
+    def give_up(self, number: str) -> None:
+        payment = self._payment(number)
+        if payment is not None and self._is_unpaid(payment.order):
+            order_cancel(order_id=payment.order_id, actor="shopper")
 
     @rule(target=payments, number=payments)
     def open_another_payment(self, number: str) -> str:
@@ -136,10 +175,10 @@ class Life(RuleBasedStateMachine):
         if payment is not None and BookedGateway.is_payable(number):
             BookedGateway.pay(number, payment.amount + Decimal(cents) / 100)
 
-    @rule(target=payments, good=st.sampled_from(["top-up", "codes"]), quantity=st.integers(1, 3))
-    def buy_and_pay_at_once(self, good: str, quantity: int) -> str:
+    @rule(target=payments, good=st.sampled_from(["top-up", "codes"]), quantity=st.integers(1, 3), code=CODES)
+    def buy_and_pay_at_once(self, good: str, quantity: int, code: str = "") -> str:
         """As most people do: without it few lives get as far as a purchase at a supplier."""
-        number = self._bought(good, quantity)
+        number = self._bought(good, quantity, code)
         self.pay(number, 0)
         self.tell_of_a_payment(number, times=1, fresh=True, genuine=True)
         self.is_news = True
@@ -281,8 +320,11 @@ class Life(RuleBasedStateMachine):
             (line,) = order.lines.all()
             arrived = sum(Fulfillment.objects.filter(line=line).values_list("delivered_quantity", flat=True))
             paid, back = self._money(order)
+            by_coupon = self._by_coupon(order)
             _note(f"{order.number}: {order.status}, {arrived} of {line.quantity} arrived, {paid} paid, {back} returned")
-            assert paid - back == line.price * arrived
+            assert paid - back + by_coupon == line.price * arrived
+            # Money goes back first: whoever paid some is left without it before a coupon is without its value.
+            assert not by_coupon or arrived
             assert not arrived or order.status in (Order.Status.FULFILLED, Order.Status.PARTLY_REFUNDED)
             assert self._supplied(order) == arrived
         assert not [reference for reference, entry in BookedSupplier.book.items() if entry.times > 1]
@@ -297,6 +339,12 @@ class Life(RuleBasedStateMachine):
         came = [BookedGateway.paid[number].amount for number in right]
         went = [amount for payment, amount in BookedGateway.returned.values() if payment in right]
         return sum((one for one in came if one), Decimal(0)), sum(went, Decimal(0))
+
+    def _by_coupon(self, order: Order) -> Decimal:
+        """What a coupon has paid of the order in the end; that the coupon says so too is I11."""
+        paid = Payment.objects.filter(order=order, gateway="coupon", status="confirmed")
+        back = Refund.objects.filter(payment__in=paid, status=Refund.Status.SUCCEEDED)
+        return sum((one.amount for one in paid), Decimal(0)) - sum((one.amount for one in back), Decimal(0))
 
     def _supplied(self, order: Order) -> int:
         """What suppliers' books say was sold for the order and not claimed back as supplied twice."""

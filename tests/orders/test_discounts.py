@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from kameng.audit.services import audit
+from kameng.manage.figures import figures
 from orders.models import Order
 from orders.monthly import Month, Totals, courses, page_of, rows_of
 from orders.services import Buyer, LineRequest, order_cancel, order_place
@@ -67,6 +69,11 @@ def report() -> Sums:
     return span_sums(Span(today, today))
 
 
+def seen(*values: Any) -> tuple[Any, ...]:
+    """Amounts and counts beside each other."""
+    return values
+
+
 def give_back(order: Order, amount: str, key: str = "k") -> None:
     refund_ask(
         line_id=order.lines.get().pk, amount=Decimal(amount), reason="补偿", note="买家给了截图", actor="ops", key=key
@@ -78,12 +85,18 @@ def test_a_statement_says_what_came_off_and_who_bore_it(shop: Reseller) -> None:
     coupon(shop, value=TWO), coupon(None, "ALLES", value=THREE)
     mine, theirs = bought(shop, "SAVE3"), bought(shop, "ALLES", contact="13900000001")
     own, given = told(shop, mine), told(shop, theirs)
-    assert (own.paid, own.discount, own.platform_discount, own.received, own.own) == (60, 2, 0, 58, 1)
-    assert (given.paid, given.discount, given.platform_discount, given.received, given.own) == (60, 0, 3, 57, 3)
+    assert seen(own.paid, own.discount, own.platform_discount, own.received, own.own) == (60, 2, 0, 58, 1)
+    assert seen(given.paid, given.discount, given.platform_discount, given.received, given.own) == (60, 0, 3, 57, 3)
     page = owner_of(shop).get(f"/manage/orders/order/{mine.pk}/change/").content.decode()
     assert all(word in page for word in ("售价", "¥60.00", "−¥2.00", "店主承担", "¥58.00"))
     page = owner_of(shop).get(f"/manage/orders/order/{theirs.pk}/change/").content.decode()
     assert all(word in page for word in ("−¥3.00", "平台承担", "¥57.00"))
+
+
+def test_an_owners_first_page_says_what_is_left_of_it(shop: Reseller) -> None:
+    coupon(shop, value=TWO), coupon(None, "ALLES", value=THREE)
+    bought(shop, "SAVE3"), bought(shop, "ALLES", contact="13900000001")
+    assert seen(figures().sales, figures().profit) == (120, 4)
 
 
 def test_what_went_back_is_in_it_too(shop: Reseller) -> None:
@@ -91,10 +104,10 @@ def test_what_went_back_is_in_it_too(shop: Reseller) -> None:
     order = bought(shop, "SAVE3")
     give_back(order, "30.00")
     part = told(shop, order)
-    assert (part.discount, part.taken_back, part.own) == (TWO, Decimal("1.50"), Decimal("-0.50"))
+    assert seen(part.discount, part.taken_back, part.own) == (TWO, Decimal("1.50"), Decimal("-0.50"))
     give_back(order, "30.00", "rest")
     whole = told(shop, order)
-    assert (whole.discount, whole.taken_back, whole.own) == (ZERO, THREE, ZERO)
+    assert seen(whole.discount, whole.taken_back, whole.own) == (ZERO, THREE, ZERO)
     assert balance(Name.PENDING, shop.pk) == ZERO
     assert foots(shop).own == ZERO
     assert [example for verdict in audit() for example in verdict.examples] == []
@@ -105,11 +118,11 @@ def test_the_month_has_it_by_who_bore_it_and_leaves_out_what_came_to_nothing(sho
     bought(shop, "SAVE3"), bought(shop, "ALLES", contact="13900000001")
     given_up = place(shop, on_sale())
     coupon_use(shop=shop, order_id=given_up.pk, code="SAVE3", actor="shopper")
-    assert (foots(shop).orders, foots(shop).discount) == (3, 4)
+    assert seen(foots(shop).orders, foots(shop).discount) == (3, 4)
     order_cancel(order_id=given_up.pk, actor="shopper")
     drain()
     totals = foots(shop)
-    assert (totals.orders, totals.discount, totals.platform_discount, totals.paid, totals.own) == (2, 2, 3, 120, 4)
+    assert seen(totals.orders, totals.discount, totals.platform_discount, totals.paid, totals.own) == (2, 2, 3, 120, 4)
     page = owner_of(shop).get("/manage/statement/").content.decode()
     assert "平台承担 ¥3.00" in page
     lines = b"".join(owner_of(shop).get("/manage/statement/csv/")).decode("utf-8-sig").splitlines()
@@ -146,8 +159,8 @@ def test_the_platforms_report_counts_money_and_what_it_gives_away(shop: Reseller
     coupon(shop, value=TWO), coupon(None, "ALLES", value=THREE)
     bought(shop, "SAVE3"), bought(shop, "ALLES", contact="13900000001")
     sums = report()
-    assert (sums.payments, sums.deliveries, sums.failures, sums.refunds) == (2, 2, 0, 0)
-    assert (sums.received, sums.refunded, sums.given, sums.owners) == (115, 0, 3, 4)
+    assert seen(sums.payments, sums.deliveries, sums.failures, sums.refunds) == (2, 2, 0, 0)
+    assert seen(sums.received, sums.refunded, sums.given, sums.owners) == (115, 0, 3, 4)
     assert sums.received == sums.sales + sums.owners - sums.given
     assert sums.profit == sums.sales - sums.cost - 3
     assert sums.soon[5] == 2
@@ -160,14 +173,14 @@ def test_what_came_to_nothing_is_no_failure_and_what_failed_is_one(shop: Reselle
     order_cancel(order_id=given_up.pk, actor="shopper")
     drain()
     sums = report()
-    assert (sums.payments, sums.failures, sums.refunds, sums.received, sums.refunded, sums.owners) == (0,) * 6
+    assert seen(sums.payments, sums.failures, sums.refunds, sums.received, sums.refunded, sums.owners) == (0,) * 6
     ScriptedSupplier.on_submit("first", REFUSED)
     order = place(shop, on_sale(suppliers=("first",)))
     coupon_use(shop=shop, order_id=order.pk, code="SAVE3", actor="shopper")
     confirm(open_payment(shop, order))
     drain()
     sums = report()
-    assert (sums.payments, sums.failures, sums.refunds, sums.received, sums.refunded) == (1, 1, 1, 58, 58)
+    assert seen(sums.payments, sums.failures, sums.refunds, sums.received, sums.refunded) == (1, 1, 1, 58, 58)
     assert {name: amount for name, amount in balances().items() if amount} == {}
 
 
@@ -175,4 +188,4 @@ def test_what_goes_back_after_delivery_is_no_failure(shop: Reseller) -> None:
     coupon(shop, value=TWO)
     give_back(bought(shop, "SAVE3"), "60.00")
     sums = report()
-    assert (sums.failures, sums.deliveries, sums.refunds, sums.refunded, sums.owners) == (0, 1, 1, 58, 0)
+    assert seen(sums.failures, sums.deliveries, sums.refunds, sums.refunded, sums.owners) == (0, 1, 1, 58, 0)

@@ -42,10 +42,10 @@ def test_it_is_called_by_what_it_gives(shop: Reseller, wanted: dict[str, Any], c
 @pytest.mark.parametrize(
     ("field", "wanted"),
     [
-        ("code", {"code": "AB"}),
-        ("code", {"code": "A" * 21}),
-        ("code", {"code": "满减券满减券"}),
-        ("code", {"code": "SAVE-3"}),
+        ("coupon", {"code": "AB"}),
+        ("coupon", {"code": "A" * 21}),
+        ("coupon", {"code": "满减券满减券"}),
+        ("coupon", {"code": "SAVE-3"}),
         ("kind", {"kind": "free"}),
         ("value", {"value": Decimal(0)}),
         ("value", {"value": Decimal("0.001")}),

@@ -22,6 +22,7 @@ MENUS = {
     "support": {"orders/order", "orders/by-hand", "customers", "announcement", "share"},
     "goods": {
         "goods", "own", "prices", "price-changes", "range", "listings/pricerule", "cases", "announcement", "share",
+        "coupons",
     },
     "finance": {"orders/order", "statement", "withdrawals", "deposit", "share"},
 }  # fmt: skip
