@@ -32,6 +32,15 @@ SELECT coalesce(-sum(entry.amount), 0) * %(per_yuan)s
   JOIN public.ledger_account AS account ON account.id = entry.account_id AND account.name = 'points'
  WHERE journal.key = %(key)s
 """
+#: What an order has left to its owner so far, after coupons and fees that they bear.
+_EARNED = """
+SELECT coalesce(-sum(entry.amount), 0)
+  FROM public.ledger_journal AS journal
+  JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id
+  JOIN public.ledger_account AS account ON account.id = entry.account_id
+ WHERE journal.shop_id = %(shop)s AND journal.order_number = %(order)s
+   AND account.name = 'pending' AND account.owner = %(shop)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,9 @@ def points_earn(*, line_id: int) -> None:
     points = _floor(_money_of(order, line) * shop.points_per_yuan)
     if not shop.is_house:
         came = line.quantity - line.short_quantity
-        points = min(points, _floor((line.price - line.supply_price) * came * PER_YUAN))
+        margin = (line.price - line.supply_price) * came
+        ((earned,),) = sql.rows_anywhere(_EARNED, {"shop": shop.pk, "order": order.number})
+        points = min(points, _floor(min(margin, earned) * PER_YUAN))
     if points > 0:
         owed = points_give(shop_id=shop.pk, customer_id=order.customer_id, points=points)
         moves = [_borne(shop, worth(points)), owed]

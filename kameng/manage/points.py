@@ -13,6 +13,7 @@ from kameng.admin.bases import write_down
 from kameng.admin.forms import StaffForm, add_problem
 from kameng.admin.sites import Nav, shop_site
 from kameng.core.problems import Problem
+from kameng.manage.coupons import GROUP
 from resellers.models import Reseller
 from resellers.services import MOST_POINTS, shop_points_save
 
@@ -30,7 +31,7 @@ class PointsForm(StaffForm):
     )  # fmt: skip
 
 
-@shop_site.page("points/", name="points", nav=Nav(gettext_lazy("营销"), gettext_lazy("积分"), "loyalty", 31))
+@shop_site.page("points/", name="points", nav=Nav(GROUP, gettext_lazy("积分"), "loyalty", 31))
 @require_http_methods(["GET", "HEAD", "POST"])
 def points(request: HttpRequest) -> HttpResponse:
     """The form, and who bears what."""

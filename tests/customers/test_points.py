@@ -14,6 +14,7 @@ from orders.models import Order
 from orders.monthly import Month, courses, page_of
 from orders.statements import statement_of
 from payments.approvals import refund_ask
+from payments.coupons import coupon_use
 from payments.models import Payment, Refund
 from payments.points import points_earn, points_offer, points_use
 from payments.wallets import wallet_pay
@@ -25,7 +26,7 @@ from resellers.ledger.settlement import shop_settle
 from resellers.models import Reseller
 from tests.customers.shoppers import Browser, bought, paid_by_gateway, with_account
 from tests.doubles import ScriptedSupplier
-from tests.factories import on_sale, open_payment
+from tests.factories import coupon, on_sale, open_payment
 from tests.flows import REFUSED, TOPPED_UP, drain, states
 
 pytestmark = pytest.mark.usefixtures("supplier_double", "gateway_double")
@@ -213,3 +214,17 @@ def test_an_owner_sees_what_points_cost_and_every_sum_adds_up(shop: Reseller) ->
     shop_settle(shop_id=shop.pk, day=timezone.localdate(now) + timedelta(days=9))
     assert balance(Name.PENDING, shop.pk) == 0
     assert balance(Name.AVAILABLE, shop.pk) == Decimal(9) - Decimal("2.37")
+
+
+def test_what_a_coupon_has_taken_of_the_owners_share_is_not_given_once_more(shop: Reseller) -> None:
+    customer, _first = with_account(shop)
+    giving(shop, 10)
+    ScriptedSupplier.on_submit("first", TOPPED_UP)
+    order = bought(shop, on_sale(suppliers=("first",)), customer=customer)
+    given = coupon(shop, value=Decimal("2.50"))
+    coupon_use(shop=shop, order_id=order.pk, code=given.code, actor="shopper")
+    paid_by_gateway(shop, order)
+    drain()
+    assert states(order) == ("fulfilled", "delivered")
+    assert held(shop, customer) == (50, Decimal("0.50"))
+    assert broken() == []
