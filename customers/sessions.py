@@ -34,7 +34,7 @@ def customer_of(request: HttpRequest) -> Customer | None:
     """Who is signed in, as the row is at the first question of a request."""
     if not hasattr(request, "_customer"):
         request._customer = _asked(request)  # type: ignore[attr-defined]
-    found: Customer | None = request._customer
+    found: Customer | None = getattr(request, "_customer", None)
     return found
 
 

@@ -209,8 +209,8 @@ def _link(request: HttpRequest, asked: Order) -> str:
     require("customer-link", str(request.user.pk), limit=LINKS, seconds=LINK_SECONDS)
     if account is None:
         raise LinkRefused(_("这个联系方式还没有账号"))
-    is_ours = request.shop.is_house and request.user.is_superuser  # type: ignore[attr-defined, union-attr]
-    if account.wallet and not is_ours:
+    is_ours = request.shop.is_house and request.user.is_superuser  # type: ignore[attr-defined]
+    if (account.wallet or account.points) and not is_ours:
         raise LinkRefused
     write_down(request, asked, CHANGE, _("给出重设密码的链接：%(masked)s") % {"masked": masked_contact(asked)})
     return request.build_absolute_uri(reverse("account_reset", args=[link_token(account)]))

@@ -1,5 +1,7 @@
 """A shopper's account: how it is opened and entered, what it proves, and that it proves nothing elsewhere."""
 
+from decimal import Decimal
+
 import pytest
 from django.core.cache import cache
 from django_tenants.utils import schema_context
@@ -36,7 +38,7 @@ def test_an_account_is_offered_after_success_and_opened_by_that_order_alone(shop
     done = browser.post("/account/register/", number=order.number, password=PASSWORD, again=PASSWORD)
     assert (done.status_code, done["Location"]) == (303, "/account/")
     customer = Customer.objects.get()
-    assert (customer.contact, customer.refund_to, customer.wallet) == (CONTACT, Route.SOURCE, 0)
+    assert (customer.contact, customer.refund_to, customer.wallet) == (CONTACT, "source", Decimal(0))
     assert list(Order.objects.filter(customer=customer)) == [order]
     listed = browser.get("/account/orders/").content.decode()
     assert order.number in listed
@@ -110,8 +112,17 @@ def test_signing_in_says_the_same_whatever_was_wrong(shop: Reseller) -> None:
 
 def test_a_miss_takes_the_work_of_a_hit(shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
     worked: list[str] = []
-    monkeypatch.setattr("customers.accounts.make_password", lambda password: worked.append("made") or "x")
-    monkeypatch.setattr("customers.accounts.check_password", lambda password, known: bool(worked.append("checked")))
+
+    def made(password: str) -> str:
+        worked.append("made")
+        return "x"
+
+    def checked(password: str, known: str) -> bool:
+        worked.append("checked")
+        return False
+
+    monkeypatch.setattr("customers.accounts.make_password", made)
+    monkeypatch.setattr("customers.accounts.check_password", checked)
     for contact in (CONTACT, "nobody"):
         with pytest.raises(SignInFailed):
             customer_sign_in(contact=contact, password=PASSWORD)

@@ -142,9 +142,9 @@ def test_money_that_goes_back_takes_its_points_as_far_as_they_are_there(shop: Re
     second = bought(shop, on_sale(), customer=customer)
     customer.refresh_from_db()
     points_use(shop=shop, order_id=second.pk, customer=customer)
-    assert held(shop, customer) == (0, 0)
+    assert held(shop, customer) == (0, Decimal(0))
     ask("30.00", "two")
-    assert held(shop, customer) == (0, 0)
+    assert held(shop, customer) == (0, Decimal(0))
     told = order.events.filter(name="points.taken").order_by("pk").values_list("data", flat=True)
     assert [(one["points"], one["gone"]) for one in told] == [(200, 0), (0, 300)]
     assert broken() == []
@@ -163,7 +163,7 @@ def test_only_money_earns(shop: Reseller) -> None:
     wallet_pay(order=order, customer=customer, shop_id=shop.pk)
     drain()
     assert states(order) == ("fulfilled", "delivered")
-    assert held(shop, customer) == (0, 0)
+    assert held(shop, customer) == (0, Decimal(0))
 
 
 def test_the_check_page_offers_points_to_their_customer_and_takes_them(shop: Reseller) -> None:
@@ -179,7 +179,7 @@ def test_the_check_page_offers_points_to_their_customer_and_takes_them(shop: Res
     assert refused.status_code == 422
     assert held(shop, customer) == (600, Decimal("6.00"))
     assert browser.post(page, points="yes", no_return="charge-1").status_code == 303
-    assert held(shop, customer) == (0, 0)
+    assert held(shop, customer) == (0, Decimal(0))
     assert "54.00" in browser.get(f"/pay/{order.number}/").content.decode()
     shown = browser.get("/account/points/").content.decode()
     assert "-600" in shown

@@ -43,7 +43,7 @@ def test_the_last_money_of_a_wallet_pays_one_order(live_shop: Reseller) -> None:
     orders = [bought(live_shop, variant, customer=customer) for _ in range(3)]
     pay = [lambda order=order: wallet_pay(order=order, customer=customer, shop_id=live_shop.pk) for order in orders]
     assert kinds(at_once(live_shop, *pay)) == {"Payment": 1, "WalletShort": 2}
-    assert held(live_shop, customer) == (0, 0)
+    assert held(live_shop, customer) == (Decimal(0), Decimal(0))
     assert (
         Payment.objects.filter(gateway="wallet").count()
         == Order.objects.filter(status="paid", payments__gateway="wallet").count()
