@@ -21,7 +21,7 @@ from tests.customers.shoppers import bought, paid_by_gateway, with_account, with
 from tests.doubles import ScriptedSupplier
 from tests.factories import CONTACT, on_sale
 from tests.flows import REFUSED, fulfill, outbox
-from tests.races.threads import at_once
+from tests.races.threads import BRIEFLY, SURELY, at_once, pause_before, without_row_locks
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("gateway_double", "supplier_double")]
 
@@ -62,21 +62,35 @@ def test_one_order_is_paid_from_the_wallet_once(live_shop: Reseller) -> None:
     assert customer.wallet == Decimal(120)
 
 
-def test_a_refund_goes_into_the_wallet_once(live_shop: Reseller) -> None:
-    customer, _first = with_account(live_shop)
+def refunded_by_two(shop: Reseller, monkeypatch: pytest.MonkeyPatch, patience: float = BRIEFLY) -> Customer:
+    """A refund into a wallet that two run at the same moment."""
+    customer, _first = with_account(shop)
     Customer.objects.filter(pk=customer.pk).update(refund_to=Route.WALLET)
     customer.refresh_from_db()
     ScriptedSupplier.on_submit("empty", REFUSED)
-    order = paid_by_gateway(live_shop, bought(live_shop, on_sale(suppliers=("empty",)), customer=customer))
+    order = paid_by_gateway(shop, bought(shop, on_sale(suppliers=("empty",)), customer=customer))
     fulfill(order)
     for payload in outbox("line.failed"):
         line_refund(line_id=payload["line_id"])
     refund = Refund.objects.get(payment__order=order)
     assert refund.status == "created"
-    at_once(live_shop, *[lambda: refund_run(refund_id=refund.pk) for _ in range(4)])
-    assert held(live_shop, customer) == (Decimal(60), Decimal("60.0000"))
+    pause_before(monkeypatch, "payments.refunds.refund_booked", patience=patience)
+    at_once(shop, *[lambda: refund_run(refund_id=refund.pk) for _ in range(2)])
     refund.refresh_from_db()
     assert refund.status == "succeeded"
+    customer.refresh_from_db()
+    return customer
+
+
+def test_a_refund_goes_into_the_wallet_once(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
+    customer = refunded_by_two(live_shop, monkeypatch)
+    assert held(live_shop, customer) == (Decimal(60), Decimal("60.0000"))
+
+
+def test_without_locks_it_would_go_in_twice(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_row_locks(monkeypatch)
+    customer = refunded_by_two(live_shop, monkeypatch, SURELY)
+    assert held(live_shop, customer) == (Decimal(120), Decimal("60.0000"))
 
 
 def test_a_contact_gets_one_account(live_shop: Reseller) -> None:
