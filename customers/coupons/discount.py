@@ -56,7 +56,7 @@ def discount_of(terms: Terms, goods: Sequence[Goods]) -> Discount:
     Where it would take more than the seller earns it is as if it were not for these goods: whoever tries coupons must
     not read off what shops pay for them.
     """
-    meant = [one for one in goods if is_for(terms, one)]
+    meant = [one for one in goods if _is_for(terms, one)]
     amount = sum((one.amount for one in meant), ZERO)
     if not meant:
         return Discount()
@@ -70,8 +70,7 @@ def discount_of(terms: Terms, goods: Sequence[Goods]) -> Discount:
     return Discount(amount=taken)
 
 
-def is_for(terms: Terms, goods: Goods) -> bool:
-    """Whether goods are of what it is for."""
+def _is_for(terms: Terms, goods: Goods) -> bool:
     if terms.product_id is not None:
         return goods.product_id == terms.product_id
     return terms.category_id is None or goods.category_id == terms.category_id

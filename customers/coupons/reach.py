@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from math import ceil
 
 from catalog.listings.shelf import Shelf
 from catalog.models import Category
-from customers.coupons.discount import Goods, Terms, discount_of, is_for
+from customers.coupons.discount import Goods, Terms, discount_of
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Of `count` amounts on sale that it is for, one of each bought alone: the names of those for which it does not
-    hold, since it takes more than the seller earns; and the most it takes of what they earn with any other, in percent.
-    """
+    """Of `count` amounts on sale that it can be used for, each bought alone and as often as that takes: the names of
+    those for which it does not hold, since it takes more than the seller earns; and the most it takes of what they earn
+    with any other, in percent."""
 
     count: int
     blocked: tuple[str, ...]
@@ -24,23 +25,24 @@ def reach_of(terms: Terms, shelf: Shelf) -> Reach:
     """How far it goes on what is on the shelf now."""
     count, blocked, shares = 0, [], []
     # As if it were given away: whether it may be is asked below.
-    free = replace(terms, within_margin=False, threshold=Decimal(0))
-    for name, goods in _on_shelf(shelf):
-        if not is_for(terms, goods):
+    free = replace(terms, within_margin=False)
+    for name, goods in _on_shelf(shelf, terms):
+        taken = discount_of(free, [goods]).amount
+        if not taken:
             continue
         count += 1
-        taken = discount_of(free, [goods]).amount
         if terms.within_margin and taken > goods.margin:
             blocked.append(name)
-        elif goods.margin and goods.amount >= terms.threshold:
+        elif goods.margin:
             shares.append(taken * 100 / goods.margin)
     return Reach(count, tuple(blocked), max(shares, default=None))
 
 
-def _on_shelf(shelf: Shelf) -> Iterator[tuple[str, Goods]]:
+def _on_shelf(shelf: Shelf, terms: Terms) -> Iterator[tuple[str, Goods]]:
     categories = dict(Category.objects.values_list("slug", "pk"))
     for product in shelf.products:
         for variant in product.variants:
-            margin = variant.price - variant.supply_price
+            quantity = min(variant.max_quantity, max(1, ceil(terms.threshold / variant.price)))
+            margin = (variant.price - variant.supply_price) * quantity
             category_id = categories.get(product.category)
-            yield f"{product.name} {variant.name}", Goods(variant.price, margin, category_id, product.id)
+            yield f"{product.name} {variant.name}", Goods(variant.price * quantity, margin, category_id, product.id)

@@ -26,7 +26,6 @@ SLOW_SECONDS = 600
 _LineStatus = OrderLine.Status
 _YUAN: DecimalField[Any, Any] = DecimalField(max_digits=16, decimal_places=2)
 _SALES = ExpressionWrapper(F("price") * F("quantity"), output_field=_YUAN)
-_PROFIT = ExpressionWrapper((F("price") - F("supply_price")) * F("quantity"), output_field=_YUAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +79,13 @@ def figures() -> Figures:
         delivered=Count("pk", filter=Q(status=_LineStatus.DELIVERED)),
         due=Count("pk", filter=Q(status__in=ends) | Q(order__paid_at__lt=slow) & ~Q(fulfillment__due_at__gt=now)),
     )
-    arrived = OrderLine.objects.filter(status=_LineStatus.DELIVERED, finished_at__gte=start)
     days = _days(today)
     week_ago = today - timedelta(days=7)
     return Figures(
         at=now,
         sales=totals["sales"] or Decimal(0),
         orders=totals["orders"],
-        profit=(arrived.aggregate(profit=Sum(_PROFIT))["profit"] or Decimal(0)) - _given_since(start),
+        profit=_kept_since(start),
         delivered=totals["delivered"],
         due=totals["due"],
         before=next(day for day in days if day.day == week_ago),
@@ -95,20 +93,22 @@ def figures() -> Figures:
     )
 
 
-#: What owners' own coupons took off orders that arrived.
-_GIVEN = """
-SELECT coalesce(sum(payment.amount), 0)
-  FROM orders_order AS placed
-  JOIN payments_payment AS payment ON payment.order_id = placed.id
-  JOIN public.coupons_coupon AS coupon ON coupon.id = payment.holder_id
- WHERE placed.status = 'fulfilled' AND placed.finished_at >= %s
-   AND payment.gateway = 'coupon' AND payment.status = 'confirmed' AND coupon.borne_by = 'owner'
+#: Of what arrived, without what the owner's own coupons took off such orders.
+_KEPT = """
+SELECT (SELECT coalesce(sum((line.price - line.supply_price) * line.quantity), 0)
+          FROM orders_orderline AS line WHERE line.status = 'delivered' AND line.finished_at >= %(start)s)
+     - (SELECT coalesce(sum(payment.amount), 0)
+          FROM orders_order AS placed
+          JOIN payments_payment AS payment ON payment.order_id = placed.id
+          JOIN public.coupons_coupon AS coupon ON coupon.id = payment.holder_id
+         WHERE placed.status = 'fulfilled' AND placed.finished_at >= %(start)s
+           AND payment.gateway = 'coupon' AND payment.status = 'confirmed' AND coupon.borne_by = 'owner')
 """
 
 
-def _given_since(start: datetime) -> Decimal:
-    ((given,),) = sql.rows(_GIVEN, [start])
-    return Decimal(given)
+def _kept_since(start: datetime) -> Decimal:
+    ((kept,),) = sql.rows(_KEPT, {"start": start})
+    return Decimal(kept)
 
 
 def _days(today: date) -> list[Day]:

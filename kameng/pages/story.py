@@ -94,7 +94,9 @@ def order_story(order: Order) -> Story:
         state = "late_payment"  # money came, and goes back: nobody is told that none was taken
     covering = [payment.gateway for payment in payments if not payment.is_surplus]
     moneys = [gateway for gateway in covering if gateway not in WITHOUT_MONEY]
-    paid_with = "、".join(dict.fromkeys(gateway_name(gateway) for gateway in moneys or covering))
+    paid_with = "、".join(
+        dict.fromkeys(gateway_name(gateway) for gateway in moneys or (covering if order.paid_at else []))
+    )
     by_coupon_alone = all(gateway == COUPON.gateway for gateway in covering)
     without_money = _("已用优惠券付清") if by_coupon_alone else _("已全部抵扣")
     status = state_text(state, {**_facts(order, lines, money_back, paid_with), **_by_owner(works)})

@@ -77,6 +77,7 @@ def test_it_is_tried_and_changed_and_used_on_going_on(shop: Reseller) -> None:
     assert [(one.used, str(one.given)) for one in Coupon.objects.order_by("code")] == [(1, "3.00"), (0, "0.00")]
     cashier = browser.shown(f"/pay/{browser.order.number}/")
     assert (amount(cashier), "减3" in cashier, "¥60.00" in cashier) == ("¥57.00", True, True)
+    assert "付款方式</dt>" not in browser.shown(f"/o/{browser.order.number}/")
     open_payment(shop, browser.order)
     assert "60.00 元" not in browser.shown(f"/pay/{browser.order.number}/")
     again = browser.shown(browser.path)

@@ -28,7 +28,7 @@ def test_an_owner_sees_what_it_costs_before_it_is_made(shop: Reseller) -> None:
     on_sale(), on_sale(supply_price=Decimal("58.00"))
     owner = owner_of(shop)
     said = text(owner.post(NEW, WISH | {"act": "look"}))
-    assert "能用的在售面额 2 种；只买一份时，其中 1 种赚得比优惠少" in said
+    assert "能用的在售面额 2 种；刚够门槛时，其中 1 种赚得比优惠少" in said
     assert "最多让出一单所赚的 100%" in said
     assert not Coupon.objects.exists()
     assert owner.post(NEW, WISH).status_code == 302
