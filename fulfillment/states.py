@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 from fulfillment.exceptions import IllegalTransition
 from fulfillment.models import Fulfillment, SupplierOrder
 from fulfillment.postings import delivery_booked
+from kameng.outbox.services import publish
 from orders.decisions import decisions_moot
 from orders.models import Decision, OrderLine
 from orders.states import line_transition
@@ -41,6 +42,8 @@ def fulfillment_transition(fulfillment: Fulfillment, *, to: Fulfillment.Status, 
     line_transition(fulfillment.line, to=_LINE_OF[to], actor=actor)
     if to == Status.DELIVERED:
         delivery_booked(fulfillment.line)
+        if fulfillment.line.order.customer_id is not None:
+            publish("line.delivered", line_id=fulfillment.line_id)
 
 
 def supplier_order_transition(buy: SupplierOrder, *, to: SupplierOrder.Status, fields: tuple[str, ...] = ()) -> None:

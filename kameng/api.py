@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from customers.models import Route
 from kameng.core import sql
 from kameng.core.endpoint import Endpoint
 from kameng.core.openapi import BY_ORDER_TOKEN, Amount, refusals
@@ -49,6 +50,9 @@ class RefundEntry(serializers.Serializer[Any]):
     payment = serializers.CharField()
     status = serializers.ChoiceField(choices=REFUND_STATUSES)
     amount = Amount(help_text="In yuan.")
+    route = serializers.ChoiceField(
+        choices=Route.choices, help_text="`source`: the way it came. `wallet`: into the customer's wallet."
+    )
 
 
 class OrderDetail(serializers.Serializer[Any]):
@@ -104,7 +108,7 @@ SELECT placed.number, placed.status, placed.total::text,
           FROM payments_payment WHERE order_id = placed.id)::text,
        (SELECT coalesce(json_agg(json_build_object(
                    'refund', refund.number, 'payment', payment.number, 'status', refund.status,
-                   'amount', refund.amount::text
+                   'amount', refund.amount::text, 'route', refund.route
                ) ORDER BY refund.id), '[]')
           FROM payments_refund AS refund JOIN payments_payment AS payment ON payment.id = refund.payment_id
          WHERE payment.order_id = placed.id AND refund.status NOT IN ('waiting', 'rejected'))::text

@@ -31,6 +31,7 @@ from kameng.supply.callbacks import client_callback_send, client_order_follow, c
 from orders.services import order_expire
 from payments.asking import payment_follow, payments_close
 from payments.contradictions import payment_contradicted
+from payments.points import points_earn
 from payments.refunds import line_refund, refund_run, surplus_refund
 from payments.services import payment_ask
 from payments.unapplied import notice_settle
@@ -64,6 +65,7 @@ HANDLERS: dict[str, Sequence[Handler]] = {
     "payment.contradicted": [payment_contradicted],
     "fulfillment.run": [fulfillment_run],
     "fulfillment.wake": [_wake],
+    "line.delivered": [points_earn],
     "line.failed": [line_refund],
     "line.short": [line_refund],
     "refund.run": [refund_run, client_order_refunded, plan_refunded],

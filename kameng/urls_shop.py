@@ -13,6 +13,7 @@ from kameng.core.endpoint import UnknownAddress
 from kameng.manage import staff, visits
 from kameng.manage.site import shop_site
 from kameng.opening import views as opening
+from kameng.pages import account, sign_in
 from kameng.pages import hosts as hosts_pages
 from kameng.pages import order as order_pages
 from kameng.pages import personal_data as data_pages
@@ -74,6 +75,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<str:number>/", order_pages.order, name="order"),
     path("o/<str:number>/status/", order_pages.order_status, name="order_status"),
     path("o/<str:number>/codes/", order_pages.order_reveal, name="order_reveal"),
+    path("account/", account.overview, name="account"),
+    path("account/orders/", account.orders, name="account_orders"),
+    path("account/orders/<str:number>/", account.keep, name="account_keep"),
+    path("account/wallet/", account.wallet, name="account_wallet"),
+    path("account/points/", account.points, name="account_points"),
+    path("account/security/", account.security, name="account_security"),
+    path("account/data/", account.data, name="account_data"),
+    path("account/login/", sign_in.login, name="account_login"),
+    path("account/logout/", sign_in.logout, name="account_logout"),
+    path("account/register/", sign_in.register, name="account_register"),
+    path("account/reset/<str:token>/", sign_in.reset, name="account_reset"),
     path("apply/", opening.apply, name="apply"),
     path("apply/subdomain/", opening.subdomain, name="apply_subdomain"),
     path("apply/renew/<str:code>/", opening.renew, name="apply_renew"),

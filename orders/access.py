@@ -1,4 +1,5 @@
-"""Who may look at an order: the device that placed it, the bearer of its token, or whoever proves the contact.
+"""Who may look at an order: the device that placed it, the bearer of its token, whoever proves the contact, or whose
+account it belongs to.
 
 The token is derived from the order's number with a key of ours, so it needs no column, and repeating a request returns
 it again. The contact is the one typed when ordering: the last four digits of the phone number, or the whole e-mail
@@ -13,6 +14,8 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import constant_time_compare
 
+from customers.contacts import contact_clean
+from customers.sessions import customer_of
 from kameng.core.encryption import digest
 from orders.models import Order
 
@@ -46,6 +49,15 @@ def contact_matches(order: Order, proof: str) -> bool:
         return constant_time_compare(contact, proof)
     is_proven = constant_time_compare(contact[-4:], proof) or constant_time_compare(contact, proof)
     return bool(contact) and is_proven
+
+
+def contact_is(order: Order, text: str) -> bool:
+    """Whether `text` is the whole contact: what shows on a screenshot of an order is not enough."""
+    try:
+        whole = contact_clean(text)
+    except ValueError:
+        return False
+    return order.forgotten_at is None and constant_time_compare(order.contact, whole)
 
 
 def device_of(request: HttpRequest) -> str:
@@ -98,13 +110,25 @@ def grant(response: _Response, request: HttpRequest, order: Order) -> _Response:
 
 
 def may_see(request: HttpRequest, order: Order) -> bool:
-    """Whether this browser placed the order or proved its contact; nobody's once that was forgotten."""
+    """Whether this browser placed the order, proved its contact, or is signed in to its account; nobody's once that was
+    forgotten."""
     if order.forgotten_at is not None:
         return False
+    return is_own_device(request, order) or order.number in _grants(request) or is_own_account(request, order)
+
+
+def is_own_device(request: HttpRequest, order: Order) -> bool:
+    """Whether this browser placed the order."""
     device = device_of(request)
-    if device and order.device_digest and constant_time_compare(order.device_digest, device_digest(device)):
-        return True
-    return order.number in _grants(request)
+    return bool(device and order.device_digest) and constant_time_compare(order.device_digest, device_digest(device))
+
+
+def is_own_account(request: HttpRequest, order: Order) -> bool:
+    """Whether this browser is signed in to the account that the order belongs to."""
+    if order.customer_id is None:
+        return False
+    customer = customer_of(request)
+    return customer is not None and customer.pk == order.customer_id
 
 
 def has_proven(request: HttpRequest, order: Order) -> bool:

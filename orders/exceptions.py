@@ -95,3 +95,11 @@ class SellerUnlicensed(Problem):
 
 class IllegalTransition(Exception):
     """A bug or a lost race: the state machine does not allow this step."""
+
+
+class NotKept(Problem):
+    """It is in somebody else's account."""
+
+    code = "not_kept"
+    status = 409
+    message = _("这一单已经存在另一个账号里了")

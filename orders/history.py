@@ -15,6 +15,8 @@ Sentence = str | Promise
 #: By event: tone and sentence. Placeholders are keys of the event's data; where one is missing, the sentence ends.
 _SENTENCES: Mapping[str, tuple[str, Sentence]] = {
     "order.placed": ("neutral", gettext_lazy("买家下单")),
+    "order.kept": ("neutral", gettext_lazy("存进了顾客账号")),
+    "order.refunds_go": ("neutral", gettext_lazy("买家改了退款去向")),
     "order.checked": ("neutral", gettext_lazy("买家核对无误，去付款")),
     "order.paid": ("ok", gettext_lazy("订单已付款")),
     "order.fulfilled": ("ok", gettext_lazy("全部到账")),
@@ -53,6 +55,8 @@ _SENTENCES: Mapping[str, tuple[str, Sentence]] = {
     "decision.rejected": ("neutral", gettext_lazy("人工处理没有批准")),
     "owner.delivered": ("ok", gettext_lazy("店主手工交付")),
     "owner.refused": ("warn", gettext_lazy("店主不能交付，退款")),
+    "points.earned": ("neutral", gettext_lazy("送出积分 %(points)s")),
+    "points.taken": ("neutral", gettext_lazy("退款收回积分 %(points)s，已花掉收不回 %(gone)s")),
     "codes.revealed": ("neutral", gettext_lazy("查看了卡密")),
     "order.forgotten": ("neutral", gettext_lazy("删除了联系方式和账号")),
     "order.looked_into": ("neutral", gettext_lazy("查看了完整的账号和联系方式")),

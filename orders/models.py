@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from customers.models import Customer, Route
 from kameng.core.fields import public_key
 from kameng.core.ids import grouped
 
@@ -51,6 +52,20 @@ class Order(models.Model):
     held_at_once = models.BooleanField(_("下单即冻结"), default=False, db_default=False)
     #: How old the shopper said they are (`catalog.ages.Age`), where the goods ask for it.
     age = models.CharField(_("声明的年龄"), max_length=8, blank=True, default="", db_default="")
+    #: Whose account it belongs to, if anybody's: they placed it while signed in, or kept it there later.
+    customer = models.ForeignKey(
+        Customer,
+        models.PROTECT,
+        verbose_name=_("顾客账号"),
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="orders",
+    )
+    #: Where refunds go of what a gateway of the platform's has collected for it.
+    refund_to = models.CharField(
+        _("退款去向"), max_length=8, choices=Route, default=Route.SOURCE, db_default=Route.SOURCE
+    )
     #: Fingerprints: who may look without proof (`device`), and what limits count (`contact`, `address`).
     device_digest = models.CharField(max_length=64, blank=True, editable=False)
     address_digest = models.CharField(max_length=64, blank=True, editable=False)
@@ -87,6 +102,7 @@ class Order(models.Model):
             models.Index(fields=["address_digest"], condition=Q(status="pending"), name="order_unpaid_address"),
             # Who buys here (`kameng.manage.customers`), and finding an order by a whole contact.
             models.Index(fields=["contact_digest", "-id"], name="order_of_contact"),
+            models.Index(fields=["customer", "-id"], condition=Q(customer__isnull=False), name="order_of_customer"),
             models.Index(fields=["device_digest", "-id"], condition=~Q(device_digest=""), name="order_device"),
             models.Index(fields=["created_at"], condition=Q(forgotten_at__isnull=True), name="order_not_forgotten"),
         ]

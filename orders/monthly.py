@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from kameng.core import sql
 from kameng.core.ids import grouped
 from kameng.core.problems import Problem
-from orders.statements import DISCOUNT_KINDS, FEE_KINDS, OWNERS
+from orders.statements import DISCOUNT_KINDS, FEE_KINDS, GIFT_KINDS, OWNERS
 from resellers.ledger.balances import balances_of
 from resellers.ledger.models import Account, Journal
 from resellers.ledger.settlement import available_at
@@ -276,7 +276,7 @@ def _here(shop: Reseller, month: Month) -> dict[str, Any]:
         "start": month.start,
         "end": month.next.start,
         "fee_kinds": [str(kind) for kind in FEE_KINDS],
-        "discount_kinds": [str(kind) for kind in DISCOUNT_KINDS],
+        "discount_kinds": [str(kind) for kind in (*DISCOUNT_KINDS, *GIFT_KINDS)],
         "owners": [str(name) for name in OWNERS],
         "direct": [str(name) for name in Account.DIRECT],
     }

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from django.db.models import Func, JSONField, Model, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
+from customers.contacts import contact_clean
 from kameng.core.encryption import digest
 from kameng.core.ids import ALPHABET, normalize
-from orders.contacts import contact_clean
 from orders.models import TYPED, Order, OrderLine
 
 #: Shorter than this, a piece of a number or contact fits too many.

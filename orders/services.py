@@ -16,12 +16,13 @@ from django.utils.translation import gettext as _
 from catalog import accounts
 from catalog.ages import Age
 from catalog.listings.shelf import Shelf, ShelfProduct, ShelfVariant, shelf_now
+from customers.contacts import contact_clean
+from customers.models import Customer, Route
 from kameng.core import sql
 from kameng.core.encryption import digest
 from kameng.core.ids import random_id
 from kameng.core.problems import Problem
 from kameng.outbox.services import publish
-from orders.contacts import contact_clean
 from orders.events import event_write
 from orders.exceptions import (
     IdempotencyConflict,
@@ -67,6 +68,8 @@ class Buyer:
     device_digest: str = ""
     address: str = ""
     language: str = "zh-hans"
+    #: Signed in to this account of the shop: the order belongs to it, and its refunds go where the customer prefers.
+    customer: Customer | None = None
     #: Pays in the transaction that places the order: its orders are never unpaid, whoever else uses its contact.
     pays_at_once: bool = False
 
@@ -207,6 +210,8 @@ def _place(
         contact=contact,
         total=total,
         language=buyer.language,
+        customer=buyer.customer,
+        refund_to=buyer.customer.refund_to if buyer.customer else Route.SOURCE,
         device_digest=buyer.device_digest,
         address_digest=address_digest,
         contact_digest=contact_digest,

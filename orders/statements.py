@@ -15,6 +15,9 @@ Kind = Journal.Kind
 FEE_KINDS = (Kind.PAYMENT, Kind.DISPROVED, Kind.REFUND, Kind.FEE_WAIVED)
 #: What takes a discount off an order, and takes it back. On an owner's account, that is what they bear of it.
 DISCOUNT_KINDS = (Kind.COUPON_PAID, Kind.COUPON_BACK)
+#: What gives points for an order, and takes them back: on an owner's account, what they cost; and what pays with some.
+GIFT_KINDS = (Kind.POINTS_EARNED, Kind.POINTS_TAKEN)
+POINTS_KINDS = (Kind.POINTS_PAID, Kind.POINTS_BACK)
 #: Where what an order brings its owner is: with the platform, or, where they collected, with them, less what the goods
 #: cost them of their deposit. What is held of that or freed stays among these.
 OWNERS = (Account.Name.PENDING, *Account.DIRECT)
@@ -30,6 +33,9 @@ class Statement:
     paid: Decimal
     discount: Decimal
     platform_discount: Decimal
+    #: What points for it cost the owner, and what of its price was paid with points.
+    gifts: Decimal
+    points: Decimal
     supply: Decimal
     earned: Decimal
     fee: Decimal
@@ -42,12 +48,12 @@ class Statement:
     @property
     def own(self) -> Decimal:
         """What is left to the owner."""
-        return self.earned - self.discount - self.fee - self.taken_back
+        return self.earned - self.discount - self.gifts - self.fee - self.taken_back
 
     @property
     def received(self) -> Decimal:
         """What the shopper paid in money."""
-        return self.paid - self.discount - self.platform_discount
+        return self.paid - self.discount - self.platform_discount - self.points
 
 
 def entries_of(shop: Reseller, order: Order) -> list[Entry]:
@@ -69,7 +75,17 @@ def statement_of(shop: Reseller, order: Order, *, now: datetime) -> Statement | 
     return Statement(
         paid=paid,
         discount=_sum(entry for entry in owners if entry.journal.kind in DISCOUNT_KINDS),
-        platform_discount=_sum(entry for entry in entries if entry.account.name == Account.Name.COUPONS),
+        platform_discount=_sum(
+            entry
+            for entry in entries
+            if entry.account.name == Account.Name.COUPONS and entry.journal.kind in DISCOUNT_KINDS
+        ),
+        gifts=_sum(entry for entry in owners if entry.journal.kind in GIFT_KINDS),
+        points=_sum(
+            entry
+            for entry in entries
+            if entry.account.name == Account.Name.POINTS and entry.journal.kind in POINTS_KINDS
+        ),
         supply=paid - earned,
         earned=earned,
         fee=_sum(entry for entry in owners if entry.journal.kind in FEE_KINDS),

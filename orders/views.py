@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from catalog.listings.faces import Answers
 from catalog.listings.shelf import ShelfProduct, shelf
 from catalog.listings.views import page, product_page
+from customers.sessions import customer_of
 from kameng.core.client import client_address
 from kameng.core.ids import grouped, normalize
 from kameng.core.money import parse_yuan
@@ -74,7 +75,8 @@ def checkout(request: HttpRequest) -> HttpResponse:
     if product is None:
         return redirect("home")
     asked = account_asked(request)
-    contact = form.get("contact", "").strip() or asked.get("phone", "")
+    customer = customer_of(request)
+    contact = form.get("contact", "").strip() or asked.get("phone", "") or (customer.contact if customer else "")
     answers = Answers(
         sku=sku,
         quantity=form.get("quantity", "1")[:10],
@@ -93,6 +95,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
         device_digest=access.device_digest(device or (fresh := access.device_new())),
         address=client_address(request),
         language=(get_language() or "zh-hans")[:8],
+        customer=customer,
     )
     try:
         order = _place_once(request, line, contact, buyer, device, Declared(age=answers.age))

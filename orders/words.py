@@ -169,13 +169,23 @@ STATE_WORDS: Final[Mapping[str, Words]] = {
         tone="warn",
         badge=_("退款中"),
         headlines=(_("%(shop)s 的套餐没有办成，正在全额退款"), _("没充成，正在全额退款")),
-        details=(_("退到%(method)s，%(eta)s"), _("退到%(method)s，不用你操作"), _("原路退回，不用你操作")),
+        details=(
+            _("退到%(wallet)s，马上可用"),
+            _("退到%(method)s，%(eta)s"),
+            _("退到%(method)s，不用你操作"),
+            _("原路退回，不用你操作"),
+        ),
     ),
     "refunded": Words(
         tone="neutral",
         badge=_("已退款"),
         headlines=(_("已退 %(amount)s 到%(method)s"), _("已全额退款")),
-        details=(_("%(time)s 已退；没看到？银行卡可能要等 1–3 个工作日"), _("没看到？银行卡可能要等 1–3 个工作日")),
+        details=(
+            _("%(time)s 已退到%(wallet)s，马上可用"),
+            _("已退到%(wallet)s，马上可用"),
+            _("%(time)s 已退；没看到？银行卡可能要等 1–3 个工作日"),
+            _("没看到？银行卡可能要等 1–3 个工作日"),
+        ),
         action="reorder",
         final=True,
     ),
@@ -183,7 +193,12 @@ STATE_WORDS: Final[Mapping[str, Words]] = {
         tone="neutral",
         badge=_("部分退款"),
         headlines=(_("已退 %(amount)s 到%(method)s，其余已到账"), _("一部分已到账，其余已退款")),
-        details=(_("%(time)s 已退；没看到？银行卡可能要等 1–3 个工作日"), _("没看到？银行卡可能要等 1–3 个工作日")),
+        details=(
+            _("%(time)s 已退到%(wallet)s，马上可用"),
+            _("已退到%(wallet)s，马上可用"),
+            _("%(time)s 已退；没看到？银行卡可能要等 1–3 个工作日"),
+            _("没看到？银行卡可能要等 1–3 个工作日"),
+        ),
         action="reorder",
         final=True,
     ),
@@ -246,10 +261,10 @@ def state_text(state: str, facts: Mapping[str, object] | None = None) -> StateTe
     """The words for an order in `state`, in the active language.
 
     `facts` fill placeholders, already in the reader's form: `name` (the account that is topped up; left out for codes),
-    `shop` (the address of the shop that a plan is for; of plans alone),
-    `deadline`, `due` and `time` (clock times), `p50`, `p90`, `duration` and `eta` (durations), `method`, `amount` (with
-    currency), `done`, `count`, `reason`. An empty or missing fact counts as unknown. Raises `KeyError` for a state that
-    has no words.
+    `shop` (the address of the shop that a plan is for; of plans alone), `wallet` (where all that goes back goes into
+    one), `deadline`, `due` and `time` (clock times), `p50`, `p90`, `duration` and `eta` (durations), `method`, `amount`
+    (with currency), `done`, `count`, `reason`. An empty or missing fact counts as unknown. Raises `KeyError` for a
+    state that has no words.
     """
     words = STATE_WORDS[state]
     known = {name: value for name, value in (facts or {}).items() if value not in (None, "")}

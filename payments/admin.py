@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from kameng.admin.panels import Panel, Viewer
 from kameng.admin.sites import operations_site, shop_site
 from orders.models import Order
-from payments.faces import gateway_name
+from payments.faces import gateway_name, refund_method
 from payments.models import Payment, Refund
 
 PAYMENT_TONES = {
@@ -51,7 +51,7 @@ def money_panel(order: Model, viewer: Viewer) -> Panel | None:
             "refunds": [
                 {
                     "refund": refund,
-                    "method": gateway_name(refund.payment.gateway),
+                    "method": refund_method(refund.payment.gateway, refund.route),
                     "tone": REFUND_TONES[Refund.Status(refund.status)],
                     "can_retry": viewer.is_operator and refund.status == Refund.Status.FAILED,
                 }

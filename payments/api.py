@@ -9,6 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from customers.exceptions import SignInRequired, WalletShort
+from customers.sessions import customer_of
 from kameng.core.client import client_address
 from kameng.core.endpoint import Endpoint, Form, Text, received, rfc3339
 from kameng.core.openapi import BODY_REFUSALS, BY_ORDER_TOKEN, Amount, refusals
@@ -16,7 +18,9 @@ from orders.api import ACCESS_REFUSALS, order_of
 from orders.exceptions import GoodsTakenDown, OrderNotPayable, SellerUnlicensed
 from payments.exceptions import GatewayDown, MethodUnavailable, PayerUnknown
 from payments.gateways.base import Channel
+from payments.purses import WALLET
 from payments.services import payment_start
+from payments.wallets import wallet_pay
 
 #: The names there are in the contract; which of them a shop collects through is its own business.
 GATEWAYS = ("alipay", "wechatpay", "epay", "wallet")
@@ -44,7 +48,7 @@ class PaymentForm(Form):
 
 
 class PaymentOpened(serializers.Serializer[Any]):
-    """An open attempt to collect. Exactly one of `qr`, `url` and `call` is not empty."""
+    """An open attempt to collect. Exactly one of `qr`, `url` and `call` is not empty; of a wallet's, none is."""
 
     payment = serializers.CharField(help_text="Our number at the gateway, its `out_trade_no`.")
     amount = Amount(help_text="In yuan.")
@@ -75,23 +79,32 @@ class PaymentStart(Endpoint):
                 OrderNotPayable,
                 GoodsTakenDown,
                 SellerUnlicensed,
+                SignInRequired,
+                WalletShort,
                 GatewayDown,
             ),
         },
     )
     def post(self, request: Request, number: str) -> Response:
-        """For what the order still needs; an open attempt of the same kind is returned again."""
+        """For what the order still needs; an open attempt of the same kind is returned again.
+
+        A `wallet` pays at once, whatever the channel: the customer's whose session the request bears.
+        """
         order = order_of(request, number)
         wanted = received(request, PaymentForm)
-        payment = payment_start(
-            order=order,
-            shop_id=request.shop.pk,  # type: ignore[attr-defined]
-            gateway=wanted["gateway"],
-            channel=wanted["channel"],
-            client_ip=client_address(request),
-            return_url=request.build_absolute_uri(reverse("cashier_return", args=[order.number])),
-            payer=wanted["openid"],
-        )
+        shop_id: int = request.shop.pk  # type: ignore[attr-defined]
+        if wanted["gateway"] == WALLET.gateway:
+            payment = wallet_pay(order=order, customer=customer_of(request), shop_id=shop_id)
+        else:
+            payment = payment_start(
+                order=order,
+                shop_id=shop_id,
+                gateway=wanted["gateway"],
+                channel=wanted["channel"],
+                client_ip=client_address(request),
+                return_url=request.build_absolute_uri(reverse("cashier_return", args=[order.number])),
+                payer=wanted["openid"],
+            )
         return Response(
             {
                 "payment": payment.number,

@@ -32,7 +32,7 @@ from payments.exceptions import (
 from payments.gateways.base import RefundResult, RefundStatus
 from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment, Refund
-from payments.purses import PURSES
+from payments.purses import WITHOUT_MONEY
 from payments.refunds import (
     ASKED,
     BY_HAND,
@@ -117,7 +117,7 @@ def refund_ask(*, line_id: int, amount: Decimal, reason: str, note: str, key: st
 def _parts(order: Order, amount: Decimal) -> Sequence[tuple[Payment, Decimal]]:
     """Which payments it comes out of: one that reaches, or several, money first. Raises `RefundTooLarge`."""
     paid = covering_payments(order)
-    whole = next((one for one in paid if one.gateway not in PURSES and refundable(one) >= amount > 0), None)
+    whole = next((one for one in paid if one.gateway not in WITHOUT_MONEY and refundable(one) >= amount > 0), None)
     parts = [(whole, amount)] if whole is not None else list(shares_of(paid, amount))
     if not parts or sum((share for _payment, share in parts), Decimal(0)) < amount:
         left = sum((refundable(payment) for payment in paid), Decimal(0))

@@ -14,12 +14,14 @@ from django.views.decorators.http import require_http_methods
 from catalog.listings.views import page
 from customers.coupons.exceptions import CouponRefused
 from customers.coupons.selectors import is_any_coupon
+from customers.exceptions import PointsShort
+from customers.sessions import customer_of
 from kameng.core.client import client_address
 from kameng.core.ids import normalize
 from kameng.core.money import parse_yuan
 from kameng.core.problems import Problem
 from kameng.core.throttle import TooMany
-from orders.exceptions import OrderInvalid
+from orders.exceptions import OrderInvalid, OrderNotPayable
 from orders.faces import checked_rows, line_face, masked_contact
 from orders.models import Order
 from orders.no_return import wording_for, wording_text
@@ -27,6 +29,7 @@ from orders.services import order_check
 from orders.views import visible_order
 from payments.coupons import Quote, coupon_payment, coupon_quote, coupon_use, guessing, is_for_coupons
 from payments.faces import due_of
+from payments.points import points_offer, points_use
 from resellers.models import Reseller
 
 
@@ -56,6 +59,8 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
             errors.append({"field": "no_return", "message": str(invalid.fields["no_return"])})
         except (CouponRefused, TooMany) as refused:
             tried = _Tried(code, refusal=refused)
+        except (OrderNotPayable, PointsShort) as refused:
+            errors.append({"field": "", "message": str(refused)})
         else:
             response = redirect("cashier", number=order.number)
             response.status_code = 303
@@ -69,11 +74,15 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
 
 @transaction.atomic
 def _go_on(request: HttpRequest, order: Order, code: str) -> None:
-    """Checked, and paid in part by the coupon: both or neither. Raises `OrderInvalid`, `CouponRefused`, `TooMany`."""
+    """Checked, and paid in part by the coupon and by points: all or nothing. Raises `OrderInvalid`, `CouponRefused`,
+    `TooMany`, `PointsShort`, `OrderNotPayable`."""
     order_check(order_id=order.pk, no_return=request.POST.get("no_return", ""))
     if code:
         with guessing(client_address(request)):
             coupon_use(shop=_shop(request), order_id=order.pk, code=code, actor="shopper")
+    customer = customer_of(request)
+    if request.POST.get("points") and customer is not None:
+        points_use(shop=_shop(request), order_id=order.pk, customer=customer)
 
 
 def _try(request: HttpRequest, order: Order, code: str) -> _Tried:
@@ -109,6 +118,7 @@ def _page(request: HttpRequest, order: Order, tried: _Tried, errors: list[dict[s
             "coupon_error": str(tried.refusal) if tried.refusal is not None else "",
             "is_coupon_used": is_used,
             "takes_coupons": not is_used and is_any_coupon(_shop(request).pk) and is_for_coupons(order),
+            "points": points_offer(shop=_shop(request), order=order, customer=customer_of(request)),
             "pay": due.amount - (tried.quote.amount if tried.quote is not None else 0),
             "no_return": {
                 "wording": wording,

@@ -6,10 +6,11 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from customers.models import Route
 from orders.models import Order
 from payments.coupons import coupon_name_of
 from payments.models import Payment
-from payments.purses import COUPON, PURSES
+from payments.purses import COUPON, WALLET, WITHOUT_MONEY
 from payments.selectors import payments_of
 
 
@@ -24,7 +25,7 @@ class PurseFace:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An order's price, less what purses have paid of it: what money has to be paid, or was."""
+    """An order's price, less what purses without money have paid of it: what money has to be paid, or was."""
 
     purses: Sequence[PurseFace]
     amount: Decimal
@@ -35,10 +36,10 @@ def due_of(order: Order) -> Due:
     paid = [
         payment
         for payment in payments_of(order.pk)
-        if payment.gateway in PURSES and payment.status == Payment.Status.CONFIRMED and not payment.is_surplus
+        if payment.gateway in WITHOUT_MONEY and payment.status == Payment.Status.CONFIRMED and not payment.is_surplus
     ]
     amount = order.total - sum((payment.amount for payment in paid), Decimal(0))
-    return Due([purse_face(payment) for payment in paid if amount or payment.gateway == COUPON.gateway], amount)
+    return Due([purse_face(payment) for payment in paid], amount)
 
 
 def purse_face(payment: Payment) -> PurseFace:
@@ -56,5 +57,12 @@ def gateway_name(code: str) -> str:
         "manual": _("转账汇款"),
         "prepaid": _("预存余额"),
         "coupon": _("优惠券"),
+        "wallet": _("余额"),
+        "points": _("积分"),
     }
     return names.get(code, code)
+
+
+def refund_method(gateway: str, route: str) -> str:
+    """Where a refund goes, as people call it, of a payment by that gateway."""
+    return gateway_name(WALLET.gateway if route == Route.WALLET else gateway)

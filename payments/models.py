@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from customers.models import Route
 from kameng.core.fields import public_key
 from orders.models import Order, OrderLine
 from payments.merchants.models import FeeBearer
@@ -111,6 +112,8 @@ class Refund(models.Model):
     )
     number = models.CharField(_("退款单号"), max_length=32)
     amount = models.DecimalField(_("金额"), max_digits=12, decimal_places=2)
+    #: Where it goes: settled when it was decided about.
+    route = models.CharField(_("退款去向"), max_length=8, choices=Route, default=Route.SOURCE, db_default=Route.SOURCE)
     #: So much of the payment's fee falls on it, and so much of that the gateway has given back.
     fee = models.DecimalField(_("手续费"), max_digits=12, decimal_places=2, default=0, db_default=0)
     fee_returned = models.DecimalField(_("退回的手续费"), max_digits=12, decimal_places=2, default=0, db_default=0)

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from customers.coupons.exceptions import CouponRefused
+from customers.sessions import customer_of
 from kameng.core.client import client_address
 from kameng.core.endpoint import Endpoint, received, rfc3339
 from kameng.core.openapi import BODY_REFUSALS, refusals
@@ -104,7 +105,7 @@ class OrderPlace(Endpoint):
             shop=request.shop,  # type: ignore[attr-defined]
             lines=[LineRequest(line["sku"], line["quantity"], line.get("account") or {}) for line in wanted["lines"]],
             contact=wanted["contact"],
-            buyer=Buyer(address=address, language=(get_language() or "zh-hans")[:8]),
+            buyer=Buyer(address=address, language=(get_language() or "zh-hans")[:8], customer=customer_of(request)),
             quoted_total=wanted.get("quoted_total"),
             idempotency_key=key,
             declared=Declared(age=wanted.get("age") or "", no_return=bool(wanted.get("no_return")), coupon=coupon),

@@ -13,6 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import takewhile
 
+from customers.models import Route
+from customers.wallets import wallet_refunded
 from kameng.core.ids import shop_id_of
 from kameng.core.money import quantize
 from orders.holds import hold_change
@@ -94,8 +96,12 @@ def _taken_back(refund: Refund, payment: Payment, order: Order, line: OrderLine)
 
 
 def refund_booked(refund: Refund, payment: Payment, order: Order) -> None:
-    """The gateway has sent it back, and with it `fee_returned` of its fee; nothing is held for it any more."""
+    """The gateway has sent it back, and with it `fee_returned` of its fee; nothing is held for it any more. Or it is in
+    the customer's wallet, and stays with the platform."""
     shop_id = shop_id_of(payment.number) or 0
+    if refund.route == Route.WALLET:
+        _into_wallet(refund, order, shop_id)
+        return
     fee = -refund.fee_returned
     moves = [
         Move(Name.REFUNDS, refund.amount, shop_id),
@@ -107,6 +113,14 @@ def refund_booked(refund: Refund, payment: Payment, order: Order) -> None:
         supply = _supply_share(refund, refund.line)
         hold_change(order, -supply)
         moves += [Move(Name.DEPOSIT_HELD, supply, shop_id), Move(Name.DEPOSIT, -supply, shop_id)]
+    post(f"refund:{refund.number}", Kind.REFUND, moves, shop_id=shop_id, order_number=order.number)
+
+
+def _into_wallet(refund: Refund, order: Order, shop_id: int) -> None:
+    if order.customer_id is None:
+        raise ValueError(f"refund {refund.number} goes into nobody's wallet")
+    held = wallet_refunded(shop_id=shop_id, customer_id=order.customer_id, amount=refund.amount)
+    moves = [Move(Name.REFUNDS, refund.amount, shop_id), held]
     post(f"refund:{refund.number}", Kind.REFUND, moves, shop_id=shop_id, order_number=order.number)
 
 

@@ -12,6 +12,8 @@ from django.db import transaction
 from django.db.models import Sum
 
 from customers.coupons.services import coupon_give_back, coupon_take
+from customers.points import points_charge, points_give_back
+from customers.wallets import wallet_charge, wallet_give_back
 from kameng.core import sql
 from kameng.core.ids import routed_id, shop_id_of
 from orders.events import event_write
@@ -19,6 +21,7 @@ from orders.exceptions import OrderNotPayable
 from orders.models import Order
 from orders.services import settle
 from orders.states import order_lock
+from payments.collecting import settled
 from payments.fees import fee_now
 from payments.merchants.models import GatewayAccount
 from payments.merchants.services import account_named
@@ -44,25 +47,29 @@ class Purse:
 CHANNEL = "balance"
 COUPON = Purse("coupon", "优惠券", coupon_take, coupon_give_back)
 PREPAID = Purse("prepaid", "下游客户余额", client_charge, client_give_back)
+WALLET = Purse("wallet", "顾客余额", wallet_charge, wallet_give_back)
+POINTS = Purse("points", "顾客积分", points_charge, points_give_back)
 #: By the gateway that a payment from one names.
-PURSES: Mapping[str, Purse] = {purse.gateway: purse for purse in (COUPON, PREPAID)}
+PURSES: Mapping[str, Purse] = {purse.gateway: purse for purse in (COUPON, POINTS, PREPAID, WALLET)}
+#: Those that hold no money: what they paid lowers what has to be paid.
+WITHOUT_MONEY = frozenset({COUPON.gateway, POINTS.gateway})
 
 
 @transaction.atomic
 def purse_pay(
     *, order_id: int, purse: Purse, holder_id: int, shop_id: int, actor: str, amount: Decimal | None = None
 ) -> Payment:
-    """Pay an order, or `amount` yuan of it, from a purse, before anybody was asked for the rest.
+    """Pay an order from a purse, or `amount` yuan of it before anybody was asked for the rest.
 
-    Raises `OrderNotPayable`, also where a gateway has been asked or `amount` is not a part of what is missing, and what
-    the purse raises; nothing has moved then.
+    Raises `OrderNotPayable`, also where `amount` is not a part of what is missing, or leaves some of it and a gateway
+    has been asked, and what the purse raises; nothing has moved then.
     """
     order = order_lock(order_id)
     earlier = payments_of(order_id)
     missing = order.total - confirmed_total(earlier)
     amount = missing if amount is None else amount
     is_asked = any(one.gateway not in PURSES for one in earlier)
-    if order.status != Order.Status.PENDING or is_asked or not 0 < amount <= missing:
+    if order.status != Order.Status.PENDING or not 0 < amount <= missing or (is_asked and amount < missing):
         raise OrderNotPayable
     number = routed_id(shop_id, NUMBER_LENGTH)
     payment = Payment(
@@ -83,7 +90,8 @@ def purse_pay(
     payment_booked(payment, order)
     event_write(order, "payment.created", actor=actor, payment=number, gateway=purse.gateway)
     event_write(order, "payment.confirmed", actor=actor, payment=number, amount=str(amount), surplus=False)
-    settle(order=order, paid=order.total - missing + amount, actor=actor)
+    if settle(order=order, paid=order.total - missing + amount, actor=actor):
+        settled(payment, order)
     return payment
 
 

@@ -10,6 +10,7 @@ from django.db.models import QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from customers.models import Route
 from kameng.core.ids import ROUTE_LENGTH, random_id
 from kameng.outbox.services import publish
 from orders.decisions import decisions_moot
@@ -30,8 +31,9 @@ from payments.gateways.base import (
 from payments.gateways.registry import gateway_class
 from payments.merchants.services import account_known, gateway_of, gateway_trouble
 from payments.models import Payment, Refund
+from payments.points import points_return
 from payments.postings import refund_booked, refund_due
-from payments.purses import PURSES, purse_give_back
+from payments.purses import PURSES, WITHOUT_MONEY, purse_give_back
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +109,7 @@ def refund_decide(refund: Refund, order: Order) -> None:
     before = _sum(payment.refunds.exclude(status__in=Refund.UNDECIDED).exclude(pk=refund.pk))
     refund.fee = fee_share(payment, before=before, amount=refund.amount)
     refund.status = Status.CREATED
+    refund.route = refund_route(payment, order)
     refund.save()
     event_write(
         order,
@@ -116,9 +119,19 @@ def refund_decide(refund: Refund, order: Order) -> None:
         amount=str(refund.amount),
         cause=refund.cause,
         payment=payment.number,
+        route=refund.route,
     )
     refund_due(refund, payment, order, refund.line)
+    points_return(refund, order)
     publish("refund.run", refund_id=refund.pk)
+
+
+def refund_route(payment: Payment, order: Order) -> Route:
+    """Where money of a payment would go back to if that were decided now. Only what the platform has collected can go
+    elsewhere than it came from: what an owner has collected is not the platform's to keep."""
+    if order.customer_id is None or payment.owner_collects or payment.gateway in PURSES:
+        return Route.SOURCE
+    return Route(order.refund_to)
 
 
 def refund_number(payment: Payment) -> str:
@@ -138,7 +151,7 @@ def covering_payments(order: Order) -> list[Payment]:
     """What has paid for an order, in the order in which it goes back: money first, so that nobody gets a coupon back
     for money. Take it under the order's lock."""
     paid = order.payments.filter(status=Payment.Status.CONFIRMED, is_surplus=False)
-    return sorted(paid, key=lambda payment: payment.gateway in PURSES)
+    return sorted(paid, key=lambda payment: payment.gateway in WITHOUT_MONEY)
 
 
 def shares_of(payments: Iterable[Payment], amount: Decimal) -> Iterator[tuple[Payment, Decimal]]:
@@ -237,7 +250,7 @@ def refund_run(*, refund_id: int) -> float | None:
     if refund is None or refund.status not in (Status.CREATED, Status.PENDING):
         return None
     payment = refund.payment
-    if payment.gateway in PURSES:
+    if payment.gateway in PURSES or refund.route == Route.WALLET:
         _to_purse(refund.pk)
         return None
     account = account_known(payment.account_id)
@@ -274,13 +287,15 @@ def refund_run(*, refund_id: int) -> float | None:
 
 @transaction.atomic
 def _to_purse(refund_id: int) -> None:
-    """What was paid from a purse goes back there, in the step that says so."""
+    """What was paid from a purse goes back there, and what the shopper wants in their wallet goes in, in the step that
+    says so."""
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     order = order_lock(refund.payment.order_id)
     refund = Refund.objects.select_related("payment").select_for_update(of=("self",)).get(pk=refund_id)
     if refund.status in (Status.SUCCEEDED, Status.FAILED):
         return
-    purse_give_back(refund.payment, order, amount=refund.amount, refund=refund.number)
+    if refund.route == Route.SOURCE:
+        purse_give_back(refund.payment, order, amount=refund.amount, refund=refund.number)
     done = RefundResult(refund=refund.number, status=RefundStatus.SUCCEEDED, reference=refund.number)
     refund_apply(refund_id=refund_id, result=done, actor="system")
 
@@ -348,9 +363,9 @@ def refund_apply(*, refund_id: int, result: RefundResult, actor: str) -> None:
 
 
 def _fee_returned(refund: Refund) -> Decimal:
-    """What came back of the fee. Of what a person has returned, nobody knows that any did: it may have gone another
-    way."""
-    if not refund.fee:
+    """What came back of the fee: nothing where the gateway was not asked. Of what a person has returned, nobody knows
+    that any did: it may have gone another way."""
+    if not refund.fee or refund.route == Route.WALLET:
         return Decimal(0)
     gateway = gateway_class(account_known(refund.payment.account_id).gateway)
     return refund.fee if gateway.refund_returns_fee and refund.code != BY_HAND else Decimal(0)

@@ -19,10 +19,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog.listings.views import page
+from customers.sessions import customer_of
 from kameng.core.client import client_address
 from kameng.core.ids import normalize
 from kameng.core.middleware import forms_may_lead_to
 from kameng.core.problems import Problem
+from kameng.templatetags.shop import money
 from orders.exceptions import OrderNotPayable
 from orders.faces import account_rows, account_summary, line_face
 from orders.models import Order
@@ -37,9 +39,11 @@ from payments.merchants.models import GatewayAccount
 from payments.merchants.services import accounts_for_shop, gateway_of
 from payments.models import Payment
 from payments.payer import login_account, login_remember, login_state, payer_known, payer_remember
+from payments.purses import WALLET
 from payments.services import payment_start
 from payments.transfers.selectors import is_awaited, receiving_of
 from payments.transfers.services import transfers_claim
+from payments.wallets import missing_of, wallet_pay
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +97,23 @@ def _methods(ways: dict[str, Way], *, is_part_paid: bool) -> list[Method]:
         if code in owners
         else Method(code, gateway_name(code), way.channel is not None, str(way.note), str(way.reason))
         for code, way in ways.items()
+    ]
+
+
+def _purses(request: HttpRequest, order: Order) -> list[Method]:
+    """The wallet of whoever is signed in, where there is something in it."""
+    customer = customer_of(request)
+    if customer is None or not customer.wallet or order.customer_id not in (None, customer.pk):
+        return []
+    there = {"amount": money(customer.wallet)}
+    return [
+        Method(
+            WALLET.gateway,
+            gateway_name(WALLET.gateway),
+            customer.wallet >= missing_of(order),
+            note=_("有 %(amount)s，点了就付") % there,
+            reason=_("只有 %(amount)s，不够付这一单") % there,
+        )
     ]
 
 
@@ -152,6 +173,9 @@ def cashier(request: HttpRequest, number: str) -> HttpResponse:
     refused = ""
     if request.method == "POST":
         try:
+            if request.POST.get("gateway") == WALLET.gateway:
+                wallet_pay(order=order, customer=customer_of(request), shop_id=request.shop.pk)  # type: ignore[attr-defined]
+                return _see_other("order", order)
             if away := _login(request, order, request.POST.get("gateway", "")):
                 return away
             _start(request, order, request.POST.get("gateway", ""))
@@ -219,7 +243,8 @@ def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpRespo
             "account_label": next((row.label for row in account_rows(line)), ""),
             "attempt": _attempt(request, order) if state in ("waiting", "confirming") else None,
             "due": due,
-            "methods": _methods(ways, is_part_paid=due.amount < order.total),
+            "methods": [*_purses(request, order), *_methods(ways, is_part_paid=due.amount < order.total)],
+            "offers_sign_in": customer_of(request) is None,
             "pay_state": state,
             "refused": refused,
             "is_looked_for": state in ("expired", "canceled") and _is_looked_for(order),

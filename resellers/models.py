@@ -120,6 +120,9 @@ class Reseller(TenantMixin):
     #: Its owner collects for themselves, and by no other way: what follows from its merchant accounts, written down
     #: whenever those change (`payments.merchants.alone`), because orders know of no account.
     collects_alone = models.BooleanField(_("只有店主自己收款"), default=False, db_default=False, editable=False)
+    #: How many points a customer gets for a yuan, none where it is zero; and how many percent of an order they may pay.
+    points_per_yuan = models.PositiveSmallIntegerField(_("每元送积分"), default=0, db_default=0, editable=False)
+    points_limit_percent = models.PositiveSmallIntegerField(_("积分最多抵"), default=20, db_default=20, editable=False)
     categories = ArrayField(
         models.SlugField(max_length=40), verbose_name=_("经营类目"), default=list, blank=True,
         help_text=_("留空表示经营全部类目"),

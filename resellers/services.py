@@ -16,6 +16,9 @@ from resellers import hosts
 from resellers.models import SCHEMA_PREFIX, Domain, Reseller
 from resellers.shop_template import template_replay
 
+#: For a yuan, at most: a tenth of it.
+MOST_POINTS = 10
+
 _SLUG = re.compile(r"[a-z][a-z0-9]{1,30}", re.ASCII)
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*", re.ASCII)
 
@@ -118,6 +121,19 @@ def shop_look_save(*, shop_id: int, **look: object) -> Reseller:
     shop.save(update_fields=list(look))
     shop_touch(shop_id=shop_id)
     return shop
+
+
+def shop_points_save(*, shop_id: int, per_yuan: int, limit_percent: int) -> None:
+    """How many points customers get for a yuan, and how many percent of an order points may pay. Raises
+    `ShopInvalid`."""
+    wrong: dict[str, str] = {}
+    if not 0 <= per_yuan <= MOST_POINTS:
+        wrong["per_yuan"] = _("每元送 0 到 %(most)s 分") % {"most": MOST_POINTS}
+    if not 1 <= limit_percent <= 100:
+        wrong["limit_percent"] = _("填 1 到 100")
+    if wrong:
+        raise ShopInvalid(fields=wrong)
+    Reseller.objects.filter(pk=shop_id).update(points_per_yuan=per_yuan, points_limit_percent=limit_percent)
 
 
 @transaction.atomic

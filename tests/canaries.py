@@ -16,6 +16,7 @@ from compliance.gate.models import Refusal
 from compliance.gate.pictures import shop_picture_save
 from compliance.papers import paper_hand_in
 from compliance.reports.services import report_add
+from customers.links import link_token
 from fulfillment.suppliers.owners import owners_stock
 from fulfillment.suppliers.stock_imports import import_begin, import_run
 from kameng.accounts.models import User
@@ -23,6 +24,7 @@ from kameng.accounts.people import invitation_of
 from kameng.alerts.services import alert_raise
 from kameng.supply.models import ClientOrder
 from orders.access import DEVICE_COOKIE, device_digest, order_token
+from orders.keeping import account_open
 from orders.models import Order
 from orders.services import Buyer, LineRequest, order_place
 from resellers.brand.models import BrandPicture
@@ -97,6 +99,7 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
         key, secret = client_key_issue(client_id=client.pk, actor=f"staff:{word}")
         ClientOrder.objects.create(order=code, client_id=client.pk, key=key.name, reference=f"REF-{word}")
         token = order_token(topped_up)
+        link = link_token(account_open(order_id=code.pk, password=f"{word}-password-1"))
     _worn(shop, word)
     paper = paper_hand_in(
         seller=shop.slug, uploads=[png()], by=f"staff:{word}",
@@ -129,12 +132,13 @@ def fill(shop: Reseller, variant: Variant, *, word: str, digit: int) -> Nest:
             "what was asked for": asked, "a deposit": top_up, "a payee": payee.hint, "a withdrawal": wanted.number,
             "an order": topped_up.number, "an order as people read it": topped_up.grouped_number,
             "another order": code.number, "a token": token, "a key": key.name, "a secret": secret,
-            "a proof": domain.record_value, "a picture": picture,
-            "a coupon": given.code, "a session": owner.cookies["kameng_session"].value,
+            "a link": link, "a proof": domain.record_value, "a picture": picture, "a coupon": given.code,
+            "a session": owner.cookies["kameng_session"].value,
         },
         arguments={
             "number": (topped_up.number, code.number, wanted.number),
             "object_id": (topped_up.pk, person.pk, rule.pk, log.pk),
+            "token": (link,),
             "reference": (f"REF-{word}",), "name": (picture,), "client_id": (client.pk,), "scan_id": (scan.pk,),
             "repricing_id": (repricing.pk,), "variant_id": (held.pk,), "product_id": (held.product_id, own.product_id),
             "slug": (variant.product.slug, own.product.slug), "import_id": (brought.pk,), "order_id": (topped_up.pk,),

@@ -112,7 +112,7 @@ _WRITTEN = (
     *("orders_", "payments_", "fulfillment_", "listings_", "outbox_", "inbox_", "alerts_", "suppliers_", "merchants_"),
     *("ledger_", "reconciliation_", "withdrawals_", "deposits_", "transfers_", "accounts_secondfactor", "clients_"),
     *("supply_", "trail_auditentry", "reports_", "scans_", "gate_", "desk_", "compliance_license", "compliance_mark"),
-    *("domains_", "brand_", "plans_", "visits_", "resellers_announcement", "coupons_"),
+    *("domains_", "brand_", "plans_", "visits_", "resellers_announcement", "customers_", "coupons_"),
 )
 _GUARDED = ("ledger_account", "ledger_journal", "ledger_entry", "trail_auditentry", "trail_head")
 _WRITTEN_CATALOG = ("catalog_category", "catalog_brand", "catalog_product", "catalog_variant")

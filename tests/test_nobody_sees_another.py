@@ -53,7 +53,7 @@ SHOWING = (
 )  # fmt: skip
 #: What owners are not shown either, or not as it was written: masked, added up, in groups of four.
 UNSEEN = {
-    "a secret", "a session", "a token", "a phone number", "what was earned", "an order", "another order",
+    "a secret", "a session", "a token", "a link", "a phone number", "what was earned", "an order", "another order",
 }  # fmt: skip
 
 

@@ -93,8 +93,13 @@ _SUMS = {
         _BOOKED.format(names=_LIES, kinds="IN ('payment', 'disproved')"),
     ),
     "refunds that went out": (
-        "SELECT -coalesce(sum(amount - fee_returned), 0) FROM payments_refund WHERE status = 'succeeded'",
+        "SELECT -coalesce(sum(amount - fee_returned), 0) FROM payments_refund"
+        " WHERE status = 'succeeded' AND route = 'source'",
         _BOOKED.format(names=_LIES, kinds="= 'refund'"),
+    ),
+    "refunds that went into wallets": (
+        "SELECT -coalesce(sum(amount), 0) FROM payments_refund WHERE status = 'succeeded' AND route = 'wallet'",
+        _BOOKED.format(names="'wallet'", kinds="= 'refund'"),
     ),
     "refunds that are owed or went out": (
         "SELECT -coalesce(sum(amount), 0) FROM payments_refund WHERE status NOT IN ('waiting', 'rejected')",

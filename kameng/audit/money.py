@@ -132,6 +132,7 @@ SELECT moved.what, moved.number, moved.amount FROM (
     SELECT 'refund', 'out', refund.number, payment.account_id, refund.reference, refund.amount
       FROM payments_refund AS refund JOIN payments_payment AS payment ON payment.id = refund.payment_id
      WHERE payment.channel = 'transfer' AND refund.status = 'succeeded' AND refund.code <> 'by_hand'
+       AND refund.route = 'source'
   ) AS moved
  WHERE NOT EXISTS (
        SELECT FROM public.transfers_transfer AS seen

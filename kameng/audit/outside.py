@@ -13,6 +13,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
+from customers.models import Route
 from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.models import DuplicateSupply, StockCode, Supplier
 from fulfillment.suppliers.stock_room import code_digest
@@ -150,6 +151,6 @@ def _collected() -> dict[tuple[str, str], _Collected]:
 
 
 def _refunds(*statuses: str) -> dict[int, Decimal]:
-    """Sums by payment."""
-    sums = Refund.objects.order_by().filter(status__in=statuses).values_list("payment_id")
+    """Sums by payment, of what went back the way it came."""
+    sums = Refund.objects.order_by().filter(status__in=statuses, route=Route.SOURCE).values_list("payment_id")
     return dict(sums.annotate(total=Sum("amount")).values_list("payment_id", "total"))

@@ -23,6 +23,7 @@ from kameng.audit import (
     records,
     secrets,
     trail,
+    wallets,
 )
 from kameng.audit.reach import Scope, reach_of
 from kameng.audit.reading import Breaches, Invariant, Verdict, shops
@@ -87,7 +88,7 @@ def invariants(*, logs: Path | None = None, sandbox: str = "") -> list[Invariant
         Invariant(
             "I11",
             "nobody spends more than there is",
-            [],
+            [wallets.wallets_are_in_the_book],
             [balances.nothing_below_zero, coupons.no_coupon_is_used_up_twice],
         ),
         Invariant("I12", "nothing in the audit trail was changed or taken out", [], [trail.trail_is_whole]),

@@ -1,7 +1,8 @@
 """Who buys here, as their orders know them: masked, found by a whole contact, shown in full when somebody asks for it.
 
-There is no table of customers: a contact that was paid for is one. The list walks from the newest paid order back and
-keeps, of each contact, the first that it meets (`order_of_contact`), so a page costs the same in a shop of any size.
+A contact that was paid for is a customer, with or without an account. The list walks from the newest paid order back
+and keeps, of each contact, the first that it meets (`order_of_contact`), so a page costs the same in a shop of any
+size.
 """
 
 import re
@@ -22,6 +23,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from customers.accounts import customer_with
+from customers.contacts import contact_clean
+from customers.links import link_token
+from customers.models import Customer as Account
 from kameng.admin.bases import write_down
 from kameng.admin.sites import Nav, shop_site
 from kameng.core import sql
@@ -29,7 +34,6 @@ from kameng.core.encryption import digest
 from kameng.core.problems import Problem
 from kameng.core.throttle import require
 from orders.badges import badge_of
-from orders.contacts import contact_clean
 from orders.faces import masked_contact, names_of
 from orders.models import Order
 
@@ -38,6 +42,8 @@ PER_PAGE = 50
 SHORTEST_PIECE = 4
 #: So many contacts one person may see in full, in so many seconds.
 REVEALS, REVEAL_SECONDS = 60, 3600
+#: And so many links to new passwords.
+LINKS, LINK_SECONDS = 20, 3600
 
 _COUNTS = "{0}.paid_at IS NOT NULL AND {0}.forgotten_at IS NULL"
 #: The last paid order of each contact, newest first, a page of them. Only the condition on the contact differs.
@@ -60,6 +66,13 @@ SELECT o.contact_digest, count(*), sum(o.total), min(o.paid_at), max(o.paid_at),
  WHERE o.contact_digest = ANY(%(digests)s) AND {_COUNTS.format("o")}
  GROUP BY o.contact_digest
 """
+
+
+class LinkRefused(Problem):
+    """Not by somebody of the shop."""
+
+    status = 409
+    message = gettext_lazy("这个账号的余额里有钱，链接要平台核对后给：请联系平台客服")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +155,14 @@ def customer(request: HttpRequest, order_id: int) -> HttpResponse:
     mine = Order.objects.filter(
         contact_digest=asked.contact_digest, paid_at__isnull=False, forgotten_at__isnull=True
     ).order_by("-pk")
-    contact = ""
-    if request.method == "POST":
+    contact = link = ""
+    if request.POST.get("act") == "link":
+        try:
+            link = _link(request, asked)
+        except Problem as refused:
+            messages.error(request, str(refused))
+            return redirect("manage:customer", order_id)
+    elif request.method == "POST":
         try:
             require("customer-reveal", str(request.user.pk), limit=REVEALS, seconds=REVEAL_SECONDS)
         except Problem:
@@ -159,6 +178,8 @@ def customer(request: HttpRequest, order_id: int) -> HttpResponse:
         "up_title": _("顾客"),
         "customer": found,
         "contact": contact,
+        "account": _account_of(asked),
+        "link": link,
         "rows": [
             {
                 "order": order,
@@ -171,6 +192,28 @@ def customer(request: HttpRequest, order_id: int) -> HttpResponse:
         "page_obj": page,
     }
     return shop_site.render(request, "staff/customer.html", context)
+
+
+def _account_of(order: Order) -> Account | None:
+    """The account of whoever placed an order, by its contact."""
+    return customer_with(order.contact)
+
+
+def _link(request: HttpRequest, asked: Order) -> str:
+    """A link by which the customer sets a new password; who gave it is written down. Raises `LinkRefused`.
+
+    Whoever has the link has the account, so where money lies in it nobody of a shop gives one: that is the platform's,
+    for its own shop's owner, and for other shops by `manage.py customer_link`.
+    """
+    account = _account_of(asked)
+    require("customer-link", str(request.user.pk), limit=LINKS, seconds=LINK_SECONDS)
+    if account is None:
+        raise LinkRefused(_("这个联系方式还没有账号"))
+    is_ours = request.shop.is_house and request.user.is_superuser  # type: ignore[attr-defined]
+    if (account.wallet or account.points) and not is_ours:
+        raise LinkRefused
+    write_down(request, asked, CHANGE, _("给出重设密码的链接：%(masked)s") % {"masked": masked_contact(asked)})
+    return request.build_absolute_uri(reverse("account_reset", args=[link_token(account)]))
 
 
 def _badge(order: Order) -> tuple[str, str]:

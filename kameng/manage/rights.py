@@ -94,6 +94,7 @@ RIGHTS: dict[str, Right] = {
     "cases": _one_thing(GOODS),
     # What the shop says and hands on.
     "announcement": _one_thing(GOODS | SUPPORT, Visitors.HELP),
+    "points": _OWNERS,
     "share": _one_thing(ALL),
     "share_file": _one_thing(ALL),
     "look": _one_thing(NONE, Visitors.HELP),

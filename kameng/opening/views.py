@@ -16,13 +16,13 @@ from catalog.listings.views import page
 from compliance.gate.exceptions import ContentBlocked
 from compliance.gate.services import refuse_forbidden
 from compliance.gate.subjects import Subject
+from customers.contacts import contact_clean
 from fulfillment.suppliers.opening.adapter import APPLICATION
 from kameng.core.client import client_address
 from kameng.core.problems import Problem, StrOrPromise
 from kameng.core.throttle import allow
 from kameng.opening.goods import ADDRESS
 from orders import access
-from orders.contacts import contact_clean
 from orders.exceptions import OrderInvalid
 from orders.models import Order
 from orders.services import Buyer, LineRequest, order_place

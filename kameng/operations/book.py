@@ -47,7 +47,7 @@ MEANINGS = {
     Name.COMMISSIONS: gettext_lazy("分给邀请人的：被邀请的店主付的套餐钱的一部分，减去退回的"),
     Name.WALLET: gettext_lazy("顾客余额里还没花掉的"),
     Name.POINTS: gettext_lazy("顾客手里的积分值的钱"),
-    Name.COUPONS: gettext_lazy("平台的优惠券和直营店的优惠券抵掉的，减去退回的"),
+    Name.COUPONS: gettext_lazy("平台和直营店的优惠券抵掉的、直营店送的积分，减去退回的"),
 }
 _OWNERS: Mapping[Account.Name, Callable[[], Mapping[int, str]]] = {
     Name.CLEARING: lambda: dict(GatewayAccount.objects.values_list("pk", "name")),

@@ -202,7 +202,7 @@ SUPPLIER_ORDERS = List(
 REFUNDS = List(
     columns=(
         "row.number AS refund, row.amount, row.reason, row.status, row.code, row.actor, row.finished_at, "
-        "payment.gateway, payment.number AS payment, placed.number, placed.total"
+        "payment.gateway, row.route, payment.number AS payment, placed.number, placed.total"
     ),
     source=(
         "{schema}.payments_refund AS row JOIN {schema}.payments_payment AS payment ON payment.id = row.payment_id "

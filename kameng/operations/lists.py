@@ -35,7 +35,7 @@ from orders.badges import order_badge
 from orders.models import Order, OrderLine
 from payments.admin import REFUND_TONES
 from payments.approvals import NEEDS_APPROVAL
-from payments.faces import gateway_name
+from payments.faces import refund_method
 from payments.models import Refund
 
 GROUP = gettext_lazy("业务")
@@ -201,5 +201,5 @@ def refunds(request: HttpRequest) -> HttpResponse:
     for row in context["rows"]:
         status = Refund.Status(row["status"])
         row["tone"], row["word"] = REFUND_TONES[status], status.label
-        row["method"] = gateway_name(row["gateway"])
+        row["method"] = refund_method(row["gateway"], row["route"])
     return operations_site.render(request, "staff/operations_refunds.html", {**context, "title": _("退款")})

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 from django_tenants.utils import tenant_context
 
+from customers.models import Route
 from kameng.accounts.confirming import ConfirmedForm, has_second_factor
 from kameng.admin.bases import actor_of
 from kameng.admin.forms import StaffForm, add_problem
@@ -25,7 +26,7 @@ from kameng.templatetags.staff import yuan
 from orders.models import Order, OrderLine
 from payments.admin import REFUND_TONES
 from payments.approvals import REASONS, SHORTEST_NOTE, SHORTEST_REJECTION, refund_approve, refund_ask, refund_reject
-from payments.faces import gateway_name
+from payments.faces import refund_method
 from payments.models import Refund
 from payments.refunds import refund_askable
 from resellers.models import Reseller
@@ -106,6 +107,7 @@ def ask(request: HttpRequest, shop: str, number: str) -> HttpResponse:
         "up_title": order.grouped_number,
         "form": form,
         "left": left,
+        "into_wallet": order.customer_id is not None and order.refund_to == Route.WALLET and not order.owner_collects,
         "limit": settings.REFUND_SECOND_APPROVER_ABOVE,
         "has_factor": has_second_factor(request),
     }
@@ -180,7 +182,7 @@ def refund(request: HttpRequest, number: str) -> HttpResponse:
         "order_url": reverse("operations:order", args=[shop.slug, found.payment.order.number]),
         "refund": found,
         "tone": REFUND_TONES[status],
-        "method": gateway_name(found.payment.gateway),
+        "method": refund_method(found.payment.gateway, found.route),
         "waits": status == Refund.Status.WAITING,
         "is_own": found.actor == actor_of(request),
         "has_factor": has_second_factor(request),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from catalog.listings.shelf import shelf
 from catalog.listings.views import page
+from customers.sessions import customer_of
 from fulfillment.exceptions import NothingToReveal
 from fulfillment.reveals import RevealedCode, codes_reveal
 from kameng.core.client import client_address
@@ -24,6 +25,7 @@ from orders.faces import line_face, masked_contact
 from orders.models import Order, OrderLine
 from orders.views import LOOKUP_SECONDS, LOOKUPS, verify_page, visible_order
 from payments.faces import due_of
+from payments.models import Refund
 from resellers.context import in_english
 from resellers.plans.skus import PRODUCT
 
@@ -89,7 +91,24 @@ def _context(
         "how_to_use": _how_to_use(request, lines),
         "needs_proof": not access.has_proven(request, found),
         "proof_error": error,
+        **_account(request, found),
     }
+
+
+def _account(request: HttpRequest, found: Order) -> dict[str, Any]:
+    """Whether the order is in this browser's account, can be kept there, or is an occasion to open one; and whether the
+    shopper may still say where its refunds go."""
+    own_device = access.is_own_device(request, found)
+    customer = customer_of(request)
+    if customer is None:
+        is_occasion = own_device and found.paid_at is not None and found.customer_id is None
+        return {"account": "offer" if is_occasion else ""}
+    if found.customer_id is None:
+        return {"account": "theirs_to_keep"}
+    if found.customer_id != customer.pk:
+        return {"account": ""}
+    is_open = not found.owner_collects and not Refund.objects.filter(payment__order=found).exists()
+    return {"account": "mine", "refund_choice": own_device and is_open}
 
 
 def _codes(lines: list[OrderLine], revealed: list[RevealedCode] | None, notes: frozenset[int]) -> list[CodeFace]:

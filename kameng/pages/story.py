@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
+from customers.models import Route
 from fulfillment.by_owner import REFUND_REASONS
 from fulfillment.models import Fulfillment
 from kameng.opening.goods import ADDRESS
@@ -22,9 +23,9 @@ from kameng.templatetags.shop import money
 from orders.faces import account_summary
 from orders.models import Order, OrderLine
 from orders.words import PLAN_DONE, StateText, state_text
-from payments.faces import due_of, gateway_name
+from payments.faces import due_of, gateway_name, refund_method
 from payments.models import Payment, Refund
-from payments.purses import COUPON
+from payments.purses import COUPON, WALLET, WITHOUT_MONEY
 from resellers.plans.skus import PRODUCT, kind_of
 
 #: Longer than this without a result is slower than usual, as long as nothing better was measured.
@@ -88,15 +89,17 @@ def order_story(order: Order) -> Story:
     asked = Refund.objects.filter(payment__order=order).exclude(status=Refund.Status.REJECTED)
     refunds = list(asked.select_related("payment").order_by("pk"))
     works = list(Fulfillment.objects.filter(line__order=order))
-    money_back = [refund for refund in refunds if refund.payment.gateway != COUPON.gateway]
+    money_back = [refund for refund in refunds if refund.payment.gateway not in WITHOUT_MONEY]
     state = display_state(order, lines, works)
     if money_back and order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
         state = "late_payment"  # money came, and goes back: nobody is told that none was taken
     covering = [payment.gateway for payment in payments if not payment.is_surplus]
-    moneys = [gateway for gateway in covering if gateway != COUPON.gateway]
+    moneys = [gateway for gateway in covering if gateway not in WITHOUT_MONEY]
     paid_with = "、".join(
         dict.fromkeys(gateway_name(gateway) for gateway in moneys or (covering if order.paid_at else []))
     )
+    by_coupon_alone = all(gateway == COUPON.gateway for gateway in covering)
+    without_money = _("已用优惠券付清") if by_coupon_alone else _("已全部抵扣")
     status = state_text(state, {**_facts(order, lines, money_back, paid_with), **_by_owner(works)})
     settled = sum((refund.amount for refund in money_back if refund.status == Refund.Status.SUCCEEDED), Decimal(0))
     seen = [
@@ -109,7 +112,12 @@ def order_story(order: Order) -> Story:
     return Story(
         status=status,
         steps=_steps(
-            order, lines, state, money_paid=due_of(order).amount, is_owners=any(work.due_at for work in works)
+            order,
+            lines,
+            state,
+            money_paid=due_of(order).amount,
+            without_money=without_money,
+            is_owners=any(work.due_at for work in works),
         ),
         refunds=[_refund_face(refund) for refund in refunds],
         version=hashlib.sha256("|".join(seen).encode()).hexdigest()[:12],
@@ -181,7 +189,9 @@ def _by_owner(works: Sequence[Fulfillment]) -> dict[str, object]:
 def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], paid_with: str) -> dict[str, object]:
     line = lines[0]
     finished = order.finished_at
-    amount = sum((refund.amount for refund in refunds if refund.status != Refund.Status.WAITING), Decimal(0))
+    decided = [refund for refund in refunds if refund.status != Refund.Status.WAITING]
+    amount = sum((refund.amount for refund in decided), Decimal(0))
+    into_wallet = bool(decided) and all(_into_wallet(refund) for refund in decided)
     if order.status == Order.Status.PENDING:
         deadline: datetime | None = order.expires_at
     else:
@@ -193,14 +203,17 @@ def _facts(order: Order, lines: Sequence[OrderLine], refunds: Sequence[Refund], 
         "deadline": _clock(deadline),
         "time": _clock(finished),
         "duration": _duration((finished - order.paid_at).total_seconds()) if finished and order.paid_at else "",
-        "method": paid_with,
+        "method": gateway_name(WALLET.gateway) if into_wallet else paid_with,
+        "wallet": gateway_name(WALLET.gateway) if into_wallet else "",
         "amount": money(amount) if amount else "",
         "done": sum(found.status == LineStatus.DELIVERED for found in lines),
         "count": len(lines),
     }
 
 
-def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, money_paid: Decimal, is_owners: bool) -> list[Step]:
+def _steps(
+    order: Order, lines: Sequence[OrderLine], state: str, *, money_paid: Decimal, without_money: str, is_owners: bool
+) -> list[Step]:
     placed = Step(_("已下单"), "done", order.created_at)
     if order.status in (Order.Status.EXPIRED, Order.Status.CANCELED):
         is_late = state == "late_payment"
@@ -208,7 +221,7 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, money_paid: 
     if order.paid_at is None:
         return [placed, Step(_("付款"), "now"), Step(_("到账"), "todo")]
     of_plan = lines[0].product_slug == PRODUCT
-    told = _("已付款 %(amount)s") % {"amount": money(money_paid)} if money_paid else _("已用优惠券付清")
+    told = _("已付款 %(amount)s") % {"amount": money(money_paid)} if money_paid else without_money
     paid = Step(told, "done", order.paid_at)
     if state in ("failed_refunding", "refunded", "partly_refunded"):
         returned = state != "failed_refunding"
@@ -241,19 +254,27 @@ def _steps(order: Order, lines: Sequence[OrderLine], state: str, *, money_paid: 
 
 
 def _refund_face(refund: Refund) -> RefundFace:
-    finished = refund.status == Refund.Status.SUCCEEDED
-    if refund.payment.gateway == COUPON.gateway:
+    finished, into_wallet = refund.status == Refund.Status.SUCCEEDED, _into_wallet(refund)
+    if refund.payment.gateway in WITHOUT_MONEY:
         is_whole = refund.amount == refund.payment.amount
         text = _("优惠券退回，可以再用") if is_whole else _("优惠券抵扣的部分，不退现金")
+        if refund.payment.gateway != COUPON.gateway:
+            text = _("积分退回，马上可用")
         label = _("已退回") if finished else _("退回中")
         return RefundFace("ok" if finished else "info", label, refund.amount, text, "", refund.finished_at)
-    text = _("退到%(method)s") % {"method": gateway_name(refund.payment.gateway)}
+    text = _("退到%(method)s") % {"method": refund_method(refund.payment.gateway, refund.route)}
     if finished:
-        tone, label, eta = "ok", _("已退款"), ""
+        tone, label, eta = "ok", _("已退款"), _("已在余额里，马上可用") if into_wallet else ""
     elif refund.status == Refund.Status.WAITING:
         tone, label, eta = "info", _("退款审核中"), _("金额较大，要两位工作人员确认")
     elif refund.status == Refund.Status.FAILED:
         tone, label, eta = "warn", _("人工处理中"), _("渠道没有退成，客服会处理，钱不会丢")
+    elif into_wallet:
+        tone, label, eta = "info", _("退款中"), _("马上退到余额")
     else:
         tone, label, eta = "info", _("退款中"), _("零钱和余额一般马上到，银行卡 1–3 个工作日")
     return RefundFace(tone, label, refund.amount, text, eta, refund.finished_at)
+
+
+def _into_wallet(refund: Refund) -> bool:
+    return refund.route == Route.WALLET or refund.payment.gateway == WALLET.gateway

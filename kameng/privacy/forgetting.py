@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from customers.models import Route
 from fulfillment.models import Fulfillment, SupplierOrder
 from kameng.core.encryption import digest
 from kameng.core.problems import Problem
@@ -87,6 +88,7 @@ def order_forget(*, order_id: int, actor: str) -> bool:
     Order.objects.filter(pk=order.pk).update(
         contact="", contact_digest=pseudonym(f"{order.contact_digest}/{order.number}"), device_digest="",
         address_digest="", request_digest="", idempotency_key=key, age="", forgotten_at=Now(),
+        customer=None, refund_to=Route.SOURCE,
     )  # fmt: skip
     event_write(order, "order.forgotten", actor=actor)
     return True

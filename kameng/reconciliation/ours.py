@@ -50,7 +50,8 @@ _REFUNDS = """
 SELECT 'refund', refund.number, {schema_name}, placed.number, payment.account_id, refund.reference, refund.amount,
        NULL::numeric, CASE WHEN refund.code = 'by_hand' THEN 'by_hand' ELSE refund.status END,
        refund.status = 'succeeded', refund.created_at, refund.finished_at, NULL::numeric
-  FROM {schema}.payments_refund AS refund JOIN {schema}.payments_payment AS payment ON payment.id = refund.payment_id
+  FROM {schema}.payments_refund AS refund
+  JOIN {schema}.payments_payment AS payment ON payment.id = refund.payment_id AND refund.route = 'source'
   JOIN {schema}.orders_order AS placed ON placed.id = payment.order_id
 """
 _SUPPLIES = """

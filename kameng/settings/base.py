@@ -114,7 +114,7 @@ SHARED_APPS = [
     "kameng.reconciliation",
     *BOTH_SIDES,
 ]
-TENANT_APPS = ["catalog.listings", "orders", "payments", "fulfillment", "kameng.supply", *BOTH_SIDES]
+TENANT_APPS = ["catalog.listings", "customers", "orders", "payments", "fulfillment", "kameng.supply", *BOTH_SIDES]
 WITHOUT_TABLES = [
     "kameng",
     "unfold",

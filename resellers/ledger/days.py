@@ -27,12 +27,13 @@ _OF_ORDERS = ", ".join(
     for kind in (
         *(Kind.PAYMENT, Kind.DISPROVED, Kind.DELIVERY, Kind.REFUND_DUE, Kind.REFUND, Kind.FEE_WAIVED),
         *(Kind.COMMISSION, Kind.COMMISSION_BACK, Kind.COUPON_PAID, Kind.COUPON_BACK),
+        *(Kind.POINTS_EARNED, Kind.POINTS_TAKEN),
     )
 )
 #: What is paid from purses that hold no money is no money received, and what goes back there none returned: each such
 #: journal has one entry on the clearing through which its payment came, or its refund went.
-_SPENT_WITHOUT = f"name = 'clearing' AND kind = '{Kind.COUPON_PAID}'"
-_FILLED_WITHOUT = f"name = 'clearing' AND kind = '{Kind.COUPON_BACK}'"
+_SPENT_WITHOUT = f"name = 'clearing' AND kind IN ('{Kind.COUPON_PAID}', '{Kind.POINTS_PAID}')"
+_FILLED_WITHOUT = f"name = 'clearing' AND kind IN ('{Kind.COUPON_BACK}', '{Kind.POINTS_BACK}')"
 
 
 def _count(kind: Journal.Kind, name: str, more: str = "") -> str:
@@ -83,10 +84,11 @@ SELECT shop_id, day, {", ".join(f"{sum_} AS {name}" for name, sum_ in _COLUMNS.i
                                min(paid.posted_at) FILTER (WHERE purse.key IS NULL), max(paid.posted_at)))
                       FROM public.ledger_journal AS paid
                       LEFT JOIN public.ledger_journal AS purse
-                        ON purse.key = 'coupon_paid:' || split_part(paid.key, ':', 2)
+                        ON purse.key IN ('coupon_paid:' || split_part(paid.key, ':', 2),
+                                         'points_paid:' || split_part(paid.key, ':', 2))
                      WHERE paid.shop_id = journal.shop_id AND paid.order_number = journal.order_number
                        AND paid.kind = 'payment') END AS took,
-               CASE WHEN journal.kind = 'coupon_back' AND account.name = 'clearing' THEN EXISTS (
+               CASE WHEN journal.kind IN ('coupon_back', 'points_back') AND account.name = 'clearing' THEN EXISTS (
                     SELECT FROM public.ledger_journal AS due
                       JOIN public.ledger_entry AS owed ON owed.journal_id = due.id
                       JOIN public.ledger_account AS of_orders ON of_orders.id = owed.account_id

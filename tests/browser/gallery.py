@@ -20,12 +20,15 @@ PUBLIC = {
     "privacy": "/legal/privacy/",
     "terms": "/legal/terms/",
     "lookup": "/orders/lookup/",
+    "sign-in": "/account/login/",
+    "account-opening": "/account/register/",
     "order-of-a-stranger": "/o/ABCDEFGHJKMNPQRS/",
     "nothing-here": "/nothing/here/",
 }
 PRODUCTS = ("product-code", "product-phone")
 PRIVATE = ("check", "cashier", "cashier-open", "order-unpaid", "order-canceled", "order-delivered", "order-codes",
-           "order-verifying", "order-refunded")  # fmt: skip
+           "order-verifying", "order-refunded", "account", "account-orders", "account-wallet", "account-points",
+           "account-security")  # fmt: skip
 PAGES = (*PUBLIC, *PRODUCTS, *PRIVATE)
 #: What such an order's page must show before it is looked at.
 STATES = {
@@ -70,6 +73,12 @@ def hang(platform: Platform) -> Gallery:
     number, _ = visitor.cashier(platform.good("topup"), "wechatpay")
     visitor.submit(f"/pay/{number}/", to=f"/pay/{number}/cancel/")
     paths["order-canceled"] = f"/o/{number}/"
+    delivered, password = paths["order-delivered"], "correct-horse-9"
+    number = delivered.split("/")[2]
+    opened = visitor.submit(delivered, to="/account/register/", number=number, password=password, again=password)
+    assert opened.headers["location"] == "/account/"
+    paths["account"] = "/account/"
+    paths |= {f"account-{name}": f"/account/{name}/" for name in ("orders", "wallet", "points", "security")}
     return Gallery(paths, visitor.cookies, visitor.contact)
 
 

@@ -26,7 +26,7 @@ OWNERS_PAGES = (
     "/manage/statement/", "/manage/clients/", "/manage/cases/", "/manage/papers/", "/manage/domains/", "/manage/plan/",
     "/manage/prices/", "/manage/price-changes/", "/manage/goods/?state=locked", "/manage/share/",
     "/manage/orders-export/", "/manage/setup/", "/manage/own/", "/manage/own/new/",
-    "/manage/orders/by-hand/", "/manage/coupons/", "/manage/coupons/new/",
+    "/manage/orders/by-hand/", "/manage/coupons/", "/manage/coupons/new/", "/manage/points/",
 )  # fmt: skip
 OPERATORS_PAGES = (
     "/admin/", "/admin/orders/", "/admin/attempts/", "/admin/refunds/", "/admin/stock/", "/admin/resellers/reseller/",

@@ -37,6 +37,7 @@ APART = {
     "clients": "keys and addresses of those who buy by API; what they call a key only its owner sees",
     "compliance": "licenses, rules and pictures of brands, which operators see",
     "coupons": "numbers and choices, of which names are made; a code is letters and digits, shown to who typed it",
+    "customers": "how a shopper is reached, which only they and the shop's people see",
     "deposits": "owners' money; seen by the owner and operators",
     "desk": "decisions, which owners see",
     "domains": "hosts, which have rules of their own (`resellers.domains.names`)",

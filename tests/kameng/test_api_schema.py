@@ -37,7 +37,7 @@ PROMISED = {
     "OrderDetail": ["lines", "number", "payments", "refunds", "status", "total"],
     "LineEntry": ["name", "price", "quantity", "sku", "status"],
     "PaymentEntry": ["amount", "gateway", "payment", "status"],
-    "RefundEntry": ["amount", "payment", "refund", "status"],
+    "RefundEntry": ["amount", "payment", "refund", "route", "status"],
     "RevealedCodes": ["codes"],
     "RevealedCodeEntry": ["code", "sku"],
 }

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from catalog.models import Variant
+from customers.accounts import customer_open
+from customers.models import Route
 from fulfillment import outcomes
 from fulfillment.callbacks import callback_receive
 from fulfillment.decisions import attempt_confirm, attempt_fail, attempt_fail_agree, fulfillment_retry
@@ -28,6 +30,7 @@ from kameng.audit.services import invariants, verdict_of
 from kameng.core.problems import Problem
 from kameng.dispatch import dispatch
 from kameng.outbox.services import claim, run
+from orders.keeping import order_keep, refund_route_choose
 from orders.models import Order
 from orders.services import order_cancel
 from payments import refunds
@@ -37,6 +40,7 @@ from payments.gateways.base import RefundRequest
 from payments.gateways.registry import GATEWAYS
 from payments.models import Payment, Refund
 from payments.notices import notice_receive
+from payments.wallets import wallet_pay
 from resellers.models import Reseller
 from tests import remembered
 from tests.factories import (
@@ -96,6 +100,7 @@ class Life(RuleBasedStateMachine):
         self.goods: dict[str, Variant] = {"top-up": top_up, "codes": codes}
         coupon(self.shop, "OWNERS", use_limit=2)
         coupon(None, "ALLES", value=Decimal(70), use_limit=2)
+        self.customer = customer_open(contact="13900000000", password="correct-horse-9")
         self.orders = 0
         self.notices = 0
         #: Whether anything happened to the books since they were looked at.
@@ -118,11 +123,17 @@ class Life(RuleBasedStateMachine):
 
     # --- what shoppers do ---------------------------------------------------------------------------------------------
 
-    @rule(target=payments, good=st.sampled_from(["top-up", "codes"]), quantity=st.integers(1, 3), code=CODES)
-    def buy(self, good: str, quantity: int, code: str) -> str:
-        return self._bought(good, quantity, code)
+    @rule(
+        target=payments,
+        good=st.sampled_from(["top-up", "codes"]),
+        quantity=st.integers(1, 3),
+        code=CODES,
+        keeps=st.booleans(),
+    )
+    def buy(self, good: str, quantity: int, code: str, keeps: bool) -> str:
+        return self._bought(good, quantity, code, keeps=keeps)
 
-    def _bought(self, good: str, quantity: int, code: str = "") -> str:
+    def _bought(self, good: str, quantity: int, code: str = "", *, keeps: bool = False) -> str:
         """The number of the payment that was opened; nothing where nobody sells, or a coupon has paid for all."""
         self.orders += 1
         try:
@@ -130,6 +141,10 @@ class Life(RuleBasedStateMachine):
         except Problem as refused:
             _note(f"not sold: {refused}")  # every supplier is at rest
             return ""
+        if keeps:
+            # Who keeps it in the account wants refunds in the wallet.
+            order_keep(order_id=order.pk, customer=self.customer, is_own_device=True)
+            refund_route_choose(order_id=order.pk, customer=self.customer, to=Route.WALLET)
         self._use(order, code)
         return open_payment(self.shop, order).number if self._is_unpaid(order) else ""
 
@@ -143,6 +158,15 @@ class Life(RuleBasedStateMachine):
                 coupon_use(shop=self.shop, order_id=order.pk, code=code, actor="shopper")
         except Problem as refused:
             _note(f"no coupon: {refused}")
+
+    @rule(number=payments)
+    def pay_from_the_wallet(self, number: str) -> None:
+        payment = self._payment(number)
+        if payment is not None:
+            try:
+                wallet_pay(order=payment.order, customer=self.customer, shop_id=self.shop.pk)
+            except Problem as refused:
+                _note(f"not from the wallet: {refused}")
 
     @rule(number=payments, code=CODES)
     def use_a_coupon_late(self, number: str, code: str) -> None:
@@ -322,7 +346,7 @@ class Life(RuleBasedStateMachine):
             paid, back = self._money(order)
             by_coupon = self._by_coupon(order)
             _note(f"{order.number}: {order.status}, {arrived} of {line.quantity} arrived, {paid} paid, {back} returned")
-            assert paid - back + by_coupon == line.price * arrived
+            assert paid - back + by_coupon + self._by_wallet(order) == line.price * arrived
             # Money goes back first: whoever paid some is left without it before a coupon is without its value.
             assert not by_coupon or arrived
             assert not arrived or order.status in (Order.Status.FULFILLED, Order.Status.PARTLY_REFUNDED)
@@ -341,8 +365,16 @@ class Life(RuleBasedStateMachine):
         return sum((one for one in came if one), Decimal(0)), sum(went, Decimal(0))
 
     def _by_coupon(self, order: Order) -> Decimal:
-        """What a coupon has paid of the order in the end; that the coupon says so too is I1."""
-        paid = Payment.objects.filter(order=order, gateway="coupon", status="confirmed")
+        """What a coupon has paid of the order in the end; that the coupon says so too is I11."""
+        return self._by_purse(order, "coupon")
+
+    def _by_wallet(self, order: Order) -> Decimal:
+        """The same of the wallet, less what went there although it had come another way; so is this."""
+        into = Refund.objects.filter(payment__order=order, route=Route.WALLET, status=Refund.Status.SUCCEEDED)
+        return self._by_purse(order, "wallet") - sum((one.amount for one in into), Decimal(0))
+
+    def _by_purse(self, order: Order, gateway: str) -> Decimal:
+        paid = Payment.objects.filter(order=order, gateway=gateway, status="confirmed")
         back = Refund.objects.filter(payment__in=paid, status=Refund.Status.SUCCEEDED)
         return sum((one.amount for one in paid), Decimal(0)) - sum((one.amount for one in back), Decimal(0))
 

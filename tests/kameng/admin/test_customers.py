@@ -1,15 +1,19 @@
 """Who buys in a shop: masked, found by a whole contact, and shown in full to whoever is written down for it."""
 
+import io
 from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
 from django.utils import timezone
 from django_tenants.utils import schema_context
 from pytest_django import DjangoAssertNumQueries
 
+from customers.models import Customer as Account
 from kameng.manage.customers import REVEALS, customers_of
 from kameng.privacy.forgetting import order_forget
+from orders.keeping import account_open
 from orders.models import Order, OrderLine
 from orders.search import orders_found
 from resellers.models import Reseller
@@ -115,3 +119,27 @@ def test_orders_are_found_by_whole_and_masked_contacts_and_accounts(orders: list
         "482***376": 0, "13812345679": 0, "(a+)+*$(b": 0,
     }  # fmt: skip
     assert {term: orders_found(everything, term).orders.count() for term in wanted} == wanted
+
+
+def test_a_link_to_a_new_password_is_written_down_and_not_given_where_money_lies(
+    shop: Reseller, orders: list[Order]
+) -> None:
+    owner, page = owner_of(shop), f"/manage/customers/{orders[0].pk}/"
+    assert "没有账号" in owner.get(page).content.decode()
+    assert "/account/reset/" not in owner.post(page, {"act": "link"}, follow=True).content.decode()
+    with schema_context(shop.schema_name):
+        customer = account_open(order_id=orders[0].pk, password="correct-horse-9")
+    before = looks(shop)
+    given = owner.post(page, {"act": "link"}).content.decode()
+    assert "/account/reset/" in given
+    assert ONE not in given
+    assert looks(shop) == before + 1
+    with schema_context(shop.schema_name):
+        Account.objects.filter(pk=customer.pk).update(wallet=Decimal("60.00"))
+    refused = owner.post(page, {"act": "link"}, follow=True).content.decode()
+    assert "/account/reset/" not in refused
+    assert "请联系平台客服" in refused
+    assert looks(shop) == before + 1
+    said = io.StringIO()
+    call_command("customer_link", schema=shop.schema_name, contact=ONE, stdout=said)
+    assert said.getvalue().startswith("/account/reset/")
