@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('customers', '0001_initial'),
-        ('orders', '0012_fewer_indexes'),
+        ('orders', '0013_account_index'),
     ]
 
     operations = [

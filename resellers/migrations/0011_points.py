@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('resellers', '0009_announcement_times'),
+        ('resellers', '0010_announcements_kept'),
     ]
 
     operations = [
