@@ -111,7 +111,7 @@ def _own_goods(shop: Reseller) -> Iterator[Row]:
         product = variant.product
         yield (
             product.name, product.category.name, variant.name, variant.sku, variant.own_price, variant.official_price,
-            fee_of(variant.own_price), product.hand_minutes,
+            variant.own_price and fee_of(variant.own_price), product.hand_minutes,
             _("是") if product.is_active and variant.is_active else _("否"),
         )  # fmt: skip
 

@@ -78,7 +78,7 @@ def _ids_of(lines: QuerySet[OrderLine]) -> Ids:
 def _of_account(term: str) -> Ids:
     """By any one whole value that the shopper typed (index `order_line_typed`)."""
     typed = Func("account", Value(TYPED), function="jsonb_path_query_array", output_field=JSONField())
-    return _ids_of(OrderLine.objects.alias(typed=typed).filter(typed__contains=[term]))
+    return _ids_of(OrderLine.objects.alias(typed=typed).filter(typed__contains=[term]))  # type: ignore[misc]
 
 
 def _oldest() -> int | None:
