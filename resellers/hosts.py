@@ -53,9 +53,7 @@ def _versions(hosts: list[str]) -> dict[str, Versions]:
     return {host: tuple(versions) for host, *versions in sql.rows_anywhere(_VERSIONS, [hosts])}
 
 
-_known: Together[str, _Answer] = Together(
-    one=_one, many=_many, again=lambda host, answer: _many({host: answer})[host]
-)
+_known: Together[str, _Answer] = Together(one=_one, many=_many, again=lambda host, answer: _many({host: answer})[host])
 _all: Remembered[None, frozenset[str]] = Remembered(1)
 
 
