@@ -24,12 +24,13 @@ Open = Callable[[str], Any]
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """What a thread has: a connection in a shop. Everything is over at the end."""
     monkeypatch.setattr(sessions, "shared", True)
-    made = []
+    made: list[Any] = []
 
     def open_in(schema_name: str) -> Any:
-        made.append(connections.create_connection("default"))
-        made[-1].set_schema(schema_name)
-        return made[-1]
+        one: Any = connections.create_connection("default")
+        one.set_schema(schema_name)
+        made.append(one)
+        return one
 
     yield open_in
     for one in made:
@@ -199,7 +200,8 @@ def test_no_session_is_in_two_hands(opened: Open) -> None:
     for one in both:
         one.connection.known = Slow(one.connection.known)
         one.give_back()
-    meeting, taken = Barrier(2), []
+    meeting = Barrier(2)
+    taken: list[Any] = []
 
     def take() -> None:
         meeting.wait()

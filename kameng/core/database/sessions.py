@@ -65,7 +65,8 @@ class Sessions:
         if is_spent or session.left_behind or not session.rest():
             session.close()
             return
-        ended, known = [], 0
+        ended: list[Session] = []
+        known = 0
         with self._lock:
             waiting = sorted([*self._idle, session], key=lambda one: -one.used_at)
             self._idle = []
