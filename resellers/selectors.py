@@ -24,7 +24,7 @@ _OF_ROWS = {
 def _stands(_key: object, shop: Reseller | None) -> bool:
     if shop is None:
         return False
-    versions = [(shop.of_shop, shop.of_tenure)]  # type: ignore[attr-defined]
+    versions = [(shop.of_shop, shop.of_tenure)]
     return sql.rows_anywhere(_VERSIONS, [shop.pk, shop.schema_name]) == versions
 
 
@@ -52,5 +52,6 @@ def forget() -> None:
 
 
 def _shops() -> "QuerySet[Reseller]":
-    found: QuerySet[Reseller] = Reseller.objects.exclude(schema_name=get_public_schema_name())
-    return found.select_related("tenure").annotate(**_OF_ROWS)
+    shops = Reseller.objects.exclude(schema_name=get_public_schema_name()).select_related("tenure")
+    found: QuerySet[Reseller] = shops.annotate(**_OF_ROWS)
+    return found

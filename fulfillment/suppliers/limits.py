@@ -14,6 +14,7 @@ from django.db import connection
 
 from fulfillment.suppliers.models import Supplier
 from kameng.core import sql
+from kameng.core.database.session import Session
 from kameng.core.throttle import counters
 
 #: Distinguishes these locks from others of the platform.
@@ -44,17 +45,20 @@ class Place:
     def __init__(self, supplier_id: int, number: int) -> None:
         self._supplier_id = supplier_id
         self._number = number
-        self._left_behind = _left_behind()
+        self._session = _session()
         self._is_held = True
 
     def give_back(self) -> None:
         """Let the next one in. Not in a transaction that has failed."""
         if self._leave():
-            _unlock(self._number)
+            if connection.connection is self._session:
+                _unlock(self._number)
+            else:  # ended, or in other hands
+                self._session.left_behind.append(self._number)
 
     def __del__(self) -> None:
         if self._leave():
-            self._left_behind.append(self._number)
+            self._session.left_behind.append(self._number)
 
     def _leave(self) -> bool:
         was_held, self._is_held = self._is_held, False
@@ -63,10 +67,10 @@ class Place:
         return was_held
 
 
-def _left_behind() -> list[int]:
-    """What the session has locked and could not give back yet."""
+def _session() -> Session:
+    """Ours at the moment, which knows what it has locked and could not give back yet."""
     connection.ensure_connection()
-    found: list[int] = connection.connection.left_behind
+    found: Session = connection.connection
     return found
 
 
@@ -82,7 +86,7 @@ def _unlock(number: int) -> None:
 
 def place_take(supplier: Supplier) -> Place | None:
     """A place for one call to the supplier, or None if there are too many under way, or were in this minute."""
-    left_behind = _left_behind()
+    left_behind = _session().left_behind
     while left_behind:
         _unlock(left_behind.pop())
     if _count(supplier.pk, +1) > settings.SUPPLIER_THREADS:

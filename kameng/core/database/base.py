@@ -23,6 +23,8 @@ from kameng.core.database.sessions import TRUSTED_SECONDS, sessions
 class DatabaseWrapper(base.DatabaseWrapper):
     """One connection."""
 
+    connection: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         #: The path of the shop that was entered, as it is sent; worked out when it is needed.
         self._path: str | None = None

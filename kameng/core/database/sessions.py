@@ -10,16 +10,17 @@ Only web and worker share; a command has one thread, and what it sets for its se
 
 import os
 import time
-from functools import partial
 from threading import Lock
 
 from psycopg2 import Error
 
 from kameng.core.database.session import Session
 
-#: A session that has seen so many shops is ended: it has grown by about a hundred megabytes.
-MOST_SHOPS = 400
-#: So is one that is so old, or that nobody has needed for so long, in seconds.
+#: A session that has seen so many shops gets no others, and one that went through more, as the sweep does, is ended.
+MOST_SHOPS = 500
+#: What those that wait may know together, each counted by itself: about 350 MB of the server's memory.
+MOST_KNOWN = 1500
+#: One that is so old is ended, and one that nobody has needed for so long, in seconds.
 OLDEST, IDLEST = 1800.0, 120.0
 #: How long an answer of the database vouches for the connection. A restart takes longer, and a statement that fails
 #: makes Django ask in any case.
@@ -39,29 +40,41 @@ class Sessions:
         os.register_at_fork(after_in_child=self._leave_to_parent)
 
     def take(self, path: str) -> Session | None:
-        """A session that is alive, one that knows the shops of `path` if there is one, or None: then make one."""
-        while True:
-            with self._lock:
-                if not self._idle:
-                    return None
-                found = max(self._idle, key=partial(_fitness, path))
-                self._idle.remove(found)
+        """A session that is alive, one that knows the shop of `path` if there is one, or None: then make one."""
+        while (found := self._choose(path)) is not None:
             if _is_alive(found):
                 return found
             found.close()
+        return None
+
+    def _choose(self, path: str) -> Session | None:
+        with self._lock:
+            if knowing := [one for one in self._idle if path in one.known]:
+                found = max(knowing, key=lambda one: one.used_at)
+            elif learning := [one for one in self._idle if len(one.known) < MOST_SHOPS]:
+                found = min(learning, key=lambda one: len(one.known))
+            else:
+                return None
+            self._idle.remove(found)
+            return found
 
     def give(self, session: Session) -> None:
-        """Nobody needs it any more. One with something under way is ended."""
+        """Nobody needs it any more. One with something under way, or that holds a lock, is ended."""
         now = session.used_at = time.monotonic()
-        is_spent = len(session.known) > MOST_SHOPS or now - session.born_at > OLDEST
-        if is_spent or not session.rest():
+        is_spent = now - session.born_at > OLDEST or len(session.known) > MOST_SHOPS
+        if is_spent or session.left_behind or not session.rest():
             session.close()
             return
+        ended: list[Session] = []
+        known = 0
         with self._lock:
-            self._idle.append(session)
-            forgotten = [one for one in self._idle if now - one.used_at > IDLEST]
-            self._idle = [one for one in self._idle if now - one.used_at <= IDLEST]
-        for one in forgotten:
+            waiting = sorted([*self._idle, session], key=lambda one: -one.used_at)
+            self._idle = []
+            for one in waiting:
+                known += len(one.known)
+                is_kept = known <= MOST_KNOWN and now - one.used_at <= IDLEST
+                (self._idle if is_kept else ended).append(one)
+        for one in ended:
             one.close()
 
     def close(self) -> None:
@@ -75,12 +88,6 @@ class Sessions:
         self._lock = Lock()
         self._inherited += self._idle
         self._idle = []
-
-
-def _fitness(path: str, session: Session) -> tuple[bool, float]:
-    """Of several that know the shop the last used is best, of several that do not the one that knows least."""
-    knows = path in session.known
-    return knows, session.used_at if knows else -len(session.known)
 
 
 def _is_alive(session: Session) -> bool:

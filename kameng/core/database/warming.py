@@ -11,18 +11,18 @@ from collections.abc import Iterable
 from threading import Event, Lock, Thread
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import Error, connection
 from django.db.models import Model
 
 from kameng.core.database.session import Session
-from kameng.core.database.sessions import MOST_SHOPS, sessions
+from kameng.core.database.sessions import MOST_KNOWN, sessions
 
 logger = logging.getLogger(__name__)
 
 #: After each shop, and after a database that did not answer, in seconds.
-PAUSE, REST = 0.01, 5.0
+PAUSE, REST = 0.02, 5.0
 #: More than so many do not wait: what nobody got to see in that time is learned by an order, as ever.
-MOST_WAITING = 4 * MOST_SHOPS
+MOST_WAITING = MOST_KNOWN
 
 
 def tables_of(models: Iterable[type[Model]]) -> str:
@@ -39,8 +39,7 @@ class Warming:
         self.statement = ""
         self._wanted: dict[str, Any] = {}
         self._known_by: dict[str, Session] = {}
-        self._bell, self._lock = Event(), Lock()
-        self._thread: Thread | None = None
+        self._bell, self._begun = Event(), Lock()
 
     def want(self, shop: Any) -> None:
         """Somebody looks at a page of this shop. Costs nothing where a session knows it."""
@@ -50,22 +49,16 @@ class Warming:
         if self.statement and sessions.shared and len(self._wanted) < MOST_WAITING:
             self._wanted[shop.schema_name] = shop
             self._bell.set()
-            if self._thread is None:
-                self._begin()
-
-    def _begin(self) -> None:
-        """Not before the first page: a process may be forked after it was loaded, and threads stay behind."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="warming", daemon=True)
-                self._thread.start()
+            # Not before the first page: a process may be forked after it was loaded, and threads stay behind.
+            if self._begun.acquire(blocking=False):
+                Thread(target=self._run, name="warming", daemon=True).start()
 
     def _run(self) -> None:
         while self._bell.wait():
             self._bell.clear()
             while self._wanted:
-                schema_name = next(iter(self._wanted))
-                time.sleep(PAUSE if self.look(self._wanted.pop(schema_name)) else REST)
+                _, shop = self._wanted.popitem()  # who came last may be about to buy
+                time.sleep(PAUSE if self.look(shop) else REST)
 
     def look(self, shop: Any) -> bool:
         """Let the session that the shop's next order will get look at its tables. False if the database would not."""
@@ -74,7 +67,7 @@ class Warming:
             with connection.cursor() as cursor:
                 cursor.execute(self.statement)
             self._known_by[shop.schema_name] = connection.connection
-        except (DatabaseError, InterfaceError) as error:
+        except Error as error:
             logger.info("%s was not looked at: %s", shop.schema_name, error)
             connection.close()
             return False
