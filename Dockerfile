@@ -15,7 +15,10 @@ COPY --from=packages /opt/kameng /opt/kameng
 WORKDIR /srv/kameng
 COPY . .
 # KAMENG_ENV: manage.py uses the packages it finds and makes nothing up, neither a .venv nor a secret.
+# MALLOC: as kameng/embedded/up.py has it.
 ENV PATH=/opt/kameng/bin:$PATH \
+    MALLOC_ARENA_MAX=1 \
+    MALLOC_TRIM_THRESHOLD_=131072 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     KAMENG_ENV=production \

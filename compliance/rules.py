@@ -5,6 +5,7 @@ With them the groups of words that they have in common; `word_groups.py` has wha
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from threading import Lock
 
 from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet, Subquery, Sum, Value
@@ -28,6 +29,8 @@ _SAID = (*_WORDS, "note", "severity", "window", "is_weak", "is_active")
 #: ones before stay for those whose transaction still sees them.
 _kept: dict[tuple[object, ...], Book] = {}
 _KEPT_BOOKS = 2
+#: One thread compiles, the others wait for what it makes: a book takes megabytes, and while it is made several times that.
+_compiling = Lock()
 
 
 def screening_book() -> Book | None:
@@ -56,12 +59,18 @@ def _book_and_version() -> tuple[Book | None, int]:
     key = tuple(seen.values())
     book = _kept.get(key)
     if book is None:
-        rules = [rule_of(row) for row in Rule.objects.filter(is_active=True)]
-        book = Book(rules, groups_now(), built_in_likeness())
-        for former in list(_kept)[: 1 - _KEPT_BOOKS or None]:
-            _kept.pop(former, None)
-        _kept[key] = book
+        with _compiling:
+            book = _kept.get(key) or _compiled(key)
     return book, int(seen["versions"]) + int(seen["groups"])
+
+
+def _compiled(key: tuple[object, ...]) -> Book:
+    rules = [rule_of(row) for row in Rule.objects.filter(is_active=True)]
+    book = Book(rules, groups_now(), built_in_likeness())
+    for former in list(_kept)[: 1 - _KEPT_BOOKS or None]:
+        _kept.pop(former, None)
+    _kept[key] = book
+    return book
 
 
 def _with_groups() -> "QuerySet[Rule]":

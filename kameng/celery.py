@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from kameng.outbox.poller import Poller
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.settings.base")
+#: Celery would run Django's checks when a worker starts, which loads every page of every site; no worker serves any.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
 app = Celery("kameng")
 app.config_from_object("django.conf:settings", namespace="CELERY")

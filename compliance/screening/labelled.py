@@ -31,9 +31,8 @@ class Labelled:
     official_price: Decimal | None = None
 
 
-@lru_cache(maxsize=1)
 def labelled() -> tuple[Labelled, ...]:
-    """The set that comes with the software."""
+    """The set that comes with the software; read anew each time, for it is megabytes that hardly anybody needs."""
     lines = (resources.files("compliance.screening") / "data" / "labelled.jsonl").read_text("utf-8").splitlines()
     return tuple(map(_read, map(json.loads, lines)))
 

@@ -31,6 +31,8 @@ LOOK_SECONDS = 0.2
 LONGEST_PAUSE = 30.0
 SETTLED_SECONDS = 60.0
 LOCK_SECONDS = 1.0
+#: Glibc would give each thread a heap of its own and keep what they free: a worker's threads take turns anyway.
+MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
 HOSTS = {"house shop": "localhost", "life services": "qinghe.localhost", "games": "yueyou.localhost"}
 OPERATIONS = "ops.localhost"
 
@@ -140,6 +142,7 @@ class Demo:
             "PORT": str(self.port),
             "SANDBOX_PORT": str(self.sandbox_port),
             "PYTHONUNBUFFERED": "1",
+            **MALLOC,
             **({"KAMENG_BENCH": "1"} if self.bench else {}),
         }
 
