@@ -1,4 +1,4 @@
-"""I11: no coupon is used more often than it may be, and what its row says of that is so."""
+"""I1, I9, I11: coupons pay where they hold, none more often than it may, and what their rows say of that is so."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 from django_tenants.utils import schema_context
 
 from customers.coupons.models import Coupon
-from kameng.audit.reach import left_out
+from kameng.audit.reach import left_out, whole
 from kameng.audit.reading import Breaches, found, rows, shops
 from resellers.models import Reseller
 
@@ -26,6 +26,7 @@ SELECT coupon.code, held.contact, count(*) AS used, coupon.contact_limit
   FROM ({_HELD}) AS held JOIN public.coupons_coupon AS coupon ON coupon.id = held.coupon
  GROUP BY coupon.id, held.contact HAVING count(*) > coupon.contact_limit
 """
+_OVER = "SELECT code, used, use_limit FROM public.coupons_coupon WHERE used > use_limit"
 _ELSEWHERE = """
 SELECT payment.number, payment.holder_id FROM payments_payment AS payment
   LEFT JOIN public.coupons_coupon AS coupon ON coupon.id = payment.holder_id
@@ -34,14 +35,20 @@ SELECT payment.number, payment.holder_id FROM payments_payment AS payment
 
 
 def coupons_hold_here(shop: Reseller) -> Breaches:
-    """Each that paid is of this shop or of all, and no contact has one more often than it may."""
+    """Each that paid is of this shop or of all."""
     yield from found("{number} is paid by coupon #{holder_id}, which does not hold here", _ELSEWHERE, {"shop": shop.pk})
-    yield from found("coupon {code} has a contact with {used} of {contact_limit} uses", _TOO_OFTEN)
 
 
-@left_out("how often each coupon was used")
+@whole
+def no_coupon_is_used_up_twice() -> Breaches:
+    """None has more uses than there are; that its row tells the truth is for I1."""
+    yield from found("coupon {code} was used {used} times, of {use_limit}", _OVER)
+
+
+@left_out("the sum of all entries, and sums that were written down")
 def coupons_are_used_as_they_say() -> Breaches:
-    """What each row says of its uses is what all shops' payments make together, and within its limit."""
+    """What each row says of its uses is what all shops' payments make together; and no contact has one more often in a
+    shop than it may."""
     used: dict[int, int] = defaultdict(int)
     given: dict[int, Decimal] = defaultdict(Decimal)
     for shop in shops():
@@ -49,11 +56,11 @@ def coupons_are_used_as_they_say() -> Breaches:
             for row in rows(_USES):
                 used[row["coupon"]] += row["used"]
                 given[row["coupon"]] += row["given"]
+            for breach in found("coupon {code} has a contact with {used} of {contact_limit} uses", _TOO_OFTEN):
+                yield f"{shop.schema_name}: {breach}"
     for coupon in Coupon.objects.order_by("pk"):
         if (coupon.used, coupon.given) != (used[coupon.pk], given[coupon.pk]):
             yield (
                 f"coupon {coupon.code} says {coupon.used} uses and {coupon.given}, "
                 f"payments make {used[coupon.pk]} and {given[coupon.pk]}"
             )
-        if coupon.use_limit is not None and used[coupon.pk] > coupon.use_limit:
-            yield f"coupon {coupon.code} was used {used[coupon.pk]} times, of {coupon.use_limit}"

@@ -6,11 +6,13 @@ from django_tenants.utils import schema_context
 
 from kameng.audit.reach import left_out
 from kameng.audit.reading import MOMENT, Breaches, found, rows, shops
+from payments.purses import PURSES
 from resellers.models import Reseller
 
-_KEPT = """
+_PURSES = f"ARRAY{[*PURSES]}"
+_KEPT = f"""
 WITH kept AS (
-    SELECT order_id, sum(amount) AS amount, max(confirmed_at) AS last
+    SELECT order_id, sum(amount) AS amount, max(confirmed_at) AS last, bool_and(gateway = ANY({_PURSES})) AS by_purse
       FROM payments_payment WHERE status = 'confirmed' AND NOT is_surplus GROUP BY order_id
 )
 SELECT o.number, o.status, o.total, coalesce(kept.amount, 0) AS kept
@@ -20,9 +22,14 @@ _DISPROVED = "SELECT FROM orders_orderevent AS event WHERE event.order_id = o.id
 _UNPAID = _KEPT + " WHERE o.paid_at IS NOT NULL AND coalesce(kept.amount, 0) <> o.total AND "
 _PAID = f"{_UNPAID} NOT EXISTS ({_DISPROVED})"
 _GONE = f"{_UNPAID} EXISTS ({_DISPROVED})"
+#: What purses have paid waits for the order to be over, and then goes back.
+_JUST_OVER = (
+    "SELECT FROM orders_orderevent AS event WHERE event.order_id = o.id"
+    f" AND event.name IN ('order.expired', 'order.canceled') AND event.created_at >= now() - interval '{MOMENT}'"
+)
 _OVER = _KEPT + (
     " WHERE o.paid_at IS NULL AND o.status <> 'pending' AND kept.amount > 0"
-    f" AND kept.last < now() - interval '{MOMENT}'"
+    f" AND kept.last < now() - interval '{MOMENT}' AND NOT (kept.by_purse AND EXISTS ({_JUST_OVER}))"
 )
 _COVERED = _KEPT + " WHERE o.status = 'pending' AND kept.amount >= o.total"
 _TOTAL = """

@@ -5,13 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from catalog.models import Product
 from customers.coupons.exceptions import CouponRefused, CouponUnknown
 from customers.coupons.models import Coupon
 from kameng.audit.services import audit
-from orders.models import Order
+from orders.models import Order, OrderEvent
 from orders.services import Buyer, LineRequest, order_cancel, order_expire, order_place
 from payments.approvals import refund_ask
 from payments.coupons import coupon_quote, coupon_use
@@ -313,22 +314,42 @@ def test_a_refund_to_a_coupon_that_is_run_twice_gives_back_once(shop: Reseller) 
 # --- the audit ----------------------------------------------------------------------------------------------
 
 
-def eleven() -> list[str]:
-    return [example for verdict in audit() if verdict.code == "I11" for example in verdict.examples]
+def said(code: str = "I1") -> list[str]:
+    return [example for verdict in audit() if verdict.code == code for example in verdict.examples]
+
+
+def test_the_audit_sees_a_coupon_that_did_not_come_back_once_it_should_have(shop: Reseller) -> None:
+    coupon(shop)
+    order = place(shop, on_sale())
+    paid = use(shop, order)
+    before = timezone.now() - timedelta(minutes=11)
+    Payment.objects.filter(pk=paid.pk).update(confirmed_at=before)
+    order_cancel(order_id=order.pk, actor="shopper")
+    sound()
+    OrderEvent.objects.filter(order=order).update(created_at=before)
+    assert next(one.examples for one in audit() if not one.ok) == (
+        f"shop_one: order {order.number} is canceled, but kept 3.00",
+    )
 
 
 def test_the_audit_sees_uses_that_nobody_made_and_too_many(shop: Reseller, other_shop: Reseller) -> None:
     made = coupon(shop, use_limit=5, contact_limit=1)
     order = place(shop, on_sale())
     use(shop, order)
-    assert eleven() == []
+    assert said() == []
     Coupon.objects.filter(pk=made.pk).update(used=2)
-    assert "says 2 uses" in eleven()[0]
+    assert "says 2 uses" in said()[0]
     Coupon.objects.filter(pk=made.pk).update(used=1, given=Decimal(4))
-    assert "payments make 1 and 3.00" in eleven()[0]
+    assert "payments make 1 and 3.00" in said()[0]
     Coupon.objects.filter(pk=made.pk).update(given=THREE, shop=other_shop)
-    assert any("does not hold here" in example for example in eleven())
+    assert any("does not hold here" in example for example in said("I9"))
     Coupon.objects.filter(pk=made.pk).update(shop=shop)
     again = place(shop, on_sale())
     purse_pay(order_id=again.pk, purse=COUPON, holder_id=made.pk, shop_id=shop.pk, actor="x", amount=THREE)
-    assert any("2 of 1 uses" in example for example in eleven())
+    assert any("2 of 1 uses" in example for example in said())
+    assert said("I11") == []
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute("ALTER TABLE public.coupons_coupon DROP CONSTRAINT coupon_never_over_used")
+        cursor.execute("UPDATE public.coupons_coupon SET use_limit = 1")
+    assert said("I11") == ["coupon SAVE3 was used 2 times, of 1"]
