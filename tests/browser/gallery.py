@@ -20,8 +20,6 @@ PUBLIC = {
     "privacy": "/legal/privacy/",
     "terms": "/legal/terms/",
     "lookup": "/orders/lookup/",
-    "sign-in": "/account/login/",
-    "account-opening": "/account/register/",
     "order-of-a-stranger": "/o/ABCDEFGHJKMNPQRS/",
     "nothing-here": "/nothing/here/",
 }

@@ -365,11 +365,11 @@ class Life(RuleBasedStateMachine):
         return sum((one for one in came if one), Decimal(0)), sum(went, Decimal(0))
 
     def _by_coupon(self, order: Order) -> Decimal:
-        """What a coupon has paid of the order in the end; that the coupon says so too is I11."""
+        """What a coupon has paid of the order in the end; that the coupon says so too is I1."""
         return self._by_purse(order, "coupon")
 
     def _by_wallet(self, order: Order) -> Decimal:
-        """The same of the wallet, less what went there although it had come another way; so is this."""
+        """The same of the wallet, less what went there although it had come another way; that the wallet says so too is I11."""
         into = Refund.objects.filter(payment__order=order, route=Route.WALLET, status=Refund.Status.SUCCEEDED)
         return self._by_purse(order, "wallet") - sum((one.amount for one in into), Decimal(0))
 

@@ -6,9 +6,12 @@ from decimal import Decimal
 
 import pytest
 
+from customers.accounts import customer_open
+from customers.models import Route
 from fulfillment.models import SupplierOrder
 from fulfillment.suppliers.models import Supplier
 from kameng.reconciliation.models import Break, Statement
+from orders.keeping import order_keep, refund_route_choose
 from payments.gateways.base import BillState
 from payments.models import Payment, Refund
 from resellers.ledger.posting import Kind as JournalKind
@@ -145,6 +148,22 @@ def test_a_bill_that_says_what_we_say_agrees_to_the_fen(shop: Reseller) -> None:
     bought = day.reconcile_supplier(*(day.line(day.buy_of(payment)) for payment in (first, second)))
     assert breaks() == set()
     assert bought.theirs_in == bought.ours_in == bought.ledger_in == Decimal(110)
+
+
+def test_what_went_into_a_wallet_is_in_no_bill(shop: Reseller) -> None:
+    day = a_day(shop)
+    payment = day.sell()
+    customer = customer_open(contact="13900000000", password="correct-horse-9")
+    order_keep(order_id=payment.order_id, customer=customer, is_own_device=True)
+    refund_route_choose(order_id=payment.order_id, customer=customer, to=Route.WALLET)
+    payment.order.refresh_from_db()
+    back = day.give_back(payment, Decimal("1.50"))
+    assert (back.route, back.status) == ("wallet", "succeeded")
+    statement = day.reconcile(day.row(payment))
+    assert breaks() == set()
+    assert statement.ours_back == statement.ledger_back == 0
+    day.reconcile(day.row(payment), day.row(back))
+    assert breaks() == {(Kind.NOT_OURS, back.number)}
 
 
 def test_money_near_midnight_is_in_transit_until_the_next_bill_tells_of_it(shop: Reseller) -> None:
