@@ -600,56 +600,57 @@ COPY kameng_shop_template.django_content_type (id, app_label, model) FROM stdin;
 42	catalog	product
 43	catalog	revision
 44	catalog	variant
-45	suppliers	supplier
-46	suppliers	stockcode
-47	suppliers	supplieroffer
-48	suppliers	aftersalesrequest
-49	suppliers	duplicatesupply
-50	suppliers	exchangerate
-51	suppliers	pricechange
-52	suppliers	pricesync
-53	suppliers	rankingrule
-54	suppliers	rankingweights
-55	suppliers	supplierbreaker
-56	suppliers	suppliercall
-57	suppliers	supplierincident
-58	suppliers	supplierresult
-59	suppliers	stockimport
-60	suppliers	stockimportpart
-61	merchants	gatewayaccount
-62	transfers	transfer
-63	outbox	heartbeat
-64	outbox	outboxevent
-65	inbox	inboxevent
-66	alerts	alert
-67	reconciliation	break
-68	reconciliation	breakevent
-69	reconciliation	statement
-70	reconciliation	row
-71	contenttypes	contenttype
-72	auth	permission
-73	auth	group
-74	sessions	session
-75	accounts	user
-76	accounts	secondfactor
-77	admin	logentry
-78	listings	listing
-79	listings	pricerule
-80	listings	repricing
-81	listings	placement
-82	orders	order
-83	orders	orderline
-84	orders	orderevent
-85	orders	decision
-86	orders	minorspending
-87	payments	payment
-88	payments	refund
-89	fulfillment	fulfillment
-90	fulfillment	deliveryreveal
-91	fulfillment	supplierorder
-92	fulfillment	delivery
-93	supply	clientorder
-94	supply	clientcallback
+45	coupons	coupon
+46	suppliers	supplier
+47	suppliers	stockcode
+48	suppliers	supplieroffer
+49	suppliers	aftersalesrequest
+50	suppliers	duplicatesupply
+51	suppliers	exchangerate
+52	suppliers	pricechange
+53	suppliers	pricesync
+54	suppliers	rankingrule
+55	suppliers	rankingweights
+56	suppliers	supplierbreaker
+57	suppliers	suppliercall
+58	suppliers	supplierincident
+59	suppliers	supplierresult
+60	suppliers	stockimport
+61	suppliers	stockimportpart
+62	merchants	gatewayaccount
+63	transfers	transfer
+64	outbox	heartbeat
+65	outbox	outboxevent
+66	inbox	inboxevent
+67	alerts	alert
+68	reconciliation	break
+69	reconciliation	breakevent
+70	reconciliation	statement
+71	reconciliation	row
+72	contenttypes	contenttype
+73	auth	permission
+74	auth	group
+75	sessions	session
+76	accounts	user
+77	accounts	secondfactor
+78	admin	logentry
+79	listings	listing
+80	listings	pricerule
+81	listings	repricing
+82	listings	placement
+83	orders	order
+84	orders	orderline
+85	orders	orderevent
+86	orders	decision
+87	orders	minorspending
+88	payments	payment
+89	payments	refund
+90	fulfillment	fulfillment
+91	fulfillment	deliveryreveal
+92	fulfillment	supplierorder
+93	fulfillment	delivery
+94	supply	clientorder
+95	supply	clientcallback
 \.
 COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 1	sessions	0001_initial	2026-01-01 00:00:00+00
@@ -703,82 +704,84 @@ COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 49	compliance	0005_word_groups	2026-01-01 00:00:00+00
 50	compliance	0006_papers_in_hand	2026-01-01 00:00:00+00
 51	compliance	0007_mark	2026-01-01 00:00:00+00
-52	deposits	0001_deposits	2026-01-01 00:00:00+00
-53	gate	0001_initial	2026-01-01 00:00:00+00
-54	desk	0001_initial	2026-01-01 00:00:00+00
-55	domains	0001_own_domains	2026-01-01 00:00:00+00
-56	suppliers	0001_initial	2026-01-01 00:00:00+00
-57	suppliers	0002_results_ranking_prices	2026-01-01 00:00:00+00
-58	suppliers	0003_offer_proposed_price	2026-01-01 00:00:00+00
-59	suppliers	0004_names_of_offers	2026-01-01 00:00:00+00
-60	orders	0001_initial	2026-01-01 00:00:00+00
-61	fulfillment	0001_initial	2026-01-01 00:00:00+00
-62	fulfillment	0002_partial_and_choice	2026-01-01 00:00:00+00
-63	fulfillment	0003_by_owner	2026-01-01 00:00:00+00
-64	fulfillment	0004_fewer_indexes	2026-01-01 00:00:00+00
-65	gate	0002_refusals_and_amends	2026-01-01 00:00:00+00
-66	gate	0003_product_names_of_shops	2026-01-01 00:00:00+00
-67	gate	0004_own_goods	2026-01-01 00:00:00+00
-68	gate	0005_pictures	2026-01-01 00:00:00+00
-69	inbox	0001_initial	2026-01-01 00:00:00+00
-70	inbox	0002_event_when	2026-01-01 00:00:00+00
-71	ledger	0001_initial	2026-01-01 00:00:00+00
-72	ledger	0002_held_by_the_database	2026-01-01 00:00:00+00
-73	ledger	0003_fees	2026-01-01 00:00:00+00
-74	ledger	0004_withdrawals	2026-01-01 00:00:00+00
-75	ledger	0005_clients	2026-01-01 00:00:00+00
-76	ledger	0006_deposits	2026-01-01 00:00:00+00
-77	ledger	0007_journal_when	2026-01-01 00:00:00+00
-78	ledger	0008_plans	2026-01-01 00:00:00+00
-79	ledger	0009_days	2026-01-01 00:00:00+00
-80	ledger	0010_purses	2026-01-01 00:00:00+00
-81	listings	0001_initial	2026-01-01 00:00:00+00
-82	listings	0002_listing_standing	2026-01-01 00:00:00+00
-83	listings	0003_placements_and_repricing	2026-01-01 00:00:00+00
-84	listings	0004_changes_by_hand	2026-01-01 00:00:00+00
-85	listings	0005_product_names	2026-01-01 00:00:00+00
-86	listings	0006_fewer_indexes	2026-01-01 00:00:00+00
-87	merchants	0001_initial	2026-01-01 00:00:00+00
-88	merchants	0002_fees	2026-01-01 00:00:00+00
-89	merchants	0003_second_factor	2026-01-01 00:00:00+00
-90	merchants	0004_deposits	2026-01-01 00:00:00+00
-91	merchants	0005_counts_from	2026-01-01 00:00:00+00
-92	orders	0002_line_short	2026-01-01 00:00:00+00
-93	orders	0003_deposits	2026-01-01 00:00:00+00
-94	orders	0004_event_when	2026-01-01 00:00:00+00
-95	orders	0005_held_at_once	2026-01-01 00:00:00+00
-96	orders	0006_decision	2026-01-01 00:00:00+00
-97	orders	0007_unique_without_pattern	2026-01-01 00:00:00+00
-98	orders	0008_shoppers_rights	2026-01-01 00:00:00+00
-99	orders	0009_decision_that_it_failed	2026-01-01 00:00:00+00
-100	orders	0010_disproved	2026-01-01 00:00:00+00
-101	orders	0011_contact_index	2026-01-01 00:00:00+00
-102	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
-103	outbox	0001_initial	2026-01-01 00:00:00+00
-104	payments	0001_initial	2026-01-01 00:00:00+00
-105	payments	0002_fees	2026-01-01 00:00:00+00
-106	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
-107	payments	0004_payment_in_app	2026-01-01 00:00:00+00
-108	payments	0005_deposits	2026-01-01 00:00:00+00
-109	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
-110	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
-111	payments	0008_purses	2026-01-01 00:00:00+00
-112	plans	0001_initial	2026-01-01 00:00:00+00
-113	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
-114	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
-115	scans	0001_initial	2026-01-01 00:00:00+00
-116	scans	0002_proofs	2026-01-01 00:00:00+00
-117	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
-118	reconciliation	0002_proof	2026-01-01 00:00:00+00
-119	reports	0001_initial	2026-01-01 00:00:00+00
-120	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
-121	supply	0001_initial	2026-01-01 00:00:00+00
-122	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
-123	trail	0001_initial	2026-01-01 00:00:00+00
-124	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
-125	transfers	0001_transfers	2026-01-01 00:00:00+00
-126	visits	0001_initial	2026-01-01 00:00:00+00
-127	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
+52	coupons	0001_initial	2026-01-01 00:00:00+00
+53	deposits	0001_deposits	2026-01-01 00:00:00+00
+54	gate	0001_initial	2026-01-01 00:00:00+00
+55	desk	0001_initial	2026-01-01 00:00:00+00
+56	domains	0001_own_domains	2026-01-01 00:00:00+00
+57	suppliers	0001_initial	2026-01-01 00:00:00+00
+58	suppliers	0002_results_ranking_prices	2026-01-01 00:00:00+00
+59	suppliers	0003_offer_proposed_price	2026-01-01 00:00:00+00
+60	suppliers	0004_names_of_offers	2026-01-01 00:00:00+00
+61	orders	0001_initial	2026-01-01 00:00:00+00
+62	fulfillment	0001_initial	2026-01-01 00:00:00+00
+63	fulfillment	0002_partial_and_choice	2026-01-01 00:00:00+00
+64	fulfillment	0003_by_owner	2026-01-01 00:00:00+00
+65	fulfillment	0004_fewer_indexes	2026-01-01 00:00:00+00
+66	gate	0002_refusals_and_amends	2026-01-01 00:00:00+00
+67	gate	0003_product_names_of_shops	2026-01-01 00:00:00+00
+68	gate	0004_own_goods	2026-01-01 00:00:00+00
+69	gate	0005_pictures	2026-01-01 00:00:00+00
+70	inbox	0001_initial	2026-01-01 00:00:00+00
+71	inbox	0002_event_when	2026-01-01 00:00:00+00
+72	ledger	0001_initial	2026-01-01 00:00:00+00
+73	ledger	0002_held_by_the_database	2026-01-01 00:00:00+00
+74	ledger	0003_fees	2026-01-01 00:00:00+00
+75	ledger	0004_withdrawals	2026-01-01 00:00:00+00
+76	ledger	0005_clients	2026-01-01 00:00:00+00
+77	ledger	0006_deposits	2026-01-01 00:00:00+00
+78	ledger	0007_journal_when	2026-01-01 00:00:00+00
+79	ledger	0008_plans	2026-01-01 00:00:00+00
+80	ledger	0009_days	2026-01-01 00:00:00+00
+81	ledger	0010_purses	2026-01-01 00:00:00+00
+82	ledger	0011_given	2026-01-01 00:00:00+00
+83	listings	0001_initial	2026-01-01 00:00:00+00
+84	listings	0002_listing_standing	2026-01-01 00:00:00+00
+85	listings	0003_placements_and_repricing	2026-01-01 00:00:00+00
+86	listings	0004_changes_by_hand	2026-01-01 00:00:00+00
+87	listings	0005_product_names	2026-01-01 00:00:00+00
+88	listings	0006_fewer_indexes	2026-01-01 00:00:00+00
+89	merchants	0001_initial	2026-01-01 00:00:00+00
+90	merchants	0002_fees	2026-01-01 00:00:00+00
+91	merchants	0003_second_factor	2026-01-01 00:00:00+00
+92	merchants	0004_deposits	2026-01-01 00:00:00+00
+93	merchants	0005_counts_from	2026-01-01 00:00:00+00
+94	orders	0002_line_short	2026-01-01 00:00:00+00
+95	orders	0003_deposits	2026-01-01 00:00:00+00
+96	orders	0004_event_when	2026-01-01 00:00:00+00
+97	orders	0005_held_at_once	2026-01-01 00:00:00+00
+98	orders	0006_decision	2026-01-01 00:00:00+00
+99	orders	0007_unique_without_pattern	2026-01-01 00:00:00+00
+100	orders	0008_shoppers_rights	2026-01-01 00:00:00+00
+101	orders	0009_decision_that_it_failed	2026-01-01 00:00:00+00
+102	orders	0010_disproved	2026-01-01 00:00:00+00
+103	orders	0011_contact_index	2026-01-01 00:00:00+00
+104	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
+105	outbox	0001_initial	2026-01-01 00:00:00+00
+106	payments	0001_initial	2026-01-01 00:00:00+00
+107	payments	0002_fees	2026-01-01 00:00:00+00
+108	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
+109	payments	0004_payment_in_app	2026-01-01 00:00:00+00
+110	payments	0005_deposits	2026-01-01 00:00:00+00
+111	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
+112	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
+113	payments	0008_purses	2026-01-01 00:00:00+00
+114	plans	0001_initial	2026-01-01 00:00:00+00
+115	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
+116	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
+117	scans	0001_initial	2026-01-01 00:00:00+00
+118	scans	0002_proofs	2026-01-01 00:00:00+00
+119	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
+120	reconciliation	0002_proof	2026-01-01 00:00:00+00
+121	reports	0001_initial	2026-01-01 00:00:00+00
+122	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
+123	supply	0001_initial	2026-01-01 00:00:00+00
+124	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
+125	trail	0001_initial	2026-01-01 00:00:00+00
+126	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
+127	transfers	0001_transfers	2026-01-01 00:00:00+00
+128	visits	0001_initial	2026-01-01 00:00:00+00
+129	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
 \.
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
@@ -787,8 +790,8 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
-SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 94, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 127, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 95, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 129, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);
