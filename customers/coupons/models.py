@@ -61,6 +61,8 @@ class Coupon(models.Model):
         verbose_name = _("优惠券")
         verbose_name_plural = _("优惠券")
         ordering = ["-pk"]
+        #: No page of the framework's admin shows it.
+        default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["code", "shop"], name="coupon_code_once", nulls_distinct=False),
             models.CheckConstraint(

@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 'verbose_name': '优惠券',
                 'verbose_name_plural': '优惠券',
                 'ordering': ['-pk'],
+                'default_permissions': (),
                 'constraints': [models.UniqueConstraint(fields=('code', 'shop'), name='coupon_code_once', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('use_limit__isnull', True), ('used__lte', models.F('use_limit')), _connector='OR'), name='coupon_never_over_used'), models.CheckConstraint(condition=models.Q(('given__gte', 0)), name='coupon_gives_something_or_nothing'), models.CheckConstraint(condition=models.Q(models.Q(('cap__isnull', True), ('kind', 'amount')), models.Q(('kind', 'percent'), ('value__lt', 100)), _connector='OR'), name='coupon_percent_is_a_part'), models.CheckConstraint(condition=models.Q(('contact_limit__gte', 1), ('threshold__gte', 0), ('value__gt', 0), models.Q(('cap__isnull', True), ('cap__gt', 0), _connector='OR')), name='coupon_terms_make_sense'), models.CheckConstraint(condition=models.Q(('category__isnull', True), ('product__isnull', True), _connector='OR'), name='coupon_has_one_scope'), models.CheckConstraint(condition=models.Q(('borne_by', 'platform'), ('shop__isnull', False), _connector='OR'), name='coupon_of_an_owner_has_a_shop'), models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='coupon_ends_after_it_starts')],
             },
         ),
