@@ -68,6 +68,8 @@ SHORT = settings(
 LONG = settings(
     max_examples=200, stateful_step_count=30, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
 )
+#: For how long nobody works before somebody does.
+AWAY_SECONDS = 540
 #: Seconds between rounds in the end: first some in which what is under way still is, then more than anything may wait
 #: by rule: an hour for what is unclear, and the pauses in between.
 ROUNDS = (2, 3, 5, *([320] * 40))
@@ -103,6 +105,8 @@ class Life(RuleBasedStateMachine):
         self.customer = customer_open(contact="13900000000", password="correct-horse-9")
         self.orders = 0
         self.notices = 0
+        #: Seconds since everything was worked off before somebody waited.
+        self.idle = 0
         #: Whether anything happened to the books since they were looked at.
         self.is_news = True
 
@@ -252,6 +256,11 @@ class Life(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 6, 35, 70, 200, 1000]))
     def wait(self, seconds: int) -> None:
+        # What an order kept that is over goes back within a moment of the audit's (I3): nobody is away for longer.
+        if self.idle + seconds > AWAY_SECONDS:
+            self._work(deaths=True)
+            self.idle = 0
+        self.idle += seconds
         time_passes(seconds)
         BookedSupplier.time_passes(seconds)
 
