@@ -24,10 +24,12 @@ from kameng.core.throttle import allow
 from kameng.pages.sign_in import TRY_SECONDS, passwords_of, see_other, slow_down, to_sign_in
 from kameng.privacy.accounts import account_close, account_data
 from orders import access
+from orders.exceptions import NotKept
 from orders.faces import masked, recent_faces
 from orders.keeping import order_keep, refund_route_choose
 from orders.models import Order
 from orders.views import order_prove, visible_order
+from payments.models import Refund
 
 LAST, PER_PAGE, MOVEMENTS = 5, 20, 100
 #: So many wrong passwords of somebody who is signed in.
@@ -94,12 +96,14 @@ def orders(request: HttpRequest, customer: Customer) -> HttpResponse:
 @require_POST
 @signed_in
 def keep(request: HttpRequest, customer: Customer, number: str) -> HttpResponse:
-    """Keep an order that this browser sees; or say where its refunds go."""
+    """Keep an order that this browser sees; or say where its refunds go, on its own device, before one has begun."""
     order = visible_order(request, number)
     if order is not None:
         is_mine = access.is_own_device(request, order)
         try:
-            if "refund_to" in request.POST and is_mine:
+            if "refund_to" in request.POST:
+                if not is_mine or Refund.objects.filter(payment__order=order).exists():
+                    raise NotKept
                 to = Route.WALLET if request.POST["refund_to"] == Route.WALLET else Route.SOURCE
                 refund_route_choose(order_id=order.pk, customer=customer, to=to)
             else:

@@ -51,6 +51,9 @@ def test_a_refund_goes_into_the_wallet_at_once_where_the_shopper_chose_that(shop
     assert broken() == []
     page = Browser()
     page.sign_in()
+    page.post(f"/account/orders/{order.number}/", refund_to="source")
+    order.refresh_from_db()
+    assert order.refund_to == Route.WALLET  # a refund has begun
     shown = page.get(f"/o/{order.number}/").content.decode()
     assert "到余额" in shown
     assert "马上可用" in shown

@@ -378,7 +378,7 @@ class Life(RuleBasedStateMachine):
         return self._by_purse(order, "coupon")
 
     def _by_wallet(self, order: Order) -> Decimal:
-        """The same of the wallet, less what went there although it had come another way; that the wallet says so too is I11."""
+        """The same of the wallet, less what came another way and went there; that the wallet says so too is I11."""
         into = Refund.objects.filter(payment__order=order, route=Route.WALLET, status=Refund.Status.SUCCEEDED)
         return self._by_purse(order, "wallet") - sum((one.amount for one in into), Decimal(0))
 

@@ -74,7 +74,7 @@ def refunded_by_two(shop: Reseller, monkeypatch: pytest.MonkeyPatch, patience: f
         line_refund(line_id=payload["line_id"])
     refund = Refund.objects.get(payment__order=order)
     assert refund.status == "created"
-    pause_before(monkeypatch, "payments.refunds.refund_booked", patience=patience)
+    pause_before(monkeypatch, "payments.refunds.refund_transition", patience=patience)
     at_once(shop, *[lambda: refund_run(refund_id=refund.pk) for _ in range(2)])
     refund.refresh_from_db()
     assert refund.status == "succeeded"

@@ -163,7 +163,7 @@ def test_what_went_into_a_wallet_is_in_no_bill(shop: Reseller) -> None:
     assert breaks() == set()
     assert statement.ours_back == statement.ledger_back == 0
     day.reconcile(day.row(payment), day.row(back))
-    assert breaks() == {(Kind.NOT_OURS, back.number)}
+    assert breaks() == {(Kind.REFUND_NOT_OURS, back.number)}
 
 
 def test_money_near_midnight_is_in_transit_until_the_next_bill_tells_of_it(shop: Reseller) -> None:
