@@ -125,7 +125,9 @@ def test_a_shop_is_read_anew_only_where_its_rows_have_changed(monkeypatch: pytes
     Reseller.objects.filter(slug="one").update(name="Other")
     now += 1.1
     assert [shop.name for shop in ways()] == ["Other"] * 3
-    Tenure.objects.update_or_create(shop_id=before[0].pk, defaults={"suspended_at": timezone.now(), "suspended_reason": "x"})
+    Tenure.objects.update_or_create(
+        shop_id=before[0].pk, defaults={"suspended_at": timezone.now(), "suspended_reason": "x"}
+    )
     now += 1.1
     assert [standing_of(shop) for shop in ways()] == [Standing.SUSPENDED] * 3
     Reseller.objects.filter(slug="one").update(schema_name="shop_moved")
