@@ -1,12 +1,13 @@
 """Merchant accounts: configure one, and the adapter that speaks for it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from threading import Lock
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -96,9 +97,11 @@ def accounts_for_shop() -> list[GatewayAccount]:
 
 
 def _accounts_of_others() -> tuple[list[GatewayAccount], frozenset[str]]:
-    """In this order: an account that becomes a shop's own between the two is in the second, and in neither never."""
-    platforms = _accounts_for("")
-    return platforms, frozenset(_usable().exclude(schema_name="").values_list("schema_name", flat=True))
+    """Both of one moment: an account that becomes a shop's own is in one of them."""
+    theirs = _usable().exclude(schema_name="").order_by().values("schema_name").distinct()
+    platforms = list(_usable().filter(schema_name="").annotate(with_their_own=ArraySubquery(theirs)))
+    with_their_own = platforms[0].with_their_own if platforms else theirs.values_list("schema_name", flat=True)
+    return _chosen(platforms), frozenset(with_their_own)
 
 
 def _usable() -> QuerySet[GatewayAccount]:
@@ -107,8 +110,13 @@ def _usable() -> QuerySet[GatewayAccount]:
 
 
 def _accounts_for(schema_name: str) -> list[GatewayAccount]:
+    return _chosen(_usable().filter(Q(schema_name="") | Q(schema_name=schema_name)))
+
+
+def _chosen(usable: Iterable[GatewayAccount]) -> list[GatewayAccount]:
+    """One of each gateway, a shop's own before the platform's."""
     chosen: dict[str, GatewayAccount] = {}
-    for account in _usable().filter(Q(schema_name="") | Q(schema_name=schema_name)):
+    for account in usable:
         if account.gateway not in chosen or account.schema_name:
             chosen[account.gateway] = account
     return sorted(chosen.values(), key=lambda account: (account.position, account.pk))
