@@ -14,9 +14,10 @@ from django.urls import reverse
 from compliance import rules
 from compliance.models import Rule
 from compliance.rules import rule_of, rule_save, rules_load, screening_book
+from compliance.screening.book import Book
 from compliance.screening.engine import screen
 from compliance.screening.listing import Subject, Verdict
-from compliance.screening.rules import built_in_rules
+from compliance.screening.rules import built_in_groups, built_in_rules
 from kameng.core.problems import Invalid
 from tests.factories import ProductFactory, on_sale
 from tests.staff import URLCONFS, operator
@@ -113,19 +114,19 @@ def test_threads_that_need_the_same_book_compile_it_once(monkeypatch: pytest.Mon
     compiled: list[tuple[object, ...]] = []
     both = Barrier(2)
 
-    def compile_slowly(key: tuple[object, ...]) -> str:
+    def compile_slowly(key: tuple[object, ...]) -> Book:
         compiled.append(key)
         with suppress(BrokenBarrierError):
             both.wait(0.2)  # where the other one compiles, too
-        books[key] = "the book"
-        return "the book"
+        books[key] = Book([], built_in_groups())
+        return books[key]
 
-    books: dict[tuple[object, ...], str] = {}
+    books: dict[tuple[object, ...], Book] = {}
     seen = dict.fromkeys(("count", "active", "versions", "last", "groups", "regrouped"), 1)
     monkeypatch.setattr(rules, "_with_groups", lambda: SimpleNamespace(aggregate=lambda **_: seen))
     monkeypatch.setattr(rules, "_kept", books)
     monkeypatch.setattr(rules, "_compiled", compile_slowly)
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda _: rules.book_now(), range(2)))
-    assert found == [("the book", 2)] * 2
+    assert found == [(book, 2) for book in books.values()] * 2
     assert len(compiled) == 1
