@@ -29,7 +29,7 @@ _SAID = (*_WORDS, "note", "severity", "window", "is_weak", "is_active")
 #: ones before stay for those whose transaction still sees them.
 _kept: dict[tuple[object, ...], Book] = {}
 _KEPT_BOOKS = 2
-#: One thread compiles, the others wait for what it makes: a book takes megabytes, and while it is made several times that.
+#: One thread compiles, the others wait for what it makes: a book takes megabytes, and more while it is made.
 _compiling = Lock()
 
 

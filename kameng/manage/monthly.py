@@ -1,13 +1,16 @@
 """The owner's monthly statement: to look at, to print, and as a file for spreadsheets."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from tempfile import TemporaryFile
 from typing import IO, Any
 
 from django.core.paginator import Page, Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.template.loader import get_template
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_safe
@@ -31,8 +34,15 @@ from orders.monthly import (
 from resellers.ledger.posting import Name
 from resellers.models import Reseller
 
-#: Rows on one page, which is also one print-out; whoever has more takes the file.
+#: Rows on one page.
 PER_PAGE = 200
+#: From so many rows on, whoever wants to print a month is told first that a file is better; from so many on, there is
+#: only the file: drawing them takes a processor for seconds, and nobody reads hundreds of sheets.
+LONG, TOO_LONG = 2_000, 20_000
+#: Rows on a sheet of A4, about; and as many as are drawn at a time.
+PER_SHEET, DRAWN = 30, 500
+#: Where in the drawn page the rows belong, which are drawn apart.
+_ROWS_HERE = "<!-- rows -->"
 #: No number beyond this is that of a page.
 FARTHEST_PAGE = 1_000_000
 
@@ -76,19 +86,21 @@ def statement(request: HttpRequest) -> HttpResponse:
     try:
         with one_moment():
             totals, rows, page = _page(shop, month, request.GET.get("page", ""))
-            found = _courses(shop, month, totals)
+            context |= _balances(shop, month, totals)
     except DoesNotFoot as refused:
         _alarm(shop, month, refused)
         return shop_site.render(request, "staff/statement.html", {**context, "refused": refused}, status=refused.status)
-    context |= {
+    return shop_site.render(request, "staff/statement.html", {**context, "rows": rows, "page_obj": page})
+
+
+def _balances(shop: Reseller, month: Month, totals: Totals) -> dict[str, Any]:
+    """What stands above the rows and below them. Raises `DoesNotFoot`."""
+    return {
         "totals": totals,
-        "courses": [_shown(course, totals) for course in found],
-        "rows": rows,
-        "page_obj": page,
+        "courses": [_shown(course, totals) for course in _courses(shop, month, totals)],
         "is_over": month.next.start <= timezone.now(),
         "printed_at": timezone.now(),
     }
-    return shop_site.render(request, "staff/statement.html", context)
 
 
 def _page(shop: Reseller, month: Month, asked: str) -> tuple[Totals, list[MonthlyRow], Page[int]]:
@@ -99,6 +111,55 @@ def _page(shop: Reseller, month: Month, asked: str) -> tuple[Totals, list[Monthl
     if totals.orders and not rows:
         _totals, rows = page_of(shop, month, first=page.start_index() - 1, count=PER_PAGE)
     return totals, rows, page
+
+
+@shop_site.page("statement/print/", name="statement_print")
+@require_safe
+def statement_print(request: HttpRequest) -> HttpResponseBase:
+    """The whole month on one page, for paper. It is made before the first byte is sent, as a file is; of a long month
+    there are only the words that a file is better, unless `anyway` is asked for."""
+    shop: Reseller = request.shop  # type: ignore[attr-defined]
+    month, months = _month(request, shop)
+    if shop.is_house:
+        raise Http404
+    context: dict[str, Any] = {"title": _("月账单"), "month": month, "months": months, "shop": shop}
+    file = TemporaryFile()  # noqa: SIM115 -- the response closes it, once it is sent
+    try:
+        with one_moment():
+            totals, _rows = page_of(shop, month, first=0, count=1)
+            too_long = totals.orders > TOO_LONG
+            is_long = too_long or (totals.orders > LONG and "anyway" not in request.GET)
+            context |= _balances(shop, month, totals)
+            context |= {"is_long": is_long, "too_long": too_long, "sheets": -(-totals.orders // PER_SHEET)}
+            context["rows"] = "" if is_long or not totals.orders else mark_safe(_ROWS_HERE)
+            page = shop_site.render(request, "staff/statement_print.html", context)
+            if is_long or not totals.orders:
+                file.close()
+                return page
+            before, after = page.content.split(_ROWS_HERE.encode())
+            file.write(before)
+            _print_rows(file, shop, month, totals)
+            file.write(after)
+    except DoesNotFoot as refused:
+        file.close()
+        _alarm(shop, month, refused)
+        return shop_site.render(request, "staff/statement.html", {**context, "refused": refused}, status=refused.status)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return FileResponse(file, content_type="text/html; charset=utf-8")
+
+
+def _print_rows(file: IO[bytes], shop: Reseller, month: Month, totals: Totals) -> None:
+    """Draw every row. Raises `DoesNotFoot` where together they are not the sums that stand below them."""
+    template, printed, rows = get_template("staff/_statement_rows.html"), Totals(), rows_of(shop, month)
+    while drawn := list(islice(rows, DRAWN)):
+        for row in drawn:
+            printed.add(row)
+        file.write(template.render({"rows": drawn}).encode())
+    if printed != totals:
+        raise DoesNotFoot(extra={"account": "print"})
 
 
 @shop_site.page("statement/<str:form>/", name="statement_file")

@@ -104,6 +104,7 @@ RIGHTS: dict[str, Right] = {
     EARNINGS: Right(FINANCE | GOODS, NONE),
     "statement": _one_thing(FINANCE),
     "statement_file": _one_thing(FINANCE),
+    "statement_print": _one_thing(FINANCE),
     "deposit": Right(FINANCE, NONE),
     "withdrawals": _MONEY,
     "withdrawal_cancel": _OWNERS_ALONE,

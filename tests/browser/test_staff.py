@@ -23,6 +23,7 @@ OWNERS_PAGES = (
     "/manage/listings/pricerule/", "/manage/listings/pricerule/add/", "/manage/staff/",
     "/manage/customers/", "/manage/changes/", "/manage/changes/?kind=platform", "/manage/announcement/",
     "/manage/password_change/", "/manage/withdrawals/", "/manage/deposit/", "/manage/second-factor/",
+    "/manage/statement/print/",
     "/manage/statement/", "/manage/clients/", "/manage/cases/", "/manage/papers/", "/manage/domains/", "/manage/plan/",
     "/manage/prices/", "/manage/price-changes/", "/manage/goods/?state=locked", "/manage/share/",
     "/manage/orders-export/", "/manage/setup/", "/manage/own/", "/manage/own/new/",

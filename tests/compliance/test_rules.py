@@ -2,16 +2,22 @@
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
+from compliance import rules
 from compliance.models import Rule
 from compliance.rules import rule_of, rule_save, rules_load, screening_book
+from compliance.screening.book import Book
 from compliance.screening.engine import screen
 from compliance.screening.listing import Subject, Verdict
-from compliance.screening.rules import built_in_rules
+from compliance.screening.rules import built_in_groups, built_in_rules
 from kameng.core.problems import Invalid
 from tests.factories import ProductFactory, on_sale
 from tests.staff import URLCONFS, operator
@@ -101,3 +107,26 @@ def test_a_rule_that_takes_something_off_sale_says_what_and_is_kept_once_that_wa
     assert not Rule.objects.filter(code="new-word").exists()
     assert client.post(address, {**form, "is_seen": "on"}).status_code == 302
     assert Rule.objects.filter(code="new-word").exists()
+
+
+def test_threads_that_need_the_same_book_compile_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A book takes megabytes, and a worker that has just begun needs it in every thread at once."""
+    compiled: list[tuple[object, ...]] = []
+    both = Barrier(2)
+
+    def compile_slowly(key: tuple[object, ...]) -> Book:
+        compiled.append(key)
+        with suppress(BrokenBarrierError):
+            both.wait(0.2)  # where the other one compiles, too
+        books[key] = Book([], built_in_groups())
+        return books[key]
+
+    books: dict[tuple[object, ...], Book] = {}
+    seen = dict.fromkeys(("count", "active", "versions", "last", "groups", "regrouped"), 1)
+    monkeypatch.setattr(rules, "_with_groups", lambda: SimpleNamespace(aggregate=lambda **_: seen))
+    monkeypatch.setattr(rules, "_kept", books)
+    monkeypatch.setattr(rules, "_compiled", compile_slowly)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: rules.book_now(), range(2)))
+    assert found == [(book, 2) for book in books.values()] * 2
+    assert len(compiled) == 1

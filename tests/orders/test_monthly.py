@@ -174,18 +174,53 @@ def test_a_file_holds_the_month_and_nothing_of_another_shop(
     assert not [row for row in rows if any(order.grouped_number in row for order in (first, second))]
 
 
+def test_the_whole_month_is_printed_with_sums_that_foot(
+    busy: tuple[Reseller, list[Order]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, orders = busy
+    monkeypatch.setattr("kameng.manage.monthly.PER_PAGE", 1)
+    monkeypatch.setattr("kameng.manage.monthly.DRAWN", 1)
+    client = owner_of(shop)
+    assert "/manage/statement/print/?month=" in client.get("/manage/statement/").content.decode()
+    page = b"".join(client.get("/manage/statement/print/")).decode()
+    for order in orders:
+        assert page.count(order.grouped_number) == 1
+    assert page.count("全月合计") == 1
+    assert page.index(orders[-1].grouped_number) < page.index("全月合计")
+    assert "仍要打印" not in page
+    monkeypatch.setattr("kameng.manage.monthly.LONG", 1)
+    told = client.get("/manage/statement/print/").content.decode()
+    assert "2 笔订单，打印出来约 1 张" in told
+    assert orders[0].grouped_number not in told
+    assert "这个月还没有订单" not in told
+    assert orders[0].grouped_number in b"".join(client.get("/manage/statement/print/?anyway=1")).decode()
+    monkeypatch.setattr("kameng.manage.monthly.TOO_LONG", 1)
+    told = client.get("/manage/statement/print/?anyway=1").content.decode()
+    assert ("打印出来约 1 张" in told, "仍要打印" in told) == (True, False)
+    assert orders[0].grouped_number not in told
+    monkeypatch.undo()
+    monkeypatch.setattr("kameng.manage.monthly.rows_of", lambda shop, month: iter([]))
+    refused = client.get("/manage/statement/print/?anyway=1")
+    assert refused.status_code == 500
+    assert "对不上" in refused.content.decode()
+
+
+def test_a_month_without_orders_is_printed_too(shop: Reseller) -> None:
+    assert "这个月还没有订单" in owner_of(shop).get("/manage/statement/print/").content.decode()
+
+
 def test_what_does_not_foot_is_refused_and_told(busy: tuple[Reseller, list[Order]]) -> None:
     """Money that came onto the owner's account by a journal of nobody's shop: no row of the month explains it."""
     shop, (first, _second) = busy
     post("odd", Kind.CLAIM, [Move(Name.PENDING, Decimal(-1), shop.pk), Move(Name.COST, Decimal(1))], shop_id=None)
     client = owner_of(shop)
-    for address in ("/manage/statement/", "/manage/statement/csv/", "/manage/statement/xlsx/"):
-        answer = client.get(address)
+    for form in ("", "csv/", "xlsx/", "print/"):
+        answer = client.get(f"/manage/statement/{form}")
         assert answer.status_code == 500
         assert "对不上" in answer.content.decode()
         assert first.grouped_number not in answer.content.decode()
     told = Alert.objects.get()
-    assert (told.kind, told.times) == ("ledger.statement", 3)
+    assert (told.kind, told.times) == ("ledger.statement", 4)
     moves = [Move(Name.AVAILABLE, Decimal(-1), shop.pk), Move(Name.COST, Decimal(1))]
     post("odd again", Kind.CLAIM, moves, shop_id=None)
     with pytest.raises(DoesNotFoot):
