@@ -98,8 +98,10 @@ def test_the_callback_is_signed_over_its_fixed_path(client: DujiaoClient, shop: 
 
 
 def test_goods_for_an_account_are_topped_up_by_hand(client: DujiaoClient, sandbox: RunningSandbox) -> None:
-    sandbox.steer("suppliers/yunka", delivery_ms=400)
+    # At work for the second half of it: long enough to be seen by whoever is slow to ask.
+    sandbox.steer("suppliers/yunka", delivery_ms=3000)
     bought = client.buy("S1", quantity=1, manual_form_data={"uid": "888888"})
+    sandbox.steer("suppliers/yunka", delivery_ms=100)
     until(lambda: client.call("GET", f"/orders/{bought['order_id']}")[1]["status"] == "fulfilling")
     status, refused = client.call("POST", f"/orders/{bought['order_id']}/cancel")
     assert (status, refused["error_code"]) == (409, "cancel_not_allowed")
