@@ -648,37 +648,38 @@ COPY kameng_shop_template.django_content_type (id, app_label, model) FROM stdin;
 64	transfers	transfer
 65	outbox	heartbeat
 66	outbox	outboxevent
-67	inbox	inboxevent
-68	alerts	alert
-69	reconciliation	break
-70	reconciliation	breakevent
-71	reconciliation	statement
-72	reconciliation	row
-73	contenttypes	contenttype
-74	auth	permission
-75	auth	group
-76	sessions	session
-77	accounts	user
-78	accounts	secondfactor
-79	admin	logentry
-80	listings	listing
-81	listings	pricerule
-82	listings	repricing
-83	listings	placement
-84	customers	customer
-85	orders	order
-86	orders	orderline
-87	orders	orderevent
-88	orders	decision
-89	orders	minorspending
-90	payments	payment
-91	payments	refund
-92	fulfillment	fulfillment
-93	fulfillment	deliveryreveal
-94	fulfillment	supplierorder
-95	fulfillment	delivery
-96	supply	clientorder
-97	supply	clientcallback
+67	outbox	sweptshop
+68	inbox	inboxevent
+69	alerts	alert
+70	reconciliation	break
+71	reconciliation	breakevent
+72	reconciliation	statement
+73	reconciliation	row
+74	contenttypes	contenttype
+75	auth	permission
+76	auth	group
+77	sessions	session
+78	accounts	user
+79	accounts	secondfactor
+80	admin	logentry
+81	listings	listing
+82	listings	pricerule
+83	listings	repricing
+84	listings	placement
+85	customers	customer
+86	orders	order
+87	orders	orderline
+88	orders	orderevent
+89	orders	decision
+90	orders	minorspending
+91	payments	payment
+92	payments	refund
+93	fulfillment	fulfillment
+94	fulfillment	deliveryreveal
+95	fulfillment	supplierorder
+96	fulfillment	delivery
+97	supply	clientorder
+98	supply	clientcallback
 \.
 COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 1	sessions	0001_initial	2026-01-01 00:00:00+00
@@ -790,33 +791,34 @@ COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 107	orders	0013_account_index	2026-01-01 00:00:00+00
 108	orders	0014_customers	2026-01-01 00:00:00+00
 109	outbox	0001_initial	2026-01-01 00:00:00+00
-110	payments	0001_initial	2026-01-01 00:00:00+00
-111	payments	0002_fees	2026-01-01 00:00:00+00
-112	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
-113	payments	0004_payment_in_app	2026-01-01 00:00:00+00
-114	payments	0005_deposits	2026-01-01 00:00:00+00
-115	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
-116	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
-117	payments	0008_purses	2026-01-01 00:00:00+00
-118	payments	0009_refund_route	2026-01-01 00:00:00+00
-119	plans	0001_initial	2026-01-01 00:00:00+00
-120	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
-121	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
-122	scans	0001_initial	2026-01-01 00:00:00+00
-123	scans	0002_proofs	2026-01-01 00:00:00+00
-124	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
-125	reconciliation	0002_proof	2026-01-01 00:00:00+00
-126	reports	0001_initial	2026-01-01 00:00:00+00
-127	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
-128	resellers	0011_points	2026-01-01 00:00:00+00
-129	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
-130	supply	0001_initial	2026-01-01 00:00:00+00
-131	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
-132	trail	0001_initial	2026-01-01 00:00:00+00
-133	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
-134	transfers	0001_transfers	2026-01-01 00:00:00+00
-135	visits	0001_initial	2026-01-01 00:00:00+00
-136	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
+110	outbox	0002_swept_shop	2026-01-01 00:00:00+00
+111	payments	0001_initial	2026-01-01 00:00:00+00
+112	payments	0002_fees	2026-01-01 00:00:00+00
+113	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
+114	payments	0004_payment_in_app	2026-01-01 00:00:00+00
+115	payments	0005_deposits	2026-01-01 00:00:00+00
+116	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
+117	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
+118	payments	0008_purses	2026-01-01 00:00:00+00
+119	payments	0009_refund_route	2026-01-01 00:00:00+00
+120	plans	0001_initial	2026-01-01 00:00:00+00
+121	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
+122	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
+123	scans	0001_initial	2026-01-01 00:00:00+00
+124	scans	0002_proofs	2026-01-01 00:00:00+00
+125	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
+126	reconciliation	0002_proof	2026-01-01 00:00:00+00
+127	reports	0001_initial	2026-01-01 00:00:00+00
+128	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
+129	resellers	0011_points	2026-01-01 00:00:00+00
+130	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
+131	supply	0001_initial	2026-01-01 00:00:00+00
+132	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
+133	trail	0001_initial	2026-01-01 00:00:00+00
+134	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
+135	transfers	0001_transfers	2026-01-01 00:00:00+00
+136	visits	0001_initial	2026-01-01 00:00:00+00
+137	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
 \.
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
@@ -826,8 +828,8 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_group_permissions_id_seq', 1
 SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.customers_customer_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
-SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 97, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 136, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 98, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 137, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);

@@ -36,3 +36,17 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SweptShop(models.Model):
+    """What the last sweeps saw of a shop (`kameng.sweep`)."""
+
+    schema_name = models.CharField(max_length=63, primary_key=True)
+    #: Rows that were written in the tables that the sweep reads, as the database counts them.
+    changes = models.BigIntegerField()
+    #: When there was last something on its lists, or a change.
+    active_at = models.DateTimeField()
+    swept_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.schema_name

@@ -4,16 +4,19 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from compliance.visits.models import Visit
 from compliance.visits.services import visit_ask, visit_enter
 from fulfillment.models import Fulfillment
-from kameng.outbox.models import OutboxEvent
-from kameng.sweep import sweep
+from kameng.outbox.models import OutboxEvent, SweptShop
+from kameng.outbox.services import publish
+from kameng.sweep import SETTLED, TURNS, sweep
 from orders.models import Order
 from orders.services import order_cancel, order_settle
 from payments.models import Payment, Refund
@@ -184,3 +187,101 @@ def test_a_visit_whose_end_is_on_no_list_is_ended_and_written_down(shop: Reselle
     with schema_context(shop.schema_name):
         assert LogEntry.objects.order_by("-pk")[0].change_message == "平台员工 li 离开店铺后台（时间到）"
     assert sweep() == 0
+
+
+# --- which shops are looked into -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def entered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The schemas that were looked into."""
+    schemas: list[str] = []
+
+    def look() -> int:
+        schemas.append(connection.schema_name)  # type: ignore[attr-defined]
+        return 0
+
+    monkeypatch.setattr("kameng.sweep._sweep_shop", look)
+    return schemas
+
+
+def quiet(entered: list[str]) -> None:
+    """Nothing has happened for long, and every shop was just looked into."""
+    sweep()
+    SweptShop.objects.update(active_at=Now() - 20 * AGO)
+    entered.clear()
+
+
+def test_a_shop_that_no_sweep_knows_is_looked_into(db: None, entered: list[str]) -> None:
+    assert sweep() == 0
+    assert sorted(entered) == ["shop_live", "shop_one", "shop_two"]
+
+
+def test_quiet_shops_take_turns(db: None, entered: list[str]) -> None:
+    Reseller.objects.bulk_create(
+        Reseller(slug=f"quiet{n}", schema_name=f"shop_quiet{n}", name=f"Quiet {n}") for n in range(20)
+    )
+    quiet(entered)
+    SweptShop.objects.bulk_create(
+        SweptShop(schema_name=f"shop_quiet{n}", changes=0, active_at=Now() - 20 * AGO) for n in range(20)
+    )
+    seen: list[set[str]] = []
+    for _ in range(TURNS):
+        sweep()
+        seen.append(set(entered))
+        entered.clear()
+    assert max(map(len, seen)) == 3
+    assert set().union(*seen) == {f"shop_quiet{n}" for n in range(20)} | {"shop_live", "shop_one", "shop_two"}
+
+
+def test_a_shop_with_work_is_looked_into_each_time_also_when_its_work_is_gone(
+    shop: Reseller, entered: list[str]
+) -> None:
+    quiet(entered)
+    connection.set_tenant(shop)  # type: ignore[attr-defined]
+    publish("order.paid", order_id=7)
+    sweep()
+    OutboxEvent.objects.all().delete()
+    for _ in range(3):
+        sweep()
+    assert entered.count("shop_one") == 4
+    assert len(entered) <= 8  # its turns, and one other each time
+    quiet(entered)
+    sweep()
+    assert len(entered) == 1
+
+
+def test_a_shop_in_which_anything_was_written_is_looked_into(live_shop: Reseller, entered: list[str]) -> None:
+    product = on_sale()
+    counted()
+    quiet(entered)
+    for _ in range(2):
+        sweep()
+    assert len(entered) == 2
+    entered.clear()
+    connection.set_tenant(live_shop)  # type: ignore[attr-defined]
+    place(live_shop, product)
+    OutboxEvent.objects.all().delete()
+    counted()
+    for _ in range(3):
+        sweep()
+    assert entered.count("shop_live") == 3
+
+
+@pytest.mark.parametrize(("beyond", "looks"), [(-SETTLED, 2), (SETTLED, 1)])
+def test_a_shop_is_quiet_only_when_what_began_there_has_expired(
+    db: None, entered: list[str], beyond: timedelta, looks: int
+) -> None:
+    quiet(entered)
+    longest = timedelta(seconds=settings.ORDER_EXPIRES_SECONDS) + 2 * SETTLED
+    SweptShop.objects.filter(schema_name="shop_two").update(active_at=Now() - longest - beyond, swept_at=timezone.now())
+    sweep()
+    assert len(entered) == looks
+    assert ("shop_two" in entered) is (looks == 2)
+
+
+def counted() -> None:
+    """The database counts what this session wrote now, and not within a second."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT 1")
