@@ -111,7 +111,7 @@ def with_sums(last: Sequence[Order]) -> Sequence[Customer]:
     contacts = [order.contact for order in last]
     kept = set(Account.objects.filter(contact__in=contacts, closed_at=None).values_list("contact", flat=True))
     return [
-        Customer(order, *found[order.contact_digest], has_account=order.contact in kept)
+        Customer(order, *found[order.contact_digest], order.contact in kept)
         for order in last
         if order.contact_digest in found
     ]
