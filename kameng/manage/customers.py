@@ -81,12 +81,12 @@ class Customer:
     """A contact, its last paid order, and the sums of all of them in yuan."""
 
     last: Order
+    has_account: bool
     orders: int
     total: Decimal
     first_at: datetime
     last_at: datetime
     refunded: Decimal
-    has_account: bool
 
     @property
     def masked(self) -> str:
@@ -111,7 +111,7 @@ def with_sums(last: Sequence[Order]) -> Sequence[Customer]:
     contacts = [order.contact for order in last]
     kept = set(Account.objects.filter(contact__in=contacts, closed_at=None).values_list("contact", flat=True))
     return [
-        Customer(order, *found[order.contact_digest], order.contact in kept)
+        Customer(order, order.contact in kept, *found[order.contact_digest])
         for order in last
         if order.contact_digest in found
     ]
