@@ -164,14 +164,14 @@ class OrderAdmin(ReadOnlyAdmin):
         """For whom, masked."""
         return account_text(order.lines.all()[0]) or _("卡密")
 
-    @display(description=gettext_lazy("实付"), ordering="total")
+    @display(description=gettext_lazy("售价"), ordering="total")
     def total_cell(self, order: Order) -> SafeString:
-        """What the shopper pays."""
+        """What the goods cost; a coupon or points may have paid a part of it."""
         return format_html('<span class="k-num k-strong">{}</span>', yuan(order.total))
 
-    @display(description=gettext_lazy("我赚"))
+    @display(description=gettext_lazy("毛利"))
     def profit(self, order: Order) -> SafeString:
-        """What the owner keeps of it."""
+        """Above the supply price; what comes off it is in the order's statement."""
         return format_html('<span class="k-num">{}</span>', yuan(order_profit(order, order.lines.all())))
 
     @display(description=gettext_lazy("状态"))

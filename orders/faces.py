@@ -95,9 +95,11 @@ def masked(value: str) -> str:
 
 def masked_contact(order: Order) -> str:
     """`138****5678`, `n***@example.com`; says so where it was forgotten."""
-    contact = order.contact
-    if order.forgotten_at is not None:
-        return _("已删除")
+    return _("已删除") if order.forgotten_at is not None else contact_masked(order.contact)
+
+
+def contact_masked(contact: str) -> str:
+    """`138****5678`, `n***@example.com`."""
     return masked(contact) if "@" in contact else f"{contact[:3]}****{contact[-4:]}"
 
 

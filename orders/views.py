@@ -178,7 +178,7 @@ def edit(request: HttpRequest, number: str) -> HttpResponse:
     on_sale = shelf(request.shop)  # type: ignore[attr-defined]
     product = on_sale.by_slug.get(line.product_slug)
     if product is None and line.sku in on_sale.by_sku:
-        return redirect("apply")  # sold on a page of its own
+        return redirect(f"{reverse('apply')}?order={order.number}")  # sold on a page of its own
     if product is None:
         return page(request, "404.html", status=404)
     answers = Answers(

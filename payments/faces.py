@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from customers.models import Route
@@ -40,6 +41,13 @@ def due_of(order: Order) -> Due:
     ]
     amount = order.total - sum((payment.amount for payment in paid), Decimal(0))
     return Due([purse_face(payment) for payment in paid], amount)
+
+
+def due_amounts(orders: Sequence[Order]) -> dict[int, Decimal]:
+    """Of each order by its id, `due_of(order).amount`; in one query."""
+    counts = Payment.objects.filter(order__in=orders, gateway__in=WITHOUT_MONEY, is_surplus=False)
+    paid = dict(counts.filter(status=Payment.Status.CONFIRMED).values_list("order_id").annotate(Sum("amount")))
+    return {order.pk: order.total - paid.get(order.pk, Decimal(0)) for order in orders}
 
 
 def purse_face(payment: Payment) -> PurseFace:

@@ -36,6 +36,7 @@ from kameng.core.throttle import require
 from orders.badges import badge_of
 from orders.faces import masked_contact, names_of
 from orders.models import Order
+from payments.faces import due_amounts
 
 PER_PAGE = 50
 #: A piece of a contact that is shorter fits too many.
@@ -80,6 +81,7 @@ class Customer:
     """A contact, its last paid order, and the sums of all of them in yuan."""
 
     last: Order
+    has_account: bool
     orders: int
     total: Decimal
     first_at: datetime
@@ -104,9 +106,15 @@ def customers_of(*, text: str = "", before: int | None = None, limit: int = PER_
 
 
 def with_sums(last: Sequence[Order]) -> Sequence[Customer]:
-    """The customers whose last orders these are, in two queries however many they are."""
+    """The customers whose last orders these are, in three queries however many they are."""
     found = {row[0]: row[1:] for row in sql.rows(_SUMS, {"digests": [order.contact_digest for order in last]})}
-    return [Customer(order, *found[order.contact_digest]) for order in last if order.contact_digest in found]
+    contacts = [order.contact for order in last]
+    kept = set(Account.objects.filter(contact__in=contacts, closed_at=None).values_list("contact", flat=True))
+    return [
+        Customer(order, order.contact in kept, *found[order.contact_digest])
+        for order in last
+        if order.contact_digest in found
+    ]
 
 
 def _condition(text: str) -> tuple[str, dict[str, str]]:
@@ -172,6 +180,7 @@ def customer(request: HttpRequest, order_id: int) -> HttpResponse:
         write_down(request, asked, CHANGE, _("查看完整联系方式：%(masked)s") % {"masked": masked_contact(asked)})
     (found,) = with_sums([asked])
     page = Paginator(mine.prefetch_related("lines"), PER_PAGE).get_page(request.GET.get("page"))
+    due = due_amounts(list(page))
     context: dict[str, Any] = {
         "title": found.masked,
         "up_url": reverse("manage:customers"),
@@ -185,6 +194,7 @@ def customer(request: HttpRequest, order_id: int) -> HttpResponse:
                 "order": order,
                 "goods": " ".join(names_of(order.lines.all()[0])),
                 "badge": _badge(order),
+                "paid": due[order.pk],
                 "more": len(order.lines.all()) - 1,
             }
             for order in page

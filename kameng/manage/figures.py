@@ -19,6 +19,7 @@ from compliance.validity import NOTICES
 from kameng.core import sql
 from orders.models import Order, OrderLine
 from resellers.domains.models import OwnDomain
+from resellers.selectors import shop_in
 
 DAYS = 14
 #: A paid line that is still under way counts against the delivered rate only after this long, and what the owner
@@ -95,7 +96,7 @@ def figures() -> Figures:
     )
 
 
-#: Of what arrived, without what the owner's own coupons took off such orders.
+#: Of what arrived, without what the owner's own coupons took off such orders, and the points that were given for it.
 _KEPT = """
 SELECT (SELECT coalesce(sum((line.price - line.supply_price) * line.quantity), 0)
           FROM orders_orderline AS line WHERE line.status = 'delivered' AND line.finished_at >= %(start)s)
@@ -105,11 +106,17 @@ SELECT (SELECT coalesce(sum((line.price - line.supply_price) * line.quantity), 0
           JOIN public.coupons_coupon AS coupon ON coupon.id = payment.holder_id
          WHERE placed.status = 'fulfilled' AND placed.finished_at >= %(start)s
            AND payment.gateway = 'coupon' AND payment.status = 'confirmed' AND coupon.borne_by = 'owner')
+     - (SELECT coalesce(sum(entry.amount), 0)
+          FROM orders_orderline AS line
+          JOIN public.ledger_journal AS journal ON journal.key = 'points_earned:' || %(shop)s || ':' || line.id
+          JOIN public.ledger_entry AS entry ON entry.journal_id = journal.id AND entry.amount > 0
+         WHERE line.status = 'delivered' AND line.finished_at >= %(start)s)
 """
 
 
 def _kept_since(start: datetime) -> Decimal:
-    ((kept,),) = sql.rows(_KEPT, {"start": start})
+    shop = shop_in(connection.schema_name)  # type: ignore[attr-defined]
+    ((kept,),) = sql.rows(_KEPT, {"start": start, "shop": str(shop.pk if shop is not None else "")})
     return Decimal(kept)
 
 

@@ -31,7 +31,7 @@ class PointsForm(StaffForm):
     )  # fmt: skip
 
 
-@shop_site.page("points/", name="points", nav=Nav(GROUP, gettext_lazy("积分"), "loyalty", 31))
+@shop_site.page("points/", name="points", nav=Nav(GROUP, gettext_lazy("积分"), "currency_exchange", 31))
 @require_http_methods(["GET", "HEAD", "POST"])
 def points(request: HttpRequest) -> HttpResponse:
     """The form, and who bears what."""

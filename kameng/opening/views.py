@@ -19,6 +19,7 @@ from compliance.gate.subjects import Subject
 from customers.contacts import contact_clean
 from fulfillment.suppliers.opening.adapter import APPLICATION
 from kameng.core.client import client_address
+from kameng.core.ids import normalize
 from kameng.core.problems import Problem, StrOrPromise
 from kameng.core.throttle import allow
 from kameng.opening.goods import ADDRESS
@@ -37,7 +38,7 @@ from resellers.plans.applications import (
     renewal_refusal,
     subdomain_wrong,
 )
-from resellers.plans.commissions import inviter_named
+from resellers.plans.commissions import invitation_of, inviter_named
 from resellers.plans.exceptions import ApplicationInvalid
 from resellers.plans.models import Application, Plan
 from resellers.plans.skus import sku_of
@@ -75,7 +76,7 @@ def _form(
 ) -> HttpResponse:
     plans = plans_offered()
     errors = errors or {}
-    inviter = inviter_named(request.GET.get("from", ""))
+    inviter = _inviter(request)
     context = {
         "plans": [_plan_face(plan) for plan in plans],
         "foci": Application.Focus.choices,
@@ -94,6 +95,11 @@ def apply(request: HttpRequest) -> HttpResponse:
     """Choose a plan and say what the shop is called; its order is then checked and paid as any other."""
     _house(request)
     if request.method != "POST":
+        earlier = _earlier(request)
+        if earlier is not None and earlier.kind == Application.Kind.RENEWAL:
+            return redirect("apply_renew", code=earlier.code)
+        if earlier is not None:
+            return _form(request, _typed_before(earlier))
         chosen = request.GET.get("plan", "")[:20]
         return _form(request, {"plan": chosen} if chosen else {})
     typed = {name: request.POST.get(name, "")[:longest] for name, longest in _TYPED.items()}
@@ -125,7 +131,7 @@ def _applied(request: HttpRequest, typed: dict[str, str], device_digest: str) ->
         password=request.POST.get("password", "")[:128],
         agrees=typed["agrees"] == "yes",
     )
-    inviter = inviter_named(request.GET.get("from", ""))
+    inviter = _inviter(request)
     application = application_submit(
         wish=wish,
         inviter_id=inviter.pk if inviter is not None else None,
@@ -133,6 +139,40 @@ def _applied(request: HttpRequest, typed: dict[str, str], device_digest: str) ->
         refused=_refused(typed),
     )
     return _ordered(request, application, host_of(application.slug), typed["contact"], device_digest)
+
+
+def _earlier(request: HttpRequest) -> Application | None:
+    """What an order of this very browser applied for, of the one that somebody comes back from."""
+    number = normalize(request.GET.get("order", "")[:40])
+    order = Order.objects.filter(number=number).first() if number else None
+    if order is None or not access.is_own_device(request, order):
+        return None
+    return Application.objects.filter(order_number=order.number).select_related("plan", "inviter").first()
+
+
+def _typed_before(application: Application) -> dict[str, str]:
+    """The form as it was filled in, but for the password."""
+    return {
+        "plan": application.plan.code,
+        "name": application.name,
+        "slug": application.slug,
+        "focus": application.focus,
+        "username": application.username,
+        "contact": _contact_of(application),
+        "agrees": "yes",
+    }
+
+
+def _contact_of(application: Application) -> str:
+    return str(Order.objects.values_list("contact", flat=True).get(number=application.order_number))
+
+
+def _inviter(request: HttpRequest) -> Reseller | None:
+    """Who brought whoever applies: they still did when something is corrected."""
+    invited = inviter_named(request.GET.get("from", ""))
+    if invited is None and (earlier := _earlier(request)) is not None and earlier.inviter is not None:
+        return inviter_named(invitation_of(earlier.inviter))
+    return invited
 
 
 def _refused(typed: dict[str, str]) -> dict[str, StrOrPromise]:
@@ -152,6 +192,8 @@ def _refused(typed: dict[str, str]) -> dict[str, StrOrPromise]:
 def _waiting_here(slug: str, device_digest: str) -> str:
     """The application of this very browser that holds the subdomain: whoever goes back and corrects something is not
     in their own way."""
+    if not device_digest:
+        return ""
     waiting = Application.objects.filter(slug=slug, kind=Application.Kind.OPENING, status=Application.Status.WAITING)
     for code, number in waiting.values_list("code", "order_number"):
         if Order.objects.filter(number=number, device_digest=device_digest).exists():
@@ -186,7 +228,8 @@ def subdomain(request: HttpRequest) -> HttpResponse:
     if typed and allow("apply-look", client_address(request), limit=LOOKS, seconds=SECONDS):
         context["typed"] = ""  # the form says it when it is sent
     elif typed:
-        context["wrong"] = subdomain_wrong(typed)
+        digest = access.device_digest(access.device_of(request))
+        context["wrong"] = subdomain_wrong(typed, besides=_waiting_here(typed, digest))
     return page(request, "shop/_subdomain.html", context)
 
 
@@ -201,7 +244,9 @@ def renew(request: HttpRequest, code: str) -> HttpResponse:
     if found.status != Application.Status.WAITING and found.order_number:
         return redirect("order", number=found.order_number)
     address = found.shop.domains.order_by("-is_primary", "pk").values_list("domain", flat=True).first() or ""
-    contact, error, status = "", "", 200
+    before = Order.objects.filter(number=found.order_number).first() if found.order_number else None
+    contact = before.contact if before is not None and access.is_own_device(request, before) else ""
+    error, status = "", 200
     if refusal := renewal_refusal(found):
         return page(request, "shop/apply_renew.html", {"name": found.shop.name, "refusal": refusal}, status=409)
     if request.method == "POST":

@@ -25,7 +25,7 @@ from kameng.pages.sign_in import TRY_SECONDS, passwords_of, see_other, slow_down
 from kameng.privacy.accounts import account_close, account_data
 from orders import access
 from orders.exceptions import NotKept
-from orders.faces import masked, recent_faces
+from orders.faces import contact_masked, recent_faces
 from orders.keeping import order_keep, refund_route_choose
 from orders.models import Order
 from orders.views import order_prove, visible_order
@@ -49,11 +49,6 @@ def signed_in(view: Callable[..., HttpResponse]) -> _View:
     return never_cache(asked)
 
 
-def masked_account(customer: Customer) -> str:
-    """Whose account it is, recognizable by whoever has it."""
-    return masked(customer.contact)
-
-
 @require_safe
 @signed_in
 def overview(request: HttpRequest, customer: Customer) -> HttpResponse:
@@ -64,7 +59,7 @@ def overview(request: HttpRequest, customer: Customer) -> HttpResponse:
         "shop/account.html",
         {
             "customer": customer,
-            "contact": masked_account(customer),
+            "contact": contact_masked(customer.contact),
             "recent_orders": recent_faces(orders[:LAST]),
             "count": orders.count(),
         },
@@ -163,7 +158,7 @@ def security(request: HttpRequest, customer: Customer) -> HttpResponse:
             status = refused.status
     context = {
         "customer": customer,
-        "contact": masked_account(customer),
+        "contact": contact_masked(customer.contact),
         "errors": errors,
         "saved": request.GET.get("saved", ""),
         "asked_to_close": request.POST.get("act") == "close",

@@ -25,7 +25,9 @@ from orders.faces import line_face, masked_contact
 from orders.models import Order, OrderLine
 from orders.views import LOOKUP_SECONDS, LOOKUPS, verify_page, visible_order
 from payments.faces import due_of
-from payments.models import Refund
+from payments.models import Payment, Refund
+from payments.purses import PURSES
+from payments.selectors import payments_of
 from resellers.context import in_english
 from resellers.plans.skus import PRODUCT
 
@@ -108,7 +110,11 @@ def _account(request: HttpRequest, found: Order) -> dict[str, Any]:
     if found.customer_id != customer.pk:
         return {"account": ""}
     is_open = not found.owner_collects and not Refund.objects.filter(payment__order=found).exists()
-    return {"account": "mine", "refund_choice": own_device and is_open}
+    # What came from a purse goes back there.
+    from_purses = found.paid_at is not None and all(
+        one.gateway in PURSES for one in payments_of(found.pk) if one.status == Payment.Status.CONFIRMED
+    )
+    return {"account": "mine", "refund_choice": own_device and is_open and not from_purses}
 
 
 def _codes(lines: list[OrderLine], revealed: list[RevealedCode] | None, notes: frozenset[int]) -> list[CodeFace]:

@@ -11,6 +11,7 @@ from customers.exceptions import ContactTaken, SignInFailed
 from customers.links import customer_by_link, link_token
 from customers.models import Customer, Route
 from kameng.privacy.forgetting import order_forget
+from orders.faces import contact_masked, masked
 from orders.models import Order
 from resellers.models import Reseller
 from tests.customers.shoppers import PASSWORD, Browser, bought, paid_by_gateway, with_account
@@ -76,7 +77,18 @@ def test_passwords_follow_the_rules_of_staff(shop: Reseller, password: str, agai
     order = paid_by_gateway(shop, bought(shop, on_sale()))
     sent = Browser().post("/account/register/", number=order.number, password=password, again=again)
     assert sent.status_code == 422
+    assert "This password" not in sent.content.decode()
     assert not Customer.objects.exists()
+
+
+def test_the_account_is_named_as_its_orders_are(shop: Reseller) -> None:
+    with_account(shop)
+    browser = Browser()
+    browser.sign_in()
+    for path in ("/account/", "/account/security/"):
+        page = browser.get(path).content.decode()
+        assert contact_masked(CONTACT) in page
+        assert masked(CONTACT) not in page
 
 
 def test_a_contact_has_one_account(shop: Reseller) -> None:
@@ -105,7 +117,7 @@ def test_signing_in_says_the_same_whatever_was_wrong(shop: Reseller) -> None:
     browser = Browser(device="")
     assert browser.get("/account/").status_code == 302
     assert browser.sign_in()["Location"] == "/account/"
-    assert "138*****678" in browser.get("/account/").content.decode()
+    assert "138****5678" in browser.get("/account/").content.decode()
     assert browser.post("/account/logout/").status_code == 303
     assert browser.get("/account/")["Location"] == "/account/login/?next=/account/"
 

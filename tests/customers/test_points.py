@@ -9,6 +9,7 @@ from django.utils import timezone
 from customers.models import Customer
 from customers.wallets import book_owner
 from kameng.audit.services import audit
+from kameng.manage.figures import figures
 from orders.exceptions import OrderNotPayable
 from orders.models import Order
 from orders.monthly import Month, courses, page_of
@@ -76,6 +77,7 @@ def test_what_arrived_earns_points_of_its_owner_never_more_than_it_earned(
     for _ in range(2):
         points_earn(line_id=order.lines.get().pk)
     worth = Decimal(points) / 100
+    assert figures().profit == Decimal("6.00") - worth  # with the first order, which brought 3.00, too
     assert held(shop, customer) == (points, worth)
     assert balance(Name.COUPONS) == (worth if is_house else 0)
     # Each of the two orders brought its owner 3.00; of the house shop, only the first, from before it was one.

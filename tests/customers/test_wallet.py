@@ -108,6 +108,8 @@ def test_the_cashier_shows_the_wallet_to_its_customer_and_pays_with_one_click(sh
     assert "pay-wallet" in browser.get(f"/pay/{order.number}/").content.decode()
     paid = browser.post(f"/pay/{order.number}/", gateway="wallet")
     assert (paid.status_code, paid["Location"]) == (303, f"/o/{order.number}/")
+    # It goes back there and nowhere else, so nobody is asked.
+    assert 'name="refund_to"' not in browser.get(f"/o/{order.number}/").content.decode()
     drain()
     order.refresh_from_db()
     assert (order.status, order.customer) == ("fulfilled", customer)

@@ -1,6 +1,7 @@
 """Who buys in a shop: masked, found by a whole contact, and shown in full to whoever is written down for it."""
 
 import io
+import re
 from decimal import Decimal
 
 import pytest
@@ -16,9 +17,10 @@ from kameng.privacy.forgetting import order_forget
 from orders.keeping import account_open
 from orders.models import Order, OrderLine
 from orders.search import orders_found
+from payments.coupons import coupon_use
 from resellers.models import Reseller
-from tests.factories import on_sale, place
-from tests.flows import paid
+from tests.factories import coupon, on_sale, open_payment, place
+from tests.flows import confirm, paid
 from tests.staff import owner_of, staff_of
 
 pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
@@ -143,3 +145,23 @@ def test_a_link_to_a_new_password_is_written_down_and_not_given_where_money_lies
     said = io.StringIO()
     call_command("customer_link", schema=shop.schema_name, contact=ONE, stdout=said)
     assert said.getvalue().startswith("/account/reset/")
+
+
+def test_what_was_paid_is_told_in_money_and_who_has_an_account(shop: Reseller) -> None:
+    coupon(shop)
+    order = place(shop, on_sale(), contact=ONE)
+    coupon_use(shop=shop, order_id=order.pk, code="SAVE3", actor="shopper")
+    confirm(open_payment(shop, order))
+    paid(shop, on_sale(), contact=MAIL)
+    owner = owner_of(shop)
+    page = owner.get(f"/manage/customers/{order.pk}/").content.decode()
+    cell = re.search(r'data-label="实付">([^<]*)<', page)
+    assert cell is not None
+    assert "57.00" in cell[1]
+    assert "有账号" not in owner.get("/manage/customers/").content.decode()
+    with schema_context(shop.schema_name):
+        account_open(order_id=order.pk, password="correct-horse-9")
+    assert owner.get("/manage/customers/").content.decode().count("有账号") == 1
+    with schema_context(shop.schema_name):
+        told = [(one.masked, one.has_account) for one in customers_of()]
+    assert told == [("n***@example.com", False), ("138****5678", True)]

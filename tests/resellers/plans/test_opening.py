@@ -1,5 +1,6 @@
 """From the page to apply on to a shop whose owner signs in; and everything that can come between."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -26,7 +27,7 @@ from tests import remembered
 from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import on_sale, open_payment, place
 from tests.flows import confirm, states
-from tests.resellers.plans.applying import apply, earn, give, order_of, pay
+from tests.resellers.plans.applying import apply, earn, give, order_in, order_of, pay
 from tests.staff import PASSWORD, owner_of, visitor
 
 Status = Application.Status
@@ -85,6 +86,35 @@ def test_what_cannot_be_is_said_at_its_field_and_holds_nothing(house: Reseller) 
     assert Order.objects.count() == Application.objects.count() == 1
     look = visitor("one.test").get("/apply/subdomain/", {"slug": "bravo"}).content.decode()
     assert "有人刚申请了这个地址" in look
+
+
+def test_whoever_comes_back_from_the_check_finds_what_they_filled_in(house: Reseller, other_shop: Reseller) -> None:
+    give(other_shop)
+    browser = visitor("one.test")
+    form = {
+        "plan": "trial", "name": "阿尔法充值", "slug": "alpha", "focus": "games", "username": "boss",
+        "password": PASSWORD, "contact": "13812345678", "agrees": "yes",
+    }  # fmt: skip
+    order = order_in(house, browser.post(f"/apply/?from={invitation_of(other_shop)}", form))
+    back = browser.get(f"/checkout/{order.number}/edit/", follow=True)
+    again = back.redirect_chain[-1][0]
+    page = back.content.decode()
+    for field in ("name", "slug", "username", "contact"):
+        assert f'value="{form[field]}"' in page, field
+    for chosen in ("trial", "games", "yes"):
+        assert re.search(rf'value="{chosen}"[^>]*checked', page), chosen
+    assert PASSWORD not in page
+    assert other_shop.name in page
+    # The name is held for nobody else, and who brought them is not forgotten.
+    assert "有人刚申请" not in browser.get("/apply/subdomain/", {"slug": "alpha"}).content.decode()
+    connection.set_tenant(house)  # type: ignore[attr-defined]
+    second = order_in(house, browser.post(again, {**form, "name": "贝塔充值"}))
+    asked = Application.objects.get(order_number=second.number)
+    assert (asked.name, asked.inviter_id) == ("贝塔充值", other_shop.pk)
+    for number in (order.number, "0", ""):
+        stranger = visitor("one.test").get("/apply/", {"order": number}).content.decode()
+        assert "boss" not in stranger
+        assert "13812345678" not in stranger
 
 
 def test_of_two_who_pay_for_one_subdomain_the_later_one_gets_the_money_back(

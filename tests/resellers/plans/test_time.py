@@ -33,7 +33,7 @@ from resellers.plans.warnings import tenures_watch
 from tests.doubles import ScriptedGateway
 from tests.flows import drain, states
 from tests.kameng.admin.test_shops import SHOP
-from tests.resellers.plans.applying import apply, earn, give, order_of, pay
+from tests.resellers.plans.applying import apply, earn, give, order_in, order_of, pay
 from tests.staff import code_of, operator, owner_of, visitor, with_second_factor
 
 MONEY = Decimal
@@ -54,9 +54,7 @@ def link_of(owner: Client) -> str:
 
 def renewal_order(house: Reseller, path: str, contact: str = "13812345678") -> Order:
     """The order that the link leads to, from a new browser."""
-    answer = visitor("one.test").post(path, {"contact": contact})
-    connection.set_tenant(house)  # type: ignore[attr-defined]
-    return order_of(answer)
+    return order_in(house, visitor("one.test").post(path, {"contact": contact}))
 
 
 def test_another_year_is_paid_by_order_or_out_of_the_balance_and_each_counts_once(
@@ -69,6 +67,14 @@ def test_another_year_is_paid_by_order_or_out_of_the_balance_and_each_counts_onc
     page = visitor("one.test").get(path).content.decode()
     assert "499" in page
     assert "two.test" in page
+    browser = visitor("one.test")
+    begun = order_in(house, browser.post(path, {"contact": "13912345678"}))
+    back = browser.get(f"/checkout/{begun.number}/edit/", follow=True)
+    assert back.redirect_chain[-1][0] == path
+    assert 'value="13912345678"' in back.content.decode()
+    assert "13912345678" not in visitor("one.test").get(path).content.decode()
+    connection.set_tenant(house)  # type: ignore[attr-defined]
+    begun.delete()
     wrong = visitor("one.test").post(path, {"contact": "x"})
     assert wrong.status_code == 422
     connection.set_tenant(house)  # type: ignore[attr-defined]
