@@ -8,7 +8,7 @@ from resellers.models import Reseller
 
 #: Code, what comes off and from what amount on, by the shop's slug.
 _COUPONS = {
-    "house": ("WELCOME3", Decimal(3), Decimal(100)),
+    "house": ("WELCOME3", Decimal(3), Decimal(300)),
     "yueyou": ("YUEYOU2", Decimal(2), Decimal(50)),
 }
 
