@@ -389,7 +389,7 @@ def _public_key(config: Mapping[str, object], private_key: RSAPrivateKey) -> RSA
     return key
 
 
-def _biz_content(content: Mapping[str, object]) -> dict[str, str]:
+def _biz_content(content: dict[str, object]) -> dict[str, str]:
     return {"biz_content": write_object(content).decode("utf-8")}
 
 
