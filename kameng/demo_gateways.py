@@ -16,8 +16,9 @@ GATEWAYS: dict[str, tuple[str, str, FeeBearer]] = {
     "wechatpay": ("微信支付（沙箱）", "0.6", FeeBearer.PLATFORM),
     "epay": ("易支付（沙箱）", "2.5", FeeBearer.OWNER),
 }
-#: What the sandbox wrote down for a merchant, where it is not called like the gateway: this one pays inside WeChat too.
-FILES = {"wechatpay": "wechatpay_jsapi"}
+#: What the sandbox wrote down for a merchant, where it is not called like the gateway: these are paid inside the app,
+#: too.
+FILES = {"alipay": "alipay_jsapi", "wechatpay": "wechatpay_jsapi"}
 #: The sub-site whose owner collects for themselves, at the sandbox's 易支付, out of a deposit; and the account to which
 #: its shoppers may transfer money by hand.
 OWNS_A_TILL, OWN_TILL, BY_HAND = "qinghe", "qinghe-epay", "qinghe-transfer"

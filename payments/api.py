@@ -43,7 +43,8 @@ class PaymentForm(Form):
         required=False,
         default="",
         max_length=128,
-        help_text="Who pays, as WeChat names them to the shop's application: for `jsapi` with `wechatpay`.",
+        help_text="Who pays, as the app names them to the shop's application: for `jsapi` with `alipay` or "
+        "`wechatpay`; Alipay's open_id or, in older applications, user_id.",
     )
 
 
@@ -56,7 +57,8 @@ class PaymentOpened(serializers.Serializer[Any]):
     url = serializers.CharField(allow_blank=True, help_text="The page to open.")
     call = serializers.DictField(
         child=serializers.CharField(),
-        help_text="Inside WeChat: what `WeixinJSBridge` is called with (`getBrandWCPayRequest`), as it is.",
+        help_text="Inside the app: what `WeixinJSBridge` (`getBrandWCPayRequest`) or `AlipayJSBridge` (`tradePay`) is "
+        "called with, as it is.",
     )
     expires_at = serializers.DateTimeField()
 

@@ -1,6 +1,7 @@
 """Which way of paying works in which browser. Pure.
 
-Inside WeChat only its own page calls can pay, and Alipay is blocked; inside Alipay there is no WeChat Pay; a phone's
+Inside WeChat only its own page calls can pay, and Alipay is blocked; inside Alipay its own page calls pay, and its page
+for phones, and there is no WeChat Pay; a phone's
 browser opens the app by a link; a desktop shows a code to scan (pay.weixin.qq.com: H5 payment is for browsers outside
 WeChat).
 """
@@ -26,6 +27,11 @@ class Environment(StrEnum):
     WECHAT = "wechat"
     ALIPAY = "alipay"
 
+    @property
+    def app(self) -> str | Promise:
+        """What people call the app whose browser it is."""
+        return {Environment.WECHAT: _("微信"), Environment.ALIPAY: _("支付宝")}.get(self, "")
+
     @classmethod
     def of(cls, user_agent: str) -> "Environment":
         """By what the browser calls itself."""
@@ -43,13 +49,15 @@ class Way:
     channel: Channel | None
     note: str | Promise = ""
     reason: str | Promise = ""
+    #: A page to pay on where the app's own call does not (`JSAPI`): without scripts, or if the app names nobody.
+    instead: Channel | None = None
 
 
 _PREFERRED: Mapping[Environment, tuple[Channel, ...]] = {
     Environment.DESKTOP: (Channel.QR, Channel.PAGE, Channel.TRANSFER),
     Environment.PHONE: (Channel.H5, Channel.QR, Channel.TRANSFER),
     Environment.WECHAT: (Channel.JSAPI, Channel.TRANSFER),
-    Environment.ALIPAY: (Channel.H5, Channel.QR, Channel.TRANSFER),
+    Environment.ALIPAY: (Channel.JSAPI, Channel.H5, Channel.QR, Channel.TRANSFER),
 }
 _NOTES: Mapping[Channel, str | Promise] = {
     Channel.QR: _("扫码付款"),
@@ -86,9 +94,14 @@ def _way(environment: Environment, offer: Offer) -> Way:
     reasons = [_ELSEWHERE.get((environment, wallet), "") for wallet in sorted(offer.wallets)]
     if reasons and all(reasons):
         return Way(None, reason=reasons[0])
-    channel = next((wanted for wanted in _PREFERRED[environment] if wanted in offer.channels), None)
+    channels = [wanted for wanted in _PREFERRED[environment] if wanted in offer.channels]
+    if environment == Environment.ALIPAY and offer.wallets != {"alipay"} and Channel.JSAPI in channels:
+        # Who collects from several wallets calls WeChat with it.
+        channels.remove(Channel.JSAPI)
+    channel = channels[0] if channels else None
     if channel is None and environment == Environment.WECHAT:
         return Way(None, reason=_("请点右上角 ··· 在浏览器打开，再付款"))
     if channel is None:
         return Way(None, reason=_("暂时不能用，请换一种方式"))
-    return Way(channel, note=_NOTES[channel])
+    has_page = channel is Channel.JSAPI and Channel.H5 in channels
+    return Way(channel, note=_NOTES[channel], instead=Channel.H5 if has_page else None)

@@ -1,6 +1,7 @@
 """The cashier: how much, by which way, and whether the money has come."""
 
 import contextlib
+import functools
 import io
 import logging
 import math
@@ -33,6 +34,7 @@ from orders.views import visible_order
 from payments.asking import payments_ask_if_due
 from payments.collecting import OPEN
 from payments.environment import Environment, Offer, Way, ways_in
+from payments.exceptions import GatewayDown
 from payments.faces import due_of, gateway_name
 from payments.gateways.base import Channel, GatewayError, GatewayMisconfigured, InApp, Receiving
 from payments.merchants.models import GatewayAccount
@@ -58,6 +60,9 @@ class Attempt:
     qr: str
     url: str
     call: str = ""
+    #: The app that is called, and whether its own page is another way to pay.
+    app: Environment | None = None
+    has_page: bool = False
     hint: str = ""
     #: By transfer: whom to, and whether the shopper says that it was sent.
     receiving: Receiving | None = None
@@ -123,9 +128,9 @@ def _environment(request: HttpRequest) -> Environment:
 
 def _attempt(request: HttpRequest, order: Order) -> Attempt | None:
     """The latest that can be paid here: what an app is called with is of use only inside it."""
-    shown = Q(channel=Channel.TRANSFER) | ~Q(qr="", url="")
-    if _environment(request) == Environment.WECHAT:
-        shown |= ~Q(call="")
+    ways = _ways(request)
+    called = [code for code, way in ways.items() if way.channel is Channel.JSAPI]
+    shown = Q(channel=Channel.TRANSFER) | ~Q(qr="", url="") | Q(gateway__in=called) & ~Q(call="")
     payment = order.payments.filter(shown, status__in=OPEN).first()
     if payment is None:
         return None
@@ -137,6 +142,8 @@ def _attempt(request: HttpRequest, order: Order) -> Attempt | None:
         payment.qr,
         payment.url,
         payment.call,
+        app=_environment(request) if payment.call else None,
+        has_page=bool(payment.call) and ways[payment.gateway].instead is not None,
         receiving=receiving,
         is_claimed=receiving is not None and is_awaited([payment.number]),
         amount=payment.amount,
@@ -178,7 +185,7 @@ def cashier(request: HttpRequest, number: str) -> HttpResponse:
                 return _see_other("order", order)
             if away := _login(request, order, request.POST.get("gateway", "")):
                 return away
-            _start(request, order, request.POST.get("gateway", ""))
+            _start(request, order, request.POST.get("gateway", ""), on_page="page" in request.POST)
         except OrderNotPayable:
             return redirect("order", number=order.number)
         except Problem as problem:
@@ -208,24 +215,33 @@ def _login(request: HttpRequest, order: Order, gateway: str) -> HttpResponse | N
     adapter = _app(account, way)
     if account is None or adapter is None or payer_known(request, account=account.code):
         return None
+    if way is not None and way.instead and "page" in request.POST:
+        return None
     back, state = request.build_absolute_uri(reverse("cashier_login", args=[order.number])), login_state()
     response = redirect(adapter.login_url(return_url=back, state=state))
     response.status_code = 303
     return login_remember(response, request, account=account.code, order=order.number, state=state)
 
 
-def _start(request: HttpRequest, order: Order, gateway: str, *, payer: str = "") -> Payment:
-    account, way = _account(gateway), _ways(request).get(gateway)
-    channel = way.channel if way is not None and way.channel is not None else ""
-    return payment_start(
+def _start(request: HttpRequest, order: Order, gateway: str, *, payer: str = "", on_page: bool = False) -> Payment:
+    """By the app's own call, or `on_page`; on its page, too, where the gateway does not open the call."""
+    account, way = _account(gateway), _ways(request).get(gateway) or Way(None)
+    start = functools.partial(
+        payment_start,
         payer=payer or (payer_known(request, account=account.code) if account is not None else ""),
         order=order,
         shop_id=request.shop.pk,  # type: ignore[attr-defined]
         gateway=gateway,
-        channel=channel,
         client_ip=client_address(request),
         return_url=request.build_absolute_uri(reverse("cashier_return", args=[order.number])),
     )
+    if not (on_page and way.instead):
+        try:
+            return start(channel=way.channel or "")
+        except GatewayDown:
+            if way.instead is None:
+                raise
+    return start(channel=way.instead)
 
 
 def _cashier_page(request: HttpRequest, order: Order, refused: str) -> HttpResponse:
@@ -338,18 +354,23 @@ def cashier_login(request: HttpRequest, number: str) -> HttpResponse:
     account = next((known for known in accounts_for_shop() if known.code == code), None)
     if account is None or order.status != Order.Status.PENDING:
         return _see_other("cashier", order)
+    payer = ""
     try:
         adapter: object = gateway_of(account)
-        payer = adapter.payer_of(request.GET.get("code", "")) if isinstance(adapter, InApp) else ""
-        _start(request, order, account.gateway, payer=payer)
+        payer = adapter.payer_of(request.GET.get(adapter.login_code, "")) if isinstance(adapter, InApp) else ""
     except GatewayError as error:
         logger.warning("nobody says who pays order %s: %s", order.number, error)
-        return _cashier_page(request, order, _("没能打开微信付款，请再点一次微信支付"))
+        if _ways(request)[account.gateway].instead is None:
+            method = {"method": gateway_name(account.gateway)}
+            return _cashier_page(request, order, _("没能打开%(method)s，请再点一次") % method)
+    try:
+        _start(request, order, account.gateway, payer=payer, on_page=not payer)
     except OrderNotPayable:
         return redirect("order", number=order.number)
     except Problem as problem:
         return _cashier_page(request, order, str(problem))
-    return payer_remember(_see_other("cashier", order), request, account=account.code, payer=payer)
+    response = _see_other("cashier", order)
+    return payer_remember(response, request, account=account.code, payer=payer) if payer else response
 
 
 @require_POST

@@ -6,18 +6,18 @@ A trade that was only offered (QR shown, cashier address made) does not exist un
 then query and close answer ACQ.TRADE_NOT_EXIST. Errors of the gateway itself come as `error_response`, unsigned.
 """
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from kameng.sandbox import alipay_messages as messages
 from kameng.sandbox import bills, crypto
+from kameng.sandbox.alipay_asked import BusinessProblem, GatewayProblem, biz_content, text
+from kameng.sandbox.alipay_login import TOKEN, AlipayLogin
 from kameng.sandbox.book import Book, Refund, RefundState, Trade, TradeState, china_time, yuan
 from kameng.sandbox.gateway import Gateway, RefundOutcome, fen
 from kameng.sandbox.keys import Alipay
@@ -38,22 +38,6 @@ REQUIRED = {
 PAGES = {"alipay.trade.page.pay": ("page", "FAST_INSTANT_TRADE_PAY"), "alipay.trade.wap.pay": ("wap", "QUICK_WAP_PAY")}
 
 
-class GatewayProblem(Exception):
-    """Refused by the gateway before the service was called: answered unsigned."""
-
-    def __init__(self, code: str, sub_code: str, sub_msg: str) -> None:
-        super().__init__(sub_msg)
-        self.code, self.sub_code, self.sub_msg = code, sub_code, sub_msg
-
-
-class BusinessProblem(Exception):
-    """Refused by the service: 40004 in a signed node."""
-
-    def __init__(self, sub_code: str, sub_msg: str) -> None:
-        super().__init__(sub_msg)
-        self.sub_code, self.sub_msg = sub_code, sub_msg
-
-
 class AlipayGateway(Gateway):
     """One application of one seller."""
 
@@ -65,6 +49,7 @@ class AlipayGateway(Gateway):
         self.keys = keys
         self._services: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], dict[str, Any]]] = {
             "alipay.trade.precreate": self._precreate,
+            "alipay.trade.create": self._create,
             "alipay.trade.query": self._query,
             "alipay.trade.close": self._close,
             "alipay.trade.refund": self._refund,
@@ -72,6 +57,7 @@ class AlipayGateway(Gateway):
             "alipay.data.dataservice.bill.downloadurl.query": self._bill,
         }
         self.links = bills.Links()
+        self.login = AlipayLogin(keys)
 
     # --- the gateway -------------------------------------------------------------------------------------------------
 
@@ -85,10 +71,13 @@ class AlipayGateway(Gateway):
                 raise GatewayProblem("40002", "isv.invalid-parameter", str(error)) from error
             method = params.get("method", "")
             self._check(params)
-            content = _biz_content(params)
-            if method in PAGES:
-                return self._open_cashier(method, content, params)
-            node = {"code": "10000", "msg": "Success"} | self._services[method](content, params)
+            if method == TOKEN:
+                node = self.login.token(params)
+            else:
+                content = biz_content(params)
+                if method in PAGES:
+                    return self._open_cashier(method, content, params)
+                node = {"code": "10000", "msg": "Success"} | self._services[method](content, params)
         except GatewayProblem as problem:
             if method in PAGES:
                 return html_reply(messages.error_page(problem.sub_code, problem.sub_msg), status=400)
@@ -112,7 +101,7 @@ class AlipayGateway(Gateway):
                 raise GatewayProblem("40001", f"isv.missing-{missing}", f"缺少{name}参数")
         if params["app_id"] != self.keys.app_id:
             raise GatewayProblem("40002", "isv.invalid-app-id", "无效的AppID参数")
-        if params["method"] not in self._services and params["method"] not in PAGES:
+        if params["method"] not in {TOKEN, *self._services, *PAGES}:
             raise GatewayProblem("40002", "isv.invalid-method", "不存在的方法名")
         if params["sign_type"] != "RSA2":
             raise GatewayProblem("40002", "isv.invalid-signature-type", "无效签名类型")
@@ -140,6 +129,21 @@ class AlipayGateway(Gateway):
     def _precreate(self, content: Mapping[str, Any], params: Mapping[str, str]) -> dict[str, Any]:
         trade = self._offer("precreate", content, params)
         return {"out_trade_no": trade.payment, "qr_code": f"{self.address}/pay/alipay/{quote(trade.payment)}"}
+
+    def _create(self, content: Mapping[str, Any], params: Mapping[str, str]) -> dict[str, Any]:
+        """For a page in the app: its buyer is named, and it exists at once."""
+        if text(content, "product_code") != "JSAPI_PAY":
+            raise BusinessProblem("ACQ.INVALID_PARAMETER", "product_code应为JSAPI_PAY")
+        buyer = text(content, "buyer_open_id") or text(content, "buyer_id")
+        if not buyer:
+            raise BusinessProblem("ACQ.INVALID_PARAMETER", "buyer_id和buyer_open_id不能同时为空")
+        trade = self.trade(text(content, "out_trade_no"))
+        if trade is not None and trade.openid not in {"", buyer}:
+            raise BusinessProblem("ACQ.CONTEXT_INCONSISTENT", "交易信息被篡改")
+        trade = self._offer("jsapi", content, params)
+        trade.openid = buyer
+        self.open_trade(trade)
+        return {"out_trade_no": trade.payment, "trade_no": trade.reference}
 
     def _query(self, content: Mapping[str, Any], params: Mapping[str, str]) -> dict[str, Any]:
         trade = self._existing(content)
@@ -179,10 +183,10 @@ class AlipayGateway(Gateway):
     def _refund(self, content: Mapping[str, Any], params: Mapping[str, str]) -> dict[str, Any]:
         trade = self._existing(content)
         try:
-            amount = fen(_text(content, "refund_amount"))
+            amount = fen(text(content, "refund_amount"))
         except BadRequest as error:
             raise BusinessProblem("ACQ.REASON_TRADE_REFUND_FEE_ERR", "退款金额无效") from error
-        number = _text(content, "out_request_no") or trade.payment
+        number = text(content, "out_request_no") or trade.payment
         known = trade.refunds.get(number)
         if known is not None and known.amount != amount:
             raise BusinessProblem("ACQ.DISCORDANT_REPEAT_REQUEST", "请求信息不一致")
@@ -193,7 +197,7 @@ class AlipayGateway(Gateway):
                 raise BusinessProblem("ACQ.REASON_TRADE_REFUND_FEE_ERR", "退款金额无效")
             if amount > trade.refundable:
                 raise BusinessProblem("ACQ.REFUND_AMT_NOT_EQUAL_TOTAL", "退款金额超限")
-            if not _text(content, "out_request_no") and amount != trade.amount:
+            if not text(content, "out_request_no") and amount != trade.amount:
                 raise BusinessProblem("ACQ.INVALID_PARAMETER", "部分退款需要传入out_request_no")
             if self.settings.refund is RefundOutcome.REFUSED:
                 raise BusinessProblem("ACQ.SELLER_BALANCE_NOT_ENOUGH", "商户的支付宝账户中无足够的资金进行退款")
@@ -241,7 +245,7 @@ class AlipayGateway(Gateway):
             self._notify(trade, Delivery.OK, delay=0, changes=extra)
 
     def _refund_query(self, content: Mapping[str, Any], params: Mapping[str, str]) -> dict[str, Any]:
-        number = _text(content, "out_request_no")
+        number = text(content, "out_request_no")
         if not number:
             raise BusinessProblem("ACQ.INVALID_PARAMETER", "out_request_no不能为空")
         trade = self._existing(content)
@@ -263,10 +267,10 @@ class AlipayGateway(Gateway):
 
     def _bill(self, content: Mapping[str, Any], params: Mapping[str, str]) -> dict[str, Any]:
         try:
-            day = date.fromisoformat(_text(content, "bill_date"))
+            day = date.fromisoformat(text(content, "bill_date"))
         except ValueError as error:
             raise BusinessProblem("isv.invalid-parameter", "bill_date无效") from error
-        if _text(content, "bill_type") != "trade":
+        if text(content, "bill_type") != "trade":
             raise BusinessProblem("isv.invalid-parameter", "bill_type无效")
         found = list(bills.trades_of(self.book, self.code, day))
         if not found:
@@ -300,15 +304,15 @@ class AlipayGateway(Gateway):
             self.book.save(trade)
 
     def _offer(self, channel: str, content: Mapping[str, Any], params: Mapping[str, str]) -> Trade:
-        payment, subject = _text(content, "out_trade_no"), _text(content, "subject")
+        payment, subject = text(content, "out_trade_no"), text(content, "subject")
         if not re.fullmatch(r"[0-9A-Za-z_]{1,64}", payment):
             raise BusinessProblem("ACQ.INVALID_PARAMETER", "out_trade_no无效")
         if not 0 < len(subject) <= 256:
             raise BusinessProblem("ACQ.INVALID_PARAMETER", "subject无效")
-        if _text(content, "seller_id") not in {"", self.keys.seller_id}:
+        if text(content, "seller_id") not in {"", self.keys.seller_id}:
             raise BusinessProblem("ACQ.INVALID_PARAMETER", "seller_id无效")
         try:
-            amount = fen(_text(content, "total_amount"))
+            amount = fen(text(content, "total_amount"))
         except BadRequest as error:
             raise BusinessProblem("ACQ.INVALID_PARAMETER", "total_amount无效") from error
         if not 1 <= amount <= 10_000_000_000:
@@ -323,13 +327,13 @@ class AlipayGateway(Gateway):
         trade = known or Trade(self.code, payment, channel, amount, subject, time.time(), TradeState.OFFERED)
         trade.channel, trade.amount, trade.subject = channel, amount, subject
         trade.notify_url, trade.return_url = params.get("notify_url", ""), params.get("return_url", "")
-        trade.attach = _text(content, "passback_params")
+        trade.attach = text(content, "passback_params")
         trade.expires_at = self._expiry(content)
         self.book.save(trade)
         return trade
 
     def _expiry(self, content: Mapping[str, Any]) -> float:
-        absolute, relative = _text(content, "time_expire"), _text(content, "timeout_express")
+        absolute, relative = text(content, "time_expire"), text(content, "timeout_express")
         if absolute:
             moment = messages.moment(absolute) or messages.moment(absolute + ":00")
             if moment is None or moment <= time.time():
@@ -343,7 +347,7 @@ class AlipayGateway(Gateway):
         return time.time() + QR_SECONDS
 
     def _existing(self, content: Mapping[str, Any]) -> Trade:
-        payment, reference = _text(content, "out_trade_no"), _text(content, "trade_no")
+        payment, reference = text(content, "out_trade_no"), text(content, "trade_no")
         if not payment and not reference:
             raise BusinessProblem("ACQ.INVALID_PARAMETER", "out_trade_no和trade_no不能同时为空")
         trade = self.book.by_reference.get((self.code, reference)) if reference else self.trade(payment)
@@ -355,7 +359,7 @@ class AlipayGateway(Gateway):
 
     def _open_cashier(self, method: str, content: Mapping[str, Any], params: Mapping[str, str]) -> Reply:
         channel, product = PAGES[method]
-        if _text(content, "product_code") != product:
+        if text(content, "product_code") != product:
             raise BusinessProblem("ACQ.INVALID_PARAMETER", f"product_code应为{product}")
         trade = self._offer(channel, content, params)
         return redirect(f"{self.address}/pay/alipay/{quote(trade.payment)}")
@@ -379,20 +383,3 @@ class AlipayGateway(Gateway):
 
 
 _MESSAGES = {"40001": "Missing Required Arguments", "40002": "Invalid Arguments"}
-
-
-def _biz_content(params: Mapping[str, str]) -> Mapping[str, Any]:
-    try:
-        content = json.loads(params.get("biz_content", ""), parse_float=Decimal)
-    except ValueError as error:
-        raise GatewayProblem("40002", "isv.invalid-parameter", "biz_content不是合法的JSON") from error
-    if not isinstance(content, dict):
-        raise GatewayProblem("40002", "isv.invalid-parameter", "biz_content不是JSON对象")
-    return content
-
-
-def _text(content: Mapping[str, Any], name: str) -> str:
-    value = content.get(name, "")
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise BusinessProblem("ACQ.INVALID_PARAMETER", f"{name}无效")
-    return str(value)

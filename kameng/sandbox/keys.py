@@ -1,6 +1,6 @@
 """Keys and secrets of both sides, made once.
 
-Below the folder: `gateways/{alipay,alipay_cert,wechatpay,wechatpay_jsapi,epay,epay_v2}.json` and
+Below the folder: `gateways/{alipay,alipay_cert,alipay_jsapi,wechatpay,wechatpay_jsapi,epay,epay_v2}.json` and
 `suppliers/{code}.json` are what a merchant would be given; `private/keys.json` is what only the other side knows. All
 are readable by the owner alone.
 """
@@ -276,16 +276,16 @@ def _merchant_config(protocol: str, known: Mapping[str, str]) -> dict[str, str]:
 def _write_merchant_side(folder: Path, private: Mapping[str, Any]) -> None:
     address = f"http://127.0.0.1:{private['port']}"
     alipay, wechatpay, merchant = private["alipay"], private["wechatpay"], private["merchant"]
-    _write(
-        folder / "gateways" / "alipay.json",
-        {
-            "app_id": alipay["app_id"],
-            "seller_id": alipay["seller_id"],
-            "app_private_key": merchant["alipay_app_private_key"],
-            "alipay_public_key": merchant["alipay_public_key"],
-            "base_url": f"{address}/alipay/gateway.do",
-        },
-    )
+    account: dict[str, Any] = {
+        "app_id": alipay["app_id"],
+        "seller_id": alipay["seller_id"],
+        "app_private_key": merchant["alipay_app_private_key"],
+        "alipay_public_key": merchant["alipay_public_key"],
+        "base_url": f"{address}/alipay/gateway.do",
+    }
+    _write(folder / "gateways" / "alipay.json", account)
+    authorize_url = f"{address}/oauth2/publicAppAuthorize.htm"
+    _write(folder / "gateways" / "alipay_jsapi.json", account | {"jsapi": True, "authorize_url": authorize_url})
     _write(
         folder / "gateways" / "alipay_cert.json",
         {

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kameng.sandbox import keys, wechat_login
+from kameng.sandbox import alipay_login, keys, wechat_login
 from kameng.sandbox.acgfaka import AcgFakaSupplier
 from kameng.sandbox.alipay import AlipayGateway
 from kameng.sandbox.book import Book
@@ -107,6 +107,8 @@ class Sandbox:
         path = request.path
         if path == "/alipay/gateway.do":
             return await self.alipay.handle(request)
+        if path == alipay_login.AUTHORIZE:
+            return self.alipay.login.authorize(request)
         if path == "/alipay/bill":
             return self.alipay.download(request)
         if path.startswith(("/wechatpay/v3/", "/v3/")):

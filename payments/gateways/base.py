@@ -352,8 +352,11 @@ class ByHand(Protocol):
 class InApp(Protocol):
     """What a gateway has besides if inside its app only somebody can pay whom the app has named to us (`JSAPI`)."""
 
+    #: What the code is called in the address with which a shopper comes back.
+    login_code: ClassVar[str]
+
     def login_url(self, *, return_url: str, state: str) -> str:
-        """Where to send a shopper, who comes back to `return_url` with a `code` and our `state`."""
+        """Where to send a shopper, who comes back to `return_url` with a code and our `state`."""
 
     def payer_of(self, code: str) -> str:
         """Whom a code names. It counts once. Raises `GatewayError`."""

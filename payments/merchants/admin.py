@@ -92,7 +92,8 @@ class GatewayAccountAdmin(ServiceAdmin):
                 "fields": ("stored", "config", "waiting", "take_back"),
                 "description": gettext_lazy(
                     "粘贴 JSON，例如支付宝：app_id、seller_id、app_private_key、alipay_public_key、base_url，"
-                    "证书模式把 alipay_public_key 换成 app_cert、alipay_root_cert、alipay_public_cert；"
+                    "证书模式把 alipay_public_key 换成 app_cert、alipay_root_cert、alipay_public_cert，"
+                    '签了 JSAPI 支付的加 "jsapi": true；'
                     "微信内付款加公众号的 app_secret；"
                     "转账：holder、bank 和 number，或收款码的内容 qr；"
                     "易支付：base_url、pid、version（1 或 2）、types、can_refund，"

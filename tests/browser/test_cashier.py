@@ -135,7 +135,8 @@ def test_inside_an_app_only_what_works_there_can_be_chosen(
         expect(tile).to_be_enabled(enabled=is_enabled)
         assert is_enabled or len(tile.locator("small").inner_text()) > 5  # it says why
     if works["alipay"]:
-        visit.by("pay-alipay").click()
+        visit.by("pay-alipay").click()  # to Alipay, which says who this is, and back
+        visit.by("on-page").click()  # its call does not open: its page is another way
         visit.by("open-app").wait_for()
 
 
@@ -152,14 +153,42 @@ def test_inside_wechat_its_own_call_pays(platform: Platform, visits: Visits) -> 
     number = visit.order(platform.good("topup"))
     visit.confirm(number)
     visit.by("pay-wechatpay").click()  # to WeChat, which says who this is, and back
-    visit.by("wechat-pay").click()
+    visit.by("app-pay").click()
     asked = visit.page.evaluate("window.asked")
     assert (asked["name"], asked["signType"]) == ("getBrandWCPayRequest", "RSA")
     payment = visit.payment(number)[0]
     assert platform.trade("wechatpay", payment)["channel"] == "JSAPI"
     visit.page.evaluate("window.answered({err_msg: 'get_brand_wcpay_request:cancel'})")
-    expect(visit.page.locator("[data-wechat-failed]")).to_be_hidden()
+    expect(visit.page.locator("[data-app-failed]")).to_be_hidden()
     platform.pay("wechatpay", payment)
+    visit.page.wait_for_url(f"**/o/{number}/", timeout=PATIENCE)
+    visit.wait_for("delivered")
+
+
+ALIPAY_BRIDGE = """window.AlipayJSBridge = {call: (name, asked, answered) => {
+    window.asked = {name, ...asked};
+    window.answered = answered;
+}}"""
+
+
+def test_inside_alipay_its_own_call_pays_and_what_it_says_is_asked_about(platform: Platform, visits: Visits) -> None:
+    visit = visits.new(GAMES, device={**PHONE, "user_agent": f"{PHONE['user_agent']} AlipayClient/10.5.80"})
+    visit.page.add_init_script(ALIPAY_BRIDGE)
+    number = visit.order(platform.good("topup"))
+    visit.confirm(number)
+    visit.by("pay-alipay").click()
+    visit.by("app-pay").click()
+    asked, payment = visit.page.evaluate("window.asked"), visit.payment(number)[0]
+    trade = platform.trade("alipay", payment)
+    assert (asked["name"], trade["channel"], trade["state"]) == ("tradePay", "jsapi", "waiting")
+    assert asked["tradeNO"].isdecimal()
+    failed = visit.page.locator("[data-app-failed]")
+    for code, is_hidden in (("6001", True), ("4000", False)):
+        visit.page.evaluate(f"window.answered({{resultCode: '{code}'}})")
+        expect(failed).to_be_visible(visible=not is_hidden)
+    visit.page.evaluate("window.answered({resultCode: '9000'})")  # which is not so
+    visit.page.wait_for_url(f"**/pay/{number}/?asked")
+    platform.pay("alipay", payment)
     visit.page.wait_for_url(f"**/o/{number}/", timeout=PATIENCE)
     visit.wait_for("delivered")
 

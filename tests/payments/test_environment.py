@@ -10,6 +10,7 @@ EPAY = {
     "one wallet": Offer(PAGES | {Channel.QR}, frozenset({"alipay"})),
     "wechat": Offer(PAGES | {Channel.QR, Channel.JSAPI}, frozenset({"wechatpay"})),
     "several": Offer(PAGES | {Channel.JSAPI}, frozenset({"alipay", "wechatpay", "qq"})),
+    "inside": Offer(PAGES | {Channel.QR, Channel.JSAPI}, frozenset({"alipay"})),
     "qq": Offer(PAGES | {Channel.QR}, frozenset({"qq"})),
 }
 
@@ -17,10 +18,10 @@ EPAY = {
 @pytest.mark.parametrize(
     ("environment", "channels"),
     [
-        (Environment.DESKTOP, {"one wallet": "qr", "wechat": "qr", "several": "page", "qq": "qr"}),
-        (Environment.PHONE, {"one wallet": "h5", "wechat": "h5", "several": "h5", "qq": "h5"}),
-        (Environment.WECHAT, {"one wallet": None, "wechat": "jsapi", "several": "jsapi", "qq": None}),
-        (Environment.ALIPAY, {"one wallet": "h5", "wechat": None, "several": "h5", "qq": "h5"}),
+        (Environment.DESKTOP, {"one wallet": "qr", "wechat": "qr", "several": "page", "inside": "qr", "qq": "qr"}),
+        (Environment.PHONE, {"one wallet": "h5", "wechat": "h5", "several": "h5", "inside": "h5", "qq": "h5"}),
+        (Environment.WECHAT, {"one wallet": None, "wechat": "jsapi", "several": "jsapi", "inside": None, "qq": None}),
+        (Environment.ALIPAY, {"one wallet": "h5", "wechat": None, "several": "h5", "inside": "jsapi", "qq": "h5"}),
     ],
 )
 def test_an_account_is_offered_where_one_of_its_wallets_works(

@@ -21,6 +21,7 @@ from tests.program import Program, refusal, staying
 pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
 
 WECHAT = "Mozilla/5.0 (iPhone) MicroMessenger/8.0.49"
+ALIPAY = "Mozilla/5.0 (iPhone) AlipayClient/10.5.80"
 CALL = {"appId": "wx1", "package": "prepay_id=1"}
 
 
@@ -28,11 +29,16 @@ class InAppGateway(ScriptedGateway):
     """The same, paid inside an app that names shoppers."""
 
     channels: ClassVar[frozenset[Channel]] = ScriptedGateway.channels | {Channel.JSAPI}
+    login_code: ClassVar[str] = "code"
+    #: Whether the app opens payments at all.
+    opens: ClassVar[bool] = True
 
     def charge(self, request: ChargeRequest) -> ChargeResult:
         """What the app is handed."""
         if request.channel != Channel.JSAPI:
             return super().charge(request)
+        if not self.opens:
+            raise GatewayRefused("no contract")
         self._called("charge", request)
         return ChargeResult(call=CALL | {"payer": request.payer})
 
@@ -42,13 +48,21 @@ class InAppGateway(ScriptedGateway):
 
     def payer_of(self, code: str) -> str:
         """The code is the name, unless it is bad."""
-        if code == "bad":
+        if code in ("", "bad"):
             raise GatewayRefused("40029")
         return f"openid-{code}"
 
     def is_payer(self, text: str) -> bool:
         """As above."""
         return text.startswith("openid-")
+
+
+class AlipaysGateway(InAppGateway):
+    """That of an app which has a page besides, and calls the code otherwise."""
+
+    channels: ClassVar[frozenset[Channel]] = InAppGateway.channels | {Channel.H5}
+    wallets: ClassVar[frozenset[str]] = frozenset({"alipay"})
+    login_code: ClassVar[str] = "auth_code"
 
 
 @pytest.fixture
@@ -68,6 +82,13 @@ class Browser(Client):
         """As the framework does."""
         with staying():
             return super().request(**request)
+
+
+@pytest.fixture
+def in_alipay(ordered: Order) -> Order:
+    """The same, in the other app."""
+    GATEWAYS["scripted"] = AlipaysGateway
+    return ordered
 
 
 def browser(user_agent: str = WECHAT) -> Browser:
@@ -101,15 +122,13 @@ def test_to_the_app_and_back_and_not_again(ordered: Order) -> None:
     assert (payment.channel, json.loads(payment.call)) == ("jsapi", CALL | {"payer": "openid-a"})
     assert "openid" not in payment.payer_digest
     page = client.get(f"/pay/{ordered.number}/").content.decode()
-    for text in ("data-wechat-pay", "prepay_id=1", "js/wechat.js", "在浏览器打开，再付款"):
+    for text in ("data-app-pay", "prepay_id=1", "js/in_app.js", "在浏览器打开，再付款"):
         assert text in page
     answer = client.post(f"/pay/{ordered.number}/", {"gateway": "scripted"})
     assert (answer.status_code, answer["Location"]) == (303, f"/pay/{ordered.number}/")
     assert Payment.objects.count() == 1
     # Elsewhere the app cannot be called, and another way is offered.
-    assert (
-        "data-wechat-pay" not in browser("Mozilla/5.0 (iPhone) Mobile").get(f"/pay/{ordered.number}/").content.decode()
-    )
+    assert "data-app-pay" not in browser("Mozilla/5.0 (iPhone) Mobile").get(f"/pay/{ordered.number}/").content.decode()
 
 
 def test_a_name_that_nobody_asked_for_opens_nothing(ordered: Order) -> None:
@@ -151,3 +170,51 @@ def test_a_program_says_who_pays(ordered: Order) -> None:
     assert not Payment.objects.exists()
     opened = open_by(openid="openid-a").json()
     assert (opened["qr"], opened["url"], opened["call"]) == ("", "", CALL | {"payer": "openid-a"})
+
+
+def test_inside_alipay_its_own_call_pays_and_nowhere_else(in_alipay: Order) -> None:
+    client = browser(ALIPAY)
+    policy = client.get(f"/pay/{in_alipay.number}/")["Content-Security-Policy"]
+    assert policy.endswith("form-action 'self' https://app.test")
+    back = sent_away(client, in_alipay)
+    for state, code in (("0" * 32, "auth_code"), (sent_away(browser(ALIPAY), in_alipay)["state"], "auth_code")):
+        client.get(back["path"], {code: "evil", "state": state})
+    assert not Payment.objects.exists()
+    assert client.get(back["path"], {"auth_code": "a", "state": back["state"]}).status_code == 303
+    payment = Payment.objects.get()
+    assert (payment.channel, json.loads(payment.call)["payer"]) == ("jsapi", "openid-a")
+    page = client.get(f"/pay/{in_alipay.number}/").content.decode()
+    for text in ('data-app="alipay"', "支付宝没有打开付款", "改用网页付款"):
+        assert text in page
+    # WeChat cannot be called with it, and says nothing of it.
+    assert "data-app-pay" not in browser(WECHAT).get(f"/pay/{in_alipay.number}/").content.decode()
+    # Another person gets another payment.
+    other = browser(ALIPAY)
+    other.get(back["path"], {"auth_code": "b", "state": sent_away(other, in_alipay)["state"]})
+    assert Payment.objects.values("payer_digest").distinct().count() == 2
+
+
+def test_without_scripts_a_name_or_a_contract_alipays_page_pays(
+    in_alipay: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened() -> list[str]:
+        channels = list(Payment.objects.values_list("channel", flat=True).order_by("pk"))
+        Payment.objects.all().delete()
+        return channels
+
+    client = browser(ALIPAY)
+    assert client.post(f"/pay/{in_alipay.number}/", {"gateway": "scripted", "page": "1"}).status_code == 303
+    assert opened() == ["h5"]
+    for refused in ({}, {"auth_code": "bad"}):
+        back = sent_away(client, in_alipay)
+        assert client.get(back["path"], {**refused, "state": back["state"]}).status_code == 303
+        assert opened() == ["h5"]
+    monkeypatch.setattr(AlipaysGateway, "opens", False)
+    back = sent_away(client, in_alipay)
+    assert client.get(back["path"], {"auth_code": "a", "state": back["state"]}).status_code == 303
+    assert opened() == ["jsapi", "h5"]
+
+
+def test_where_there_is_no_page_besides_the_app_is_asked_all_the_same(ordered: Order) -> None:
+    away = browser().post(f"/pay/{ordered.number}/", {"gateway": "scripted", "page": "1"})
+    assert (away.status_code, urlsplit(away["Location"]).hostname) == (303, "app.test")

@@ -1,4 +1,5 @@
-"""Alipay's gateway.do: precreate (QR), wap.pay (H5), page.pay (desktop), query, close, refund and their notices.
+"""Alipay's gateway.do: precreate (QR), wap.pay (H5), page.pay (desktop), create (`in_app.py`), query, close, refund and
+their notices.
 
 What is trusted: a reply whose node is signed by Alipay's key. An error without a signature (`error_response`, and some
 refused calls) is believed only where being wrong costs nothing: for a charge it means "ask again later", for everything
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from kameng.core.http import HttpClient, NoAnswer, NothingSent
 from payments.gateways import signing
-from payments.gateways.alipay import bill, transformers
+from payments.gateways.alipay import bill, in_app, transformers
 from payments.gateways.alipay.certificates import certificates_vet, read_certificates
 from payments.gateways.base import (
     BillBroken,
@@ -61,14 +62,14 @@ class AlipayGateway:
     refund_repeats: ClassVar[bool] = True
     refund_returns_fee: ClassVar[bool] = True
     wallets: ClassVar[frozenset[str]] = frozenset({"alipay"})
-    channels: ClassVar[frozenset[Channel]] = frozenset({Channel.QR, Channel.H5, Channel.PAGE})
+    login_code: ClassVar[str] = "auth_code"
     required_config: ClassVar[frozenset[str]] = frozenset({"app_id", "seller_id", "app_private_key", "base_url"})
 
     def __init__(
         self, config: Mapping[str, object], http: HttpClient, *, clock: Callable[[], float] = time.time
     ) -> None:
         """Read and check the configuration: also either `alipay_public_key`, or for certificate mode `app_cert`,
-        `alipay_root_cert` and `alipay_public_cert`.
+        `alipay_root_cert` and `alipay_public_cert`; and `jsapi`, true where shoppers pay inside Alipay.
 
         Raises `GatewayMisconfigured`; an empty key is never accepted.
         """
@@ -78,6 +79,7 @@ class AlipayGateway:
         self._certificates = read_certificates(config, self._private_key)
         self._keys = self._certificates.keys if self._certificates else {"": _public_key(config, self._private_key)}
         self._url = read_base_url(config)
+        self._authorize_url = in_app.read_authorize_url(config)
         self._http = http
         self._clock = clock
 
@@ -96,11 +98,42 @@ class AlipayGateway:
         """Alipay's `app_id`."""
         return self._app
 
-    def charge(self, request: ChargeRequest) -> ChargeResult:
-        """Open a payment: the text of a QR code, or a signed URL that Alipay's cashier answers.
+    @property
+    def channels(self) -> frozenset[Channel]:
+        """Inside Alipay by its own call only where the merchant has agreed on that."""
+        inside = {Channel.JSAPI} if self._authorize_url else set()
+        return frozenset({Channel.QR, Channel.H5, Channel.PAGE} | inside)
 
-        The trade comes into being only when the shopper scans or logs in. `time_expire` is a moment; the relative
-        `timeout_express` would count from the shopper's password and let money in long after the order expired.
+    def login_url(self, *, return_url: str, state: str) -> str:
+        """Where Alipay is asked for the shopper's open_id."""
+        if not self._authorize_url:
+            raise GatewayMisconfigured("jsapi is not true")
+        return in_app.authorize_url(self._authorize_url, app=self._app, return_url=return_url, state=state)
+
+    def payer_of(self, code: str) -> str:
+        """The shopper's open_id, or user_id where the application is told that. A good answer has no `code`."""
+        if not in_app.is_word(code):
+            raise GatewayRefused("no auth_code")
+        asked = {"grant_type": "authorization_code", "code": code}
+        document, signed = self._ask(in_app.TOKEN, asked)
+        document = {"code": transformers.CODE_SUCCESS} | document
+        try:
+            return in_app.payer_in(
+                transformers.success(in_app.TOKEN, document, signed=signed, unsigned=GatewayUnavailable)
+            )
+        except ValueError as error:
+            raise GatewayUnknown(f"{in_app.TOKEN}: {error}") from error
+
+    def is_payer(self, text: str) -> bool:
+        """Whether it may be an open_id or a user_id."""
+        return in_app.is_word(text)
+
+    def charge(self, request: ChargeRequest) -> ChargeResult:
+        """Open a payment: the text of a QR code, a signed URL for Alipay's cashier, or what its app is called with.
+
+        The trade comes into being only when the shopper scans or logs in, inside the app at once. `time_expire` is a
+        moment; the relative `timeout_express` would count from the shopper's password and let money in long after the
+        order expired.
         """
         content: dict[str, object] = {
             "out_trade_no": request.payment,
@@ -110,7 +143,11 @@ class AlipayGateway:
         }
         match request.channel:
             case Channel.QR:
-                return self._precreate(content, notify_url=request.notify_url)
+                return ChargeResult(qr=self._opened("alipay.trade.precreate", "qr_code", content, request.notify_url))
+            case Channel.JSAPI if request.payer:
+                content |= {"product_code": in_app.PRODUCT} | in_app.buyer(request.payer)
+                trade = self._opened(in_app.CREATE, "trade_no", content, request.notify_url)
+                return ChargeResult(call={"tradeNO": trade})
             case Channel.H5:
                 content |= {"product_code": "QUICK_WAP_PAY", "quit_url": request.return_url}
                 method = "alipay.trade.wap.pay"
@@ -118,8 +155,9 @@ class AlipayGateway:
                 content |= {"product_code": "FAST_INSTANT_TRADE_PAY"}
                 method = "alipay.trade.page.pay"
             case _:
-                raise ValueError(f"Alipay has no channel {request.channel}")
-        parameters = self._parameters(method, content, notify_url=request.notify_url, return_url=request.return_url)
+                raise ValueError(f"Alipay has no channel {request.channel}, or nobody to pay")
+        asked = _biz_content(content)
+        parameters = self._parameters(method, asked, notify_url=request.notify_url, return_url=request.return_url)
         return ChargeResult(url=f"{self._url}?{urlencode(parameters)}")
 
     def query(self, payment: str) -> PaymentResult:
@@ -265,24 +303,29 @@ class AlipayGateway:
             ),
         )
 
-    def _precreate(self, content: dict[str, object], *, notify_url: str) -> ChargeResult:
-        document = self._call("alipay.trade.precreate", content, unsigned=GatewayUnavailable, notify_url=notify_url)
+    def _opened(self, method: str, field: str, content: dict[str, object], notify_url: str) -> str:
+        document = self._call(method, content, unsigned=GatewayUnavailable, notify_url=notify_url)
         try:
             _same(document, "out_trade_no", str(content["out_trade_no"]))
-            return ChargeResult(qr=text_of(document, "qr_code"))
+            return text_of(document, field)
         except ValueError as error:
-            raise GatewayUnknown(f"alipay.trade.precreate: {error}") from error
+            raise GatewayUnknown(f"{method}: {error}") from error
 
     def _call(
         self, method: str, content: dict[str, object], *, unsigned: type[GatewayError], notify_url: str = ""
     ) -> dict[str, object]:
-        """Ask, verify, and return the node of a success; `unsigned` is what an error without a signature means.
+        """Ask, verify, and return the node of a success; `unsigned` is what an error without a signature means."""
+        document, signed = self._ask(method, _biz_content(content), notify_url=notify_url)
+        return transformers.success(method, document, signed=signed, unsigned=unsigned)
+
+    def _ask(self, method: str, asked: Mapping[str, str], *, notify_url: str = "") -> tuple[dict[str, object], bool]:
+        """Ask, verify, and return the node that answers, with whether it is signed.
 
         As the official SDKs do: what is common to all calls goes into the URL, where the gateway finds the charset
-        before it reads the body; the content goes into the body.
+        before it reads the body; what is `asked` goes into the body.
         """
-        parameters = self._parameters(method, content, notify_url=notify_url)
-        body = urlencode({"biz_content": parameters.pop("biz_content")}).encode("ascii")
+        parameters = self._parameters(method, asked, notify_url=notify_url)
+        body = urlencode({name: parameters.pop(name) for name in asked}).encode("ascii")
         try:
             reply = self._http.request("POST", f"{self._url}?{urlencode(parameters)}", headers=_HEADERS, body=body)
         except NothingSent as error:
@@ -299,7 +342,7 @@ class AlipayGateway:
         signed = bool(node.signature)
         if signed and not signing.verify(self._key_of(node), node.text.encode("utf-8"), node.signature):
             raise GatewayUnknown(f"{method}: wrong signature on the reply")
-        return _success(method, document, signed=signed, unsigned=unsigned)
+        return document, signed
 
     def _key_of(self, node: transformers.ReplyNode) -> RSAPublicKey:
         """Alipay's key: of several certificates, that of the one which the reply names. Raises `GatewayKeyUnknown`."""
@@ -317,7 +360,7 @@ class AlipayGateway:
         return [key for serial, key in self._keys.items() if named in ("", serial)]
 
     def _parameters(
-        self, method: str, content: dict[str, object], *, notify_url: str = "", return_url: str = ""
+        self, method: str, asked: Mapping[str, str], *, notify_url: str = "", return_url: str = ""
     ) -> dict[str, str]:
         """The signed request: empty values take no part in it."""
         parameters = {
@@ -332,7 +375,7 @@ class AlipayGateway:
             "return_url": return_url,
             "app_cert_sn": self._certificates.app if self._certificates else "",
             "alipay_root_cert_sn": self._certificates.root if self._certificates else "",
-            "biz_content": write_object(content).decode("utf-8"),
+            **asked,
         }
         parameters = {name: value for name, value in parameters.items() if value}
         text = transformers.canonical_text(parameters)
@@ -346,23 +389,8 @@ def _public_key(config: Mapping[str, object], private_key: RSAPrivateKey) -> RSA
     return key
 
 
-def _success(
-    method: str, document: dict[str, object], *, signed: bool, unsigned: type[GatewayError]
-) -> dict[str, object]:
-    code, sub_code = document.get("code"), str(document.get("sub_code") or "")
-    meaning = str(document.get("sub_msg") or document.get("msg") or "")
-    message = f"{method}: {code} {sub_code} {meaning}"
-    if code == transformers.CODE_SUCCESS:
-        if signed:
-            return document
-        raise GatewayUnknown(f"{method}: a success without a signature")
-    if not isinstance(code, str) or transformers.is_unknown(code, sub_code):
-        raise GatewayUnknown(message)
-    if not signed:
-        raise unsigned(f"{message} (not signed)")
-    if code == transformers.CODE_CALL_LIMITED:
-        raise GatewayUnavailable(message)
-    raise GatewayRefused(sub_code or code, meaning)
+def _biz_content(content: dict[str, object]) -> dict[str, str]:
+    return {"biz_content": write_object(content).decode("utf-8")}
 
 
 def _same(document: Mapping[str, object], name: str, ours: str) -> None:

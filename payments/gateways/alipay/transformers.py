@@ -12,7 +12,16 @@ from decimal import Decimal
 from json import JSONDecoder
 
 from kameng.core.money import from_fen, parse_yuan, to_fen
-from payments.gateways.base import GatewayStatus, PaymentResult, RefundResult, RefundStatus
+from payments.gateways.base import (
+    GatewayError,
+    GatewayRefused,
+    GatewayStatus,
+    GatewayUnavailable,
+    GatewayUnknown,
+    PaymentResult,
+    RefundResult,
+    RefundStatus,
+)
 from payments.gateways.documents import CHINA, clip, form_fields, text_of
 
 TRADE_STATUS = {
@@ -113,6 +122,29 @@ def is_unknown(code: object, sub_code: str) -> bool:
     if sub_code in BILL_NOT_EXIST:
         return False
     return code == CODE_UNKNOWN or sub_code.startswith(("aop.", "isp.")) or "SYSTEM_ERROR" in sub_code
+
+
+def success(
+    method: str, document: dict[str, object], *, signed: bool, unsigned: type[GatewayError]
+) -> dict[str, object]:
+    """The node of an answer, if it is a success; `unsigned` is what an error without a signature means.
+
+    Raises `GatewayError`.
+    """
+    code, sub_code = document.get("code"), str(document.get("sub_code") or "")
+    meaning = str(document.get("sub_msg") or document.get("msg") or "")
+    message = f"{method}: {code} {sub_code} {meaning}"
+    if code == CODE_SUCCESS:
+        if signed:
+            return document
+        raise GatewayUnknown(f"{method}: a success without a signature")
+    if not isinstance(code, str) or is_unknown(code, sub_code):
+        raise GatewayUnknown(message)
+    if not signed:
+        raise unsigned(f"{message} (not signed)")
+    if code == CODE_CALL_LIMITED:
+        raise GatewayUnavailable(message)
+    raise GatewayRefused(sub_code or code, meaning)
 
 
 def notice_fields(body: bytes) -> dict[str, str]:

@@ -64,6 +64,7 @@ class WechatpayGateway:
     refund_repeats: ClassVar[bool] = True
     refund_returns_fee: ClassVar[bool] = True
     wallets: ClassVar[frozenset[str]] = frozenset({"wechatpay"})
+    login_code: ClassVar[str] = "code"
     required_config: ClassVar[frozenset[str]] = frozenset(
         {"appid", "mchid", "merchant_private_key", "merchant_serial", "apiv3_key", "base_url"}
     )

@@ -330,3 +330,34 @@ def test_the_signature_of_a_reply_covers_the_exact_text_with_escaped_slashes(
     assert client._verify(node[1], node[2])
     assert not client._verify(json.dumps(json.loads(node[1]), separators=(",", ":")), node[2])
     assert b64encode(b64decode(node[2])).decode() == node[2]
+
+
+def test_inside_the_app_a_code_counts_once_and_a_trade_is_there_at_once(
+    client: AliPay, sandbox: RunningSandbox
+) -> None:
+    given = sandbox.merchant("alipay_jsapi")
+    asked = {"app_id": given["app_id"], "scope": "auth_base", "redirect_uri": "https://shop.example/back", "state": "5"}
+    for wrong in ({"app_id": "1"}, {"scope": "auth_user"}, {"redirect_uri": "javascript:1"}):
+        assert sandbox.client.get(given["authorize_url"], params=asked | wrong).status_code == 400
+    away = sandbox.client.get(given["authorize_url"], params=asked).headers["location"]
+    told = dict(parse_qsl(urlsplit(away).query))
+    assert (told["app_id"], told["state"]) == (given["app_id"], "5")
+
+    token, answer = "alipay.system.oauth.token", "alipay_system_oauth_token_response"
+    data = client.build_body(token, {})
+    data.pop("biz_content", None)
+    data |= {"grant_type": "authorization_code", "code": told["auth_code"]}
+    named = client.verified_sync_response(data, answer)
+    assert "code" not in named
+    with pytest.raises(AliPayException, match="code-invalid"):
+        client.verified_sync_response(data, answer)
+
+    def create(**more: str) -> dict[str, Any]:
+        return client.api_alipay_trade_create(subject="点券", out_trade_no="P1", total_amount=AMOUNT, **more)
+
+    buyer = {"buyer_open_id": named["open_id"], "product_code": "JSAPI_PAY"}
+    for lacking in buyer:
+        assert refusal(create(**{name: text for name, text in buyer.items() if name != lacking})).startswith("ACQ.")
+    made = create(**buyer)
+    assert made["trade_no"] == create(**buyer)["trade_no"]
+    assert client.api_alipay_trade_query(out_trade_no="P1")["trade_status"] == "WAIT_BUYER_PAY"

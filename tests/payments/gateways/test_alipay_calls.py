@@ -19,6 +19,7 @@ from payments.gateways.base import (
 from tests.payments.gateways.platforms import PAYMENT, REFUND, payload, rsa_sign
 
 PRECREATE, QUERY, CLOSE = "alipay.trade.precreate", "alipay.trade.query", "alipay.trade.close"
+CREATE = "alipay.trade.create"
 REFUND_CALL, REFUND_QUERY = "alipay.trade.refund", "alipay.trade.fastpay.refund.query"
 TRADE = "2026112222001419871412345678"
 
@@ -26,7 +27,9 @@ TRADE = "2026112222001419871412345678"
 @pytest.fixture
 def calls(alipay, charge_request, refund_request):
     """Every call that asks Alipay, with the method it uses and what an error without a signature means for it."""
+    inside = replace(charge_request, channel=Channel.JSAPI, payer="2088722545315134")
     return {
+        CREATE: (lambda: alipay.charge(inside), GatewayUnavailable),
         PRECREATE: (lambda: alipay.charge(charge_request), GatewayUnavailable),
         QUERY: (lambda: alipay.query(PAYMENT), GatewayUnknown),
         CLOSE: (lambda: alipay.close(PAYMENT), GatewayUnknown),
@@ -35,8 +38,9 @@ def calls(alipay, charge_request, refund_request):
     }
 
 
-METHODS = [PRECREATE, QUERY, CLOSE, REFUND_CALL, REFUND_QUERY]
+METHODS = [PRECREATE, CREATE, QUERY, CLOSE, REFUND_CALL, REFUND_QUERY]
 SUCCESSES = {
+    CREATE: "create_success",
     PRECREATE: "precreate_success",
     QUERY: "query_trade_success",
     CLOSE: "close_success",
@@ -299,8 +303,11 @@ def test_a_signed_answer_about_another_refund_is_no_result(alipay, alipay_platfo
         alipay.refund_query(payment=PAYMENT, refund=REFUND)
 
 
-def test_a_signed_answer_about_another_payment_is_no_answer(alipay, alipay_platform, charge_request, refund_request):
+def test_a_signed_answer_about_another_payment_is_no_answer(
+    alipay, alipay_platform, charge_request, refund_request, calls
+):
     for method, call in (
+        (CREATE, calls[CREATE][0]),
         (PRECREATE, lambda: alipay.charge(charge_request)),
         (CLOSE, lambda: alipay.close(PAYMENT)),
         (REFUND_CALL, lambda: alipay.refund(refund_request)),

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kameng.embedded.bootstrap import ALIPAY
+from payments.gateways.alipay import in_app
 from payments.gateways.base import Channel, GatewayStatus, NoticeRefused
 from tests.payments.gateways.platforms import PAYMENT, AlipayPlatform, payload, public_pem
 
@@ -45,6 +46,10 @@ def test_what_the_official_sdk_signs_we_accept_and_what_we_sign_it_accepts(
     alipay_platform.answer("alipay.trade.precreate", payload("alipay", "precreate_success"))
     links = [alipay.charge(replace(charge_request, channel=each)).url for each in (Channel.H5, Channel.PAGE)]
     alipay.charge(replace(charge_request, channel=Channel.QR))
+    alipay_platform.answer(in_app.CREATE, payload("alipay", "create_success"))
+    alipay_platform.answer(in_app.TOKEN, payload("alipay", "login_success"))
+    payer = alipay.payer_of("4b203fe6c11548bcabd8da5bb087a83b")
+    alipay.charge(replace(charge_request, channel=Channel.JSAPI, payer=payer))
     pages = [dict(parse_qsl(link.partition("?")[2], strict_parsing=True)) for link in links]
     sent = [(request, request.pop("sign")) for request in (*alipay_platform.requests, *pages)]
     replied = alipay_platform.reply(QUERY, text).text
@@ -73,4 +78,4 @@ def test_what_the_official_sdk_signs_we_accept_and_what_we_sign_it_accepts(
     with pytest.raises(InvalidSignature):
         alipay_platform.check(request | {"biz_content": "{}"})
     assert (json.loads(read)["trade_status"], changed) == ("TRADE_SUCCESS", "ResponseException")
-    assert verified == [True] * 3 + ["VerificationError"] * 3
+    assert verified == [True] * 5 + ["VerificationError"] * 5

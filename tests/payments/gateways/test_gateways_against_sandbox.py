@@ -256,6 +256,43 @@ def test_inside_wechat_the_shopper_is_named_and_pays(open_world: Callable[..., W
     assert noticed.raw["payer"] == {"openid": payer}
 
 
+@pytest.mark.parametrize("code", ["alipay_jsapi", "alipay_cert"])
+def test_inside_alipay_the_shopper_is_named_and_pays_and_is_paid_back(
+    open_world: Callable[..., World], sandbox: Path, code: str
+) -> None:
+    known = json.loads((sandbox / "gateways" / "alipay_jsapi.json").read_text(encoding="utf-8"))
+    world = open_world(code, jsapi=True, authorize_url=known["authorize_url"])
+    gateway: object = world.gateway
+    assert isinstance(gateway, InApp)
+    away = _HTTP.get(gateway.login_url(return_url=f"{world.shop_url}/pay/K7/login/?a=b", state="5tate"))
+    back = parse_qs(urlsplit(away.headers["location"]).query)
+    assert (back["a"], back["state"]) == (["b"], ["5tate"])
+    payer = gateway.payer_of(back[gateway.login_code][0])
+    with pytest.raises(GatewayUnavailable, match="code-invalid"):
+        gateway.payer_of(back[gateway.login_code][0])
+    request = replace(world.charge_request(Channel.JSAPI), payer=payer)
+    call = world.gateway.charge(request).call
+    assert world.gateway.charge(request).call == call
+    with pytest.raises(GatewayRefused, match="CONTEXT_INCONSISTENT"):
+        world.gateway.charge(replace(request, payer="2088722545315134"))
+    unpaid = world.charge_request(Channel.JSAPI)
+    world.gateway.charge(replace(unpaid, payer=payer))
+    assert world.gateway.query(unpaid.payment).status is GatewayStatus.PENDING
+    assert world.gateway.close(unpaid.payment).status is GatewayStatus.CLOSED
+    world.pay(request.payment)
+    noticed, queried = world.next_notice().payment, world.gateway.query(request.payment)
+    assert noticed is not None
+    assert noticed.reference == queried.reference == call["tradeNO"]
+    assert (queried.status, queried.amount) == (GatewayStatus.CONFIRMED, request.amount)
+    refund = world.refund_request(request)
+    world.gateway.refund(refund)
+    assert world.refund_ends(refund).status is RefundStatus.SUCCEEDED
+    gateway = world.gateway
+    assert isinstance(gateway, Billing)
+    rows = {(row.kind, row.number) for row in gateway.bill(datetime.now(CHINA).date())}
+    assert {(BillKind.PAYMENT, request.payment), (BillKind.REFUND, refund.refund)} <= rows
+
+
 def test_in_certificate_mode_money_comes_and_goes_back(open_world: Callable[..., World], sandbox: Path) -> None:
     world = open_world("alipay_cert")
     paid = world.paid()
