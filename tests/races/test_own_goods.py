@@ -85,7 +85,8 @@ def test_without_the_orders_lock_both_think_that_they_ended_it(
 ) -> None:
     order, buy = overdue(live_shop)
     without_row_locks(monkeypatch)
-    meet_at(monkeypatch, (by_owner, "attempt_known"), (outcomes, "attempt_known"), patience=SURELY)
+    # The last that either reads: whoever met earlier might find what the other has written since.
+    meet_at(monkeypatch, (by_owner, "lines_of"), (outcomes, "lines_of"), patience=SURELY)
     delivered, _fell_due = delivered_or_refunded(order, buy)
     assert delivered is None
     # Whose row is written last is chance; both have said that it ended.
