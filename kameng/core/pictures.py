@@ -91,7 +91,8 @@ def _decoded(data: bytes, bounds: Bounds) -> tuple[str, Image]:
             return kind, _upright(image, bounds)
     except NotAPicture:
         raise
-    except (*_BROKEN, PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
+    # Where warnings are errors, what Pillow says of a broken piece of EXIF refuses the picture too.
+    except (*_BROKEN, UserWarning, PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
         raise NotAPicture(f"{type(error).__name__}: {str(error)[:120]}") from error
 
 
