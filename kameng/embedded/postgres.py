@@ -32,7 +32,7 @@ READY_SECONDS = 120  # after a crash the server first syncs every file
 SETTINGS = {
     "listen_addresses": ports.LOOPBACK,
     "unix_socket_directories": "",  # their path may not exceed 107 bytes
-    "shared_buffers": "128MB",
+    "shared_buffers": "512MB",  # touched as it is needed
     "max_locks_per_transaction": "1024",  # a dump of the whole database locks every table of every shop
     "synchronous_commit": "on",
     "random_page_cost": "1.1",

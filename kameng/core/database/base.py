@@ -10,6 +10,7 @@ statements go in one message (`kameng.core.database.session`), and sessions go f
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any
 
 from django_tenants.postgresql_backend import base
@@ -63,11 +64,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._path_matters = True
 
     def prepare(self, statement: str) -> str:
-        """The name by which the session knows a statement with `$1` for its parameters; told to it once."""
+        """The name by which the session knows a statement with `$1` for its parameters; told to it once.
+
+        It is the same in every session, so that the server's log can be read.
+        """
         prepared: dict[str, str] = self.connection.prepared
         name = prepared.get(statement)
         if name is None:
-            name = f"kameng_{len(prepared)}"
+            name = f"kameng_{sha256(statement.encode()).hexdigest()[:12]}"
             with self.wrap_database_errors, self.connection.cursor(cursor_factory=extensions.cursor) as cursor:
                 self.connection.flush()  # the path: it is read as it will be run
                 cursor.execute(f"PREPARE {name} AS {statement}")
