@@ -766,59 +766,61 @@ COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 82	ledger	0009_days	2026-01-01 00:00:00+00
 83	ledger	0010_purses	2026-01-01 00:00:00+00
 84	ledger	0011_given	2026-01-01 00:00:00+00
-85	listings	0001_initial	2026-01-01 00:00:00+00
-86	listings	0002_listing_standing	2026-01-01 00:00:00+00
-87	listings	0003_placements_and_repricing	2026-01-01 00:00:00+00
-88	listings	0004_changes_by_hand	2026-01-01 00:00:00+00
-89	listings	0005_product_names	2026-01-01 00:00:00+00
-90	listings	0006_fewer_indexes	2026-01-01 00:00:00+00
-91	merchants	0001_initial	2026-01-01 00:00:00+00
-92	merchants	0002_fees	2026-01-01 00:00:00+00
-93	merchants	0003_second_factor	2026-01-01 00:00:00+00
-94	merchants	0004_deposits	2026-01-01 00:00:00+00
-95	merchants	0005_counts_from	2026-01-01 00:00:00+00
-96	orders	0002_line_short	2026-01-01 00:00:00+00
-97	orders	0003_deposits	2026-01-01 00:00:00+00
-98	orders	0004_event_when	2026-01-01 00:00:00+00
-99	orders	0005_held_at_once	2026-01-01 00:00:00+00
-100	orders	0006_decision	2026-01-01 00:00:00+00
-101	orders	0007_unique_without_pattern	2026-01-01 00:00:00+00
-102	orders	0008_shoppers_rights	2026-01-01 00:00:00+00
-103	orders	0009_decision_that_it_failed	2026-01-01 00:00:00+00
-104	orders	0010_disproved	2026-01-01 00:00:00+00
-105	orders	0011_contact_index	2026-01-01 00:00:00+00
-106	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
-107	orders	0013_account_index	2026-01-01 00:00:00+00
-108	orders	0014_customers	2026-01-01 00:00:00+00
-109	outbox	0001_initial	2026-01-01 00:00:00+00
-110	outbox	0002_swept_shop	2026-01-01 00:00:00+00
-111	payments	0001_initial	2026-01-01 00:00:00+00
-112	payments	0002_fees	2026-01-01 00:00:00+00
-113	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
-114	payments	0004_payment_in_app	2026-01-01 00:00:00+00
-115	payments	0005_deposits	2026-01-01 00:00:00+00
-116	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
-117	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
-118	payments	0008_purses	2026-01-01 00:00:00+00
-119	payments	0009_refund_route	2026-01-01 00:00:00+00
-120	plans	0001_initial	2026-01-01 00:00:00+00
-121	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
-122	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
-123	scans	0001_initial	2026-01-01 00:00:00+00
-124	scans	0002_proofs	2026-01-01 00:00:00+00
-125	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
-126	reconciliation	0002_proof	2026-01-01 00:00:00+00
-127	reports	0001_initial	2026-01-01 00:00:00+00
-128	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
-129	resellers	0011_points	2026-01-01 00:00:00+00
-130	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
-131	supply	0001_initial	2026-01-01 00:00:00+00
-132	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
-133	trail	0001_initial	2026-01-01 00:00:00+00
-134	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
-135	transfers	0001_transfers	2026-01-01 00:00:00+00
-136	visits	0001_initial	2026-01-01 00:00:00+00
-137	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
+85	ledger	0012_along_one_path	2026-01-01 00:00:00+00
+86	listings	0001_initial	2026-01-01 00:00:00+00
+87	listings	0002_listing_standing	2026-01-01 00:00:00+00
+88	listings	0003_placements_and_repricing	2026-01-01 00:00:00+00
+89	listings	0004_changes_by_hand	2026-01-01 00:00:00+00
+90	listings	0005_product_names	2026-01-01 00:00:00+00
+91	listings	0006_fewer_indexes	2026-01-01 00:00:00+00
+92	merchants	0001_initial	2026-01-01 00:00:00+00
+93	merchants	0002_fees	2026-01-01 00:00:00+00
+94	merchants	0003_second_factor	2026-01-01 00:00:00+00
+95	merchants	0004_deposits	2026-01-01 00:00:00+00
+96	merchants	0005_counts_from	2026-01-01 00:00:00+00
+97	orders	0002_line_short	2026-01-01 00:00:00+00
+98	orders	0003_deposits	2026-01-01 00:00:00+00
+99	orders	0004_event_when	2026-01-01 00:00:00+00
+100	orders	0005_held_at_once	2026-01-01 00:00:00+00
+101	orders	0006_decision	2026-01-01 00:00:00+00
+102	orders	0007_unique_without_pattern	2026-01-01 00:00:00+00
+103	orders	0008_shoppers_rights	2026-01-01 00:00:00+00
+104	orders	0009_decision_that_it_failed	2026-01-01 00:00:00+00
+105	orders	0010_disproved	2026-01-01 00:00:00+00
+106	orders	0011_contact_index	2026-01-01 00:00:00+00
+107	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
+108	orders	0013_account_index	2026-01-01 00:00:00+00
+109	orders	0014_customers	2026-01-01 00:00:00+00
+110	outbox	0001_initial	2026-01-01 00:00:00+00
+111	outbox	0002_swept_shop	2026-01-01 00:00:00+00
+112	payments	0001_initial	2026-01-01 00:00:00+00
+113	payments	0002_fees	2026-01-01 00:00:00+00
+114	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
+115	payments	0004_payment_in_app	2026-01-01 00:00:00+00
+116	payments	0005_deposits	2026-01-01 00:00:00+00
+117	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
+118	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
+119	payments	0008_purses	2026-01-01 00:00:00+00
+120	payments	0009_refund_route	2026-01-01 00:00:00+00
+121	plans	0001_initial	2026-01-01 00:00:00+00
+122	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
+123	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
+124	scans	0001_initial	2026-01-01 00:00:00+00
+125	scans	0002_proofs	2026-01-01 00:00:00+00
+126	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
+127	reconciliation	0002_proof	2026-01-01 00:00:00+00
+128	reports	0001_initial	2026-01-01 00:00:00+00
+129	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
+130	resellers	0011_points	2026-01-01 00:00:00+00
+131	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
+132	supply	0001_initial	2026-01-01 00:00:00+00
+133	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
+134	trail	0001_initial	2026-01-01 00:00:00+00
+135	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
+136	trail	0003_along_one_path	2026-01-01 00:00:00+00
+137	transfers	0001_transfers	2026-01-01 00:00:00+00
+138	visits	0001_initial	2026-01-01 00:00:00+00
+139	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
 \.
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
@@ -829,7 +831,7 @@ SELECT pg_catalog.setval('kameng_shop_template.auth_permission_id_seq', 1, false
 SELECT pg_catalog.setval('kameng_shop_template.customers_customer_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 98, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 137, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 139, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);

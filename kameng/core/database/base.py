@@ -20,7 +20,6 @@ from psycopg2 import extensions
 from kameng.core.database.session import Cursor, Session
 from kameng.core.database.sessions import TRUSTED_SECONDS, sessions
 
-
 #: Where statements are said that name every schema themselves.
 ANYWHERE = quote_schema_name(get_public_schema_name())
 
