@@ -10,6 +10,7 @@ may wait, a look has found everything that there is to find; such a shop is quie
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -39,6 +40,8 @@ SETTLED = timedelta(minutes=2)
 NOTICE_SETTLED = timedelta(seconds=30)
 
 
+#: More shops than so many are not looked into one right after another, but spread over so many seconds of the minute.
+UNHURRIED, WITHIN_SECONDS = 50, 20.0
 #: A quiet shop is looked into in one of so many sweeps.
 TURNS = 10
 
@@ -51,8 +54,11 @@ def sweep() -> int:
     overdue = visits_overdue(before=timezone.now() - SETTLED)
     unapplied = notices_unapplied(before=timezone.now() - NOTICE_SETTLED)
     names = {*_their_turn(), *unapplied}
-    shops = Reseller.objects.exclude(schema_name=get_public_schema_name())
-    for shop in shops.filter(Q(schema_name__in=names) | Q(pk__in=overdue)):
+    every = Reseller.objects.exclude(schema_name=get_public_schema_name())
+    shops = list(every.filter(Q(schema_name__in=names) | Q(pk__in=overdue)))
+    for place, shop in enumerate(shops):
+        if place >= UNHURRIED:
+            time.sleep(WITHIN_SECONDS / len(shops))  # most of the time is for those who buy
         connection.set_tenant(shop)  # type: ignore[attr-defined]
         try:
             found += _sweep_shop()
