@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from django.db.models.expressions import RawSQL
+from django_tenants.utils import get_public_schema_name
 
 from kameng.core import sql
 from kameng.core.remembered import Remembered, Together
@@ -41,7 +42,11 @@ class _Answer(NamedTuple):
 
 def _one(host: str) -> _Answer:
     found = Domain.objects.select_related("tenant__tenure").annotate(**_OF_ROWS).filter(domain=host).first()
-    return _Answer(found.tenant, (found.of_domain, found.of_shop, found.of_tenure)) if found else _Answer(None, ())
+    if found is None:
+        return _Answer(None, ())
+    if found.tenant.schema_name != get_public_schema_name():
+        selectors.shop_read(found.tenant, of_shop=found.of_shop, of_tenure=found.of_tenure)
+    return _Answer(found.tenant, (found.of_domain, found.of_shop, found.of_tenure))
 
 
 def _many(known: Mapping[str, _Answer]) -> Mapping[str, _Answer]:
