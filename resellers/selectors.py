@@ -48,7 +48,7 @@ def shop_in(schema_name: str) -> Reseller | None:
 
 def shop_read(shop: Reseller, *, of_shop: str, of_tenure: str) -> None:
     """Somebody has just read these rows of a shop, in these versions, and here they need not be read again."""
-    shop.of_shop, shop.of_tenure = of_shop, of_tenure  # type: ignore[attr-defined]
+    shop.of_shop, shop.of_tenure = of_shop, of_tenure
     _by_id.put(shop.pk, shop)
     _by_schema.put(shop.schema_name, shop)
 
@@ -61,7 +61,7 @@ def forget() -> None:
 
 def _read(**wanted: Any) -> Reseller | None:
     shops = Reseller.objects.exclude(schema_name=get_public_schema_name()).select_related("tenure")
-    shop: Any = shops.annotate(**_OF_ROWS).filter(**wanted).first()
+    shop: Reseller | None = shops.annotate(**_OF_ROWS).filter(**wanted).first()
     if shop is not None:
         shop_read(shop, of_shop=shop.of_shop, of_tenure=shop.of_tenure)
     return shop
