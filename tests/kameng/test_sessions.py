@@ -254,7 +254,8 @@ def test_a_shop_whose_page_is_read_is_looked_at_once(
 def test_a_worker_hears_of_shops_and_looks_at_those_that_are_there(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent, wanted = [], []
+    sent: list[tuple[str, object]] = []
+    wanted: list[Reseller] = []
     monkeypatch.setattr(bell, "send", lambda task, about, expires: sent.append((task, about)))
     worker_tell(["shop_one", "shop_gone"])
     ((task, about),) = sent
