@@ -33,7 +33,7 @@ def codes_reveal(*, order: Order, actor: str, address: str) -> list[RevealedCode
     shopper's.
     """
     order = order_lock(order.pk)
-    arrived = sql.rows(_ARRIVED, {"order": order.pk})
+    arrived = _arrived(order.pk)
     if not arrived:
         raise NothingToReveal
     looked_from = digest(address, purpose="address") if address else ""
@@ -46,22 +46,31 @@ def codes_reveal(*, order: Order, actor: str, address: str) -> list[RevealedCode
     ]
 
 
-#: Codes, and what an owner wrote with goods that they delivered by hand.
+def _arrived(order_id: int) -> list[tuple[int, str, str, str]]:
+    """Each with its work's id and SKU, sealed, with its fingerprint if it is a code."""
+    rows = sql.rows(_ARRIVED, [order_id])
+    wanted = [code_id for *_, code_id in rows if code_id is not None]
+    codes = {pk: sealed for pk, *sealed in sql.rows_anywhere(_CODES, [wanted])} if wanted else {}
+    found, noted = [], set()
+    for work_id, sku, note, code_id in rows:
+        if note and work_id not in noted:
+            noted.add(work_id)
+            found.append((work_id, sku, note, ""))
+        if code_id in codes:
+            found.append((work_id, sku, *codes[code_id]))
+    return found
+
+
+#: What arrived: codes, and what an owner wrote with goods that they delivered by hand, once for each work.
 _ARRIVED = """
-SELECT id, sku, sealed, digest FROM (
-SELECT work.id, line.sku, code.sealed, code.digest, line.position AS place, delivery.position
+SELECT work.id, line.sku, work.sealed_note, delivery.stock_code_id
   FROM orders_orderline AS line
   JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
-  JOIN fulfillment_delivery AS delivery ON delivery.fulfillment_id = work.id
-  JOIN public.suppliers_stockcode AS code ON code.id = delivery.stock_code_id
- WHERE line.order_id = %(order)s AND line.status = 'delivered'
- UNION ALL
-SELECT work.id, line.sku, work.sealed_note, '', line.position, 0
-  FROM orders_orderline AS line
-  JOIN fulfillment_fulfillment AS work ON work.line_id = line.id AND work.sealed_note <> ''
- WHERE line.order_id = %(order)s AND line.status = 'delivered') AS arrived
- ORDER BY place, position
+  LEFT JOIN fulfillment_delivery AS delivery ON delivery.fulfillment_id = work.id
+ WHERE line.order_id = %s AND line.status = 'delivered'
+ ORDER BY line.position, delivery.position
 """
+_CODES = "SELECT id, sealed, digest FROM public.suppliers_stockcode WHERE id = ANY(%s::bigint[])"
 _LOOKED = """
 INSERT INTO fulfillment_deliveryreveal (fulfillment_id, actor, address_digest)
 SELECT unnest(%(works)s::bigint[]), %(actor)s, %(looked_from)s

@@ -71,8 +71,8 @@ INSERT INTO fulfillment_fulfillment (line_id, status, attempts, note)
 SELECT line.id, 'queued', 0, ''
   FROM orders_orderline AS line
  WHERE line.order_id = %s AND line.status = 'queued'
-   AND NOT EXISTS (SELECT FROM fulfillment_fulfillment AS work WHERE work.line_id = line.id)
- ORDER BY line.position RETURNING {sql.columns(Fulfillment)}
+ ORDER BY line.position
+    ON CONFLICT (line_id) DO NOTHING RETURNING {sql.columns(Fulfillment)}
 """
 
 

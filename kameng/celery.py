@@ -44,6 +44,14 @@ def outbox_run_task(event_id: int) -> None:
         run(claimed, dispatch)
 
 
+@app.task(name="kameng.warm", ignore_result=True)
+def warm_task(schema_names: list[str]) -> None:
+    """Pages of these shops are read: an order may follow."""
+    from kameng.warmed import worker_told
+
+    worker_told(schema_names)
+
+
 @app.task(name="kameng.sweep", ignore_result=True)
 def sweep_task() -> None:
     """Put back what is on no list, let merchant keys count whose time has come, and forget requests that are old."""
@@ -125,10 +133,12 @@ class _Polling(bootsteps.StartStopStep):
 
     def start(self, parent: object) -> None:
         from kameng.core.database.sessions import sessions
+        from kameng.core.database.warming import warming
         from kameng.dispatch import dispatch
         from kameng.outbox.poller import Poller
+        from kameng.warmed import STATEMENT
 
-        sessions.shared = True
+        sessions.shared, warming.statement = True, STATEMENT
         _pollers.append(Poller(dispatch))
         _pollers[-1].start()
 

@@ -10,26 +10,23 @@ may wait, a look has found everything that there is to find; such a shop is quie
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
 
-from compliance.visits.models import Visit
 from compliance.visits.selectors import visits_overdue
 from fulfillment.models import Fulfillment
 from kameng.core import sql
-from kameng.inbox.models import InboxEvent
 from kameng.outbox.models import OutboxEvent, SweptShop
 from kameng.outbox.services import publish
 from orders.models import Order, OrderLine
-from payments.collecting import OPEN
 from payments.models import Payment, Refund
 from payments.unapplied import notices_unapplied
 from resellers.domains.models import OwnDomain
@@ -43,6 +40,8 @@ SETTLED = timedelta(minutes=2)
 NOTICE_SETTLED = timedelta(seconds=30)
 
 
+#: More shops than so many are not looked into one right after another, but spread over so many seconds of the minute.
+UNHURRIED, WITHIN_SECONDS = 50, 20.0
 #: A quiet shop is looked into in one of so many sweeps.
 TURNS = 10
 
@@ -50,21 +49,23 @@ TURNS = 10
 def sweep() -> int:
     """What is the platform's, and the shops whose turn it is; how many pieces of work were put back."""
     connection.set_schema_to_public()  # type: ignore[attr-defined]
-    lost = OwnDomain.objects.filter(watched=True, created_at__lt=Now() - SETTLED)
-    found = _put_back("domain.check", "domain_id", lost)
+    watched = OwnDomain.objects.filter(watched=True, created_at__lt=Now() - SETTLED)
+    found = _put_back_all("domain.check", "domain_id", watched.values_list("pk", flat=True))
     overdue = visits_overdue(before=timezone.now() - SETTLED)
     unapplied = notices_unapplied(before=timezone.now() - NOTICE_SETTLED)
     names = {*_their_turn(), *unapplied}
-    shops = Reseller.objects.exclude(schema_name=get_public_schema_name())
-    for shop in shops.filter(Q(schema_name__in=names) | Q(pk__in=overdue)):
+    every = Reseller.objects.exclude(schema_name=get_public_schema_name())
+    shops = list(every.filter(Q(schema_name__in=names) | Q(pk__in=overdue)))
+    for place, shop in enumerate(shops):
+        if place >= UNHURRIED:
+            time.sleep(WITHIN_SECONDS / len(shops))  # most of the time is for those who buy
         connection.set_tenant(shop)  # type: ignore[attr-defined]
         try:
             found += _sweep_shop()
             if shop.schema_name in unapplied:
-                broken = InboxEvent.objects.filter(pk__in=unapplied[shop.schema_name])
-                found += _put_back("notice.unapplied", "notice_id", broken)
+                found += _put_back_all("notice.unapplied", "notice_id", unapplied[shop.schema_name])
             if shop.pk in overdue:
-                found += _put_back("visit.over", "visit_id", Visit.objects.filter(pk__in=overdue[shop.pk]))
+                found += _put_back_all("visit.over", "visit_id", overdue[shop.pk])
         finally:
             connection.set_schema_to_public()  # type: ignore[attr-defined]
     SweptShop.objects.filter(schema_name__in=names).update(swept_at=Now())
@@ -104,50 +105,85 @@ def _their_turn() -> Iterable[str]:
     yield from quiet.values_list("schema_name", flat=True)[:share]
 
 
+#: Everything of a shop that has to go on and is old enough to be on a list: the topic under which it goes on, its id,
+#: and of a work its order, which goes on with it. One question: each costs as much to plan as to answer.
+_OPEN = """
+SELECT 'fulfillment.run', work.id, line.order_id
+  FROM fulfillment_fulfillment AS work JOIN orders_orderline AS line ON line.id = work.line_id
+ WHERE work.status NOT IN ('delivered', 'failed', 'manual') AND work.created_at < {ago}
+ UNION ALL
+SELECT CASE line.status WHEN 'queued' THEN 'order.paid' WHEN 'failed' THEN 'line.failed' ELSE 'line.short' END,
+       CASE line.status WHEN 'queued' THEN line.order_id ELSE line.id END, NULL
+  FROM orders_orderline AS line
+  JOIN orders_order AS placed ON placed.id = line.order_id
+  LEFT JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
+ WHERE (line.status = 'queued' AND work.id IS NULL AND placed.paid_at < {ago})
+    OR ((line.status = 'failed' OR line.short_quantity > 0) AND work.finished_at < {ago}
+        AND NOT EXISTS (SELECT FROM payments_refund AS refund WHERE refund.line_id = line.id))
+ UNION ALL
+SELECT CASE placed.status WHEN 'pending' THEN 'order.expire' ELSE 'order.closed' END, placed.id, NULL
+  FROM orders_order AS placed
+ WHERE (placed.status = 'pending' AND placed.expires_at < {ago})
+    OR (placed.status IN ('expired', 'canceled') AND placed.held > 0 AND placed.paid_at IS NULL
+        AND placed.created_at < {ago}
+        AND NOT EXISTS (SELECT FROM payments_payment AS payment
+                         WHERE payment.order_id = placed.id AND payment.status IN ('created', 'pending')))
+ UNION ALL
+SELECT 'payment.follow', payment.id, NULL
+  FROM payments_payment AS payment
+ WHERE payment.status IN ('created', 'pending') AND payment.created_at < {ago}
+ UNION ALL
+SELECT 'payment.surplus', payment.id, NULL
+  FROM payments_payment AS payment JOIN orders_order AS placed ON placed.id = payment.order_id
+ WHERE payment.status = 'confirmed' AND payment.confirmed_at < {ago}
+   AND (payment.is_surplus OR (placed.paid_at IS NULL AND placed.status IN ('expired', 'canceled')))
+   AND NOT EXISTS (SELECT FROM payments_refund AS refund WHERE refund.payment_id = payment.id)
+ UNION ALL
+SELECT 'refund.run', refund.id, NULL
+  FROM payments_refund AS refund
+ WHERE refund.status IN ('created', 'pending') AND refund.created_at < {ago}
+""".format(ago=f"statement_timestamp() - interval '{SETTLED.total_seconds():.0f} seconds'")
+#: The payload's key by the topic's first word.
+_KEYS = {
+    "fulfillment": "fulfillment_id",
+    "order": "order_id",
+    "line": "line_id",
+    "payment": "payment_id",
+    "refund": "refund_id",
+}
+
+
 def _sweep_shop() -> int:
-    ago = Now() - SETTLED
-    open_work = Fulfillment.objects.filter(created_at__lt=ago).exclude(
-        status__in=[Fulfillment.Status.DELIVERED, Fulfillment.Status.FAILED, Fulfillment.Status.MANUAL]
-    )
-    single = open_work.exclude(line__order_id__in=_listed("order.paid", "order_id"))
-    found = _put_back("fulfillment.run", "fulfillment_id", single)
-    unopened = Order.objects.filter(paid_at__lt=ago, lines__status=OrderLine.Status.QUEUED, lines__fulfillment=None)
-    found += _put_back("order.paid", "order_id", unopened)
-    found += _put_back(
-        "order.expire", "order_id", Order.objects.filter(status=Order.Status.PENDING, expires_at__lt=ago)
-    )
-    found += _put_back("payment.follow", "payment_id", Payment.objects.filter(status__in=OPEN, created_at__lt=ago))
-    unsettled = Refund.objects.filter(status__in=[Refund.Status.CREATED, Refund.Status.PENDING], created_at__lt=ago)
-    found += _put_back("refund.run", "refund_id", unsettled)
-    unreturned = OrderLine.objects.filter(
-        status=OrderLine.Status.FAILED, refunds__isnull=True, fulfillment__finished_at__lt=ago
-    )
-    found += _put_back("line.failed", "line_id", unreturned)
-    unsent = OrderLine.objects.filter(short_quantity__gt=0, refunds__isnull=True, fulfillment__finished_at__lt=ago)
-    found += _put_back("line.short", "line_id", unsent)
-    kept = Payment.objects.filter(status=Payment.Status.CONFIRMED, refunds__isnull=True, confirmed_at__lt=ago)
-    # Both in one question would have the database look for the order of each payment there is.
-    found += _put_back("payment.surplus", "payment_id", kept.filter(is_surplus=True))
-    over = kept.filter(order__paid_at=None, order__status__in=[Order.Status.EXPIRED, Order.Status.CANCELED])
-    found += _put_back("payment.surplus", "payment_id", over.filter(is_surplus=False))
-    held = Order.objects.filter(
-        held__gt=0, paid_at=None, status__in=[Order.Status.EXPIRED, Order.Status.CANCELED], created_at__lt=ago
-    )
-    found += _put_back("order.closed", "order_id", held.exclude(payments__status__in=OPEN))
-    return found
+    if not sql.rows(_OPEN, []):
+        return 0
+    # First what is on the list, then what is open: what comes on the list meanwhile is younger than what is looked for.
+    listed = _listed()
+    lost = [
+        (topic, pk)
+        for topic, pk, order_id in sql.rows(_OPEN, [])
+        if (topic, pk) not in listed and ("order.paid", order_id) not in listed
+    ]
+    for topic, pk in dict.fromkeys(lost):
+        _put_back(topic, _KEYS[topic.partition(".")[0]], pk)
+    return len(dict.fromkeys(lost))
 
 
-def _listed(topic: str, key: str) -> set[int]:
-    """What is on the list of this shop."""
+def _listed() -> set[tuple[str, int]]:
+    """What is on the list of this shop, as topics with ids."""
     schema_name = connection.schema_name  # type: ignore[attr-defined]
-    payloads = OutboxEvent.objects.filter(schema_name=schema_name, topic=topic).values_list("payload", flat=True)
-    return {payload[key] for payload in payloads}
+    rows = OutboxEvent.objects.filter(schema_name=schema_name).values_list("topic", "payload")
+    return {(topic, pk) for topic, payload in rows for pk in payload.values() if isinstance(pk, int)}
 
 
-def _put_back(topic: str, key: str, lost: "QuerySet[Any]") -> int:
-    known = _listed(topic, key)
-    ids = [pk for pk in lost.values_list("pk", flat=True).distinct() if pk not in known]
-    for pk in ids:
-        logger.error("sweep: %s %s=%s was on no list", topic, key, pk)
-        publish(topic, **{key: pk})
-    return len(ids)
+def _put_back(topic: str, key: str, pk: int) -> None:
+    logger.error("sweep: %s %s=%s was on no list", topic, key, pk)
+    publish(topic, **{key: pk})
+
+
+def _put_back_all(topic: str, key: str, ids: Iterable[int]) -> int:
+    """Of these, those that are on no list of this shop; how many."""
+    listed = _listed()
+    lost = [pk for pk in ids if (topic, pk) not in listed]
+    for pk in lost:
+        _put_back(topic, key, pk)
+    return len(lost)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from django.db.models.expressions import RawSQL
+from django_tenants.utils import get_public_schema_name
 
 from kameng.core import sql
 from kameng.core.remembered import Remembered, Together
@@ -41,12 +42,30 @@ class _Answer(NamedTuple):
 
 def _one(host: str) -> _Answer:
     found = Domain.objects.select_related("tenant__tenure").annotate(**_OF_ROWS).filter(domain=host).first()
-    return _Answer(found.tenant, (found.of_domain, found.of_shop, found.of_tenure)) if found else _Answer(None, ())
+    if found is None:
+        return _Answer(None, ())
+    answer = _Answer(found.tenant, (found.of_domain, found.of_shop, found.of_tenure))
+    _tell_selectors(answer)
+    return answer
 
 
 def _many(known: Mapping[str, _Answer]) -> Mapping[str, _Answer]:
     current = _versions([*known])
-    return {host: answer if answer.versions == current.get(host, ()) else _one(host) for host, answer in known.items()}
+    return {host: _again(host, answer, current.get(host, ())) for host, answer in known.items()}
+
+
+def _again(host: str, answer: _Answer, versions: Versions) -> _Answer:
+    if answer.versions != versions:
+        return _one(host)
+    _tell_selectors(answer)
+    return answer
+
+
+def _tell_selectors(answer: _Answer) -> None:
+    """Whoever asks for the shop by its number or schema within a second need not ask the database again."""
+    if answer.shop is not None and answer.shop.schema_name != get_public_schema_name():
+        _, of_shop, of_tenure = answer.versions
+        selectors.shop_read(answer.shop, of_shop=of_shop, of_tenure=of_tenure)
 
 
 def _versions(hosts: list[str]) -> dict[str, Versions]:

@@ -7,7 +7,6 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django_tenants.utils import get_public_schema_name
 
-from kameng.core.database.warming import warming
 from resellers.hosts import shop_of
 
 
@@ -33,8 +32,6 @@ class ShopMiddleware:
         request.tenant = shop  # type: ignore[attr-defined]
         if shop.schema_name == get_public_schema_name():
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
-        else:
-            warming.want(shop)
         connection.give_back()  # type: ignore[attr-defined]  # for one that knows the shop
         connection.set_tenant(shop)  # type: ignore[attr-defined]
         try:

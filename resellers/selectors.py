@@ -1,7 +1,8 @@
 """Finding shops by what names them. Each answer is kept for about a second by each process, and for as long as the
 shop's rows have not changed, which is cheaper to ask than to read them (`resellers.hosts`)."""
 
-from django.db.models import QuerySet
+from typing import Any
+
 from django.db.models.expressions import RawSQL
 from django_tenants.utils import get_public_schema_name
 
@@ -37,12 +38,19 @@ def shop_of_number(number: str) -> Reseller | None:
     shop_id = shop_id_of(number)
     if shop_id is None:
         return None
-    return _by_id.get(shop_id, lambda: _shops().filter(pk=shop_id).first())
+    return _by_id.get(shop_id, lambda: _read(pk=shop_id))
 
 
 def shop_in(schema_name: str) -> Reseller | None:
     """The shop whose schema this is; the public schema is nobody's."""
-    return _by_schema.get(schema_name, lambda: _shops().filter(schema_name=schema_name).first())
+    return _by_schema.get(schema_name, lambda: _read(schema_name=schema_name))
+
+
+def shop_read(shop: Reseller, *, of_shop: str, of_tenure: str) -> None:
+    """Somebody has just read these rows of a shop, in these versions, and here they need not be read again."""
+    shop.of_shop, shop.of_tenure = of_shop, of_tenure
+    _by_id.put(shop.pk, shop)
+    _by_schema.put(shop.schema_name, shop)
 
 
 def forget() -> None:
@@ -51,7 +59,9 @@ def forget() -> None:
     _by_schema.forget()
 
 
-def _shops() -> "QuerySet[Reseller]":
+def _read(**wanted: Any) -> Reseller | None:
     shops = Reseller.objects.exclude(schema_name=get_public_schema_name()).select_related("tenure")
-    found: QuerySet[Reseller] = shops.annotate(**_OF_ROWS)
-    return found
+    shop: Reseller | None = shops.annotate(**_OF_ROWS).filter(**wanted).first()
+    if shop is not None:
+        shop_read(shop, of_shop=shop.of_shop, of_tenure=shop.of_tenure)
+    return shop

@@ -31,21 +31,20 @@ class Chosen:
     why: dict[str, Any]
 
 
-#: What the platform has taken down is bought from nobody: everywhere, or in the one shop whose listing it is.
+#: What the platform has taken down is bought from nobody: in the one shop whose listing it is, or everywhere.
+_TAKEN_DOWN_HERE = """
+SELECT FROM listings_listing AS listing WHERE listing.variant_id = %(variant)s AND listing.standing = 'taken_down'
+"""
 _TAKEN_DOWN = """
 (SELECT product.standing FROM public.catalog_variant AS variant
    JOIN public.catalog_product AS product ON product.id = variant.product_id
   WHERE variant.id = %(variant)s) = 'taken_down'
 """
-_TAKEN_DOWN_HERE = f"""
-({_TAKEN_DOWN} OR EXISTS (
-  SELECT FROM listings_listing AS listing WHERE listing.variant_id = %(variant)s AND listing.standing = 'taken_down'))
-"""
 #: Every active offer; `left_out` is the word for why nobody buys there now, empty where somebody may.
 _RANKED = f"""
 SELECT {sql.columns(SupplierOffer, of="offer")}, coalesce(breaker.state, 'closed') AS breaker_state,
        coalesce(rule.is_pinned, FALSE) AS is_pinned,
-       CASE WHEN {_TAKEN_DOWN} THEN 'taken_down'
+       CASE WHEN %(here)s OR {_TAKEN_DOWN} THEN 'taken_down'
             WHEN offer.supplier_id = ANY(%(tried)s::bigint[]) THEN 'asked_before'
             WHEN NOT supplier.is_active THEN 'supplier_inactive'
             WHEN supplier.eliminated_at IS NOT NULL THEN 'eliminated'
@@ -74,19 +73,25 @@ SELECT {sql.columns(SupplierOffer, of="offer")}, coalesce(breaker.state, 'closed
  ORDER BY coalesce(rule.is_pinned, FALSE) DESC, coalesce(offer.score, {UNSCORED}) DESC,
           offer.rank, offer.cost, offer.id
 """
-_RANKED_HERE = _RANKED.replace(_TAKEN_DOWN, _TAKEN_DOWN_HERE)
 
 
-def _ranked(told: dict[str, Any]) -> list[Any]:
+def _ranked(*, variant_id: int, highest_cost: Decimal, tried: Collection[int]) -> list[Any]:
     """All active offers, in the current shop or, for operators, on the platform."""
+    here = is_taken_down_here(variant_id)
+    told = {"variant": variant_id, "highest": highest_cost, "tried": list(tried), "here": here}
+    return sql.instances_anywhere(SupplierOffer, _RANKED, told)
+
+
+def is_taken_down_here(variant_id: int) -> bool:
+    """Whether the platform has taken the current shop's listing of a variant down; operators are in no shop."""
     is_public = connection.schema_name == get_public_schema_name()  # type: ignore[attr-defined]
-    return sql.instances(SupplierOffer, _RANKED if is_public else _RANKED_HERE, told)
+    return not is_public and bool(sql.rows(_TAKEN_DOWN_HERE, {"variant": variant_id}))
 
 
 def is_taken_down(variant_id: int) -> bool:
     """Whether the platform has taken a variant down, everywhere or in the current shop."""
-    ((is_so,),) = sql.rows(f"SELECT {_TAKEN_DOWN_HERE}", {"variant": variant_id})
-    return bool(is_so)
+    ((everywhere,),) = sql.rows_anywhere(f"SELECT {_TAKEN_DOWN}", {"variant": variant_id})
+    return bool(everywhere) or is_taken_down_here(variant_id)
 
 
 def offers_ranked(
@@ -100,8 +105,7 @@ def offers_ranked(
     it. Of the orders, told apart by `draw`, a small share begins with another than the first, so that it is known how
     the others do.
     """
-    told = {"variant": variant_id, "highest": highest_cost, "tried": list(tried)}
-    offers: list[Any] = _ranked(told)
+    offers = _ranked(variant_id=variant_id, highest_cost=highest_cost, tried=tried)
     for offer in offers:
         offer.supplier = supplier_known(offer.supplier_id)
     able = [offer for offer in offers if not offer.left_out]
@@ -119,8 +123,7 @@ def offers_ranked(
 
 def offers_order(*, variant_id: int, highest_cost: Decimal) -> list[int]:
     """The ids of the offers that an order would be bought at, first to last, without reading their suppliers."""
-    told = {"variant": variant_id, "highest": highest_cost, "tried": []}
-    offers: list[Any] = _ranked(told)
+    offers = _ranked(variant_id=variant_id, highest_cost=highest_cost, tried=())
     return [offer.pk for offer in offers if not offer.left_out]
 
 
@@ -129,8 +132,7 @@ def somebody_rests(
 ) -> bool:
     """Whether one who could deliver is left out for nothing but its breaker: open, or half open and tried by another
     order at this moment; or because it is one of the `unreached`, whose breaker has not opened."""
-    told = {"variant": variant_id, "highest": highest_cost, "tried": list(tried)}
-    offers: list[Any] = _ranked(told)
+    offers = _ranked(variant_id=variant_id, highest_cost=highest_cost, tried=tried)
     return any(
         (offer.left_out == "breaker_open" and offer.is_listed and offer.stock != 0 and _pays(offer, highest_cost))
         or (not offer.left_out and (offer.breaker_state == State.HALF_OPEN or offer.supplier_id in unreached))

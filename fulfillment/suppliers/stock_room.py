@@ -88,7 +88,8 @@ class ShelfRoom:
             "schema": connection.schema_name,  # type: ignore[attr-defined]
         }  # fmt: skip
         with transaction.atomic(savepoint=False):
-            taken = sql.rows(_TAKE, {**wanted, "anywhere": True}) or sql.rows(_TAKE, {**wanted, "anywhere": False})
+            taken = sql.rows_anywhere(_TAKE, {**wanted, "anywhere": True})
+            taken = taken or sql.rows_anywhere(_TAKE, {**wanted, "anywhere": False})
             if not taken:
                 return self.given(reference=reference) or None
             self._look_after(sku, taken)
@@ -98,12 +99,12 @@ class ShelfRoom:
         """Whoever takes the last code says so. Others are left as long as the first or the last one was."""
         _, _, _, lowest, highest = taken[0]
         ids = {row[0] for row in taken}
-        if {lowest, highest} <= ids and sql.rows(_IS_LEFT, [sku, self.supplier_id]) == [(False,)]:
+        if {lowest, highest} <= ids and sql.rows_anywhere(_IS_LEFT, [sku, self.supplier_id]) == [(False,)]:
             publish("variant.refresh", variant_sku=sku)
 
     def given(self, *, reference: str) -> Sequence[str]:
         """Codes that the reference was given before."""
-        return [code_unseal(sealed, fingerprint) for sealed, fingerprint in sql.rows(_GIVEN, [reference])]
+        return [code_unseal(sealed, fingerprint) for sealed, fingerprint in sql.rows_anywhere(_GIVEN, [reference])]
 
 
 def stock_load(*, supplier: Supplier, variant: Variant, codes: Iterable[str]) -> int:
@@ -147,7 +148,7 @@ def codes_keep(
     A code that is known already belongs to somebody: it is not stored again, so fewer ids than codes come back.
     """
     pairs = [code_seal(code) for code in codes]
-    kept = sql.rows(
+    kept = sql.rows_anywhere(
         _KEEP,
         {
             "variant": variant_id, "supplier": supplier_id, "reference": reference, "schema": schema_name,

@@ -12,7 +12,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Write no permission for each model and verb.
 
-        Who may do what is decided by sites and services (`kameng.admin.bases`): nobody would read those rows, and they
-        would cost each of a thousand shops 0.1 MB.
+        Who may do what is decided by sites and services (`kameng.admin.bases`), and there is no table for those rows
+        (docs/adr/0050).
         """
         post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")

@@ -1,5 +1,7 @@
 """People who sign in: platform staff in public, an owner's staff and members in a shop's schema."""
 
+from typing import TYPE_CHECKING
+
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
@@ -7,6 +9,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from kameng.core import encryption
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
 
 
 class Role(models.TextChoices):
@@ -20,13 +25,30 @@ class Role(models.TextChoices):
 class User(AbstractUser):
     """An account of exactly one schema; the same name in another schema is somebody else.
 
-    In a shop, `is_superuser` is one of its owners.
+    In a shop, `is_superuser` is one of its owners. What anybody may do is said by sites, by roles
+    (`kameng.manage.rights`) and by services, never by the framework's groups and permissions, which have no tables
+    here: it is answered that owners have all of them and others none.
     """
+
+    groups = None  # type: ignore[assignment]
+    user_permissions = None  # type: ignore[assignment]
 
     #: Of `Role`; of shops only, and nothing to those who own one.
     roles = ArrayField(
         models.CharField(max_length=10, choices=Role), verbose_name=_("身份"), default=list, db_default=[], blank=True
     )
+
+    def has_perm(self, perm: str, obj: "models.Model | AnonymousUser | None" = None) -> bool:
+        """Whether the framework should let them do something: whoever owns or runs the place, while they may enter."""
+        return self.is_active and self.is_superuser
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """The same for a whole app."""
+        return self.is_active and self.is_superuser
+
+    def get_all_permissions(self, obj: object = None) -> set[str]:
+        """There are none."""
+        return set()
 
 
 class SecondFactor(models.Model):

@@ -35,17 +35,24 @@ class Remembered(Generic[_Key, _Answer]):
         if known is not None and now - known[0] < FRESH_SECONDS:
             return known[1]
         answer = known[1] if known is not None and self._stands(key, known[1]) else ask()
-        with self._lock:
-            self._known[key] = (now, answer)
-            self._known.move_to_end(key)
-            while len(self._known) > self._size:
-                self._known.popitem(last=False)
+        self._keep(key, answer, now)
         return answer
+
+    def put(self, key: _Key, answer: _Answer) -> None:
+        """What somebody knows who has just asked for something else."""
+        self._keep(key, answer, time.monotonic())
 
     def forget(self) -> None:
         """Drop everything: for the process that has just changed something, and for tests."""
         with self._lock:
             self._known.clear()
+
+    def _keep(self, key: _Key, answer: _Answer, at: float) -> None:
+        with self._lock:
+            self._known[key] = (at, answer)
+            self._known.move_to_end(key)
+            while len(self._known) > self._size:
+                self._known.popitem(last=False)
 
 
 class Together(Generic[_Key, _Answer]):

@@ -68,6 +68,12 @@ def instances(model: type[_Model], statement: str, parameters: Parameters) -> li
         return [read(row) for row in cursor.fetchall()]
 
 
+def instances_anywhere(model: type[_Model], statement: str, parameters: Parameters) -> list[_Model]:
+    """The same as `instances` for a statement that names every schema itself."""
+    with connection.anywhere():  # type: ignore[attr-defined]
+        return instances(model, statement, parameters)
+
+
 def insert(instance: Model, *, unless: str = "", parameters: Sequence[Any] = ()) -> bool:
     """Write a new row; its key, and what the database fills in, are set. Takes plain values, no expressions.
 

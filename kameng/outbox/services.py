@@ -52,11 +52,15 @@ class Bell:
         self._silent_until = 0.0
 
     def ring(self, event_id: int) -> None:
-        """Send the row's id. Never raises, never takes longer than the broker's socket time-outs."""
+        """Send the row's id."""
+        self.send(BELL_TASK, event_id)
+
+    def send(self, task: str, about: object, *, expires: float | None = None) -> None:
+        """Tell a worker about something. Never raises, never takes longer than the broker's socket time-outs."""
         if time.monotonic() < self._silent_until:
             return
         try:
-            current_app.send_task(BELL_TASK, args=[event_id], retry=False, ignore_result=True)
+            current_app.send_task(task, args=[about], expires=expires, retry=False, ignore_result=True)
         except Exception as error:  # the broker client raises many kinds; none of them may reach the caller
             self.failures += 1
             self._silent_until = time.monotonic() + self.rest_seconds

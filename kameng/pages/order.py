@@ -61,10 +61,10 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
 
 
 def _context(
-    request: HttpRequest, found: Order, *, revealed: list[RevealedCode] | None = None, error: str = ""
+    request: HttpRequest, seen: Order, *, revealed: list[RevealedCode] | None = None, error: str = ""
 ) -> dict[str, Any]:
-    lines = list(found.lines.all())
-    story = order_story(found)
+    story = order_story(seen)
+    found, lines = story.order, story.lines
     codes = _codes(lines, revealed, story.notes)
     again = story.status.action in ("reorder", "order_again", "reveal") and _is_on_sale(request, lines[0])
     return {

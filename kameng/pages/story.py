@@ -64,6 +64,9 @@ class RefundFace:
 class Story:
     """Everything the page says about what happened."""
 
+    #: As they were at one moment, whatever was known of the order before.
+    order: Order
+    lines: list[OrderLine]
     status: StateText
     steps: list[Step]
     refunds: list[RefundFace]
@@ -84,7 +87,10 @@ class Story:
 
 def order_story(order: Order) -> Story:
     """The story of an order at this moment, in the reader's language."""
-    lines = list(order.lines.all())
+    # Order and lines in one statement. Where each is read by itself, goods may arrive in between: a page would say that
+    # all is there, stop asking, and lack what came.
+    lines = list(OrderLine.objects.filter(order_id=order.pk).select_related("order"))
+    order = lines[0].order
     payments = list(order.payments.filter(status=Payment.Status.CONFIRMED))
     asked = Refund.objects.filter(payment__order=order).exclude(status=Refund.Status.REJECTED)
     refunds = list(asked.select_related("payment").order_by("pk"))
@@ -110,6 +116,8 @@ def order_story(order: Order) -> Story:
     ]
     waiting = order.paid_at is not None and any(line.status in _UNDER_WAY for line in lines)
     return Story(
+        order=order,
+        lines=lines,
         status=status,
         steps=_steps(
             order,

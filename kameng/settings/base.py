@@ -83,7 +83,7 @@ SILENCED_SYSTEM_CHECKS = [
 #: Own rows on both sides: no account of one schema is worth anything in another.
 BOTH_SIDES = [
     "django.contrib.contenttypes",
-    "django.contrib.auth",
+    "django.contrib.auth",  # its tables are dropped on both (docs/adr/0050)
     "django.contrib.sessions",
     "kameng.accounts",
     "django.contrib.admin",

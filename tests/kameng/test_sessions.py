@@ -9,9 +9,13 @@ import pytest
 from django.db import connection, connections
 
 from fulfillment.suppliers.limits import Place, place_take
+from kameng.celery import app
 from kameng.core.database import sessions as rules
 from kameng.core.database.sessions import sessions
 from kameng.core.database.warming import Warming, tables_of
+from kameng.core.database.warming import warming as shared_warming
+from kameng.outbox.services import bell
+from kameng.warmed import worker_tell
 from orders.models import Order, OrderEvent
 from resellers.models import Reseller
 from tests.factories import SupplierFactory
@@ -239,10 +243,25 @@ def test_a_shop_whose_page_is_read_is_looked_at_once(
         done.set()
         return True
 
+    told: list[list[str]] = []
     monkeypatch.setattr(warming, "look", look)
+    monkeypatch.setattr(warming, "tell", told.append)
     warming.want(shop)
     assert done.wait(5)
-    assert (looked, warming._wanted) == ([shop], {})
+    assert (looked, told, warming._wanted) == ([shop], [["shop_one"]], {})
+
+
+def test_a_worker_hears_of_shops_and_looks_at_those_that_are_there(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, object]] = []
+    wanted: list[Reseller] = []
+    monkeypatch.setattr(bell, "send", lambda task, about, expires: sent.append((task, about)))
+    worker_tell(["shop_one", "shop_gone"])
+    ((task, about),) = sent
+    monkeypatch.setattr(shared_warming, "want", wanted.append)
+    app.tasks[task](about)
+    assert [shop.schema_name for shop in wanted] == ["shop_one"]
 
 
 def test_the_session_that_looked_is_the_shops_next_one(opened: Open, warming: Warming) -> None:

@@ -25,7 +25,20 @@ from payments.refunds import line_refund
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
 from tests.factories import on_sale, open_payment, place
-from tests.flows import ACCEPTED, REFUSED, UNKNOWN, confirm, drain, fulfill, outbox, paid, part_payment, states, work_of
+from tests.flows import (
+    ACCEPTED,
+    REFUSED,
+    TOPPED_UP,
+    UNKNOWN,
+    confirm,
+    drain,
+    fulfill,
+    outbox,
+    paid,
+    part_payment,
+    states,
+    work_of,
+)
 
 pytestmark = pytest.mark.usefixtures("supplier_double", "gateway_double")
 
@@ -142,6 +155,26 @@ def test_money_that_nobody_needs_goes_back_even_if_it_was_forgotten(shop: Resell
     assert payment.refunds.get().status == Refund.Status.SUCCEEDED
     forgotten()
     assert put_back() == []
+
+
+def test_what_was_held_for_an_order_that_is_over_is_given_back_unless_it_may_still_be_paid(shop: Reseller) -> None:
+    order = place(shop, on_sale())
+    payment = open_payment(shop, order)
+    Order.objects.update(status="expired", held=Decimal("3.00"))
+    forgotten()
+    assert put_back() == [("payment.follow", {"payment_id": payment.pk})]
+    Payment.objects.update(status="canceled")
+    forgotten()
+    assert put_back() == [("order.closed", {"order_id": order.pk})]
+
+
+def test_a_part_that_nobody_could_deliver_is_refunded(shop: Reseller) -> None:
+    ScriptedSupplier.on_submit("first", TOPPED_UP)
+    order = paid(shop, on_sale())
+    fulfill(order)
+    order.lines.update(short_quantity=1, quantity=2)
+    forgotten()
+    assert put_back() == [("line.short", {"line_id": order.lines.get().pk})]
 
 
 def test_young_work_is_left_alone(shop: Reseller) -> None:

@@ -214,9 +214,9 @@ def test_money_that_comes_with_a_take_down_goes_back_and_nothing_is_bought(
     payment = open_payment(live_shop, order)
     at_once(live_shop, lambda: take_down(variant), lambda: confirm(payment))
     if not is_guarded:
-        ranked = choosing._RANKED_HERE
-        assert choosing._TAKEN_DOWN_HERE in ranked
-        monkeypatch.setattr(choosing, "_RANKED_HERE", ranked.replace(choosing._TAKEN_DOWN_HERE, "FALSE"))
+        assert choosing._TAKEN_DOWN in choosing._RANKED
+        monkeypatch.setattr(choosing, "_RANKED", choosing._RANKED.replace(choosing._TAKEN_DOWN, "FALSE"))
+        monkeypatch.setattr(choosing, "is_taken_down_here", lambda variant_id: False)
     drain()
     drain()
     order.refresh_from_db()

@@ -31,6 +31,17 @@ def tables(schema_name: str) -> int:
     return count
 
 
+def bytes_of(schema_name: str) -> int:
+    """On the disk, with indexes and every fork."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class "
+            "WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'S', 'm')",
+            [schema_name],
+        )
+        return int(cursor.fetchone()[0])
+
+
 def has_schema(schema_name: str) -> bool:
     """Whether it exists."""
     with connection.cursor() as cursor:
@@ -45,12 +56,7 @@ def test_a_shop_is_open_at_once_small_and_empty(supplier_double: object) -> None
     assert time.monotonic() - began < SECONDS_AT_MOST
     assert (shop.schema_name, shop.tagline, shop.is_open) == ("shop_fresh", "hello", True)
     assert 0 < tables("shop_fresh") <= TABLES_AT_MOST
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class "
-            "WHERE relnamespace = 'shop_fresh'::regnamespace AND relkind IN ('r', 'S', 'm')"
-        )
-        assert cursor.fetchone()[0] <= BYTES_AT_MOST
+    assert bytes_of("shop_fresh") <= BYTES_AT_MOST
     assert [shop_of("fresh.test"), shop_of("fresh.example")] == [shop, shop]
     with schema_context("shop_fresh"):
         assert not Order.objects.exists()

@@ -14,11 +14,14 @@ from hashlib import sha256
 from typing import Any
 
 from django_tenants.postgresql_backend import base
-from django_tenants.utils import get_limit_set_calls, quote_schema_name
+from django_tenants.utils import get_limit_set_calls, get_public_schema_name, quote_schema_name
 from psycopg2 import extensions
 
 from kameng.core.database.session import Cursor, Session
 from kameng.core.database.sessions import TRUSTED_SECONDS, sessions
+
+#: Where statements are said that name every schema themselves.
+ANYWHERE = quote_schema_name(get_public_schema_name())
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -29,7 +32,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         #: The path of the shop that was entered, as it is sent; worked out when it is needed.
         self._path: str | None = None
-        self._path_matters = True
+        self._is_anywhere = False
         self._used_at = 0.0
         super().__init__(*args, **kwargs)
 
@@ -56,12 +59,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @contextmanager
     def anywhere(self) -> Iterator[None]:
-        """Where the session looks is left as it is: statements inside name their schemas themselves."""
-        self._path_matters = False
+        """Statements inside name their schemas themselves. They are said in no shop, always along the same path: what a
+        session was prepared for along another is planned anew."""
+        self._is_anywhere = True
         try:
             yield
         finally:
-            self._path_matters = True
+            self._is_anywhere = False
 
     def prepare(self, statement: str) -> str:
         """The name by which the session knows a statement with `$1` for its parameters; told to it once.
@@ -112,10 +116,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 self.connection.forget()
 
     def _handle_search_path(self, cursor: Any = None) -> None:
-        if self._path_matters:
-            if not get_limit_set_calls():
-                self.connection.path = None
-            self.connection.enter(self._wanted_path())
+        if not get_limit_set_calls():
+            self.connection.path = None
+        self.connection.enter(ANYWHERE if self._is_anywhere else self._wanted_path())
         self._used_at = time.monotonic()
 
     def _wanted_path(self) -> str:

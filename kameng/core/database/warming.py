@@ -2,12 +2,13 @@
 
 What a session has to learn of a shop's tables once (2 to 3 ms of a processor) would else be paid by the first order
 after each pause. People read before they buy, so a page of a shop is reason enough. One thread of the process does it,
-in the session that will be taken for the shop's next order, and leaves most of its time to others.
+in the session that will be taken for the shop's next order, and leaves most of its time to others. The worker, in which
+an order goes on, hears of the shop as well.
 """
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 #: After each shop, and after a database that did not answer, in seconds.
 PAUSE, REST = 0.02, 5.0
+#: Others are told of so many at once.
+TOLD = 25
 #: More than so many do not wait: what nobody got to see in that time is learned by an order, as ever.
 MOST_WAITING = MOST_KNOWN
 
@@ -37,6 +40,8 @@ class Warming:
     def __init__(self) -> None:
         #: What a session is asked to have looked at everything; nothing is done without.
         self.statement = ""
+        #: Who else would like to hear of shops whose pages are read, by their schemas.
+        self.tell: Callable[[list[str]], None] = lambda schema_names: None
         self._wanted: dict[str, Any] = {}
         self._known_by: dict[str, Session] = {}
         self._bell, self._begun = Event(), Lock()
@@ -56,8 +61,13 @@ class Warming:
     def _run(self) -> None:
         while self._bell.wait():
             self._bell.clear()
+            looked: list[str] = []
             while self._wanted:
-                _, shop = self._wanted.popitem()  # who came last may be about to buy
+                name, shop = self._wanted.popitem()  # who came last may be about to buy
+                looked.append(name)
+                if len(looked) >= TOLD or not self._wanted:
+                    self.tell(looked)
+                    looked = []
                 time.sleep(PAUSE if self.look(shop) else REST)
 
     def look(self, shop: Any) -> bool:

@@ -18,7 +18,7 @@ from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import on_sale, own_good
 from tests.flows import paid
 from tests.resellers.withdrawals.test_services import pay_to
-from tests.staff import owner_of, staff_of
+from tests.staff import addresses, owner_of, staff_of
 
 #: What each role opens, as its menu says; everybody has the first page and their own account.
 MENUS = {
@@ -34,6 +34,28 @@ OWNERS = (
     "withdrawals", "clients", "plan", "domains", "papers", "look", "staff", "setup", "withdrawals/001/cancel",
     "deposit",
 )  # fmt: skip
+#: Every page that somebody who owns nothing opens, by name. Written down once more, so that nobody gains one unseen.
+EVERYBODYS = {
+    "", "app_list", "index", "jsi18n", "login", "logout", "password_change", "password_change_done", "search",
+    "second_factor", "share", "share_file",
+}  # fmt: skip
+OPENED = {
+    "support": {
+        "orders_order_changelist", "orders_order_change", "customers", "customer", "by_hand", "announcement",
+    },
+    "goods": {
+        "goods", "goods_save", "range", "prices", "price_changes", "price_change_undo", "product_name",
+        "listings_pricerule_changelist", "listings_pricerule_add", "listings_pricerule_change",
+        "listings_pricerule_delete", "own_goods", "own_good_new", "own_good", "own_codes", "own_import", "coupons",
+        "coupon", "cases", "announcement", EARNINGS,
+    },
+    "finance": {
+        "orders_order_changelist", "orders_order_change", "orders_export", EARNINGS, "statement", "statement_file",
+        "statement_print", "deposit", "withdrawals", "payee_cancel",
+    },
+}  # fmt: skip
+#: Of those, what they do not send.
+ONLY_SEEN = {"", "app_list", "search", "coupons", "coupon", "deposit", "withdrawals", EARNINGS}
 
 
 def names(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[str]:
@@ -57,6 +79,25 @@ def test_money_and_keys_are_closed_to_visitors_and_sent_by_owners_alone() -> Non
     helped = {name for name, right in RIGHTS.items() if right.visitors is Visitors.HELP}
     assert {"goods_save", "prices", "look", "announcement"} <= helped
     assert not helped & {"plan", "domains", "papers", "staff", "customer", "statement", "orders_export"}
+
+
+@pytest.mark.parametrize("role", OPENED)
+def test_no_role_has_a_page_that_is_not_written_down_here(role: str) -> None:
+    opened = {name for name, right in RIGHTS.items() if role in right.opens}
+    assert opened == EVERYBODYS | OPENED[role]
+    assert {name for name, right in RIGHTS.items() if role in right.sends} == opened - ONLY_SEEN
+
+
+@pytest.mark.parametrize("role", ["", *OPENED])
+def test_every_page_refuses_whom_it_is_not_for(shop: Reseller, role: str) -> None:
+    client = staff_of(shop, *filter(None, [role]))
+    opened = EVERYBODYS | OPENED.get(role, set())
+    for address in addresses(shop_site):
+        name = resolve(address, urlconf="kameng.urls_shop").url_name or ""
+        if name not in opened:
+            assert client.get(address).status_code == 403, address
+        if name not in opened - ONLY_SEEN:
+            assert client.post(address).status_code == 403, address
 
 
 def menu_of(page: str) -> set[str]:

@@ -28,6 +28,7 @@ from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import on_sale, open_payment, place
 from tests.flows import confirm, states
 from tests.resellers.plans.applying import apply, earn, give, order_in, order_of, pay
+from tests.resellers.test_services import BYTES_AT_MOST, bytes_of
 from tests.staff import PASSWORD, owner_of, visitor
 
 Status = Application.Status
@@ -46,6 +47,7 @@ def test_a_paid_application_is_a_shop_whose_owner_signs_in(
     assert states(pay(house, order)) == ("fulfilled", "delivered")
     shop = Reseller.objects.get(slug="alpha")
     assert (shop.name, shop.is_open, shop.categories) == ("阿尔法充值", False, ["mobile-games"])
+    assert bytes_of(shop.schema_name) <= BYTES_AT_MOST
     bought = Subscription.objects.get(shop=shop)
     assert (bought.plan.code, bought.price_paid, bought.order_number) == ("standard", Decimal(699), order.number)
     tenure = Tenure.objects.get(shop=shop)

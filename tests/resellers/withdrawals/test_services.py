@@ -177,7 +177,7 @@ def test_a_payee_that_cannot_be_paid_is_refused(shop: Reseller, told: dict[str, 
 
 def test_a_payee_is_sealed_and_shown_masked(shop: Reseller) -> None:
     payee = pay_to(shop)
-    assert "138" not in payee.sealed
+    assert "13812345678" not in payee.sealed
     assert payee.details == {"name": "张三", "account": "13812345678"}
     assert str(payee) == "张* 138****5678"
     assert masked({"name": "李小明", "account": "6222020200112233445", "bank": "招商银行"}) == "李** 招商银行 **** 3445"

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ledger', '0011_given'),
+        ('ledger', '0012_along_one_path'),
     ]
 
     operations = [
