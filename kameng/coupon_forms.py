@@ -1,12 +1,15 @@
 """Coupons as owners and operators make and look at them: the same forms, and the same words."""
 
+from base64 import b64encode
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Category, Product
@@ -14,6 +17,7 @@ from customers.coupons.models import Coupon
 from customers.coupons.services import Wanted
 from customers.coupons.words import coupon_name, coupon_scope, coupon_state
 from kameng.admin.forms import MomentInput, StaffForm
+from kameng.core.qr import qr_drawn
 
 _AMOUNT = {"inputmode": "decimal", "autocomplete": "off"}
 
@@ -81,6 +85,21 @@ def limits_of(coupon: Coupon) -> dict[str, Any]:
     """What such a form begins with."""
     ends_at = timezone.localtime(coupon.ends_at) if coupon.ends_at is not None else None
     return {"ends_at": ends_at, "use_limit": coupon.use_limit, "is_paused": coupon.is_paused}
+
+
+def coupon_shared(coupon: Coupon, *, address: str) -> dict[str, str]:
+    """What is handed on: a link into the shop at that address (ending in `/`), a code to scan, and a few words that say
+    no more than the coupon's name. Empty where nobody can use it any more, or the shop is nowhere."""
+    if not address or coupon_state(coupon, now=timezone.now())[0] == "neutral":
+        return {}
+    url = address + reverse("coupon_link", args=[coupon.code], urlconf="kameng.urls_shop").lstrip("/")
+    picture = b64encode(qr_drawn(url, scale=8, border=4)).decode()
+    said = {"name": coupon_name(coupon), "url": url}
+    return {
+        "url": url,
+        "qr": f"data:image/png;base64,{picture}",
+        "words": gettext("优惠券 %(name)s，打开就记下：%(url)s") % said,
+    }
 
 
 def coupon_row(coupon: Coupon, *, now: datetime) -> dict[str, Any]:

@@ -32,7 +32,8 @@ from orders.services import order_expire
 from payments.asking import payment_follow, payments_close
 from payments.contradictions import payment_contradicted
 from payments.points import points_earn
-from payments.refunds import line_refund, refund_run, surplus_refund
+from payments.refund_outcomes import refund_run
+from payments.refunds import line_refund, surplus_refund
 from payments.services import payment_ask
 from payments.unapplied import notice_settle
 from resellers.domains.services import domain_check

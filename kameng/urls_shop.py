@@ -21,7 +21,7 @@ from kameng.pages import report as report_pages
 from kameng.supply import urls as supply_urls
 from orders import urls as orders_urls
 from orders import views as orders
-from payments import checking
+from payments import checking, coupon_links
 from payments import urls as payments_urls
 from payments import views as payments
 from resellers import views as look
@@ -61,6 +61,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("legal/<slug:doc>/", goods.legal, name="legal"),
     path("privacy/", goods.legal, {"doc": "privacy"}, name="privacy"),
     path("privacy/data/", data_pages.personal_data, name="personal_data"),
+    path("coupon/<str:code>/", coupon_links.coupon_link, name="coupon_link"),
     path("checkout/", orders.checkout, name="checkout"),
     path("checkout/<str:number>/", checking.confirm, name="confirm"),
     path("checkout/<str:number>/edit/", orders.edit, name="edit"),

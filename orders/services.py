@@ -322,18 +322,12 @@ def order_hand_over(*, order_id: int, device_digest: str) -> None:
     )
 
 
-@transaction.atomic
-def order_settle(*, order_id: int, paid: Decimal, actor: str) -> bool:
-    """Mark the order paid once confirmed payments cover it; late money revives an expired order. Safe to call again.
-
-    `paid` is the sum of the order's confirmed payments in yuan, taken under the order's lock. True if this call
-    settled it.
-    """
-    return settle(order=order_lock(order_id), paid=paid, actor=actor)
-
-
 def settle(*, order: Order, paid: Decimal, actor: str, owner_collects: bool = False) -> bool:
-    """The same for an order whose row is locked already; `owner_collects` says that the shop's owner was paid.
+    """Mark an order paid, whose row is locked, once confirmed payments cover it; late money revives an expired order.
+    Safe to call again. True if this call settled it.
+
+    `paid` is the sum of the order's confirmed payments in yuan, taken under the lock; `owner_collects` says that the
+    shop's owner was paid.
 
     Late money settles nothing, and goes back, where nobody knows any more whom the goods were for, and where a minor
     has spent the month's rest elsewhere.

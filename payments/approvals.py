@@ -33,16 +33,14 @@ from payments.gateways.base import RefundResult, RefundStatus
 from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment, Refund
 from payments.purses import WITHOUT_MONEY
+from payments.refund_outcomes import BY_HAND, refund_apply, refund_transition
 from payments.refunds import (
     ASKED,
-    BY_HAND,
     covering_payments,
-    refund_apply,
     refund_askable,
     refund_check,
     refund_decide,
     refund_number,
-    refund_transition,
     refundable,
     shares_of,
 )

@@ -27,6 +27,7 @@ from orders.models import Order
 from orders.no_return import wording_for, wording_text
 from orders.services import order_check
 from orders.views import visible_order
+from payments.coupon_links import Remembered, best_remembered, over_forgotten
 from payments.coupons import Quote, coupon_payment, coupon_quote, coupon_use, guessing, is_for_coupons
 from payments.faces import due_of
 from payments.points import points_offer, points_use
@@ -40,6 +41,8 @@ class _Tried:
     code: str = ""
     quote: Quote | None = None
     refusal: Problem | None = None
+    #: Nobody typed it: what comes of the links that were opened in this browser.
+    remembered: Remembered | None = None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -49,7 +52,12 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
     order = visible_order(request, number)
     if order is None or order.status != Order.Status.PENDING:
         return redirect("order", number=normalize(number))
-    code = str((request.POST if request.method == "POST" else request.GET).get("coupon", "")).strip()[:40]
+    typed = request.POST if request.method == "POST" else request.GET
+    code = str(typed.get("coupon", "")).strip()[:40]
+    if request.method != "POST" and "coupon" not in typed:
+        remembered = best_remembered(request, order)
+        tried = _Tried(remembered.code if remembered.quote else "", remembered.quote, remembered=remembered)
+        return over_forgotten(_page(request, order, tried, []), request, remembered)
     errors: list[dict[str, str]] = []
     tried = _Tried(code)
     if request.method == "POST":
@@ -116,6 +124,7 @@ def _page(request: HttpRequest, order: Order, tried: _Tried, errors: list[dict[s
             "coupon": tried.quote,
             "coupon_code": tried.code,
             "coupon_error": str(tried.refusal) if tried.refusal is not None else "",
+            "remembered": tried.remembered if tried.remembered and tried.remembered.code else None,
             "is_coupon_used": is_used,
             "takes_coupons": not is_used and is_any_coupon(_shop(request).pk) and is_for_coupons(order),
             "points": points_offer(shop=_shop(request), order=order, customer=customer_of(request)),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Variant
 from customers.coupons.discount import Goods, discount_of
-from customers.coupons.exceptions import CouponRefused, CouponUnknown
+from customers.coupons.exceptions import CouponRefused, CouponUnknown, CouponUnsuited
 from customers.coupons.models import Coupon
 from customers.coupons.selectors import coupon_known, coupon_named
 from customers.coupons.words import coupon_name, plain, why_closed
@@ -25,7 +25,7 @@ from orders.models import Order, OrderLine
 from orders.selectors import lines_of
 from orders.states import order_lock
 from payments.models import Payment
-from payments.purses import COUPON, purse_pay
+from payments.purses import COUPON, PURSES, purse_pay
 from payments.selectors import payments_of
 from resellers.models import Reseller
 
@@ -74,8 +74,8 @@ def coupon_payment(order_id: int) -> Payment | None:
     return next(found, None)
 
 
-def coupon_quote(*, shop: Reseller, order: Order, code: str) -> Quote:
-    """What the coupon of that code would take off. Raises `CouponRefused`; nothing moves either way."""
+def coupon_holding(*, shop: Reseller, code: str) -> Coupon:
+    """The coupon of that code, which holds in the shop now. Raises `CouponRefused`."""
     coupon = coupon_named(shop.pk, code)
     if coupon is None:
         raise CouponUnknown
@@ -83,12 +83,18 @@ def coupon_quote(*, shop: Reseller, order: Order, code: str) -> Quote:
         raise CouponRefused(_("这家店由店主自己收款，不能用优惠券"))
     if closed := why_closed(coupon, now=timezone.now()):
         raise CouponRefused(closed)
+    return coupon
+
+
+def coupon_quote(*, shop: Reseller, order: Order, code: str) -> Quote:
+    """What the coupon of that code would take off. Raises `CouponRefused`; nothing moves either way."""
+    coupon = coupon_holding(shop=shop, code=code)
     discount = discount_of(coupon.terms, _goods(lines_of(order.pk)))
     if discount.missing:
         facts = {"threshold": plain(coupon.threshold), "missing": plain(discount.missing)}
-        raise CouponRefused(_("这张券满 ¥%(threshold)s 可用，还差 ¥%(missing)s") % facts)
+        raise CouponUnsuited(_("这张券满 ¥%(threshold)s 可用，还差 ¥%(missing)s") % facts)
     if not discount.amount:
-        raise CouponRefused(_("这张券不能用于这个商品"))
+        raise CouponUnsuited(_("这张券不能用于这个商品"))
     if _uses(order, coupon) >= coupon.contact_limit:
         raise _used_before(coupon)
     return Quote(coupon, discount.amount)
@@ -116,6 +122,11 @@ def coupon_use(*, shop: Reseller, order_id: int, code: str, actor: str) -> Payme
     if _uses(order, quote.coupon) > quote.coupon.contact_limit:
         raise _used_before(quote.coupon)
     return payment
+
+
+def may_take_coupon(order: Order) -> bool:
+    """Whether one could pay a part now: none does, and nobody was asked for the rest."""
+    return all(one.gateway in PURSES and one.gateway != COUPON.gateway for one in payments_of(order.pk))
 
 
 def coupon_name_of(payment: Payment) -> str:

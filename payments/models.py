@@ -59,6 +59,8 @@ class Payment(models.Model):
     )
     asked_at = models.DateTimeField(_("上次查询"), null=True, blank=True)
     created_at = models.DateTimeField(_("创建时间"), db_default=Now())
+    #: When it was last chosen again, where there are others; none where it never was.
+    chosen_at = models.DateTimeField(null=True, editable=False)
     expires_at = models.DateTimeField(_("付款截止"))
     confirmed_at = models.DateTimeField(_("入账时间"), null=True, blank=True)
 

@@ -23,7 +23,7 @@ from payments.gateways.base import Gateway, GatewayError, Notice, NoticeRefused,
 from payments.merchants.models import GatewayAccount
 from payments.merchants.services import account_named, gateway_of
 from payments.models import Refund
-from payments.refunds import refund_apply
+from payments.refund_outcomes import refund_apply
 from payments.selectors import is_confirmed, payment_with_number
 from payments.services import Verdict, contradiction, payment_apply
 from resellers.selectors import shop_of_number

@@ -175,6 +175,9 @@ UPDATE payments_payment SET qr = %s, url = %s, call = %s, status = 'pending'
 """
 
 
+_CHOSEN = "UPDATE payments_payment SET chosen_at = statement_timestamp() WHERE id = %s"
+
+
 @transaction.atomic
 def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel: Channel, payer: str = "") -> Payment:
     order = order_lock(order_id)
@@ -190,6 +193,8 @@ def _open_attempt(order_id: int, account: GatewayAccount, shop_id: int, channel:
         if known.status in OPEN and kind == wanted:
             if known.url and channel != Channel.PAGE and known.created_at < now - timedelta(seconds=LINK_SECONDS):
                 known.url = ""
+            if len(attempts) > 1:
+                sql.execute(_CHOSEN, [known.pk])
             return known
     if account.owner_collects:
         hold_before_payment(order, shop_id=shop_id, missing=missing)

@@ -2,16 +2,14 @@
 
 import contextlib
 import functools
-import io
 import logging
 import math
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-import segno
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -25,6 +23,7 @@ from kameng.core.client import client_address
 from kameng.core.ids import normalize
 from kameng.core.middleware import forms_may_lead_to
 from kameng.core.problems import Problem
+from kameng.core.qr import qr_drawn
 from kameng.templatetags.shop import money
 from orders.exceptions import OrderNotPayable
 from orders.faces import account_rows, account_summary, line_face
@@ -48,6 +47,7 @@ from payments.transfers.services import transfers_claim
 from payments.wallets import missing_of, wallet_pay
 
 logger = logging.getLogger(__name__)
+_LAST = Coalesce("chosen_at", "created_at").desc()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +127,11 @@ def _environment(request: HttpRequest) -> Environment:
 
 
 def _attempt(request: HttpRequest, order: Order) -> Attempt | None:
-    """The latest that can be paid here: what an app is called with is of use only inside it."""
+    """What was chosen last and can be paid here; what an app is called with is of use only inside it."""
     ways = _ways(request)
     called = [code for code, way in ways.items() if way.channel is Channel.JSAPI]
     shown = Q(channel=Channel.TRANSFER) | ~Q(qr="", url="") | Q(gateway__in=called) & ~Q(call="")
-    payment = order.payments.filter(shown, status__in=OPEN).first()
+    payment = order.payments.filter(shown, status__in=OPEN).order_by(_LAST, "-pk").first()
     if payment is None:
         return None
     receiving = receiving_of(payment)
@@ -389,11 +389,11 @@ def cashier_cancel(request: HttpRequest, number: str) -> HttpResponse:
 @require_safe
 @never_cache
 def cashier_qr(request: HttpRequest, number: str) -> HttpResponse:
-    """The code to scan, black on white whatever the theme."""
-    order = visible_order(request, number)
-    attempt = _attempt(request, order) if order is not None else None
-    if attempt is None or not attempt.qr:
+    """The code to scan."""
+    if (order := visible_order(request, number)) is None:
         raise Http404
-    drawn = io.BytesIO()
-    segno.make(attempt.qr, error="m", micro=False).save(drawn, kind="png", scale=8, border=2)
-    return HttpResponse(drawn.getvalue(), content_type="image/png")
+    # Of the attempt that the page says: another window may have chosen another one since.
+    payment = order.payments.filter(number=request.GET.get("v", ""), status__in=OPEN).first()
+    if payment is None or not payment.qr:
+        raise Http404
+    return HttpResponse(qr_drawn(payment.qr), content_type="image/png")

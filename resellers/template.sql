@@ -1,4 +1,4 @@
--- migrations bc30b34af3a96c2cd851548e8b78e7fc47ab2b54ec20d084756a35ac8ffa8fc9
+-- migrations a3413a6ad7e7c2c18d967fa5c74a72bed6818ef4fa6f9471aa7acd9c4424d440
 CREATE SCHEMA kameng_shop_template;
 CREATE TABLE kameng_shop_template.accounts_secondfactor (
     user_id bigint NOT NULL,
@@ -433,6 +433,7 @@ CREATE TABLE kameng_shop_template.payments_payment (
     payer_digest character varying(64) DEFAULT ''::character varying NOT NULL,
     owner_collects boolean DEFAULT false NOT NULL,
     holder_id bigint,
+    chosen_at timestamp with time zone,
     CONSTRAINT payment_amount_positive CHECK ((amount > (0)::numeric)),
     CONSTRAINT payment_confirmed_has_time CHECK (((NOT ((status)::text = 'confirmed'::text)) OR (confirmed_at IS NOT NULL))),
     CONSTRAINT payment_fee_is_a_part CHECK (((fee >= (0)::numeric) AND (fee < amount)))
@@ -703,66 +704,68 @@ COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 84	ledger	0010_purses	2026-01-01 00:00:00+00
 85	ledger	0011_given	2026-01-01 00:00:00+00
 86	ledger	0012_along_one_path	2026-01-01 00:00:00+00
-87	listings	0001_initial	2026-01-01 00:00:00+00
-88	listings	0002_listing_standing	2026-01-01 00:00:00+00
-89	listings	0003_placements_and_repricing	2026-01-01 00:00:00+00
-90	listings	0004_changes_by_hand	2026-01-01 00:00:00+00
-91	listings	0005_product_names	2026-01-01 00:00:00+00
-92	listings	0006_fewer_indexes	2026-01-01 00:00:00+00
-93	merchants	0001_initial	2026-01-01 00:00:00+00
-94	merchants	0002_fees	2026-01-01 00:00:00+00
-95	merchants	0003_second_factor	2026-01-01 00:00:00+00
-96	merchants	0004_deposits	2026-01-01 00:00:00+00
-97	merchants	0005_counts_from	2026-01-01 00:00:00+00
-98	orders	0002_line_short	2026-01-01 00:00:00+00
-99	orders	0003_deposits	2026-01-01 00:00:00+00
-100	orders	0004_event_when	2026-01-01 00:00:00+00
-101	orders	0005_held_at_once	2026-01-01 00:00:00+00
-102	orders	0006_decision	2026-01-01 00:00:00+00
-103	orders	0007_unique_without_pattern	2026-01-01 00:00:00+00
-104	orders	0008_shoppers_rights	2026-01-01 00:00:00+00
-105	orders	0009_decision_that_it_failed	2026-01-01 00:00:00+00
-106	orders	0010_disproved	2026-01-01 00:00:00+00
-107	orders	0011_contact_index	2026-01-01 00:00:00+00
-108	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
-109	orders	0013_account_index	2026-01-01 00:00:00+00
-110	orders	0014_customers	2026-01-01 00:00:00+00
-111	outbox	0001_initial	2026-01-01 00:00:00+00
-112	outbox	0002_swept_shop	2026-01-01 00:00:00+00
-113	payments	0001_initial	2026-01-01 00:00:00+00
-114	payments	0002_fees	2026-01-01 00:00:00+00
-115	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
-116	payments	0004_payment_in_app	2026-01-01 00:00:00+00
-117	payments	0005_deposits	2026-01-01 00:00:00+00
-118	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
-119	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
-120	payments	0008_purses	2026-01-01 00:00:00+00
-121	payments	0009_refund_route	2026-01-01 00:00:00+00
-122	plans	0001_initial	2026-01-01 00:00:00+00
-123	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
-124	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
-125	scans	0001_initial	2026-01-01 00:00:00+00
-126	scans	0002_proofs	2026-01-01 00:00:00+00
-127	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
-128	reconciliation	0002_proof	2026-01-01 00:00:00+00
-129	reports	0001_initial	2026-01-01 00:00:00+00
-130	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
-131	resellers	0011_points	2026-01-01 00:00:00+00
-132	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
-133	supply	0001_initial	2026-01-01 00:00:00+00
-134	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
-135	trail	0001_initial	2026-01-01 00:00:00+00
-136	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
-137	trail	0003_along_one_path	2026-01-01 00:00:00+00
-138	transfers	0001_transfers	2026-01-01 00:00:00+00
-139	visits	0001_initial	2026-01-01 00:00:00+00
-140	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
+87	ledger	0013_balances_apart	2026-01-01 00:00:00+00
+88	listings	0001_initial	2026-01-01 00:00:00+00
+89	listings	0002_listing_standing	2026-01-01 00:00:00+00
+90	listings	0003_placements_and_repricing	2026-01-01 00:00:00+00
+91	listings	0004_changes_by_hand	2026-01-01 00:00:00+00
+92	listings	0005_product_names	2026-01-01 00:00:00+00
+93	listings	0006_fewer_indexes	2026-01-01 00:00:00+00
+94	merchants	0001_initial	2026-01-01 00:00:00+00
+95	merchants	0002_fees	2026-01-01 00:00:00+00
+96	merchants	0003_second_factor	2026-01-01 00:00:00+00
+97	merchants	0004_deposits	2026-01-01 00:00:00+00
+98	merchants	0005_counts_from	2026-01-01 00:00:00+00
+99	orders	0002_line_short	2026-01-01 00:00:00+00
+100	orders	0003_deposits	2026-01-01 00:00:00+00
+101	orders	0004_event_when	2026-01-01 00:00:00+00
+102	orders	0005_held_at_once	2026-01-01 00:00:00+00
+103	orders	0006_decision	2026-01-01 00:00:00+00
+104	orders	0007_unique_without_pattern	2026-01-01 00:00:00+00
+105	orders	0008_shoppers_rights	2026-01-01 00:00:00+00
+106	orders	0009_decision_that_it_failed	2026-01-01 00:00:00+00
+107	orders	0010_disproved	2026-01-01 00:00:00+00
+108	orders	0011_contact_index	2026-01-01 00:00:00+00
+109	orders	0012_fewer_indexes	2026-01-01 00:00:00+00
+110	orders	0013_account_index	2026-01-01 00:00:00+00
+111	orders	0014_customers	2026-01-01 00:00:00+00
+112	outbox	0001_initial	2026-01-01 00:00:00+00
+113	outbox	0002_swept_shop	2026-01-01 00:00:00+00
+114	payments	0001_initial	2026-01-01 00:00:00+00
+115	payments	0002_fees	2026-01-01 00:00:00+00
+116	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
+117	payments	0004_payment_in_app	2026-01-01 00:00:00+00
+118	payments	0005_deposits	2026-01-01 00:00:00+00
+119	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
+120	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
+121	payments	0008_purses	2026-01-01 00:00:00+00
+122	payments	0009_refund_route	2026-01-01 00:00:00+00
+123	payments	0010_payment_chosen_again	2026-01-01 00:00:00+00
+124	plans	0001_initial	2026-01-01 00:00:00+00
+125	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
+126	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
+127	scans	0001_initial	2026-01-01 00:00:00+00
+128	scans	0002_proofs	2026-01-01 00:00:00+00
+129	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
+130	reconciliation	0002_proof	2026-01-01 00:00:00+00
+131	reports	0001_initial	2026-01-01 00:00:00+00
+132	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
+133	resellers	0011_points	2026-01-01 00:00:00+00
+134	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
+135	supply	0001_initial	2026-01-01 00:00:00+00
+136	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
+137	trail	0001_initial	2026-01-01 00:00:00+00
+138	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
+139	trail	0003_along_one_path	2026-01-01 00:00:00+00
+140	transfers	0001_transfers	2026-01-01 00:00:00+00
+141	visits	0001_initial	2026-01-01 00:00:00+00
+142	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
 \.
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.customers_customer_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 98, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 140, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 142, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);

@@ -21,6 +21,10 @@ class CouponUnknown(CouponRefused):
     message = _("没有这张券，请核对券码")
 
 
+class CouponUnsuited(CouponRefused):
+    """Not for this order; it may be for another."""
+
+
 class CouponInvalid(Problem):
     """A coupon cannot be as it was asked for; `fields` say where."""
 

@@ -9,7 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
-from unfold.admin import ModelAdmin, StackedInline, TabularInline
+from unfold.admin import ModelAdmin, TabularInline
 
 from kameng.admin.forms import RowForm, ServiceForm, add_problem
 from kameng.admin.sites import Nav, Text
@@ -208,13 +208,5 @@ class StaffTabularInline(_StaffOnly, _NoRelatedButtons, TabularInline):
     """Rows inside a page, as a table."""
 
     form = RowForm
-    extra = 0
-    show_change_link = False
-
-
-class StaffStackedInline(_StaffOnly, _NoRelatedButtons, StackedInline):
-    """Rows inside a page, one below the other."""
-
-    form = ServiceForm
     extra = 0
     show_change_link = False

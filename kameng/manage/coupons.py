@@ -22,7 +22,8 @@ from customers.coupons.words import coupon_name
 from kameng.admin.bases import actor_of, write_down
 from kameng.admin.forms import add_problem
 from kameng.admin.sites import Nav, shop_site
-from kameng.coupon_forms import CouponForm, LimitsForm, coupon_row, limits_of
+from kameng.coupon_forms import CouponForm, LimitsForm, coupon_row, coupon_shared, limits_of
+from resellers.links import shop_url
 from resellers.models import Reseller
 
 GROUP = gettext_lazy("营销")
@@ -64,7 +65,7 @@ def coupon_new(request: HttpRequest) -> HttpResponse:
                 made = coupon_open(wanted=form.wanted, shop=shop, borne_by=Coupon.Bearer.OWNER, actor=actor_of(request))
                 said = {"code": made.code, "name": coupon_name(made)}
                 write_down(request, made, ADDITION, _("新建优惠券 %(code)s：%(name)s") % said)
-                messages.success(request, _("优惠券 %(code)s 建好了，把券码发给顾客就能用") % said)
+                messages.success(request, _("优惠券 %(code)s 建好了，把链接或券码发给顾客就能用") % said)
                 return redirect("manage:coupon", made.pk)
         except CouponInvalid as refused:
             add_problem(form, refused)
@@ -104,6 +105,7 @@ def coupon(request: HttpRequest, coupon_id: int) -> HttpResponse:
         **coupon_row(found, now=timezone.now()),
         "form": form if shop_site.may(request, "coupon", sends=True) else None,
         "reach": reach_of(found.terms, shelf(shop)),
+        "shared": coupon_shared(found, address=shop_url(shop) or request.build_absolute_uri("/")),
         "is_owners": True,
     }
     return shop_site.render(request, "staff/coupon.html", context, status=422 if form.errors else 200)

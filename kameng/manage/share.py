@@ -1,9 +1,7 @@
 """What an owner hands on: the shop's address, or one product's, as a link, a code to scan, a poster and a few words."""
 
-import io
 from typing import Any
 
-import segno
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -12,6 +10,7 @@ from django.views.decorators.http import require_safe
 from catalog.listings.faces import product_faces
 from catalog.listings.shelf import shelf
 from kameng.admin.sites import Nav, shop_site
+from kameng.core.qr import qr_drawn
 from kameng.manage.look import SHOP_GROUP
 from kameng.manage.poster import Poster, poster_svg
 from resellers.context import shop_face
@@ -73,20 +72,14 @@ def share(request: HttpRequest) -> HttpResponse:
 def share_file(request: HttpRequest, picture: str) -> HttpResponse:
     """The code as a picture or a drawing, or the poster as a drawing."""
     told = _told(request)
-    drawn = io.BytesIO()
+    kind = picture.partition(".")[2]
     if picture in ("qr.png", "qr.svg"):
-        kind = picture.partition(".")[2]
-        code = segno.make(told["url"], error="m", micro=False)
-        if kind == "png":
-            code.save(drawn, kind="png", scale=16, border=4)
-        else:
-            code.save(drawn, kind="svg", scale=8, border=4, light="#fff")
+        drawn = qr_drawn(told["url"], kind=kind, scale=16 if kind == "png" else 8, border=4)
     elif picture == "poster.svg":
-        kind = "svg"
-        drawn.write(poster_svg(_poster(told)).encode())
+        drawn = poster_svg(_poster(told)).encode()
     else:
         raise Http404
-    response = HttpResponse(drawn.getvalue(), content_type="image/png" if kind == "png" else "image/svg+xml")
+    response = HttpResponse(drawn, content_type="image/png" if kind == "png" else "image/svg+xml")
     response["Content-Security-Policy"] = _STILL
     response["Cache-Control"] = "private, no-cache"
     if "save" in request.GET:

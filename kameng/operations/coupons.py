@@ -24,8 +24,9 @@ from kameng.admin.bases import actor_of, write_down
 from kameng.admin.forms import add_problem
 from kameng.admin.sites import Nav, operations_site
 from kameng.core.problems import Problem
-from kameng.coupon_forms import CouponForm, LimitsForm, coupon_row, limits_of
+from kameng.coupon_forms import CouponForm, LimitsForm, coupon_row, coupon_shared, limits_of
 from kameng.operations.cross_shop import every_shop
+from resellers.links import shop_url
 from resellers.models import Reseller
 
 GROUP = gettext_lazy("营销")
@@ -72,7 +73,7 @@ def coupon_new(request: HttpRequest) -> HttpResponse:
         except Problem as refused:
             add_problem(form, refused)
         else:
-            messages.success(request, _("优惠券 %(code)s 建好了，把券码发给顾客就能用") % {"code": made.code})
+            messages.success(request, _("优惠券 %(code)s 建好了，把链接或券码发给顾客就能用") % {"code": made.code})
             return redirect("operations:coupon", made.pk)
     context = {
         "title": _("新建优惠券"),
@@ -118,9 +119,16 @@ def coupon(request: HttpRequest, coupon_id: int) -> HttpResponse:
         "up_url": reverse("operations:coupons"),
         "up_title": _("优惠券"),
         **coupon_row(found, now=timezone.now()),
+        "shared": coupon_shared(found, address=_address(found)),
         "form": form,
     }
     return operations_site.render(request, "staff/coupon.html", context, status=422 if form.errors else 200)
+
+
+def _address(coupon: Coupon) -> str:
+    """Of the shop where it holds; of the house shop, where it holds in all."""
+    shop = coupon.shop or Reseller.objects.filter(is_house=True).order_by("pk").first()
+    return shop_url(shop) if shop is not None else ""
 
 
 def _changed(request: HttpRequest, found: Coupon, form: LimitsForm) -> None:

@@ -143,13 +143,15 @@ def _course_rows(span: Span) -> Iterator[Row]:
 
 def _headings() -> list[str]:
     return [
-        _("收款笔数"), _("收款"), _("到账笔数"), _("未充成笔数"), _("退款笔数"), _("退款"), _("供货收入"),
-        _("其他收入"), _("采购成本"), _("支付手续费"), _("平台承担的优惠"), _("平台毛利"), _("店主所得"),
+        _("收款笔数"), _("收款"), _("到账笔数"), _("未充成笔数"), _("退款笔数"), _("退款"),
+        _("余额付款"), _("退到余额"), _("供货收入"), _("其他收入"), _("采购成本"), _("支付手续费"),
+        _("平台承担的优惠"), _("平台毛利"), _("店主所得"),
     ]  # fmt: skip
 
 
 def _cells(sums: Sums) -> list[Decimal | int]:
     return [
-        sums.payments, sums.received, sums.deliveries, sums.failures, sums.refunds, sums.refunded, sums.sales,
-        sums.other, sums.cost, sums.fees, sums.given, sums.profit, sums.owners,
+        sums.payments, sums.received, sums.deliveries, sums.failures, sums.refunds, sums.refunded,
+        sums.balance_paid, sums.balance_back, sums.sales, sums.other, sums.cost, sums.fees, sums.given, sums.profit,
+        sums.owners,
     ]  # fmt: skip

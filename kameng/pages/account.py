@@ -187,6 +187,6 @@ def _secured(request: HttpRequest, customer: Customer) -> str:
             raise AccountRefused(fields={"close": _("请先勾选，再注销")})
         account_close(customer_id=customer.pk)
         sign_out(request)
-        return reverse("home")
+        return f"{reverse('account_login')}?closed=yes"
     sign_in(request, password_set(customer_id=customer.pk, password=passwords_of(request)))
     return f"{here}?saved=password"

@@ -64,7 +64,7 @@ def login(request: HttpRequest) -> HttpResponse:
     contact = request.POST.get("contact", "")[:120]
     context: dict[str, Any] = {"values": {"contact": contact}, "next": onward}
     if request.method != "POST":
-        return page(request, "shop/account_login.html", context)
+        return page(request, "shop/account_login.html", {**context, "is_closed": "closed" in request.GET})
     told = digest(contact.strip().lower(), purpose="limit")
     for scope, subject, limit in (
         ("account-login", client_address(request), TRIES),

@@ -9,6 +9,8 @@ import django_stubs_ext
 import environ
 
 from kameng.embedded import environment
+from kameng.settings.api import REST_FRAMEWORK as REST_FRAMEWORK
+from kameng.settings.api import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 
 # `ModelForm[Order]` and the like mean something to the type checker and nothing at run time.
 django_stubs_ext.monkeypatch()
@@ -243,49 +245,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 WHITENOISE_MAX_AGE = 31_536_000
-
-# --- API -------------------------------------------------------------------------------------------------------------
-REST_FRAMEWORK = {
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "kameng.core.problems.exception_handler",
-    "UNAUTHENTICATED_USER": None,
-    "LIST_SERIALIZER_ERRORS_AS_DICT": True,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Kameng shop API",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SCHEMA_PATH_PREFIX": "/api(/supply)?/v1",
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {
-            "orderToken": {
-                "type": "apiKey",
-                "in": "header",
-                "name": "Authorization",
-                "description": "`Order <token>`, with the token that placing the order returned.",
-            },
-            "clientSignature": {
-                "type": "apiKey",
-                "in": "header",
-                "name": "Kameng-Signature",
-                "description": "HMAC-SHA256 of the request, beside Kameng-Key, Kameng-Timestamp and Kameng-Nonce.",
-            },
-        }
-    },
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {
-        "ProductKind": "catalog.models.Product.Kind",
-        "OrderStatus": "orders.models.Order.Status",
-        "LineStatus": "orders.models.OrderLine.Status",
-        "PaymentStatus": "payments.models.Payment.Status",
-        "RefundStatus": "kameng.api.REFUND_STATUSES",
-    },
-}
 
 # --- what the product promises ---------------------------------------------------------------------------------------
 ORDER_EXPIRES_SECONDS = env.int("ORDER_EXPIRES_SECONDS", default=15 * 60)

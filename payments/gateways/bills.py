@@ -22,8 +22,6 @@ MOST_RATIO = 200
 MOST_LINE = 16_384
 MOST_ENTRIES = 16
 DOWNLOAD_SECONDS = 300.0
-#: When a day's bill is there at the earliest, on China's clock of the next day.
-READY = time(10, 0)
 CHUNK = 65_536
 
 
@@ -31,11 +29,6 @@ def scratch() -> BinaryIO:
     """Where a bill is put while it is read; it is gone with the last reference to it."""
     file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - its rows are read after the caller has returned
     return file
-
-
-def ready_at(day: date) -> datetime:
-    """From when on the bill of a day is worth asking for."""
-    return datetime.combine(day + timedelta(days=1), READY, CHINA)
 
 
 def is_believed_absent(day: date, now: datetime) -> bool:

@@ -21,7 +21,7 @@ from payments.exceptions import NeedsAnother
 from payments.gateways.base import ByHand, Channel, Gateway, GatewayMisconfigured, RefundResult, RefundStatus
 from payments.merchants.services import account_known, gateway_of
 from payments.models import Payment, Refund
-from payments.refunds import refund_apply
+from payments.refund_outcomes import refund_apply
 from payments.services import payment_apply
 from payments.transfers.desk import desk_ask
 from payments.transfers.exceptions import TransferDecided, TransferRefused

@@ -30,10 +30,15 @@ _OF_ORDERS = ", ".join(
         *(Kind.POINTS_EARNED, Kind.POINTS_TAKEN),
     )
 )
-#: What is paid from purses that hold no money is no money received, and what goes back there none returned: each such
-#: journal has one entry on the clearing through which its payment came, or its refund went.
-_SPENT_WITHOUT = f"name = 'clearing' AND kind IN ('{Kind.COUPON_PAID}', '{Kind.POINTS_PAID}')"
-_FILLED_WITHOUT = f"name = 'clearing' AND kind IN ('{Kind.COUPON_BACK}', '{Kind.POINTS_BACK}')"
+#: What is paid from purses came in from nobody, and what goes back there goes out to nobody: each such journal has one
+#: entry on the clearing through which its payment came, or its refund went. Of these, what is not money at all counts
+#: nowhere; balances count for themselves.
+_PAID_WITHOUT = f"name = 'clearing' AND kind IN ('{Kind.COUPON_PAID}', '{Kind.POINTS_PAID}')"
+_PAID_BY_BALANCE = f"name = 'clearing' AND kind IN ('{Kind.CLIENT_PAID}', '{Kind.WALLET_PAID}')"
+_BACK_WITHOUT = f"name = 'clearing' AND kind IN ('{Kind.COUPON_BACK}', '{Kind.POINTS_BACK}')"
+_BACK_TO_BALANCE = f"name = 'clearing' AND kind IN ('{Kind.CLIENT_BACK}', '{Kind.WALLET_BACK}')"
+#: Money that had come in through a gateway and went into a customer's wallet instead of back there.
+_INTO_WALLET = f"name = 'wallet' AND kind = '{Kind.REFUND}'"
 
 
 def _count(kind: Journal.Kind, name: str, more: str = "") -> str:
@@ -55,25 +60,36 @@ def _within(seconds: int) -> str:
 
 #: Each column of a day, from its entries. What we owe or have earned grows by negative ones.
 _COLUMNS = {
-    "payments": f"{_count(Kind.PAYMENT, 'orders')} - {_count(Kind.DISPROVED, 'orders')} - {_entries(_SPENT_WITHOUT)}",
+    "payments": " - ".join([
+        _count(Kind.PAYMENT, "orders"), _count(Kind.DISPROVED, "orders"),
+        _entries(_PAID_WITHOUT), _entries(_PAID_BY_BALANCE),
+    ]),
     "deliveries": _count(Kind.DELIVERY, "orders"),
-    "failures": f"{_count(Kind.REFUND_DUE, 'orders')} - {_entries(_FILLED_WITHOUT + ' AND never_came')}",
-    "refunds": f"{_count(Kind.REFUND, 'refunds')} - {_entries(_FILLED_WITHOUT)}",
+    "failures": f"{_count(Kind.REFUND_DUE, 'orders')} - {_entries(_BACK_WITHOUT + ' AND never_came')}",
+    "refunds": " - ".join([
+        _count(Kind.REFUND, "refunds"), _entries(_BACK_WITHOUT), _entries(_BACK_TO_BALANCE), _entries(_INTO_WALLET),
+    ]),
     "within_5s": _within(5),
     "within_15s": _within(15),
     "within_1m": _within(60),
     "within_5m": _within(300),
     "within_30m": _within(1800),
     "within_2h": _within(7200),
-    "received": _sum("name = 'orders' AND kind IN ('payment', 'disproved')", "-") + " + " + _sum(_SPENT_WITHOUT),
-    "refunded": _sum("name = 'refunds' AND kind = 'refund'") + " - " + _sum(_FILLED_WITHOUT),
+    "received": " + ".join([
+        _sum("name = 'orders' AND kind IN ('payment', 'disproved')", "-"), _sum(_PAID_WITHOUT), _sum(_PAID_BY_BALANCE),
+    ]),
+    "refunded": "{} - {} - {} + {}".format(
+        _sum("name = 'refunds' AND kind = 'refund'"), _sum(_BACK_WITHOUT), _sum(_BACK_TO_BALANCE), _sum(_INTO_WALLET)
+    ),
+    "balance_paid": _sum(_PAID_BY_BALANCE, "-"),
+    "balance_back": f"{_sum(_BACK_TO_BALANCE)} - {_sum(_INTO_WALLET)}",
     "sales": _sum("name = 'sales'", "-"),
     "other": _sum("name IN ('rents', 'withdrawal_fees', 'commissions')", "-"),
     "cost": _sum("name IN ('cost', 'duplicates')"),
     "fees": _sum("name = 'fees'"),
     "given": _sum("name = 'coupons'"),
     "owners": _sum(f"{_OWNERS} AND kind IN ({_OF_ORDERS})", "-"),
-}
+}  # fmt: skip
 _NAMES = ", ".join(_COLUMNS)
 _SUMS = f"""
 SELECT shop_id, day, {", ".join(f"{sum_} AS {name}" for name, sum_ in _COLUMNS.items())}
@@ -125,11 +141,16 @@ class FalseDay(NamedTuple):
 
 
 def days_reckon(*, at: datetime) -> int:
-    """Add what is new to its days: how many entries that was. `at` is a moment before the balances were taken."""
+    """Add what is new to its days: how many entries that was. `at` is a moment before the balances were taken.
+
+    Days that somebody else has added up, to whom their columns mean something else, are added up anew first.
+    """
     added = 0
     while True:
         with transaction.atomic(), connection.cursor() as cursor:
             mark = _mark()
+            if not mark.is_as_meant:
+                _rebuild(mark)
             cursor.execute(_FINAL)
             (final,) = cursor.fetchone()
             upto = min(final, mark.upto + STEP)
@@ -139,6 +160,7 @@ def days_reckon(*, at: datetime) -> int:
             mark.upto = max(upto, mark.upto)
             if mark.upto >= final:
                 mark.at = max(at, mark.at or at)
+            mark.sense = mark.meant
             mark.save()
         if upto >= final:
             return added
@@ -148,6 +170,12 @@ def days_reckon(*, at: datetime) -> int:
 def days_rebuild() -> None:
     """Add up everything anew, as far as it had been."""
     mark = _mark()
+    _rebuild(mark)
+    mark.sense = mark.meant
+    mark.save(update_fields=["sense"])
+
+
+def _rebuild(mark: Reckoned) -> None:
     Day.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")

@@ -179,8 +179,12 @@ class Day(models.Model):
     within_5m = models.IntegerField()
     within_30m = models.IntegerField()
     within_2h = models.IntegerField()
+    #: What gateways collected and sent back, with how often above.
     received = models.DecimalField(max_digits=20, decimal_places=4)
     refunded = models.DecimalField(max_digits=20, decimal_places=4)
+    #: What was paid from customers' and clients' balances, and what went into them instead of to a gateway.
+    balance_paid = models.DecimalField(max_digits=20, decimal_places=4, default=0, db_default=0)
+    balance_back = models.DecimalField(max_digits=20, decimal_places=4, default=0, db_default=0)
     #: The platform's: what it sold goods for, what else it takes, what it bought them for, and what gateways keep.
     sales = models.DecimalField(max_digits=20, decimal_places=4)
     other = models.DecimalField(max_digits=20, decimal_places=4)
@@ -204,11 +208,17 @@ class Day(models.Model):
 class Reckoned(models.Model):
     """How far the days have been added up: there is one row."""
 
+    #: Goes up whenever a column of `Day` comes to mean something else.
+    MEANING = 2
+
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     #: Every entry up to this number is in its day.
     upto = models.BigIntegerField(default=0, db_default=0)
     #: When that was all there was; none before the days have caught up for the first time.
     at = models.DateTimeField(null=True)
+    #: `meant`, as whoever was here last wrote it. Older code moves `upto` alone, or knows another meaning; so days of
+    #: two meanings are never taken for one.
+    sense = models.CharField(max_length=40, default="", db_default="")
 
     class Meta:
         verbose_name = _("汇总进度")
@@ -218,3 +228,13 @@ class Reckoned(models.Model):
 
     def __str__(self) -> str:
         return f"{self.upto}"
+
+    @property
+    def meant(self) -> str:
+        """What the columns mean now, and up to where."""
+        return f"{self.MEANING}:{self.upto}"
+
+    @property
+    def is_as_meant(self) -> bool:
+        """Whether every day was added up by what the columns mean now."""
+        return self.sense == self.meant

@@ -16,7 +16,9 @@ SOON = {
     "within_5s": 5, "within_15s": 15, "within_1m": 60, "within_5m": 300, "within_30m": 1800, "within_2h": 7200,
 }  # fmt: skip
 _COUNTS = ("payments", "deliveries", "failures", "refunds", *SOON)
-_AMOUNTS = ("received", "refunded", "sales", "other", "cost", "fees", "given", "owners")
+_AMOUNTS = (
+    "received", "refunded", "balance_paid", "balance_back", "sales", "other", "cost", "fees", "given", "owners",
+)  # fmt: skip
 _SUMS = {name: Sum(name, default=0) for name in (*_COUNTS, *_AMOUNTS)}
 #: A longer span is drawn by months.
 DRAWN_DAYS = 62
@@ -47,6 +49,8 @@ class Sums:
     soon: Mapping[int, int]
     received: Decimal
     refunded: Decimal
+    balance_paid: Decimal
+    balance_back: Decimal
     sales: Decimal
     other: Decimal
     cost: Decimal
@@ -89,8 +93,10 @@ class Course:
 
 
 def reckoned_at() -> datetime | None:
-    """Up to when the days know everything; None where they have not caught up with the book yet."""
-    return Reckoned.objects.values_list("at", flat=True).first()
+    """Up to when the days know everything; None where they have not caught up with the book yet, or were added up when
+    their columns meant something else."""
+    mark = Reckoned.objects.first()
+    return mark.at if mark is not None and mark.is_as_meant else None
 
 
 def span_sums(span: Span) -> Sums:

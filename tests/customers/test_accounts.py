@@ -43,6 +43,7 @@ def test_an_account_is_offered_after_success_and_opened_by_that_order_alone(shop
     assert list(Order.objects.filter(customer=customer)) == [order]
     listed = browser.get("/account/orders/").content.decode()
     assert order.number in listed
+    assert f"合计 ¥{order.total:.2f}" in listed
     assert earlier.number not in listed
 
 
@@ -270,7 +271,9 @@ def test_closing_an_account_forgets_its_orders_and_waits_for_what_is_open(shop: 
     Customer.objects.update(wallet=1)
     assert "余额里还有钱" in browser.post("/account/security/", **close).content.decode()
     Customer.objects.update(wallet=0)
-    assert browser.post("/account/security/", **close)["Location"] == "/"
+    assert "account-closed" not in browser.get("/account/login/").content.decode()
+    onward = browser.post("/account/security/", **close)["Location"]
+    assert "账号注销好了" in browser.get(onward).content.decode()
     customer.refresh_from_db()
     order.refresh_from_db()
     assert (customer.contact[0], customer.closed_at is not None, order.contact, order.customer_id) == (

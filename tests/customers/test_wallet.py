@@ -14,7 +14,8 @@ from orders.models import Order
 from orders.services import order_check
 from orders.words import state_text
 from payments.models import Payment, Refund
-from payments.refunds import line_refund, refund_route, refund_run
+from payments.refund_outcomes import refund_run
+from payments.refunds import line_refund, refund_route
 from payments.wallets import wallet_pay
 from resellers.ledger.balances import balance
 from resellers.ledger.models import Account

@@ -15,7 +15,8 @@ from orders.models import Order
 from orders.services import Buyer, LineRequest, order_place
 from payments.gateways.base import RefundResult, RefundStatus
 from payments.models import Refund
-from payments.refunds import line_refund, refund_apply
+from payments.refund_outcomes import refund_apply
+from payments.refunds import line_refund
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import CONTACT, code_on_sale, on_sale, open_payment

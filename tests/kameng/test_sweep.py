@@ -18,7 +18,8 @@ from kameng.outbox.models import OutboxEvent, SweptShop
 from kameng.outbox.services import publish
 from kameng.sweep import SETTLED, TURNS, sweep
 from orders.models import Order
-from orders.services import order_cancel, order_settle
+from orders.services import order_cancel, settle
+from orders.states import order_lock
 from payments.models import Payment, Refund
 from payments.refunds import line_refund
 from resellers.models import Reseller
@@ -67,7 +68,7 @@ def put_back() -> list[tuple[str, dict[str, int]]]:
 
 def test_what_is_on_a_list_is_left_alone(shop: Reseller) -> None:
     order = place(shop, on_sale())
-    order_settle(order_id=order.pk, paid=order.total, actor="test")
+    settle(order=order_lock(order.pk), paid=order.total, actor="test")
     Order.objects.update(paid_at=Now() - AGO)
     before = OutboxEvent.objects.count()
     assert sweep() == 0

@@ -33,7 +33,7 @@ from kameng.outbox.services import claim, run
 from orders.keeping import order_keep, refund_route_choose
 from orders.models import Order
 from orders.services import order_cancel
-from payments import refunds
+from payments import refund_outcomes
 from payments.approvals import refund_by_hand, refund_retry
 from payments.coupons import coupon_use
 from payments.gateways.base import RefundRequest
@@ -439,6 +439,6 @@ def test_who_returns_money_under_another_number_each_time_is_seen(
     def renumbered(*, refund: str, **told: Any) -> RefundRequest:
         return RefundRequest(refund=f"{refund}{next(numbers)}", **told)
 
-    monkeypatch.setattr(refunds, "RefundRequest", renumbered)
+    monkeypatch.setattr(refund_outcomes, "RefundRequest", renumbered)
     with pytest.raises(AssertionError):
         _lived(shop, suppliers=(Mode.REFUSES, Mode.REFUSES), till=Till.RETURNED_AND_LOST)

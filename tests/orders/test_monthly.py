@@ -20,7 +20,8 @@ from orders.models import Order, OrderLine
 from orders.monthly import DoesNotFoot, Month, Totals, courses, months_of, page_of, rows_of
 from payments.gateways.base import RefundResult, RefundStatus
 from payments.merchants.models import FeeBearer
-from payments.refunds import refund_apply, refund_request
+from payments.refund_outcomes import refund_apply
+from payments.refunds import refund_request
 from resellers.ledger.balances import balance
 from resellers.ledger.posting import Kind, Move, Name, post
 from resellers.ledger.settlement import shop_settle

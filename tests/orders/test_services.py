@@ -16,7 +16,8 @@ from orders.exceptions import (
     TooManyUnpaid,
 )
 from orders.models import Order, OrderEvent
-from orders.services import Buyer, LineRequest, order_cancel, order_expire, order_place, order_settle
+from orders.services import Buyer, LineRequest, order_cancel, order_expire, order_place, settle
+from orders.states import order_lock
 from resellers.models import Reseller
 from resellers.services import shop_touch
 from tests.factories import CONTACT, VariantFactory, on_sale, place
@@ -147,8 +148,8 @@ def test_an_order_expires_only_when_its_time_is_over(shop: Reseller, settings: p
 
 def test_settling_twice_publishes_once(shop: Reseller) -> None:
     order = place(shop, on_sale())
-    assert order_settle(order_id=order.pk, paid=order.total, actor="test") is True
-    assert order_settle(order_id=order.pk, paid=order.total, actor="test") is False
+    assert settle(order=order_lock(order.pk), paid=order.total, actor="test") is True
+    assert settle(order=order_lock(order.pk), paid=order.total, actor="test") is False
     order.refresh_from_db()
     assert order.status == "paid"
     assert order.paid_at is not None
@@ -158,7 +159,7 @@ def test_settling_twice_publishes_once(shop: Reseller) -> None:
 
 def test_too_little_money_settles_nothing(shop: Reseller) -> None:
     order = place(shop, on_sale())
-    assert order_settle(order_id=order.pk, paid=order.total - Decimal("0.01"), actor="test") is False
+    assert settle(order=order_lock(order.pk), paid=order.total - Decimal("0.01"), actor="test") is False
     order.refresh_from_db()
     assert order.status == "pending"
 
@@ -166,5 +167,5 @@ def test_too_little_money_settles_nothing(shop: Reseller) -> None:
 def test_late_money_revives_a_canceled_order(shop: Reseller) -> None:
     order = place(shop, on_sale())
     order_cancel(order_id=order.pk, actor="shopper")
-    assert order_settle(order_id=order.pk, paid=order.total, actor="test") is True
+    assert settle(order=order_lock(order.pk), paid=order.total, actor="test") is True
     assert OrderEvent.objects.get(order=order, name="order.paid").data == {"late": True}

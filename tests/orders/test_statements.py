@@ -17,7 +17,8 @@ from orders.models import Order
 from orders.statements import statement_of
 from payments.gateways.base import RefundResult, RefundStatus
 from payments.models import Refund
-from payments.refunds import line_refund, refund_apply, refund_request
+from payments.refund_outcomes import refund_apply
+from payments.refunds import line_refund, refund_request
 from resellers.ledger.balances import balance, balances
 from resellers.ledger.models import Account, Journal
 from resellers.ledger.posting import Name

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from orders.models import Order
-from orders.services import order_cancel, order_settle
+from orders.services import order_cancel, settle
+from orders.states import order_lock
 from payments.gateways.base import GatewayRefused, GatewayUnavailable, GatewayUnknown
 from payments.models import Payment
 from resellers.models import Reseller
@@ -109,7 +110,7 @@ def test_a_request_that_says_anything_else_is_refused(payer: Payer, body: dict[s
 def test_an_order_that_waits_for_no_money_cannot_be_paid(payer: Payer, end: str, shop: Reseller) -> None:
     order = payer.order
     if end == "paid":
-        order_settle(order_id=order.pk, paid=order.total, actor="test")
+        settle(order=order_lock(order.pk), paid=order.total, actor="test")
     elif end == "canceled":
         order_cancel(order_id=order.pk, actor="test")
     else:

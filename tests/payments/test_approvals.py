@@ -15,7 +15,8 @@ from orders.models import Order
 from payments.approvals import NEEDS_APPROVAL, refund_approve, refund_ask, refund_reject
 from payments.exceptions import NeedsAnother, RefundDecided, RefundRefused, RefundTooEarly, RefundTooLarge
 from payments.models import Refund
-from payments.refunds import line_refund, refund_request, refund_run, refundable
+from payments.refund_outcomes import refund_run
+from payments.refunds import line_refund, refund_request, refundable
 from resellers.models import Reseller
 from tests.factories import on_sale, open_payment, place
 from tests.flows import asked_gateway, books, confirm, drain, events, outbox, states

@@ -26,7 +26,7 @@ from orders.states import order_lock
 from payments.approvals import refund_by_hand, refund_by_hand_agree, refund_retry
 from payments.gateways.base import GatewayRefused, RefundResult, RefundStatus
 from payments.models import Refund
-from payments.refunds import refund_apply, refund_run
+from payments.refund_outcomes import refund_apply, refund_run
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway
 from tests.factories import on_sale, place

@@ -18,7 +18,8 @@ from payments.approvals import refund_ask
 from payments.coupons import coupon_quote, coupon_use
 from payments.models import Payment, Refund
 from payments.purses import COUPON, purse_pay
-from payments.refunds import refund_run, surplus_refund
+from payments.refund_outcomes import refund_run
+from payments.refunds import surplus_refund
 from resellers.ledger.balances import balances
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier

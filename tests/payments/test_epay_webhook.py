@@ -22,7 +22,8 @@ from payments.asking import payment_follow
 from payments.gateways.base import RefundStatus
 from payments.merchants.services import gateway_account_save
 from payments.models import Payment, Refund
-from payments.refunds import line_refund, refund_run
+from payments.refund_outcomes import refund_run
+from payments.refunds import line_refund
 from resellers.models import Reseller
 from tests.factories import on_sale, place
 from tests.flows import REFUSED, drain, events, fulfill, outbox

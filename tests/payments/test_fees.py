@@ -19,7 +19,8 @@ from payments.gateways.registry import GATEWAYS
 from payments.merchants.models import FeeBearer, GatewayAccount
 from payments.merchants.services import forget, gateway_account_save
 from payments.models import Payment
-from payments.refunds import line_refund, refund_apply, refund_request
+from payments.refund_outcomes import refund_apply
+from payments.refunds import line_refund, refund_request
 from resellers.ledger.balances import balances
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway, ScriptedSupplier

@@ -20,7 +20,8 @@ from payments.gateways.registry import GATEWAYS
 from payments.merchants.models import GatewayAccount
 from payments.merchants.services import gateway_account_place, gateway_account_save
 from payments.models import Payment, Refund
-from payments.refunds import refund_apply, refund_request
+from payments.refund_outcomes import refund_apply
+from payments.refunds import refund_request
 from payments.services import Verdict, payment_apply, payment_start
 from resellers.deposits.services import deposit_take_out
 from resellers.models import Reseller

@@ -19,15 +19,8 @@ from payments.gateways.base import (
     RefundStatus,
 )
 from payments.models import Payment, Refund
-from payments.refunds import (
-    line_refund,
-    refund_apply,
-    refund_request,
-    refund_run,
-    refund_transition,
-    refundable,
-    surplus_refund,
-)
+from payments.refund_outcomes import refund_apply, refund_run, refund_transition
+from payments.refunds import line_refund, refund_request, refundable, surplus_refund
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway, ScriptedSupplier
 from tests.factories import CONTACT, on_sale, open_payment, place

@@ -1,5 +1,6 @@
 """Paying by transfer: the shopper's word, what one person writes down, what another agrees to, and the way back."""
 
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -29,7 +30,7 @@ from payments.transfers.services import (
 )
 from resellers.models import Reseller
 from tests.doubles import ScriptedSupplier
-from tests.factories import on_sale, open_payment, place
+from tests.factories import GatewayAccountFactory, on_sale, open_payment, place
 from tests.flows import REFUSED, confirm, drain, events, in_a_moment, states
 from tests.payments.test_in_app import browser
 
@@ -231,6 +232,23 @@ def test_only_an_account_that_is_in_use_is_offered(shop: Reseller, ordered: Orde
     gateway_account_enable(account_id=payment.account_id, is_active=False)
     with pytest.raises(MethodUnavailable):
         by_transfer(shop, ordered)
+
+
+def test_the_cashier_shows_what_was_chosen_last_and_opens_nothing_twice(shop: Reseller, ordered: Order) -> None:
+    Order.objects.update(device_digest=device_digest("phone-1"), checked_at=timezone.now())
+    GatewayAccountFactory()
+    client, address = browser("Mozilla/5.0"), f"/pay/{ordered.number}/"
+    for way in ("scripted", "manual", "scripted", "manual", "scripted"):
+        assert client.post(address, {"gateway": way}).status_code == 303
+        shown, payment = client.get(address).content.decode(), Payment.objects.get(gateway=way)
+        assert shown.count('aria-pressed="true"') == 1
+        assert re.search(rf'data-testid="pay-{way}"\s+aria-pressed="true"', shown)
+        assert (f"qr.png?v={payment.number}" in shown, "我已转账" in shown) == (way == "scripted", way == "manual")
+    assert Payment.objects.count() == 2
+    code = client.get(f"{address}qr.png?v={payment.number}")
+    assert code.content.startswith(b"\x89PNG")
+    for nothing in ("qr.png", f"qr.png?v={Payment.objects.get(gateway='manual').number}"):
+        assert client.get(f"{address}{nothing}").status_code == 404
 
 
 def test_the_cashier_tells_where_to_and_takes_the_shoppers_word(shop: Reseller, ordered: Order) -> None:

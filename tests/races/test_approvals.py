@@ -11,7 +11,8 @@ from payments.approvals import refund_approve, refund_ask, refund_by_hand, refun
 from payments.exceptions import RefundDecided
 from payments.gateways.base import GatewayRefused
 from payments.models import Refund
-from payments.refunds import refund_run, refundable
+from payments.refund_outcomes import refund_run
+from payments.refunds import refundable
 from payments.transfers.models import Transfer
 from payments.transfers.services import transfer_confirm
 from resellers.ledger.models import Journal

@@ -11,7 +11,8 @@ from customers.wallets import book_owner
 from orders.models import Order
 from payments.models import Payment, Refund
 from payments.points import points_earn, points_use
-from payments.refunds import line_refund, refund_run
+from payments.refund_outcomes import refund_run
+from payments.refunds import line_refund
 from payments.wallets import wallet_pay
 from resellers import selectors
 from resellers.ledger.balances import balance
@@ -74,7 +75,7 @@ def refunded_by_two(shop: Reseller, monkeypatch: pytest.MonkeyPatch, patience: f
         line_refund(line_id=payload["line_id"])
     refund = Refund.objects.get(payment__order=order)
     assert refund.status == "created"
-    pause_before(monkeypatch, "payments.refunds.refund_transition", patience=patience)
+    pause_before(monkeypatch, "payments.refund_outcomes.refund_transition", patience=patience)
     at_once(shop, *[lambda: refund_run(refund_id=refund.pk) for _ in range(2)])
     refund.refresh_from_db()
     assert refund.status == "succeeded"

@@ -17,7 +17,8 @@ from orders.models import Order
 from orders.services import order_expire
 from payments.exceptions import IllegalTransition, RefundTooLarge
 from payments.models import Payment, Refund
-from payments.refunds import line_refund, refund_request, refund_run
+from payments.refund_outcomes import refund_run
+from payments.refunds import line_refund, refund_request
 from payments.services import Applied, Verdict
 from resellers.models import Reseller
 from tests.doubles import ScriptedGateway
@@ -205,7 +206,7 @@ def run_twice(shop: Reseller) -> Order:
 
 
 def test_a_refund_run_twice_is_booked_once(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
-    pause_before(monkeypatch, "payments.refunds.refund_transition")
+    pause_before(monkeypatch, "payments.refund_outcomes.refund_transition")
     order = run_twice(live_shop)
     assert states(order) == ("refunded", "refunded")
     assert events(order, "refund.succeeded", "line.refunded", "order.refunded") == [
@@ -215,7 +216,7 @@ def test_a_refund_run_twice_is_booked_once(live_shop: Reseller, monkeypatch: pyt
 
 def test_without_the_lock_a_refund_is_booked_twice(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
     without_row_locks(monkeypatch)
-    pause_before(monkeypatch, "payments.refunds.refund_transition", patience=SURELY)
+    pause_before(monkeypatch, "payments.refund_outcomes.refund_transition", patience=SURELY)
     order = run_twice(live_shop)
     assert events(order, "refund.succeeded") == ["refund.succeeded"] * 2
 

@@ -1,5 +1,6 @@
 """Coupons as owners and operators make them: what it costs beforehand, whose they are, and who may."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +41,25 @@ def test_an_owner_sees_what_it_costs_before_it_is_made(shop: Reseller) -> None:
     shown = text(owner.get(LIST))
     assert all(word in shown for word in ("满50减3", "SAVE3", "1/∞", "¥3.00", "店主承担", "可用"))
     assert "SAVE3" in text(owner.get(f"{LIST}{made.pk}/"))
+
+
+def test_a_coupon_is_shared_by_link_and_code_while_it_can_be_used(shop: Reseller) -> None:
+    mine, ours, everywhere = coupon(shop), coupon(shop, "OURS", by_platform=True), coupon(None, "EVERYONE")
+    owner, ops = owner_of(shop), operator()
+    for client, page, code in (
+        (owner, f"{LIST}{mine.pk}/", "SAVE3"),
+        (ops, f"/admin/coupons/{ours.pk}/", "OURS"),
+    ):
+        said = text(client.get(page))
+        assert re.search(rf'data-copy="https?://one\.test(:\d+)?/coupon/{code}/"', said)
+        assert 'src="data:image/png;base64,' in said
+        assert "打开就记下：http" in said
+        assert "直营店的链接" not in said
+    assert Reseller.objects.filter(is_house=True).exists() == (
+        "直营店的链接" in text(ops.get(f"/admin/coupons/{everywhere.pk}/"))
+    )
+    Coupon.objects.update(is_paused=True)
+    assert "/coupon/SAVE3/" not in text(owner.get(f"{LIST}{mine.pk}/"))
 
 
 @pytest.mark.parametrize("act", ["open", "look"])

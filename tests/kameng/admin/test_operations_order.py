@@ -252,7 +252,7 @@ def test_another_orders_payment_is_not_this_orders(shop: Reseller, gateway_doubl
         assert theirs.status == Order.Status.PENDING
 
 
-@pytest.mark.parametrize("act", ["", "order_settle", "__class__"])
+@pytest.mark.parametrize("act", ["", "order_cancel", "__class__"])
 def test_a_step_that_does_not_exist_is_not_there(shop: Reseller, act: str) -> None:
     order = place(shop, on_sale())
     assert operator().post(f"{order_address(shop, order)}act/", {"act": act, "id": "1"}).status_code == 404

@@ -6,14 +6,16 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from payments.wallets import wallet_pay
 from resellers.ledger.balances import balances_snapshot
 from resellers.ledger.days import days_reckon
 from resellers.ledger.models import Reckoned
 from resellers.ledger.spans import Span, span_course, span_shops, span_sums
 from resellers.models import Reseller
+from tests.customers.shoppers import bought, with_account, with_wallet
 from tests.doubles import ScriptedSupplier
 from tests.factories import on_sale
-from tests.flows import TOPPED_UP, fulfill, paid
+from tests.flows import REFUSED, TOPPED_UP, drain, fulfill, paid
 from tests.staff import operator
 
 pytestmark = pytest.mark.usefixtures("gateway_double", "supplier_double")
@@ -58,7 +60,7 @@ def test_the_file_has_every_shop_the_total_and_every_day(shop: Reseller, reckone
     answer = operator().get(f"{PAGE}file/")
     assert "attachment" in answer["Content-Disposition"]
     lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
-    assert lines[1].startswith(f"{shop.slug},{shop.name},1,60.00,1,0,0,0.00,57.00,0.00,55.00,")
+    assert lines[1].startswith(f"{shop.slug},{shop.name},1,60.00,1,0,0,0.00,0.00,0.00,57.00,0.00,55.00,")
     assert lines[2].startswith(",合计,1,60.00,")
     assert len(lines) == 3 + 1 + 1 + 30
     assert f",{timezone.localdate()},1,60.00," in lines[-1]
@@ -77,8 +79,29 @@ def test_days_that_are_none_are_refused_with_what_to_write(db: None, asked: str,
         assert (answer.status_code, said in answer.content.decode()) == (422, True)
 
 
+def test_money_that_goes_into_a_wallet_and_out_of_it_is_counted_apart(shop: Reseller) -> None:
+    """60 came in, and stayed: it bought something else."""
+    customer, _first = with_account(shop)
+    with_wallet(shop, customer)
+    order = bought(shop, on_sale(suppliers=("first",)), customer=customer)
+    wallet_pay(order=order, customer=customer, shop_id=shop.pk)
+    ScriptedSupplier.on_submit("first", REFUSED)
+    drain()
+    assert balances_snapshot()
+    days_reckon(at=timezone.now())
+    today = timezone.localdate()
+    total = span_sums(Span(today, today))
+    assert [total.payments, total.received, total.refunds, total.refunded] == [2, 120, 0, 0]
+    assert [total.balance_paid, total.balance_back, total.failures] == [60, 120, 2]
+    page = operator().get(PAGE).content.decode()
+    assert "另有余额付款 ¥60.00" in page
+    assert "另有退到余额 ¥120.00" in page
+
+
 def test_it_says_when_nobody_adds_up_any_more(shop: Reseller, reckoned: None) -> None:
     Reckoned.objects.update(at=timezone.now() - timedelta(hours=1))
     assert "汇总停住了" in operator().get(PAGE).content.decode()
+    Reckoned.objects.update(sense="1")  # by code that counted something else
+    assert "还没有汇总过" in operator().get(PAGE).content.decode()
     Reckoned.objects.all().delete()
     assert "还没有汇总过" in operator().get(PAGE).content.decode()

@@ -16,6 +16,7 @@ from resellers.ledger.balances import balances, balances_snapshot
 from resellers.ledger.days import days_false, days_rebuild, days_reckon
 from resellers.ledger.models import Day, Journal, Reckoned
 from resellers.ledger.posting import Kind, Move, Name, post
+from resellers.ledger.spans import reckoned_at
 from resellers.models import Reseller
 from tests.races.threads import Meeting, at_once
 
@@ -99,6 +100,18 @@ def test_a_day_says_what_moved_for_a_shop(shop: Reseller) -> None:
     assert booked[Name.FEES] == one.fees + other.fees
 
 
+def test_what_clients_pay_from_their_balance_is_no_money_received(shop: Reseller) -> None:
+    told = Told(shop_id=3, order_number="A")
+    sold(3, "A")
+    post("client_paid:A", Kind.CLIENT_PAID, [Move(Name.PREPAID, TEN, 9), Move(Name.CLEARING, -TEN, 7)], **told)
+    given_back(3, "A", delivered=True)
+    post("client_back:A", Kind.CLIENT_BACK, [Move(Name.CLEARING, TEN, 7), Move(Name.PREPAID, -TEN, 9)], **told)
+    reckon()
+    one = known()[3]
+    assert (one.payments, one.received, one.balance_paid) == (0, NOTHING, TEN)
+    assert (one.refunds, one.refunded, one.balance_back, one.deliveries) == (0, NOTHING, TEN, 1)
+
+
 def test_a_day_ends_at_midnight_in_beijing_and_a_refund_belongs_to_its_own(shop: Reseller, moments: None) -> None:
     sold(3, "A")
     for key in ("payment:A", "supply:A"):
@@ -127,6 +140,19 @@ def test_nothing_is_added_twice_in_whatever_steps(shop: Reseller, monkeypatch: p
     assert list(days_false()) == []
     days_rebuild()
     assert {**Day.objects.values().get(), "id": 0} == {**first, "id": 0}
+
+
+@pytest.mark.parametrize("sense", ["", "1:{upto}", "2:0"])
+def test_what_was_added_up_by_another_meaning_is_added_up_anew(shop: Reseller, sense: str) -> None:
+    """By code before this, or by code of before that came back in between and moved the mark alone."""
+    sold(3, "A")
+    reckon()
+    Day.objects.update(received=1)
+    Reckoned.objects.update(sense=sense.format(upto=Reckoned.objects.get().upto))
+    assert reckoned_at() is None
+    sold(3, "B")
+    reckon()
+    assert (Day.objects.get().received, reckoned_at(), list(days_false())) == (2 * TEN, NEXT, [])
 
 
 def test_how_old_it_is_is_known_and_never_goes_back(shop: Reseller) -> None:
