@@ -48,5 +48,5 @@ def points_movements(*, shop_id: int, customer_id: int, limit: int) -> Sequence[
 
 
 def _moved(name: Account.Name, shop_id: int, customer_id: int, limit: int) -> Sequence[Moved]:
-    found = sql.rows_anywhere(_MOVED, [str(name), book_owner(shop_id, customer_id), limit])
+    found = sql.rows_anywhere(sql.Report(_MOVED), [str(name), book_owner(shop_id, customer_id), limit])
     return [Moved._make(row) for row in found]

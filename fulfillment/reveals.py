@@ -62,14 +62,14 @@ def _arrived(order_id: int) -> list[tuple[int, str, str, str]]:
 
 
 #: What arrived: codes, and what an owner wrote with goods that they delivered by hand, once for each work.
-_ARRIVED = """
+_ARRIVED = sql.InEachShop("""
 SELECT work.id, line.sku, work.sealed_note, delivery.stock_code_id
   FROM orders_orderline AS line
   JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
   LEFT JOIN fulfillment_delivery AS delivery ON delivery.fulfillment_id = work.id
  WHERE line.order_id = %s AND line.status = 'delivered'
  ORDER BY line.position, delivery.position
-"""
+""")
 _CODES = "SELECT id, sealed, digest FROM public.suppliers_stockcode WHERE id = ANY(%s::bigint[])"
 _LOOKED = """
 INSERT INTO fulfillment_deliveryreveal (fulfillment_id, actor, address_digest)

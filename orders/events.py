@@ -6,10 +6,10 @@ from typing import Any
 from kameng.core import sql
 from orders.models import Order, OrderLine
 
-_EVENT = """
+_EVENT = sql.InEachShop("""
 INSERT INTO orders_orderevent (order_id, line_id, name, from_status, to_status, actor, data)
 VALUES (%s, %s, %s, %s, %s, %s, %s)
-"""
+""")
 
 
 def event_write(

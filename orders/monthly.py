@@ -313,9 +313,9 @@ def deposit_course(shop: Reseller, month: Month, *, charged: Decimal, now: datet
 
 def _courses(shop: Reseller, month: Month, names: Sequence[Account.Name]) -> list[Course]:
     here = {**_here(shop, month), "names": [str(name) for name in names]}
-    ends = {name: (opening, closing) for name, opening, closing in sql.rows_anywhere(_COURSES, here)}
+    ends = {name: (opening, closing) for name, opening, closing in sql.rows_anywhere(sql.Report(_COURSES), here)}
     moves: dict[str, dict[Journal.Kind, Decimal]] = {}
-    for name, kind, amount in sql.rows_anywhere(_OTHER_MOVES, here):
+    for name, kind, amount in sql.rows_anywhere(sql.Report(_OTHER_MOVES), here):
         moves.setdefault(name, {})[Journal.Kind(kind)] = amount
     return [
         Course(name, opening, moves.get(name, {}), closing)
@@ -326,7 +326,7 @@ def _courses(shop: Reseller, month: Month, names: Sequence[Account.Name]) -> lis
 
 def page_of(shop: Reseller, month: Month, *, first: int, count: int) -> tuple[Totals, list[MonthlyRow]]:
     """The sums of all rows, by the database, and some of the rows."""
-    found = sql.rows(_PAGE, {**_here(shop, month), "first": first, "count": count})
+    found = sql.rows(sql.Report(_PAGE), {**_here(shop, month), "first": first, "count": count})
     columns = len(fields(Totals))
     orders, *sums = found[0][:columns]
     return Totals(int(orders), *sums), [_row(shop, cells[columns:]) for cells in found if cells[columns] is not None]

@@ -8,11 +8,11 @@ from orders.models import Order, OrderLine
 
 _BY_NUMBER = f"SELECT {sql.columns(Order)} FROM orders_order WHERE number = %s"
 _LINES = f"SELECT {sql.columns(OrderLine)} FROM orders_orderline WHERE order_id = %s ORDER BY position"
-_TOLD = """
+_TOLD = sql.InEachShop("""
 SELECT concat_ws(' ', line.product_name, line.variant_name), line.variant_id, listing.standing = 'taken_down'
   FROM orders_orderline AS line LEFT JOIN listings_listing AS listing ON listing.variant_id = line.variant_id
  WHERE line.order_id = %s ORDER BY line.position
-"""
+""")
 #: Apart from what the shop's own tables say, for it need not be planned anew in each shop.
 _STOPPED = f"""
 SELECT coalesce(bool_or(product.standing = 'taken_down'), FALSE),

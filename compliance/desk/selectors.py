@@ -137,12 +137,12 @@ def appealable_until(case: Case, within: timedelta) -> datetime | None:
 
 def rule_figures() -> list[RuleFigures]:
     """Every rule that led to a decision in the last thirty days, the busiest first."""
-    return [RuleFigures(*row) for row in sql.rows_anywhere(_RULES, {"since": timezone.now() - FIGURES})]
+    return [RuleFigures(*row) for row in sql.rows_anywhere(sql.Report(_RULES), {"since": timezone.now() - FIGURES})]
 
 
 def person_figures() -> list[PersonFigures]:
     """Everybody who decided in the last thirty days, the busiest first."""
-    return [PersonFigures(*row) for row in sql.rows_anywhere(_PEOPLE, {"since": timezone.now() - FIGURES})]
+    return [PersonFigures(*row) for row in sql.rows_anywhere(sql.Report(_PEOPLE), {"since": timezone.now() - FIGURES})]
 
 
 def false_alarms() -> int:

@@ -95,7 +95,7 @@ SELECT supplier.name, count(*) FILTER (WHERE asked.answer = ''),
 
 def answering() -> list[Answering]:
     """Every supplier that was ever asked, the one with the most open questions first."""
-    rows = sql.rows_anywhere(_ANSWERING, {"days": ANSWER_DAYS})
+    rows = sql.rows_anywhere(sql.Report(_ANSWERING), {"days": ANSWER_DAYS})
     return [
         Answering(name, waiting, answered, None if median is None else float(median))
         for name, waiting, answered, median in rows

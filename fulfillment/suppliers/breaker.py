@@ -91,7 +91,7 @@ def _open_if_bad(supplier_id: int) -> None:
         "supplier": supplier_id, "window": WINDOW_SECONDS, "quantile": SLOW_QUANTILE, "newest": NEWEST,
         "in_a_row": FAILURES,
     }  # fmt: skip
-    ((failures, calls, purchases, slowest, lately, in_a_row),) = sql.rows_anywhere(_JUDGE, told)
+    ((failures, calls, purchases, slowest, lately, in_a_row),) = sql.rows_anywhere(sql.Report(_JUDGE), told)
     if in_a_row >= FAILURES:
         breaker_open(supplier_id=supplier_id, reason=IN_A_ROW)
     elif lately >= FAILED_OF_NEWEST or (failures >= FAILURES and failures >= SHARE * calls):

@@ -140,10 +140,10 @@ def availability_refresh(
         which, parameters = _OF_SUPPLIERS, [list(supplier_ids)]
     elif category_id is not None:
         which, parameters = _OF_CATEGORY, [category_id]
-    locked = [pk for (pk,) in sql.rows_anywhere(_LOCK.format(which=which), parameters)]
+    locked = [pk for (pk,) in sql.rows_anywhere(sql.Report(_LOCK.format(which=which)), parameters)]
     if not locked:
         return 0
-    decided = [_Decided(*row) for row in sql.rows_anywhere(_DECIDE, [locked])]
+    decided = [_Decided(*row) for row in sql.rows_anywhere(sql.Report(_DECIDE), [locked])]
     _tell_operators(decided)
     changed = [variant.owner_id for variant in decided if variant.is_changed]
     if None in changed:
@@ -214,7 +214,7 @@ def typed_costs_watch() -> None:
     days = settings.TYPED_COST_MAX_AGE_DAYS * TYPED_COST_TOLD_AT
     old = {
         f"{code}#{offer}": {"supplier": code, "sku": sku, "supplier_sku": theirs, "days": round(days)}
-        for code, offer, sku, theirs in sql.rows_anywhere(_GROWN_OLD, [typed_only_suppliers(), days])
+        for code, offer, sku, theirs in sql.rows_anywhere(sql.Report(_GROWN_OLD), [typed_only_suppliers(), days])
     }
     known = Alert.objects.filter(kind=GROWN_OLD, closed_at=None).exclude(subject__in=old)
     alerts_end(GROWN_OLD, list(known.values_list("subject", flat=True)))
@@ -264,7 +264,7 @@ def costs_recompute() -> int:
         "rate_hours": settings.EXCHANGE_RATE_MAX_AGE_HOURS,
         "highest": HIGHEST_COST,
     }
-    variants = [pk for (pk,) in sql.rows_anywhere(_RECOMPUTE, limits)]
+    variants = [pk for (pk,) in sql.rows_anywhere(sql.Report(_RECOMPUTE), limits)]
     if variants:
         availability_refresh(variant_ids=set(variants))
     return len(variants)

@@ -96,10 +96,12 @@ def health_of(suppliers: Collection[Supplier], *, with_alerts: bool = True) -> d
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     starts = [first + timedelta(hours=place) for place in range(HOURS)]
     ids = [supplier.pk for supplier in suppliers]
-    calls = {(pk, start): (total, failed) for pk, start, total, failed in sql.rows_anywhere(_CALLS, [ids, first])}
+    calls = {
+        (pk, start): (total, failed) for pk, start, total, failed in sql.rows_anywhere(sql.Report(_CALLS), [ids, first])
+    }
     start_of_day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     windows = {"ids": ids, "day": now - timedelta(hours=HOURS), "today": start_of_day}
-    results = {pk: figures for pk, *figures in sql.rows_anywhere(_RESULTS, windows)}
+    results = {pk: figures for pk, *figures in sql.rows_anywhere(sql.Report(_RESULTS), windows)}
     alerts: dict[str, int] = {}
     if with_alerts:
         alerts = _alerts_of(suppliers)

@@ -126,12 +126,12 @@ def _score_of(offer: Any, known: _Known, weights: dict[int | None, Weights], che
 
 def _known() -> _Known:
     told = {"half_life": float(HALF_LIFE_HOURS), "days": DAYS}
-    incidents = sql.rows_anywhere(_INCIDENTS, {"half_life": float(INCIDENT_HALF_LIFE_HOURS), "days": DAYS})
+    incidents = sql.rows_anywhere(sql.Report(_INCIDENTS), {"half_life": float(INCIDENT_HALF_LIFE_HOURS), "days": DAYS})
     return _Known(
-        by_category=_figures(sql.rows_anywhere(_BY.format(scope="category_id"), told)),
-        by_variant=_figures(sql.rows_anywhere(_BY.format(scope="variant_id"), told)),
+        by_category=_figures(sql.rows_anywhere(sql.Report(_BY.format(scope="category_id")), told)),
+        by_variant=_figures(sql.rows_anywhere(sql.Report(_BY.format(scope="variant_id")), told)),
         incidents={pk: float(sum_) for pk, sum_ in incidents},
-        after_sales=dict(sql.rows_anywhere(_AFTER_SALES, {"days": AFTER_SALES_DAYS})),
+        after_sales=dict(sql.rows_anywhere(sql.Report(_AFTER_SALES), {"days": AFTER_SALES_DAYS})),
     )
 
 
@@ -181,11 +181,11 @@ SELECT DISTINCT product.category_id, supplier.code
 def dependence_watch() -> None:
     """Say where a category leans on one supplier, and on whom it could lean as well; take it back where it is over."""
     week: dict[int, dict[int, tuple[int, Decimal]]] = defaultdict(dict)
-    for category_id, supplier_id, attempts, cost in sql.rows_anywhere(_WEEK, []):
+    for category_id, supplier_id, attempts, cost in sql.rows_anywhere(sql.Report(_WEEK), []):
         week[category_id][supplier_id] = (attempts, cost or Decimal(0))
     codes = dict(Supplier.objects.values_list("pk", "code"))
     others: dict[int, list[str]] = defaultdict(list)
-    for category_id, code in sql.rows_anywhere(_ALTERNATIVES, []):
+    for category_id, code in sql.rows_anywhere(sql.Report(_ALTERNATIVES), []):
         others[category_id].append(code)
     for category in Category.objects.all():
         carried = week.get(category.pk, {})

@@ -150,7 +150,7 @@ def import_undo(*, import_id: int, schema_name: str, actor: str) -> StockImport:
     if batch.undone_at is not None:
         return batch
     # Whoever is buying one at this moment has it: the row is looked at again once they are through.
-    batch.withdrawn = sql.execute_anywhere(_WITHDRAW, [batch.variant_id, batch.pk])
+    batch.withdrawn = sql.execute_anywhere(sql.Report(_WITHDRAW), [batch.variant_id, batch.pk])
     batch.undone_at, batch.undone_by = Now(), actor
     batch.save(update_fields=["withdrawn", "undone_at", "undone_by"])
     batch.refresh_from_db()
@@ -169,7 +169,7 @@ def sold_of(batch: StockImport) -> list[str]:
 
 def stock_counts(variant_ids: Iterable[int]) -> Mapping[int, int]:
     """How many codes of each lie on the shelf."""
-    return dict(sql.rows_anywhere(_FREE, [list(variant_ids)]))
+    return dict(sql.rows_anywhere(sql.Report(_FREE), [list(variant_ids)]))
 
 
 _FREE = """

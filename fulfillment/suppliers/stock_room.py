@@ -88,8 +88,8 @@ class ShelfRoom:
             "schema": connection.schema_name,  # type: ignore[attr-defined]
         }  # fmt: skip
         with transaction.atomic(savepoint=False):
-            taken = sql.rows_anywhere(_TAKE, {**wanted, "anywhere": True})
-            taken = taken or sql.rows_anywhere(_TAKE, {**wanted, "anywhere": False})
+            taken = sql.rows_anywhere(sql.Report(_TAKE), {**wanted, "anywhere": True})
+            taken = taken or sql.rows_anywhere(sql.Report(_TAKE), {**wanted, "anywhere": False})
             if not taken:
                 return self.given(reference=reference) or None
             self._look_after(sku, taken)
@@ -122,7 +122,7 @@ def codes_add(
     """Put codes on the shelf in their order; the digests of those that are there now, the rest was known before."""
     pairs = [code_seal(code) for code in codes]
     told = [variant_id, supplier_id, batch_id, [digest for _, digest in pairs], [sealed for sealed, _ in pairs]]
-    return frozenset(fingerprint for (fingerprint,) in sql.rows_anywhere(_ADD, told))
+    return frozenset(fingerprint for (fingerprint,) in sql.rows_anywhere(sql.Report(_ADD), told))
 
 
 #: One after the other: of two who bring the same codes in different orders, each would wait for the other.

@@ -1,9 +1,10 @@
 """Plain statements, where what a queryset costs to compile is more than what the database needs to run it.
 
-Each is prepared once for a connection (https://www.postgresql.org/docs/current/sql-prepare.html): the server then knows
-how to run it, and works it out anew only when tables change or another shop is entered. Because a prepared statement
-must go on giving the same columns, those that read whole rows name them (`columns`), so that a column may be added
-under a running process.
+Each is prepared once for a session (https://www.postgresql.org/docs/current/sql-prepare.html): the server then knows
+how to run it, and works it out anew only when tables change or it is run in another shop; not even then where it is
+`InEachShop`. That has nothing to do with what it is given; where it must, it is a `Report`. Because a prepared
+statement must go on giving the same columns, those that read whole rows name them (`columns`), so that a column may be
+added under a running process.
 """
 
 import re
@@ -14,6 +15,19 @@ from typing import Any, NamedTuple, TypeVar
 from django.db import connection
 from django.db.models import Model
 from django.db.models.expressions import DatabaseDefault
+
+
+class InEachShop(str):
+    """A statement that each order says, and that costs more to plan than to run: how it is run is kept for each shop.
+
+    That takes the database 10 to 50 KB of memory for each of the shops that a process knows.
+    """
+
+
+class Report(str):
+    """A statement that is planned anew each time, for what it is given: how much there is decides how it is best run,
+    and it is run seldom enough."""
+
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 _Row = tuple[Any, ...]
@@ -138,10 +152,13 @@ def _run(cursor: Any, statement: str, parameters: Parameters) -> None:
     cursor.execute(*_call(statement, parameters))
 
 
-def _call(statement: str, parameters: Parameters) -> tuple[str, list[Any]]:
+def _call(statement: str, parameters: Parameters) -> tuple[str, Parameters]:
     """What is sent, once the session knows the statement."""
+    if isinstance(statement, Report):
+        return str(statement), parameters
     numbered = _numbered(statement)
-    name = connection.prepare(numbered.text)  # type: ignore[attr-defined]
+    in_each_shop = isinstance(statement, InEachShop)
+    name = connection.prepare(numbered.text, in_each_shop=in_each_shop)  # type: ignore[attr-defined]
     given: Any = parameters
     return f"EXECUTE {name} {numbered.places}", [given[key] for key in numbered.order]
 

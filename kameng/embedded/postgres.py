@@ -33,6 +33,7 @@ SETTINGS = {
     "listen_addresses": ports.LOOPBACK,
     "unix_socket_directories": "",  # their path may not exceed 107 bytes
     "shared_buffers": "512MB",  # touched as it is needed
+    "max_files_per_process": "4000",  # a shop has a hundred; no more than ulimit allows
     "max_locks_per_transaction": "1024",  # a dump of the whole database locks every table of every shop
     "synchronous_commit": "on",
     "random_page_cost": "1.1",

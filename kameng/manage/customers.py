@@ -101,13 +101,15 @@ def customers_of(*, text: str = "", before: int | None = None, limit: int = PER_
     """
     condition, values = _condition(text)
     wanted = {**values, "before": before if before is not None else 2**62, "limit": limit}
-    ids = [pk for (pk,) in sql.rows(_LAST.format(condition=condition), wanted)]
+    ids = [pk for (pk,) in sql.rows(sql.Report(_LAST.format(condition=condition)), wanted)]
     return with_sums(list(Order.objects.filter(pk__in=ids).order_by("-pk")))
 
 
 def with_sums(last: Sequence[Order]) -> Sequence[Customer]:
     """The customers whose last orders these are, in three queries however many they are."""
-    found = {row[0]: row[1:] for row in sql.rows(_SUMS, {"digests": [order.contact_digest for order in last]})}
+    found = {
+        row[0]: row[1:] for row in sql.rows(sql.Report(_SUMS), {"digests": [order.contact_digest for order in last]})
+    }
     contacts = [order.contact for order in last]
     kept = set(Account.objects.filter(contact__in=contacts, closed_at=None).values_list("contact", flat=True))
     return [

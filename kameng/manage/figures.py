@@ -116,7 +116,7 @@ SELECT (SELECT coalesce(sum((line.price - line.supply_price) * line.quantity), 0
 
 def _kept_since(start: datetime) -> Decimal:
     shop = shop_in(connection.schema_name)  # type: ignore[attr-defined]
-    ((kept,),) = sql.rows(_KEPT, {"start": start, "shop": str(shop.pk if shop is not None else "")})
+    ((kept,),) = sql.rows(sql.Report(_KEPT), {"start": start, "shop": str(shop.pk if shop is not None else "")})
     return Decimal(kept)
 
 
@@ -212,7 +212,7 @@ def attention(*, limit: int = 5) -> Attention:
     first = list(found.prefetch_related("lines").order_by("paid_at")[:limit])
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
     ((refunds_failed, owner_collects, accounts_changing, has_papers, domains, visitors, *rest),) = sql.rows(
-        _COUNTS, {"schema": schema_name, "fee": settings.OWN_GOODS_FEE_PERCENT}
+        sql.Report(_COUNTS), {"schema": schema_name, "fee": settings.OWN_GOODS_FEE_PERCENT}
     )
     sent_back, withdrawals_rejected, by_hand, fee_changed = rest
     waiting, due = json.loads(by_hand)

@@ -108,7 +108,7 @@ RETURNING event.id, schema_name, topic, payload, fence, attempts
 def claim(*, limit: int = 1, event_id: int | None = None) -> list[Claim]:
     """Take due rows that nobody has in hand."""
     if event_id is None:
-        found = sql.rows_anywhere(_CLAIM, [limit, LEASE_SECONDS])
+        found = sql.rows_anywhere(sql.Report(_CLAIM), [limit, LEASE_SECONDS])
     else:
         found = sql.rows_anywhere(_CLAIM_ONE, [LEASE_SECONDS, event_id])
     return [

@@ -93,4 +93,4 @@ SELECT source.variant_id, CASE WHEN bool_or(source.count IS NULL) THEN NULL ELSE
 
 def stock_of(variant_ids: Sequence[int]) -> Mapping[int, int | None]:
     """How many of each can be had at once from one source; None where nobody counts them. Who has none is left out."""
-    return dict(sql.rows_anywhere(_STOCK, [list(variant_ids)]))
+    return dict(sql.rows_anywhere(sql.Report(_STOCK), [list(variant_ids)]))

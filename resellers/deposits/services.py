@@ -83,7 +83,7 @@ UPDATE public.resellers_reseller AS shop SET deposit_daily = found.daily
 def deposits_reckon() -> int:
     """Say anew of every shop what a day takes of its deposit, and warn who runs short by that; of how many shops it is
     another sum. Run by beat, in public; twice is harmless."""
-    changed = sql.execute_anywhere(_RECKON, {"days": DAYS_LOOKED_AT})
+    changed = sql.execute_anywhere(sql.Report(_RECKON), {"days": DAYS_LOOKED_AT})
     for shop in Reseller.objects.filter(deposit_daily__gt=0).order_by("pk"):
         _watch(shop, deposit_of(shop.pk))
     return changed

@@ -54,7 +54,7 @@ def balances() -> Mapping[tuple[Account.Name, int], Decimal]:
     """Every account's, in the same way."""
     return {
         (Account.Name(name), owner): _as_it_grows(Account.Name(name), amount)
-        for name, owner, amount in sql.rows_anywhere(_ALL, [])
+        for name, owner, amount in sql.rows_anywhere(sql.Report(_ALL), [])
     }
 
 

@@ -59,7 +59,7 @@ def shop_settle(*, shop_id: int, day: date) -> Decimal:
     if sql.rows_anywhere("SELECT FROM public.ledger_journal WHERE key = %s", [key]):
         return Decimal(0)
     before = _midnight(day) - timedelta(days=shop.settlement_days)
-    ((due,),) = sql.rows_anywhere(_DUE, {"shop": shop.pk, "before": before})
+    ((due,),) = sql.rows_anywhere(sql.Report(_DUE), {"shop": shop.pk, "before": before})
     moves = [Move(Name.PENDING, due, shop.pk), Move(Name.AVAILABLE, -due, shop.pk)]
     post(key, Kind.SETTLEMENT, moves, shop_id=shop.pk)
     return Decimal(due)

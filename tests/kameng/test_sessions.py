@@ -6,7 +6,7 @@ from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import DataError, connection, connections
 
 from fulfillment.suppliers.limits import Place, place_take
 from kameng.celery import app
@@ -91,11 +91,44 @@ def test_whoever_takes_a_session_asks_in_its_own_shop(opened: Open) -> None:
 def test_what_a_session_was_prepared_for_goes_with_it(opened: Open) -> None:
     one = opened("shop_one")
     name = one.cursor() and one.prepare("SELECT $1::integer")
+    of_shop = one.prepare("SELECT $1::bigint", in_each_shop=True)
+    assert (ask(one, f"EXECUTE {name} (6)"), ask(one, f"EXECUTE {of_shop} (6)")) == (6, 6)
     left(one)
     two = opened("shop_two")
     assert ask(two) == "shop_two"
     assert two.prepare("SELECT $1::integer") == name
+    assert two.prepare("SELECT $1::bigint", in_each_shop=True) != of_shop
     assert ask(two, f"EXECUTE {name} (7)") == 7
+    two.set_schema("shop_one")
+    assert ask(two) == "shop_one"
+    assert two.prepare("SELECT $1::bigint", in_each_shop=True) == of_shop
+    assert ask(two, f"EXECUTE {of_shop} (7)") == 7
+
+
+def test_what_a_session_is_not_known_to_have_been_prepared_for_gets_another_name(opened: Open) -> None:
+    one = opened("shop_one")
+    with pytest.raises(DataError), one.cursor() as cursor:
+        cursor.execute(f"SELECT 1; EXECUTE {one.prepare('SELECT 1 / $1::integer')} (0)")
+    name = one.cursor() and one.prepare("SELECT 1 / $1::integer")
+    assert ask(one, f"EXECUTE {name} (1)") == 1
+    one.set_autocommit(False)
+    with one.cursor():
+        undone = one.prepare("SELECT 2 / $1::integer")
+    one.rollback()  # nothing was said
+    one.set_autocommit(True)
+    with one.cursor():
+        assert one.prepare("SELECT 2 / $1::integer") == undone
+    assert ask(one, f"EXECUTE {undone} (1)") == 2
+
+
+def test_a_look_plans_what_the_process_says(opened: Open, warming: Warming, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "said", {"SELECT id FROM orders_order WHERE number = $1 AND id > $2": None})
+    thread = Thread(target=lambda: warming.look(Reseller.objects.get(slug="one")))
+    thread.start()
+    thread.join()
+    one = opened("shop_one")
+    planned = "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE name LIKE '%_shop_one'"
+    assert ask(one, planned) == 1
 
 
 def test_nobody_gets_a_session_with_a_transaction(opened: Open) -> None:

@@ -7,21 +7,24 @@ statements go in one message (`kameng.core.database.session`), and sessions go f
 (`kameng.core.database.sessions`).
 """
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
 from django_tenants.postgresql_backend import base
 from django_tenants.utils import get_limit_set_calls, get_public_schema_name, quote_schema_name
-from psycopg2 import extensions
 
 from kameng.core.database.session import Cursor, Session
 from kameng.core.database.sessions import TRUSTED_SECONDS, sessions
 
 #: Where statements are said that name every schema themselves.
 ANYWHERE = quote_schema_name(get_public_schema_name())
+#: Longer ones would be cut off (https://www.postgresql.org/docs/current/limits.html).
+LONGEST_NAME = 60
+_PLACE = re.compile(r"\$(\d+)")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -37,8 +40,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(*args, **kwargs)
 
     def get_connection_params(self) -> dict[str, Any]:
-        """As Django's, with our own classes of connection and cursor."""
-        return {**super().get_connection_params(), "connection_factory": Session, "cursor_factory": Cursor}
+        """As Django's, with our own classes of connection and cursor.
+
+        What is prepared is planned once, whatever it will be given, and not five times in each shop
+        (https://www.postgresql.org/docs/current/sql-prepare.html#SQL-PREPARE-NOTES).
+        """
+        wanted = super().get_connection_params()
+        options = f"{wanted.get('options', '')} -c plan_cache_mode=force_generic_plan".strip()
+        return {**wanted, "options": options, "connection_factory": Session, "cursor_factory": Cursor}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A session that leaves transactions to us: one that is there and best knows the shop, or a new one."""
@@ -46,6 +55,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if made is None:
             made = super().get_new_connection(conn_params)
             made.autocommit = True
+            sessions.made(made)
         return made
 
     def _set_autocommit(self, autocommit: bool) -> None:
@@ -67,20 +77,31 @@ class DatabaseWrapper(base.DatabaseWrapper):
         finally:
             self._is_anywhere = False
 
-    def prepare(self, statement: str) -> str:
-        """The name by which the session knows a statement with `$1` for its parameters; told to it once.
+    def prepare(self, statement: str, *, in_each_shop: bool = False) -> str:
+        """The name by which the session knows a statement with `$1` for its parameters; told it once, or in each shop.
 
-        It is the same in every session, so that the server's log can be read.
+        The server keeps how it runs the statement. Where it has just run it in another shop, it works that out anew,
+        unless it was told in each. The name is the same in every session, so that the server's log can be read.
         """
-        prepared: dict[str, str] = self.connection.prepared
-        name = prepared.get(statement)
-        if name is None:
-            name = f"kameng_{sha256(statement.encode()).hexdigest()[:12]}"
-            with self.wrap_database_errors, self.connection.cursor(cursor_factory=extensions.cursor) as cursor:
-                self.connection.flush()  # the path: it is read as it will be run
-                cursor.execute(f"PREPARE {name} AS {statement}")
-            prepared[statement] = name
-        return name
+        name = f"kameng_{sha256(statement.encode()).hexdigest()[:12]}"
+        if not in_each_shop:
+            return self.connection.prepare(statement, name)
+        sessions.said[statement] = None
+        return self.connection.prepare(
+            statement, f"{name}_{self.schema_name}"[:LONGEST_NAME], path=self.connection.path
+        )
+
+    def plan(self, statements: Iterable[str]) -> None:
+        """Let the session find out how it runs these in the current shop, without running them."""
+        with self.cursor() as cursor:
+            planned = []
+            for statement in statements:
+                count = max(map(int, _PLACE.findall(statement)), default=0)
+                given = f"({', '.join(['NULL'] * count)})" if count else ""
+                planned.append(f"EXPLAIN EXECUTE {self.prepare(statement, in_each_shop=True)} {given}")
+            if planned:
+                cursor.execute("; ".join(planned))
+                self.connection.planned.add(self.connection.path)
 
     def close_if_health_check_failed(self) -> None:
         """Ask whether the connection is alive, unless it was a moment ago."""

@@ -34,8 +34,16 @@ class Session(extensions.connection):
         self.path: str | None = None
         #: Where it has looked so far: what the server has learned about their tables is learned.
         self.known: set[str] = set()
-        #: Statements that it has been prepared for, and by which names.
-        self.prepared: dict[str, str] = {}
+        #: Where it has also planned what an order says.
+        self.planned: set[str] = set()
+        #: Statements that it has been prepared for, along which path, and by which names.
+        self.prepared: dict[tuple[str | None, str], str] = {}
+        #: Of those, the ones that have not been told to the server yet, and the ones of which it has not said whether
+        #: it took them.
+        self._untold: list[tuple[str | None, str]] = []
+        self._unsure: list[tuple[str | None, str]] = []
+        #: How many names it may know of that nobody uses.
+        self._wasted = 0
         #: Numbers that it has locked and nobody could unlock yet (`fulfillment.suppliers.limits`).
         self.left_behind: list[int] = []
         self.born_at = self.used_at = time.monotonic()
@@ -81,6 +89,17 @@ class Session(extensions.connection):
         if not self._in_block:
             self.flush()
 
+    def prepare(self, statement: str, name: str, *, path: str | None = None) -> str:
+        """The name by which the server knows a statement with `$1` for its parameters, of its own along a `path`. It is
+        told once, with whatever is said next. `name` is a wish: what an error may have left gets another."""
+        key = (path, statement)
+        known = self.prepared.get(key)
+        if known is None:
+            known = self.prepared[key] = f"{name}_{self._wasted}" if self._wasted else name
+            self._untold.append(key)
+            self._ahead.append(f"PREPARE {known} AS {statement}".encode())
+        return known
+
     @property
     def waiting(self) -> bool:
         """Whether something has to be said before the next statement, or nothing may be said."""
@@ -93,6 +112,7 @@ class Session(extensions.connection):
     def forget(self) -> None:
         """What is waiting was part of something that is being undone."""
         self._ahead = [BEGIN] if self._in_block and not self._begun else []
+        self._unlearn(self._untold)
         self.path = None
 
     def take(self) -> bytes:
@@ -106,8 +126,13 @@ class Session(extensions.connection):
             return b""
         said = AND_THEN.join([*self._ahead, b""])
         self._ahead = []
+        self._unsure, self._untold = self._untold, []
         self._begun = self._in_block
         return said
+
+    def heard(self) -> None:
+        """The server has done everything that it was told."""
+        self._unsure = []
 
     def flush(self) -> None:
         """Say now what is waiting."""
@@ -132,12 +157,20 @@ class Session(extensions.connection):
         """A message led to an error: was the transaction begun at all?"""
         idle = not self.closed and self.get_transaction_status() == extensions.TRANSACTION_STATUS_IDLE
         self._unread = self._unread or (self._begun and idle)
+        self._wasted += len(self._unsure)
+        self._unlearn(self._unsure)
         self.path = None  # where it was changed in this message or this transaction, it has not been
 
     def _anew(self) -> None:
         """Nothing has been said yet."""
         self._ahead = [BEGIN] if self._in_block else []
+        self._unlearn(self._untold)
         self._begun = self._unread = False
+
+    def _unlearn(self, keys: list[tuple[str | None, str]]) -> None:
+        for key in keys:
+            del self.prepared[key]
+        keys.clear()
 
     def _say(self, message: bytes) -> None:
         with self.cursor(cursor_factory=extensions.cursor) as cursor:
@@ -146,6 +179,7 @@ class Session(extensions.connection):
             except Error:
                 self.failed()
                 raise
+        self.heard()
 
 
 class Cursor(extensions.cursor):
@@ -171,6 +205,7 @@ class Cursor(extensions.cursor):
         except Error:
             self.connection.failed()
             raise
+        self.connection.heard()
 
     def executemany(self, query: Any, vars_list: Iterable[Any]) -> None:
         """Each on its own."""

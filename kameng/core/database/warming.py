@@ -76,6 +76,7 @@ class Warming:
             connection.set_tenant(shop)  # type: ignore[attr-defined]
             with connection.cursor() as cursor:
                 cursor.execute(self.statement)
+            connection.plan([*sessions.said])  # type: ignore[attr-defined]
             self._known_by[shop.schema_name] = connection.connection
         except Error as error:
             logger.info("%s was not looked at: %s", shop.schema_name, error)
