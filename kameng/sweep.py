@@ -6,13 +6,15 @@ harmless, since what is put back is idempotent.
 
 A thousand shops are not looked into every minute. What a sweep would find there follows from its tables, its rows in
 the outbox and the time. Where no row of either changed, and there were none in the outbox, since longer than any order
-may wait, a look has found everything that there is to find; such a shop is quiet, and only looked into in turns.
+may wait, a look has found everything that there is to find; where nothing was open and nothing has changed since, there
+is nothing to lose. Such a shop is quiet, and only looked into in turns.
 """
 
 import logging
 import time
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -53,25 +55,35 @@ def sweep() -> int:
     found = _put_back_all("domain.check", "domain_id", watched.values_list("pk", flat=True))
     overdue = visits_overdue(before=timezone.now() - SETTLED)
     unapplied = notices_unapplied(before=timezone.now() - NOTICE_SETTLED)
-    names = {*_their_turn(), *unapplied}
+    turn = _their_turn()
+    settled = {}
     every = Reseller.objects.exclude(schema_name=get_public_schema_name())
-    shops = list(every.filter(Q(schema_name__in=names) | Q(pk__in=overdue)))
+    shops = list(every.filter(Q(schema_name__in={*turn, *unapplied}) | Q(pk__in=overdue)))
     for place, shop in enumerate(shops):
         if place >= UNHURRIED:
             time.sleep(WITHIN_SECONDS / len(shops))  # most of the time is for those who buy
         connection.set_tenant(shop)  # type: ignore[attr-defined]
         try:
-            found += _sweep_shop()
+            lost, is_settled = _sweep_shop()
+            found += lost
+            if is_settled and shop.schema_name in turn:
+                settled[shop.schema_name] = turn[shop.schema_name]
             if shop.schema_name in unapplied:
                 found += _put_back_all("notice.unapplied", "notice_id", unapplied[shop.schema_name])
             if shop.pk in overdue:
                 found += _put_back_all("visit.over", "visit_id", overdue[shop.pk])
         finally:
             connection.set_schema_to_public()  # type: ignore[attr-defined]
-    SweptShop.objects.filter(schema_name__in=names).update(swept_at=Now())
+    SweptShop.objects.filter(schema_name__in={*turn, *unapplied}).update(swept_at=Now())
+    sql.execute_anywhere(_SETTLED, [[*settled], [*settled.values()]])
     return found
 
 
+#: With the count from before the look: whatever was written meanwhile is a reason for another.
+_SETTLED = """
+UPDATE public.outbox_sweptshop AS known SET settled = seen.changes
+  FROM unnest(%s::text[], %s::bigint[]) AS seen (schema_name, changes) WHERE known.schema_name = seen.schema_name
+"""
 #: Counted by the database itself, so that no code can forget to. After a crash it begins anew, which is a change too.
 _SIGNS = """
 INSERT INTO public.outbox_sweptshop (schema_name, changes, active_at)
@@ -92,56 +104,67 @@ ON CONFLICT (schema_name) DO UPDATE SET changes = EXCLUDED.changes, active_at = 
 _READ = (Order, OrderLine, Fulfillment, Payment, Refund)
 
 
-def _their_turn() -> Iterable[str]:
-    """The schemas of shops where something goes on, and of those that have waited longest."""
+def _their_turn() -> dict[str, int]:
+    """The schemas of shops where something goes on, and of those that have waited longest, with what the database has
+    counted there."""
     sql.execute_anywhere(_SIGNS, [[model._meta.db_table for model in _READ]])
     # An order that is placed now can be late only when it has expired; the database counts a little later.
     watched = timedelta(seconds=settings.ORDER_EXPIRES_SECONDS) + 2 * SETTLED
     known = SweptShop.objects.filter(schema_name__in=Reseller.objects.values("schema_name"))
-    yield from known.filter(active_at__gt=Now() - watched).values_list("schema_name", flat=True)
+    is_busy = Q(active_at__gt=Now() - watched) & (Q(settled=None) | ~Q(settled=F("changes")))
     # A share of all, so that nobody waits longer because others stop being quiet.
     share = -(-known.count() // TURNS)
-    quiet = known.filter(active_at__lte=Now() - watched).order_by(F("swept_at").asc(nulls_first=True), "schema_name")
-    yield from quiet.values_list("schema_name", flat=True)[:share]
+    quiet = known.exclude(is_busy).order_by(F("swept_at").asc(nulls_first=True), "schema_name")
+    found = [*known.filter(is_busy), *quiet[:share]]
+    return {shop.schema_name: shop.changes for shop in found}
 
 
-#: Everything of a shop that has to go on and is old enough to be on a list: the topic under which it goes on, its id,
-#: and of a work its order, which goes on with it. One question: each costs as much to plan as to answer.
+#: Everything of a shop that has to go on: where it is old enough to be on a list, the topic under which it goes on, its
+#: id, and of a work its order, which goes on with it; and whether there is anything else.
+#: One question: each costs as much to plan as to answer.
 _OPEN = """
-SELECT 'fulfillment.run', work.id, line.order_id
+WITH open (topic, id, order_id, since) AS (
+SELECT 'fulfillment.run', work.id, line.order_id, work.created_at
   FROM fulfillment_fulfillment AS work JOIN orders_orderline AS line ON line.id = work.line_id
- WHERE work.status NOT IN ('delivered', 'failed', 'manual') AND work.created_at < {ago}
+ WHERE work.status NOT IN ('delivered', 'failed', 'manual')
  UNION ALL
 SELECT CASE line.status WHEN 'queued' THEN 'order.paid' WHEN 'failed' THEN 'line.failed' ELSE 'line.short' END,
-       CASE line.status WHEN 'queued' THEN line.order_id ELSE line.id END, NULL
+       CASE line.status WHEN 'queued' THEN line.order_id ELSE line.id END, NULL,
+       CASE line.status WHEN 'queued' THEN placed.paid_at ELSE work.finished_at END
   FROM orders_orderline AS line
   JOIN orders_order AS placed ON placed.id = line.order_id
   LEFT JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
- WHERE (line.status = 'queued' AND work.id IS NULL AND placed.paid_at < {ago})
-    OR ((line.status = 'failed' OR line.short_quantity > 0) AND work.finished_at < {ago}
-        AND NOT EXISTS (SELECT FROM payments_refund AS refund WHERE refund.line_id = line.id))
+ WHERE (line.status IN ('queued', 'failed') OR line.short_quantity > 0)
+   AND CASE line.status WHEN 'queued' THEN work.id IS NULL
+       ELSE NOT EXISTS (SELECT FROM payments_refund AS refund WHERE refund.line_id = line.id) END
  UNION ALL
-SELECT CASE placed.status WHEN 'pending' THEN 'order.expire' ELSE 'order.closed' END, placed.id, NULL
+SELECT CASE placed.status WHEN 'pending' THEN 'order.expire' ELSE 'order.closed' END, placed.id, NULL,
+       CASE placed.status WHEN 'pending' THEN placed.expires_at ELSE placed.created_at END
   FROM orders_order AS placed
- WHERE (placed.status = 'pending' AND placed.expires_at < {ago})
+ WHERE placed.status = 'pending'
     OR (placed.status IN ('expired', 'canceled') AND placed.held > 0 AND placed.paid_at IS NULL
-        AND placed.created_at < {ago}
         AND NOT EXISTS (SELECT FROM payments_payment AS payment
                          WHERE payment.order_id = placed.id AND payment.status IN ('created', 'pending')))
  UNION ALL
-SELECT 'payment.follow', payment.id, NULL
-  FROM payments_payment AS payment
- WHERE payment.status IN ('created', 'pending') AND payment.created_at < {ago}
+SELECT 'payment.follow', payment.id, NULL, payment.created_at
+  FROM payments_payment AS payment WHERE payment.status IN ('created', 'pending')
  UNION ALL
-SELECT 'payment.surplus', payment.id, NULL
-  FROM payments_payment AS payment JOIN orders_order AS placed ON placed.id = payment.order_id
- WHERE payment.status = 'confirmed' AND payment.confirmed_at < {ago}
-   AND (payment.is_surplus OR (placed.paid_at IS NULL AND placed.status IN ('expired', 'canceled')))
+SELECT 'payment.surplus', payment.id, NULL, payment.confirmed_at
+  FROM payments_payment AS payment
+ WHERE payment.status = 'confirmed' AND payment.is_surplus
    AND NOT EXISTS (SELECT FROM payments_refund AS refund WHERE refund.payment_id = payment.id)
  UNION ALL
-SELECT 'refund.run', refund.id, NULL
-  FROM payments_refund AS refund
- WHERE refund.status IN ('created', 'pending') AND refund.created_at < {ago}
+SELECT 'payment.surplus', payment.id, NULL, payment.confirmed_at
+  FROM orders_order AS placed JOIN payments_payment AS payment ON payment.order_id = placed.id
+ WHERE placed.status IN ('expired', 'canceled') AND placed.paid_at IS NULL
+   AND payment.status = 'confirmed' AND NOT payment.is_surplus
+   AND NOT EXISTS (SELECT FROM payments_refund AS refund WHERE refund.payment_id = payment.id)
+ UNION ALL
+SELECT 'refund.run', refund.id, NULL, refund.created_at
+  FROM payments_refund AS refund WHERE refund.status IN ('created', 'pending'))
+SELECT topic, id, order_id FROM open WHERE since < {ago}
+ UNION ALL
+SELECT * FROM (SELECT '', 0, NULL::bigint FROM open WHERE since IS NULL OR since >= {ago} LIMIT 1) AS other
 """.format(ago=f"statement_timestamp() - interval '{SETTLED.total_seconds():.0f} seconds'")
 #: The payload's key by the topic's first word.
 _KEYS = {
@@ -153,19 +176,25 @@ _KEYS = {
 }
 
 
-def _sweep_shop() -> int:
-    if not sql.rows(_OPEN, []):
-        return 0
+def _sweep_shop() -> tuple[int, bool]:
+    """How many pieces of work were put back, and whether nothing is open that could ever be lost."""
+    is_settled = not _open()
+    if is_settled:
+        return 0, True
     # First what is on the list, then what is open: what comes on the list meanwhile is younger than what is looked for.
     listed = _listed()
-    lost = [
-        (topic, pk)
-        for topic, pk, order_id in sql.rows(_OPEN, [])
-        if (topic, pk) not in listed and ("order.paid", order_id) not in listed
-    ]
-    for topic, pk in dict.fromkeys(lost):
+    lost = {
+        (topic, pk): None
+        for topic, pk, order_id in _open()
+        if topic and (topic, pk) not in listed and ("order.paid", order_id) not in listed
+    }
+    for topic, pk in lost:
         _put_back(topic, _KEYS[topic.partition(".")[0]], pk)
-    return len(dict.fromkeys(lost))
+    return len(lost), False
+
+
+def _open() -> list[tuple[Any, ...]]:
+    return sql.rows(_OPEN, [])
 
 
 def _listed() -> set[tuple[str, int]]:

@@ -47,6 +47,8 @@ class SweptShop(models.Model):
     #: When there was last something on its lists, or a change.
     active_at = models.DateTimeField()
     swept_at = models.DateTimeField(null=True)
+    #: How many there were when nothing was open, so that until there are more nothing can be.
+    settled = models.BigIntegerField(null=True)
 
     def __str__(self) -> str:
         return self.schema_name

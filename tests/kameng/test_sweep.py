@@ -14,6 +14,7 @@ from django_tenants.utils import schema_context
 from compliance.visits.models import Visit
 from compliance.visits.services import visit_ask, visit_enter
 from fulfillment.models import Fulfillment
+from kameng.core import sql
 from kameng.outbox.models import OutboxEvent, SweptShop
 from kameng.outbox.services import publish
 from kameng.sweep import SETTLED, TURNS, sweep
@@ -231,9 +232,9 @@ def entered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The schemas that were looked into."""
     schemas: list[str] = []
 
-    def look() -> int:
+    def look() -> tuple[int, bool]:
         schemas.append(connection.schema_name)  # type: ignore[attr-defined]
-        return 0
+        return 0, False
 
     monkeypatch.setattr("kameng.sweep._sweep_shop", look)
     return schemas
@@ -300,6 +301,30 @@ def test_a_shop_in_which_anything_was_written_is_looked_into(live_shop: Reseller
     for _ in range(3):
         sweep()
     assert entered.count("shop_live") == 3
+
+
+def test_a_shop_in_which_nothing_is_open_is_quiet_until_something_is_written(live_shop: Reseller) -> None:
+    order = place(live_shop, on_sale())
+    counted()
+    looked = "SELECT settled = changes FROM public.outbox_sweptshop WHERE schema_name = 'shop_live'"
+    sweep()
+    assert sql.rows_anywhere(looked, []) == [(None,)]
+    connection.set_tenant(live_shop)  # type: ignore[attr-defined]
+    order_cancel(order_id=order.pk, actor="shopper")
+    counted()
+    for _ in range(2):
+        sweep()
+        assert sql.rows_anywhere(looked, []) == [(True,)]
+    before = SweptShop.objects.get(schema_name="shop_live").swept_at
+    assert before is not None
+    SweptShop.objects.exclude(schema_name="shop_live").update(swept_at=None)
+    sweep()
+    assert SweptShop.objects.get(schema_name="shop_live").swept_at == before
+    connection.set_tenant(live_shop)  # type: ignore[attr-defined]
+    place(live_shop, on_sale())
+    counted()
+    sweep()
+    assert SweptShop.objects.filter(schema_name="shop_live", swept_at__gt=before).exists()
 
 
 @pytest.mark.parametrize(("beyond", "looks"), [(-SETTLED, 2), (SETTLED, 1)])

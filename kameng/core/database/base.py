@@ -83,13 +83,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         The server keeps how it runs the statement. Where it has just run it in another shop, it works that out anew,
         unless it was told in each. The name is the same in every session, so that the server's log can be read.
         """
+        session: Session = self.connection
         name = f"kameng_{sha256(statement.encode()).hexdigest()[:12]}"
         if not in_each_shop:
-            return self.connection.prepare(statement, name)
+            return session.prepare(statement, name)
         sessions.said[statement] = None
-        return self.connection.prepare(
-            statement, f"{name}_{self.schema_name}"[:LONGEST_NAME], path=self.connection.path
-        )
+        return session.prepare(statement, f"{name}_{self.schema_name}"[:LONGEST_NAME], path=session.path)
 
     def plan(self, statements: Iterable[str]) -> None:
         """Let the session find out how it runs these in the current shop, without running them."""
