@@ -48,29 +48,26 @@ def codes_reveal(*, order: Order, actor: str, address: str) -> list[RevealedCode
 
 def _arrived(order_id: int) -> list[tuple[int, str, str, str]]:
     """Each with its work's id and SKU, sealed, with its fingerprint if it is a code."""
-    rows = sql.rows(_ARRIVED, [order_id])
-    wanted = [code_id for *_, code_id in rows if code_id is not None]
-    codes = {pk: sealed for pk, *sealed in sql.rows_anywhere(_CODES, [wanted])} if wanted else {}
     found, noted = [], set()
-    for work_id, sku, note, code_id in rows:
+    for work_id, sku, note, sealed, fingerprint in sql.rows(_ARRIVED, [order_id]):
         if note and work_id not in noted:
             noted.add(work_id)
             found.append((work_id, sku, note, ""))
-        if code_id in codes:
-            found.append((work_id, sku, *codes[code_id]))
+        if fingerprint:
+            found.append((work_id, sku, sealed, fingerprint))
     return found
 
 
 #: What arrived: codes, and what an owner wrote with goods that they delivered by hand, once for each work.
 _ARRIVED = sql.InEachShop("""
-SELECT work.id, line.sku, work.sealed_note, delivery.stock_code_id
+SELECT work.id, line.sku, work.sealed_note, code.sealed, code.digest
   FROM orders_orderline AS line
   JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
   LEFT JOIN fulfillment_delivery AS delivery ON delivery.fulfillment_id = work.id
+  LEFT JOIN public.suppliers_stockcode AS code ON code.id = delivery.stock_code_id
  WHERE line.order_id = %s AND line.status = 'delivered'
  ORDER BY line.position, delivery.position
 """)
-_CODES = "SELECT id, sealed, digest FROM public.suppliers_stockcode WHERE id = ANY(%s::bigint[])"
 _LOOKED = """
 INSERT INTO fulfillment_deliveryreveal (fulfillment_id, actor, address_digest)
 SELECT unnest(%(works)s::bigint[]), %(actor)s, %(looked_from)s

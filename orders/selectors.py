@@ -8,18 +8,18 @@ from orders.models import Order, OrderLine
 
 _BY_NUMBER = f"SELECT {sql.columns(Order)} FROM orders_order WHERE number = %s"
 _LINES = f"SELECT {sql.columns(OrderLine)} FROM orders_orderline WHERE order_id = %s ORDER BY position"
-_TOLD = sql.InEachShop("""
-SELECT concat_ws(' ', line.product_name, line.variant_name), line.variant_id, listing.standing = 'taken_down'
-  FROM orders_orderline AS line LEFT JOIN listings_listing AS listing ON listing.variant_id = line.variant_id
- WHERE line.order_id = %s ORDER BY line.position
+_TOLD = sql.InEachShop(f"""
+SELECT concat_ws(' ', line.product_name, line.variant_name), coalesce((
+       SELECT CASE WHEN bool_or('taken_down' IN (product.standing, listing.standing)) THEN 'taken_down'
+                   WHEN bool_or({unlicensed(product="product", schema_name="%(schema)s")}) THEN 'unlicensed'
+                   ELSE '' END
+         FROM orders_orderline AS other
+         JOIN public.catalog_variant AS variant ON variant.id = other.variant_id
+         JOIN public.catalog_product AS product ON product.id = variant.product_id
+         LEFT JOIN listings_listing AS listing ON listing.variant_id = other.variant_id
+        WHERE other.order_id = line.order_id), '')
+  FROM orders_orderline AS line WHERE line.order_id = %(order)s ORDER BY line.position LIMIT 1
 """)
-#: Apart from what the shop's own tables say, for it need not be planned anew in each shop.
-_STOPPED = f"""
-SELECT coalesce(bool_or(product.standing = 'taken_down'), FALSE),
-       coalesce(bool_or({unlicensed(product="product", schema_name="%(schema)s")}), FALSE)
-  FROM public.catalog_variant AS variant JOIN public.catalog_product AS product ON product.id = variant.product_id
- WHERE variant.id = ANY(%(variants)s::bigint[])
-"""
 
 
 def order_by_number(number: str) -> Order | None:
@@ -41,12 +41,8 @@ def order_told(order_id: int) -> tuple[str, str]:
     by the platform, or `unlicensed`, where the shop lacks a paper today that its category requires. Empty where it may.
     """
     schema_name: str = connection.schema_name  # type: ignore[attr-defined]
-    lines = sql.rows(_TOLD, [order_id])
-    variants = [variant_id for _, variant_id, _ in lines]
-    ((taken_down, unlicensed_here),) = sql.rows_anywhere(_STOPPED, {"variants": variants, "schema": schema_name})
-    if taken_down or any(here for *_, here in lines):
-        return str(lines[0][0]), "taken_down"
-    return str(lines[0][0]), "unlicensed" if unlicensed_here else ""
+    title, stopped = sql.rows(_TOLD, {"order": order_id, "schema": schema_name})[0]
+    return str(title), str(stopped)
 
 
 def lines_of(order_id: int) -> list[OrderLine]:

@@ -731,41 +731,42 @@ COPY kameng_shop_template.django_migrations (id, app, name, applied) FROM stdin;
 111	orders	0014_customers	2026-01-01 00:00:00+00
 112	outbox	0001_initial	2026-01-01 00:00:00+00
 113	outbox	0002_swept_shop	2026-01-01 00:00:00+00
-114	payments	0001_initial	2026-01-01 00:00:00+00
-115	payments	0002_fees	2026-01-01 00:00:00+00
-116	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
-117	payments	0004_payment_in_app	2026-01-01 00:00:00+00
-118	payments	0005_deposits	2026-01-01 00:00:00+00
-119	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
-120	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
-121	payments	0008_purses	2026-01-01 00:00:00+00
-122	payments	0009_refund_route	2026-01-01 00:00:00+00
-123	payments	0010_payment_chosen_again	2026-01-01 00:00:00+00
-124	plans	0001_initial	2026-01-01 00:00:00+00
-125	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
-126	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
-127	scans	0001_initial	2026-01-01 00:00:00+00
-128	scans	0002_proofs	2026-01-01 00:00:00+00
-129	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
-130	reconciliation	0002_proof	2026-01-01 00:00:00+00
-131	reports	0001_initial	2026-01-01 00:00:00+00
-132	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
-133	resellers	0011_points	2026-01-01 00:00:00+00
-134	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
-135	supply	0001_initial	2026-01-01 00:00:00+00
-136	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
-137	trail	0001_initial	2026-01-01 00:00:00+00
-138	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
-139	trail	0003_along_one_path	2026-01-01 00:00:00+00
-140	transfers	0001_transfers	2026-01-01 00:00:00+00
-141	visits	0001_initial	2026-01-01 00:00:00+00
-142	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
+114	outbox	0003_settled_shop	2026-01-01 00:00:00+00
+115	payments	0001_initial	2026-01-01 00:00:00+00
+116	payments	0002_fees	2026-01-01 00:00:00+00
+117	payments	0003_refund_approved_by_another	2026-01-01 00:00:00+00
+118	payments	0004_payment_in_app	2026-01-01 00:00:00+00
+119	payments	0005_deposits	2026-01-01 00:00:00+00
+120	payments	0006_unique_without_pattern	2026-01-01 00:00:00+00
+121	payments	0007_fewer_indexes	2026-01-01 00:00:00+00
+122	payments	0008_purses	2026-01-01 00:00:00+00
+123	payments	0009_refund_route	2026-01-01 00:00:00+00
+124	payments	0010_payment_chosen_again	2026-01-01 00:00:00+00
+125	plans	0001_initial	2026-01-01 00:00:00+00
+126	plans	0002_one_level_of_commission	2026-01-01 00:00:00+00
+127	plans	0003_time_taken_back_and_warnings	2026-01-01 00:00:00+00
+128	scans	0001_initial	2026-01-01 00:00:00+00
+129	scans	0002_proofs	2026-01-01 00:00:00+00
+130	reconciliation	0001_reconcile	2026-01-01 00:00:00+00
+131	reconciliation	0002_proof	2026-01-01 00:00:00+00
+132	reports	0001_initial	2026-01-01 00:00:00+00
+133	resellers	0010_announcements_kept	2026-01-01 00:00:00+00
+134	resellers	0011_points	2026-01-01 00:00:00+00
+135	suppliers	0005_stock_imports	2026-01-01 00:00:00+00
+136	supply	0001_initial	2026-01-01 00:00:00+00
+137	supply	0002_fewer_indexes	2026-01-01 00:00:00+00
+138	trail	0001_initial	2026-01-01 00:00:00+00
+139	trail	0002_held_by_the_database	2026-01-01 00:00:00+00
+140	trail	0003_along_one_path	2026-01-01 00:00:00+00
+141	transfers	0001_transfers	2026-01-01 00:00:00+00
+142	visits	0001_initial	2026-01-01 00:00:00+00
+143	withdrawals	0001_withdrawals	2026-01-01 00:00:00+00
 \.
 SELECT pg_catalog.setval('kameng_shop_template.accounts_user_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.customers_customer_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_admin_log_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.django_content_type_id_seq', 98, true);
-SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 142, true);
+SELECT pg_catalog.setval('kameng_shop_template.django_migrations_id_seq', 143, true);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_delivery_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_deliveryreveal_id_seq', 1, false);
 SELECT pg_catalog.setval('kameng_shop_template.fulfillment_fulfillment_id_seq', 1, false);

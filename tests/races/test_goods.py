@@ -23,7 +23,7 @@ from kameng.outbox.models import OutboxEvent
 from kameng.outbox.services import Claim, claim, publish
 from orders.models import Order
 from resellers.models import Reseller
-from tests.doubles import ScriptedSupplier
+from tests.doubles import Answer, ScriptedSupplier
 from tests.factories import code_on_sale, on_sale, stocked
 from tests.flows import (
     ACCEPTED,
@@ -150,18 +150,30 @@ SEQUENCE = (
 )
 
 
-def work_twice(shop: Reseller) -> tuple[Order, list[Any]]:
+def work_twice(shop: Reseller, answer: Answer = ACCEPTED) -> tuple[Order, list[Any]]:
     """Two workers have the same duty in hand: a lease ran out, or a callback knocked."""
-    ScriptedSupplier.on_submit("first", ACCEPTED)
+    ScriptedSupplier.on_submit("first", answer)
     order = paid(shop, on_sale(suppliers=("first",)))
     work = Fulfillment.objects.create(line=order.lines.get())
     return order, at_once(shop, *[lambda: fulfillment_run(fulfillment_id=work.pk)] * 2)
 
 
 def test_two_workers_buy_once(live_shop: Reseller, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The second waits for the lock by then, also where the machine is busy: it must not come after the answer.
+    looked, is_asked = Event(), services_of_fulfillment._next_step
+
+    def look(*args: Any) -> Any:
+        step = is_asked(*args)
+        if not step.is_new:
+            looked.set()
+        return step
+
+    def answer(attempt: Attempt) -> Outcome:
+        looked.wait(SURELY)  # whoever comes second looks before the answer is written down, however busy the machine
+        return ACCEPTED
+
+    monkeypatch.setattr(services_of_fulfillment, "_next_step", look)
     pause_after(monkeypatch, "fulfillment.services.offers_ranked", patience=LONG_ENOUGH)
-    order, results = work_twice(live_shop)
+    order, results = work_twice(live_shop, answer)
     assert all(isinstance(result, float) for result in results), results
     assert ScriptedSupplier.bought_from() == ["first"]
     assert attempts(order) == [("first", "accepted")]

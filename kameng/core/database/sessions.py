@@ -1,9 +1,9 @@
 """Sessions that the threads of a process leave to each other, so that a shop is served by one that knows it.
 
 PostgreSQL learns a shop's tables in each session anew, and keeps what it has learned for as long as the session lives
-(a quarter of a megabyte for each shop). Where each thread has a session of its own, the steps of one order meet a
-handful that have never seen the shop. Here whoever needs a session takes the one that has, if it is free, and gives it
-back at the end of the request or the task (docs/adr/0044-sessions-go-with-shops.md).
+(a quarter of a megabyte for each shop, as much again for how orders are run there). Where each thread has a session of
+its own, the steps of one order meet a handful that have never seen the shop. Here whoever needs a session takes the one
+that has, and gives it back at the end of the request or the task (docs/adr/0044-sessions-go-with-shops.md).
 
 Only web and worker share; a command has one thread, and what it sets for its session ends with it.
 """
@@ -19,7 +19,7 @@ from kameng.core.database.session import Session
 
 #: A session that has seen so many shops gets no others, and one that went through more, as the sweep does, is ended.
 MOST_SHOPS = 500
-#: What those that wait may know together, each counted by itself: about 350 MB of the server's memory.
+#: What those that wait may know together, each counted by itself: about 1 GB of the server's memory.
 MOST_KNOWN = 1500
 #: For so long one that knows the shop is waited for while somebody has it, in seconds: to learn the shop takes about as
 #: long, and a processor.
