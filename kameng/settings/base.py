@@ -194,6 +194,8 @@ DATABASES = {
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 #: The search path is sent when the shop changes or a rollback has undone it, not before every statement.
 TENANT_LIMIT_SET_CALLS = True
+#: Asked for dozens of times a request, and slow where it is not said.
+PUBLIC_SCHEMA_NAME = "public"
 
 # --- Redis: the bell and the cache -----------------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL")

@@ -26,6 +26,9 @@ ANYWHERE = quote_schema_name(get_public_schema_name())
 LONGEST_NAME = 60
 _PLACE = re.compile(r"\$(\d+)")
 
+#: Where statements are said in a shop, as it is sent.
+_PATHS: dict[tuple[str | None, bool], str] = {}
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """One connection."""
@@ -55,7 +58,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if made is None:
             made = super().get_new_connection(conn_params)
             made.autocommit = True
-            sessions.made(made)
         return made
 
     def _set_autocommit(self, autocommit: bool) -> None:
@@ -143,5 +145,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _wanted_path(self) -> str:
         if self._path is None:
-            self._path = ",".join(map(quote_schema_name, self._get_cursor_search_paths()))
+            wanted = (self.schema_name, self.include_public_schema)
+            if wanted not in _PATHS:
+                _PATHS[wanted] = ",".join(map(quote_schema_name, self._get_cursor_search_paths()))
+            self._path = _PATHS[wanted]
         return self._path

@@ -3,15 +3,15 @@
 PostgreSQL learns a shop's tables in each session anew, and keeps what it has learned for as long as the session lives
 (a quarter of a megabyte for each shop, as much again for how orders are run there). Where each thread has a session of
 its own, the steps of one order meet a handful that have never seen the shop. Here whoever needs a session takes the one
-that has, and gives it back at the end of the request or the task (docs/adr/0044-sessions-go-with-shops.md).
+that has, if it is free, and gives it back at the end of the request or the task
+(docs/adr/0044-sessions-go-with-shops.md).
 
 Only web and worker share; a command has one thread, and what it sets for its session ends with it.
 """
 
 import os
 import time
-from threading import Condition
-from weakref import WeakSet
+from threading import Lock
 
 from psycopg2 import Error
 
@@ -21,9 +21,6 @@ from kameng.core.database.session import Session
 MOST_SHOPS = 500
 #: What those that wait may know together, each counted by itself: about 1 GB of the server's memory.
 MOST_KNOWN = 1500
-#: For so long one that knows the shop is waited for while somebody has it, in seconds: to learn the shop takes about as
-#: long, and a processor.
-PATIENCE = 0.005
 #: One that is so old is ended, and one that nobody has needed for so long, in seconds.
 OLDEST, IDLEST = 1800.0, 120.0
 #: How long an answer of the database vouches for the connection. A restart takes longer, and a statement that fails
@@ -40,11 +37,9 @@ class Sessions:
         #: What is worth planning in each shop, of what this process says.
         self.said: dict[str, None] = {}
         self._idle: list[Session] = []
-        #: Those that somebody has, unless they were ended.
-        self._taken: WeakSet[Session] = WeakSet()
         #: Of the process that this one was forked from: not ours to use, nor to end by forgetting them.
         self._inherited: list[Session] = []
-        self._given = Condition()
+        self._lock = Lock()
         os.register_at_fork(after_in_child=self._leave_to_parent)
 
     def take(self, path: str) -> Session | None:
@@ -55,14 +50,8 @@ class Sessions:
             found.close()
         return None
 
-    def made(self, session: Session) -> None:
-        """There is a new one, and somebody has it."""
-        with self._given:
-            self._taken.add(session)
-
     def _choose(self, path: str) -> Session | None:
-        with self._given:
-            self._given.wait_for(lambda: not self._is_in_hand(path), PATIENCE)
+        with self._lock:
             if knowing := [one for one in self._idle if path in one.known]:
                 found = max(knowing, key=lambda one: (path in one.planned, one.used_at))
             elif learning := [one for one in self._idle if len(one.known) < MOST_SHOPS]:
@@ -70,13 +59,7 @@ class Sessions:
             else:
                 return None
             self._idle.remove(found)
-            self._taken.add(found)
             return found
-
-    def _is_in_hand(self, path: str) -> bool:
-        """Whether somebody has the only one that knows the shop."""
-        in_hand = any(path in one.known and not one.closed for one in self._taken)
-        return in_hand and not any(path in one.known for one in self._idle)
 
     def give(self, session: Session) -> None:
         """Nobody needs it any more. One with something under way, or that holds a lock, is ended."""
@@ -87,29 +70,27 @@ class Sessions:
             return
         ended: list[Session] = []
         known = 0
-        with self._given:
-            self._taken.discard(session)
+        with self._lock:
             waiting = sorted([*self._idle, session], key=lambda one: -one.used_at)
             self._idle = []
             for one in waiting:
                 known += len(one.known)
                 is_kept = known <= MOST_KNOWN and now - one.used_at <= IDLEST
                 (self._idle if is_kept else ended).append(one)
-            self._given.notify_all()
         for one in ended:
             one.close()
 
     def close(self) -> None:
         """End those that are idle."""
-        with self._given:
+        with self._lock:
             ended, self._idle = self._idle, []
         for one in ended:
             one.close()
 
     def _leave_to_parent(self) -> None:
-        self._given = Condition()
-        self._inherited += [*self._idle, *self._taken]
-        self._idle, self._taken = [], WeakSet()
+        self._lock = Lock()
+        self._inherited += self._idle
+        self._idle = []
 
 
 def _is_alive(session: Session) -> bool:
