@@ -33,7 +33,7 @@ _EVENT_OF_STEP = """
 INSERT INTO orders_orderevent (order_id, line_id, name, from_status, to_status, actor, data)
 SELECT order_id, line_id, %(name)s, %(origin)s, %(to)s, %(actor)s, %(data)s::jsonb FROM moved ORDER BY line_id
 """
-_ORDER_STEP = sql.InEachShop(
+_ORDER_STEP = (
     """
 WITH moved AS (
     UPDATE orders_order
@@ -45,7 +45,7 @@ WITH moved AS (
 """
     + _EVENT_OF_STEP
 )
-_LINE_STEP = sql.InEachShop(
+_LINE_STEP = (
     """
 WITH moved AS (
     UPDATE orders_orderline
@@ -56,7 +56,7 @@ WITH moved AS (
     + _EVENT_OF_STEP
 )
 #: All lines of an order that is paid: none of them has gone anywhere before.
-_LINES_STEP = sql.InEachShop(
+_LINES_STEP = (
     """
 WITH moved AS (
     UPDATE orders_orderline SET status = %(to)s WHERE order_id = %(order)s AND status = %(origin)s

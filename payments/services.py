@@ -125,7 +125,7 @@ def payment_start(
         payer = ""
     elif not adapter.is_payer(payer):
         raise PayerUnknown
-    title, stopped = order_told(order.pk)
+    title, stopped = order_told(order)
     if stopped:
         raise GoodsTakenDown if stopped == "taken_down" else SellerUnlicensed
     try:

@@ -30,7 +30,7 @@ def wallet_pay(*, order: Order, customer: Customer | None, shop_id: int) -> Paym
     """
     if customer is None or order.customer_id not in (None, customer.pk):
         raise SignInRequired
-    _title, stopped = order_told(order.pk)
+    _title, stopped = order_told(order)
     if stopped:
         raise GoodsTakenDown if stopped == "taken_down" else SellerUnlicensed
     order_keep(order_id=order.pk, customer=customer, is_own_device=False)

@@ -200,7 +200,7 @@ def test_an_order_that_was_placed_during_a_take_down_cannot_be_paid(
         with pytest.raises(GoodsTakenDown):
             open_payment(live_shop, order)
     else:
-        monkeypatch.setattr("payments.services.order_told", lambda order_id: (order_told(order_id)[0], False))
+        monkeypatch.setattr("payments.services.order_told", lambda order: (order_told(order)[0], False))
         open_payment(live_shop, order)
     assert Payment.objects.count() == (0 if is_guarded else 1)
 
