@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +30,23 @@ PREDECESSOR_SECONDS = 15
 #: Said at the start while a session of a killed server has not noticed yet that it is gone.
 PREDECESSOR_LIVES = "shared memory block"
 READY_SECONDS = 120  # after a crash the server first syncs every file
+#: What a thousand shops take on the disk, and some more.
+MOST_BUFFERS_MIB = 2048
+
+
+def buffers_mib() -> int:
+    """A quarter of the memory, as PostgreSQL's manual has it
+    (https://www.postgresql.org/docs/current/runtime-config-resource.html), taken as it is needed; in MiB."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    with suppress(OSError, ValueError):  # "max" where a container has no limit of its own
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return max(128, min(min(limits) // 4 // 1024**2, MOST_BUFFERS_MIB))
+
+
 SETTINGS = {
     "listen_addresses": ports.LOOPBACK,
     "unix_socket_directories": "",  # their path may not exceed 107 bytes
-    "shared_buffers": "512MB",  # touched as it is needed
+    "shared_buffers": f"{buffers_mib()}MB",
     "max_files_per_process": "4000",  # a shop has a hundred; no more than ulimit allows
     "max_locks_per_transaction": "1024",  # a dump of the whole database locks every table of every shop
     "synchronous_commit": "on",
@@ -46,6 +60,7 @@ SETTINGS_FOR_TESTS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "shared_buffers": "128MB",
     "max_connections": "300",  # several whole platforms, and races with a session for each thread, at the same time
 }
 
