@@ -191,6 +191,8 @@ DATABASES = {
         "OPTIONS": {"connect_timeout": 5, "options": "-c lock_timeout=10s -c statement_timeout=30s"},
     }
 }
+#: Of how many shops the sessions of a process may know the tables together, at about 1 MB of the server's memory each.
+SHOPS_KNOWN = env.int("SHOPS_KNOWN", default=1500)
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 #: The search path is sent when the shop changes or a rollback has undone it, not before every statement.
 TENANT_LIMIT_SET_CALLS = True

@@ -6,6 +6,7 @@ from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import DataError, connection, connections
 
 from fulfillment.suppliers.limits import Place, place_take
@@ -176,7 +177,7 @@ def test_none_learns_more_shops_than_it_may_and_what_all_know_has_an_end(
     assert pid(second) != session  # the first is full
     assert left(opened("shop_one")) == session
     last = second.connection
-    monkeypatch.setattr(rules, "MOST_KNOWN", 1)
+    monkeypatch.setattr(settings, "SHOPS_KNOWN", 1)
     kept = left(second)
     assert (last.closed, pid(opened("shop_one")) in (session, kept)) == (0, False)  # the first had to go
     swept = opened("shop_one")

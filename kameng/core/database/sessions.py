@@ -13,14 +13,13 @@ import os
 import time
 from threading import Lock
 
+from django.conf import settings
 from psycopg2 import Error
 
 from kameng.core.database.session import Session
 
 #: A session that has seen so many shops gets no others, and one that went through more, as the sweep does, is ended.
 MOST_SHOPS = 500
-#: What those that wait may know together, each counted by itself: about 1 GB of the server's memory.
-MOST_KNOWN = 1500
 #: One that is so old is ended, and one that nobody has needed for so long, in seconds.
 OLDEST, IDLEST = 1800.0, 120.0
 #: How long an answer of the database vouches for the connection. A restart takes longer, and a statement that fails
@@ -75,7 +74,7 @@ class Sessions:
             self._idle = []
             for one in waiting:
                 known += len(one.known)
-                is_kept = known <= MOST_KNOWN and now - one.used_at <= IDLEST
+                is_kept = known <= settings.SHOPS_KNOWN and now - one.used_at <= IDLEST
                 (self._idle if is_kept else ended).append(one)
         for one in ended:
             one.close()

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable
 from threading import Event, Lock, Thread
 from typing import Any
 
+from django.conf import settings
 from django.db import Error, connection
 from django.db.models import Model
 
 from kameng.core.database.session import Session
-from kameng.core.database.sessions import MOST_KNOWN, sessions
+from kameng.core.database.sessions import sessions
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +25,6 @@ logger = logging.getLogger(__name__)
 PAUSE, REST = 0.02, 5.0
 #: Others are told of so many at once.
 TOLD = 25
-#: More than so many do not wait: what nobody got to see in that time is learned by an order, as ever.
-MOST_WAITING = MOST_KNOWN
 
 
 def tables_of(models: Iterable[type[Model]]) -> str:
@@ -51,7 +50,7 @@ class Warming:
         session = self._known_by.get(shop.schema_name)
         if session is not None and not session.closed:
             return
-        if self.statement and sessions.shared and len(self._wanted) < MOST_WAITING:
+        if self.statement and sessions.shared and len(self._wanted) < settings.SHOPS_KNOWN:
             self._wanted[shop.schema_name] = shop
             self._bell.set()
             # Not before the first page: a process may be forked after it was loaded, and threads stay behind.
