@@ -132,6 +132,30 @@ def test_a_look_plans_what_the_process_says(opened: Open, warming: Warming, monk
     assert ask(one, planned) == 1
 
 
+@pytest.mark.parametrize("patience", [10.0, 0.0])
+def test_one_that_knows_the_shop_is_waited_for_while_somebody_has_it(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    monkeypatch.setattr(rules, "PATIENCE", patience)
+    one, found = opened("shop_one"), []
+    left(opened("shop_two"))
+    session = pid(one)
+
+    def wait() -> None:
+        two: Any = connections.create_connection("default")
+        two.set_schema("shop_one")
+        found.append(pid(two))
+        two.close()
+
+    waiting = Thread(target=wait)
+    waiting.start()
+    waiting.join(0.2)
+    assert bool(found) is (patience == 0)
+    one.give_back()
+    waiting.join(10)
+    assert (found == [session]) is (patience > 0)
+
+
 def test_nobody_gets_a_session_with_a_transaction(opened: Open) -> None:
     one = opened("shop_one")
     session = pid(one)

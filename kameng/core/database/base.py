@@ -58,6 +58,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if made is None:
             made = super().get_new_connection(conn_params)
             made.autocommit = True
+            sessions.made(made)
         return made
 
     def _set_autocommit(self, autocommit: bool) -> None:
@@ -100,6 +101,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 count = max(map(int, _PLACE.findall(statement)), default=0)
                 given = f"({', '.join(['NULL'] * count)})" if count else ""
                 planned.append(f"EXPLAIN EXECUTE {self.prepare(statement, in_each_shop=True)} {given}")
+                self.connection.flush()  # the server keeps the whole message with each statement that it was told in it
             if planned:
                 cursor.execute("; ".join(planned))
                 self.connection.planned.add(self.connection.path)
