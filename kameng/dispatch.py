@@ -105,8 +105,7 @@ def dispatch(claim: Claim) -> float | None:
         shop = shop_in(claim.schema_name)
         if shop is None:
             raise ShopGone(claim.schema_name)
-        connection.give_back()  # type: ignore[attr-defined]  # for one that knows the shop
-        connection.set_tenant(shop)  # type: ignore[attr-defined]
+        connection.move(shop)  # type: ignore[attr-defined]
     try:
         wishes = [handler(**claim.payload) for handler in HANDLERS[claim.topic]]
     finally:

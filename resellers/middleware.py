@@ -32,8 +32,7 @@ class ShopMiddleware:
         request.tenant = shop  # type: ignore[attr-defined]
         if shop.schema_name == get_public_schema_name():
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
-        connection.give_back()  # type: ignore[attr-defined]  # for one that knows the shop
-        connection.set_tenant(shop)  # type: ignore[attr-defined]
+        connection.move(shop, waits=request.method == "POST")  # type: ignore[attr-defined]
         try:
             return self.get_response(request)
         finally:

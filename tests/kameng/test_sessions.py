@@ -132,28 +132,28 @@ def test_a_look_plans_what_the_process_says(opened: Open, warming: Warming, monk
     assert ask(one, planned) == 1
 
 
-@pytest.mark.parametrize("patience", [10.0, 0.0])
+@pytest.mark.parametrize("is_patient", [True, False])
 def test_one_that_knows_the_shop_is_waited_for_while_somebody_has_it(
-    opened: Open, monkeypatch: pytest.MonkeyPatch, patience: float
+    opened: Open, monkeypatch: pytest.MonkeyPatch, is_patient: bool
 ) -> None:
-    monkeypatch.setattr(rules, "PATIENCE", patience)
+    monkeypatch.setattr(rules, "PATIENCE", 10.0)
     one, found = opened("shop_one"), []
     left(opened("shop_two"))
     session = pid(one)
 
     def wait() -> None:
         two: Any = connections.create_connection("default")
-        two.set_schema("shop_one")
+        two.move(Reseller(schema_name="shop_one"), waits=is_patient)
         found.append(pid(two))
         two.close()
 
     waiting = Thread(target=wait)
     waiting.start()
     waiting.join(0.2)
-    assert bool(found) is (patience == 0)
+    assert bool(found) is not is_patient
     one.give_back()
     waiting.join(10)
-    assert (found == [session]) is (patience > 0)
+    assert (found == [session]) is is_patient
 
 
 def test_nobody_gets_a_session_with_a_transaction(opened: Open) -> None:

@@ -39,6 +39,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         #: The path of the shop that was entered, as it is sent; worked out when it is needed.
         self._path: str | None = None
         self._is_anywhere = False
+        self._is_patient = False
         self._used_at = 0.0
         super().__init__(*args, **kwargs)
 
@@ -54,7 +55,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A session that leaves transactions to us: one that is there and best knows the shop, or a new one."""
-        made = sessions.take(self._wanted_path()) if sessions.shared else None
+        made = sessions.take(self._wanted_path(), waits=self._is_patient) if sessions.shared else None
         if made is None:
             made = super().get_new_connection(conn_params)
             made.autocommit = True
@@ -69,6 +70,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Enter a shop; nothing is sent before the next statement, nor where the session is there already."""
         super().set_tenant(tenant, include_public)
         self._path = None
+        self._is_patient = False
+
+    def move(self, tenant: Any, *, waits: bool = True) -> None:
+        """Enter a shop in a session that knows it. One that somebody has is worth a short wait where an order goes on, and
+        not where pages are read."""
+        self.give_back()
+        self.set_tenant(tenant)
+        self._is_patient = waits
 
     @contextmanager
     def anywhere(self) -> Iterator[None]:

@@ -47,9 +47,12 @@ class Sessions:
         self._given = Condition()
         os.register_at_fork(after_in_child=self._leave_to_parent)
 
-    def take(self, path: str) -> Session | None:
-        """A session that is alive, one that knows the shop of `path` if there is one, or None: then make one."""
-        while (found := self._choose(path)) is not None:
+    def take(self, path: str, *, waits: bool = False) -> Session | None:
+        """A session that is alive, one that knows the shop of `path` if there is one, or None: then make one.
+
+        Who `waits` gives somebody who has it a moment to give it back.
+        """
+        while (found := self._choose(path, PATIENCE if waits else 0)) is not None:
             if _is_alive(found):
                 return found
             found.close()
@@ -60,9 +63,10 @@ class Sessions:
         with self._given:
             self._taken.add(session)
 
-    def _choose(self, path: str) -> Session | None:
+    def _choose(self, path: str, patience: float) -> Session | None:
         with self._given:
-            self._given.wait_for(lambda: not self._is_in_hand(path), PATIENCE)
+            if patience:
+                self._given.wait_for(lambda: not self._is_in_hand(path), patience)
             if knowing := [one for one in self._idle if path in one.known]:
                 found = max(knowing, key=lambda one: (path in one.planned, one.used_at))
             elif learning := [one for one in self._idle if len(one.known) < MOST_SHOPS]:
