@@ -73,8 +73,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._is_patient = False
 
     def move(self, tenant: Any, *, waits: bool = True) -> None:
-        """Enter a shop in a session that knows it. One that somebody has is worth a short wait where an order goes on, and
-        not where pages are read."""
+        """Enter a shop in a session that knows it.
+
+        One that somebody has is worth a short wait where an order goes on, and not where pages are read.
+        """
         self.give_back()
         self.set_tenant(tenant)
         self._is_patient = waits
