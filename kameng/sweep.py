@@ -84,7 +84,8 @@ _SETTLED = """
 UPDATE public.outbox_sweptshop AS known SET settled = seen.changes
   FROM unnest(%s::text[], %s::bigint[]) AS seen (schema_name, changes) WHERE known.schema_name = seen.schema_name
 """
-#: Counted by the database itself, so that no code can forget to. After a crash it begins anew, which is a change too.
+#: Counted by the database itself, so that no code can forget to. After a crash it begins anew, which is a change too,
+#: and what was settled by the old count is so no more.
 _SIGNS = """
 INSERT INTO public.outbox_sweptshop (schema_name, changes, active_at)
 SELECT schema_name, sign.changes, statement_timestamp()
@@ -98,7 +99,9 @@ SELECT schema_name, sign.changes, statement_timestamp()
  WHERE known.changes IS DISTINCT FROM sign.changes
     OR schema_name IN (SELECT event.schema_name FROM public.outbox_outboxevent AS event)
  ORDER BY schema_name
-ON CONFLICT (schema_name) DO UPDATE SET changes = EXCLUDED.changes, active_at = EXCLUDED.active_at
+ON CONFLICT (schema_name) DO UPDATE
+   SET changes = EXCLUDED.changes, active_at = EXCLUDED.active_at,
+       settled = CASE WHEN EXCLUDED.changes >= outbox_sweptshop.changes THEN outbox_sweptshop.settled END
 """
 #: What `_sweep_shop` reads.
 _READ = (Order, OrderLine, Fulfillment, Payment, Refund)

@@ -122,6 +122,16 @@ def test_what_a_session_is_not_known_to_have_been_prepared_for_gets_another_name
     assert ask(one, f"EXECUTE {undone} (1)") == 2
 
 
+def test_shops_whose_names_are_long_and_nearly_the_same_have_statements_of_their_own(opened: Open) -> None:
+    one, names = opened("shop_one"), []
+    for end in "12":
+        one.set_schema(f"shop_{'a' * 39}{end}")
+        with one.cursor():
+            names.append(one.prepare("SELECT 1", in_each_shop=True))
+    assert names[0] != names[1]
+    assert max(map(len, names)) < 60
+
+
 def test_a_look_plans_what_the_process_says(opened: Open, warming: Warming, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "said", {"SELECT id FROM orders_order WHERE number = $1 AND id > $2": None})
     thread = Thread(target=lambda: warming.look(Reseller.objects.get(slug="one")))

@@ -327,6 +327,15 @@ def test_a_shop_in_which_nothing_is_open_is_quiet_until_something_is_written(liv
     assert SweptShop.objects.filter(schema_name="shop_live", swept_at__gt=before).exists()
 
 
+def test_what_was_settled_before_the_database_counted_anew_is_so_no_more(live_shop: Reseller) -> None:
+    place(live_shop, on_sale())
+    counted()
+    sweep()
+    SweptShop.objects.filter(schema_name="shop_live").update(changes=10**6, settled=10**6)
+    sweep()
+    assert SweptShop.objects.get(schema_name="shop_live").settled is None
+
+
 @pytest.mark.parametrize(("beyond", "looks"), [(-SETTLED, 2), (SETTLED, 1)])
 def test_a_shop_is_quiet_only_when_what_began_there_has_expired(
     db: None, entered: list[str], beyond: timedelta, looks: int

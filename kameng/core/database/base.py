@@ -22,8 +22,9 @@ from kameng.core.database.sessions import TRUSTED_SECONDS, sessions
 
 #: Where statements are said that name every schema themselves.
 ANYWHERE = quote_schema_name(get_public_schema_name())
-#: Longer ones would be cut off (https://www.postgresql.org/docs/current/limits.html).
-LONGEST_NAME = 60
+#: Names of more than 63 bytes are cut off (https://www.postgresql.org/docs/current/limits.html), and two shops must not
+#: have the same.
+LONGEST_SCHEMA = 36
 _PLACE = re.compile(r"\$(\d+)")
 
 #: Where statements are said in a shop, as it is sent.
@@ -102,7 +103,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if not in_each_shop:
             return session.prepare(statement, name)
         sessions.said[statement] = None
-        return session.prepare(statement, f"{name}_{self.schema_name}"[:LONGEST_NAME], path=session.path)
+        schema_name = str(self.schema_name)
+        if len(schema_name) > LONGEST_SCHEMA:
+            schema_name = sha256(schema_name.encode()).hexdigest()[:LONGEST_SCHEMA]
+        return session.prepare(statement, f"{name}_{schema_name}", path=session.path)
 
     def plan(self, statements: Iterable[str]) -> None:
         """Let the session find out how it runs these in the current shop, without running them."""
