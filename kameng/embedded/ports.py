@@ -4,6 +4,7 @@ import errno
 import os
 import random
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ LOOPBACK = "127.0.0.1"
 #: Below the range that the kernel gives to outgoing connections, so that a remembered port stays free.
 REMEMBERED = range(20_000, 30_000)
 LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
+#: What this process has been given, until it ends.
+_claims: dict[int, socket.socket] = {}
 
 
 def is_free(port: int) -> bool:
@@ -21,32 +24,41 @@ def is_free(port: int) -> bool:
 
 
 def free(*, preferred: int | None = None, patience: float = 0) -> int:
-    """A free port: the preferred one if it is, or becomes so within `patience` seconds, else any."""
+    """A free port that nobody else is given while this process lives.
+
+    The preferred one if it is free, or becomes so within `patience` seconds, else any.
+    """
     deadline = time.monotonic() + patience
     while preferred is not None:
-        if is_free(preferred):
+        if is_free(preferred) and _claim(preferred):
             return preferred
         if time.monotonic() >= deadline:
             break
         time.sleep(0.05)
-    for port in random.sample(REMEMBERED, 100):
-        if is_free(port):
+    for port in random.sample(REMEMBERED, min(100, len(REMEMBERED))):
+        if port not in _claims and is_free(port) and _claim(port):
             return port
     raise Refused("no free port was found between 20000 and 30000")
 
 
 def in_a_row(count: int) -> int:
-    """The first of `count` free ports that follow each other; a random one, for others may be looking too."""
+    """The first of `count` free ports that follow each other, which nobody else is given while this process lives."""
     firsts = range(REMEMBERED.start, REMEMBERED.stop, count)
     for first in random.sample(firsts, len(firsts)):
-        if all(is_free(port) for port in range(first, first + count)):
+        row = range(first, first + count)
+        if _claims.keys().isdisjoint(row) and all(is_free(port) and _claim(port) for port in row):
             return first
     raise Refused(f"no {count} free ports in a row were found between 20000 and 30000")
 
 
 def demand(port: int, *, variable: str) -> None:
-    """Refuse, naming the port and who has it, where `port` cannot be used."""
+    """Refuse, naming the port and who has it, where `port` cannot be used.
+
+    Whoever asked for it by number may have it, even where another process has claimed it for its children.
+    """
     refused = _try_to_bind(port)
+    if not refused:
+        _claim(port)
     if refused == errno.EADDRINUSE:
         owner = holder(port)
         by = f" by {owner}" if owner else ""
@@ -98,3 +110,21 @@ def _try_to_bind(port: int) -> int:
         except OSError as error:
             return error.errno or errno.EINVAL
     return 0
+
+
+def _claim(port: int) -> bool:
+    """Whether `port` is this process's to give: from being found free to being listened on may take half a minute.
+
+    The claim is a name in Linux's abstract namespace (unix(7)), which ends with the process; where there is none, a
+    port that was free is given.
+    """
+    if port in _claims or not sys.platform.startswith("linux"):
+        return True
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0kameng-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims[port] = claim
+    return True

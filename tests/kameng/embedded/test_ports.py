@@ -1,11 +1,13 @@
 """Ports: remembered where possible, and named where they are taken."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from kameng.embedded import ports
+from kameng.embedded import paths, ports
 from kameng.embedded.console import Refused
 
 
@@ -29,6 +31,33 @@ def test_another_port_is_found_where_the_remembered_one_is_taken(taken: int) -> 
 
     assert found in ports.REMEMBERED
     assert ports.is_free(found)
+
+
+@pytest.fixture
+def claimed() -> Iterator[int]:
+    """A port that another process was given and does not listen on yet."""
+    find = "from kameng.embedded import ports; print(ports.in_a_row(7) + 3, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", find], cwd=paths.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        yield int(other.stdout.readline())
+        other.communicate("\n")
+
+
+def test_a_port_that_was_given_is_nobody_elses_before_it_is_listened_on(claimed: int) -> None:
+    assert ports.is_free(claimed)
+    assert ports.free(preferred=claimed) != claimed
+
+
+def test_a_port_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = ports.in_a_row(7)
+    monkeypatch.setattr(ports, "REMEMBERED", range(row, row + 7))
+
+    with pytest.raises(Refused, match="no free port"):
+        ports.free()
+    with pytest.raises(Refused, match="no 7 free ports"):
+        ports.in_a_row(7)
 
 
 def test_ports_in_a_row_are_all_free() -> None:
