@@ -16,6 +16,8 @@ from kameng.embedded.console import Refused, clear_errors, say
 PROCESSES = 4
 #: Each run that goes on at the same time has a folder, a cluster and a broker of its own.
 RUNS = 4
+#: Where somebody's shell would have another platform answer: pages would name it.
+OF_ANOTHER = ("PORT", "PUBLIC_PORT", "SANDBOX_PORT", "SANDBOX_URL")
 
 
 def main(arguments: list[str]) -> int:
@@ -47,6 +49,8 @@ def own_servers() -> Iterator[Path]:
         os.environ["KAMENG_VAR"] = str(folder)
         os.environ["KAMENG_TEST"] = "1"
         os.environ["DJANGO_SETTINGS_MODULE"] = "kameng.settings.test"
+        for name in OF_ANOTHER:
+            os.environ.pop(name, None)
         say("Kameng: test servers")
         with servers.running(durable=False) as addresses:
             os.environ.update(addresses)
