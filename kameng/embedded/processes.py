@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -21,9 +22,10 @@ POLL_SECONDS = 0.05
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def die_with_parent(death_signal: int = signal.SIGKILL) -> Callable[[], None]:
+def die_with_parent(death_signal: int = signal.SIGKILL, *, files: int = 0) -> Callable[[], None]:
     """What a child runs before its program so that the kernel signals it when its parent ends, however that ends.
 
+    It may have so many `files` open, or as many as this user may allow; as many as its parent where none are wanted.
     The kernel's "parent" is the thread that made the child (prctl(2)): start children from the main thread only.
     """
     parent = os.getpid()
@@ -32,6 +34,11 @@ def die_with_parent(death_signal: int = signal.SIGKILL) -> Callable[[], None]:
         _libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)  # it ended before the line above
+        if files:
+            allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+            wanted = files if most == resource.RLIM_INFINITY else min(files, most)
+            if allowed != resource.RLIM_INFINITY and allowed < wanted:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
     return arrange
 
@@ -40,7 +47,8 @@ def die_with_parent(death_signal: int = signal.SIGKILL) -> Callable[[], None]:
 class Process:
     """One child.
 
-    `stop_signal` asks it to end, `hurry_signal` (if any) to end now; `death_signal` comes when the supervisor is gone.
+    It may have so many `files` open, or as many as this process. `stop_signal` asks it to end, `hurry_signal` (if any)
+    to end now; `death_signal` comes when the supervisor is gone.
     """
 
     name: str
@@ -50,6 +58,7 @@ class Process:
     cwd: Path = Path("/")
     account: Account | None = None
     stdin: str = ""
+    files: int = 0
     stop_signal: signal.Signals = signal.SIGTERM
     hurry_signal: signal.Signals | None = None
     death_signal: signal.Signals = signal.SIGKILL
@@ -77,7 +86,7 @@ class Process:
                 group=self.account.gid if self.account else None,
                 extra_groups=[] if self.account else None,
                 umask=0o077 if self.account else -1,
-                preexec_fn=die_with_parent(self.death_signal),
+                preexec_fn=die_with_parent(self.death_signal, files=self.files),
             )
         if self.popen.stdin is not None:
             self.popen.stdin.write(self.stdin.encode())

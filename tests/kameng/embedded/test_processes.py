@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -178,3 +179,18 @@ def test_a_child_has_standard_input_only_when_it_is_given_one(tmp_path: Path) ->
 
     assert process.finish(seconds=5) == 0
     assert process.said() == "port 1\n"
+
+
+@pytest.mark.parametrize(("wanted", "may"), [(0, 1000), (900, 1000), (1500, 1500), (10**9, "all")])
+def test_a_child_may_have_as_many_files_open_as_it_needs(tmp_path: Path, wanted: int, may: int | str) -> None:
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ask = "import resource; print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
+    process = Process(name="child", command=[sys.executable, "-c", ask], log=tmp_path / "child.log", files=wanted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1000, most))
+    try:
+        process.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+
+    assert process.finish(seconds=5) == 0
+    assert process.said() == f"{most if may == 'all' else may} {most}\n"
