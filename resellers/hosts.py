@@ -1,29 +1,28 @@
 """Which shop answers on a host: exact, case-insensitive, without port or trailing dot.
 
-Looked up once a second at most, by each process: each host that is asked for, or all at once where there are many.
+Looked up once a second at most, by each process: each host that is asked for, or whether anything has changed at all
+where there are many.
 """
 
 import re
-from collections.abc import Mapping
+import time
 from typing import NamedTuple
 
 from django.db.models.expressions import RawSQL
 from django_tenants.utils import get_public_schema_name
 
 from kameng.core import sql
-from kameng.core.remembered import Remembered, Together
+from kameng.core.remembered import Remembered
 from resellers import selectors
 from resellers.models import Domain, Reseller
 
 #: Anything else is nobody's, and worth neither a question nor a place.
 _WRITTEN_LIKE_ONE = re.compile(r"[a-z0-9.:_\[\]-]{1,255}", re.ASCII)
-#: Which versions of the rows there are (https://www.postgresql.org/docs/current/ddl-system-columns.html): as long as
-#: none has changed, a shop need not be read anew. By transaction and place, for one transaction may change a row twice.
 _VERSIONS = """
-SELECT domain.domain, (domain.xmin, domain.ctid)::text, (shop.xmin, shop.ctid)::text, (tenure.xmin, tenure.ctid)::text
+SELECT (domain.xmin, domain.ctid)::text, (shop.xmin, shop.ctid)::text, (tenure.xmin, tenure.ctid)::text
   FROM public.resellers_domain AS domain JOIN public.resellers_reseller AS shop ON shop.id = domain.tenant_id
   LEFT JOIN public.plans_tenure AS tenure ON tenure.shop_id = shop.id
- WHERE domain.domain = ANY(%s::text[])
+ WHERE domain.domain = %s
 """
 _OF_ROWS = {
     "of_domain": RawSQL("(resellers_domain.xmin, resellers_domain.ctid)::text", []),
@@ -40,39 +39,34 @@ class _Answer(NamedTuple):
     versions: Versions
 
 
-def _one(host: str) -> _Answer:
+def _ask(host: str) -> _Answer:
+    read_at = time.monotonic()
     found = Domain.objects.select_related("tenant__tenure").annotate(**_OF_ROWS).filter(domain=host).first()
     if found is None:
         return _Answer(None, ())
     answer = _Answer(found.tenant, (found.of_domain, found.of_shop, found.of_tenure))
-    _tell_selectors(answer)
+    _tell_selectors(answer, read_at)
     return answer
 
 
-def _many(known: Mapping[str, _Answer]) -> Mapping[str, _Answer]:
-    current = _versions([*known])
-    return {host: _again(host, answer, current.get(host, ())) for host, answer in known.items()}
+def _stands(host: str, answer: _Answer) -> bool:
+    read_at = time.monotonic()
+    stands = sql.rows_anywhere(_VERSIONS, [host]) == ([answer.versions] if answer.versions else [])
+    if stands:
+        _tell_selectors(answer, read_at)
+    return stands
 
 
-def _again(host: str, answer: _Answer, versions: Versions) -> _Answer:
-    if answer.versions != versions:
-        return _one(host)
-    _tell_selectors(answer)
-    return answer
-
-
-def _tell_selectors(answer: _Answer) -> None:
+def _tell_selectors(answer: _Answer, read_at: float) -> None:
     """Whoever asks for the shop by its number or schema within a second need not ask the database again."""
     if answer.shop is not None and answer.shop.schema_name != get_public_schema_name():
         _, of_shop, of_tenure = answer.versions
-        selectors.shop_read(answer.shop, of_shop=of_shop, of_tenure=of_tenure)
+        selectors.shop_read(answer.shop, of_shop=of_shop, of_tenure=of_tenure, read_at=read_at)
 
 
-def _versions(hosts: list[str]) -> dict[str, Versions]:
-    return {host: tuple(versions) for host, *versions in sql.rows_anywhere(_VERSIONS, [hosts])}
-
-
-_known: Together[str, _Answer] = Together(one=_one, many=_many, again=lambda host, answer: _many({host: answer})[host])
+_known: Remembered[str, _Answer] = Remembered(
+    stands=_stands, mark=selectors.mark, part=lambda answer: selectors.part_of(answer.shop)
+)
 _all: Remembered[None, frozenset[str]] = Remembered(1)
 
 
@@ -89,7 +83,7 @@ def shop_of(raw_host: str) -> Reseller | None:
     host = hostname(raw_host)
     if not _WRITTEN_LIKE_ONE.fullmatch(host):
         return None
-    return _known.get(host).shop
+    return _known.get(host, lambda: _ask(host)).shop
 
 
 def hosts_now() -> frozenset[str]:

@@ -7,6 +7,7 @@ the transaction that depends on it.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from math import inf
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -16,15 +17,77 @@ _Key = TypeVar("_Key", bound=Hashable)
 _Answer = TypeVar("_Answer")
 
 
+class Mark:
+    """Whether anything has changed where many answers come from: one cheap question vouches for all of them.
+
+    `ask` gives, for each of some parts, something that changes whenever anything in that part does. It is asked once a
+    second at most, and only where many answers would else have to be asked for alone.
+    """
+
+    #: From so many answers within a second on, the question is worth it.
+    MANY = 16
+    #: How old its last answer is when it is asked anew, in seconds: the rest of the second is for the question.
+    AHEAD = 0.6
+
+    def __init__(self, ask: Callable[[], Mapping[Hashable, object]]) -> None:
+        self._ask, self._asking = ask, Lock()
+        #: When it was asked last, and for each part what it was and since when it certainly has been.
+        self._seen: tuple[float, Mapping[Hashable, tuple[object, float]]] = (-inf, {})
+        #: How many answers were in doubt in this second and in the one before, and since when it is counted.
+        self._doubts, self._doubts_before, self._counted_since = 0, 0, -inf
+
+    def vouched(self, part: Hashable, read_at: float) -> float | None:
+        """Until when what was read of that part since `read_at` certainly stood, if that is less than a second ago."""
+        now = time.monotonic()
+        if self._is_worth_it(now) and now - self._seen[0] >= self.AHEAD and self._asking.acquire(blocking=False):
+            try:
+                self._look(now)
+            finally:
+                self._asking.release()
+        asked_at, seen = self._seen
+        _, since = seen.get(part, (None, inf))
+        return asked_at if since < read_at and now - asked_at < FRESH_SECONDS else None
+
+    def forget(self) -> None:
+        """Vouch for nothing any more."""
+        self._seen = (-inf, {})
+        self._doubts, self._doubts_before, self._counted_since = 0, 0, -inf
+
+    def _look(self, now: float) -> None:
+        _, before = self._seen
+        current = self._ask()
+        answered = time.monotonic()  # what was read earlier may have been another's
+        seen = {}
+        for part, value in current.items():
+            old, since = before.get(part, (None, answered))
+            seen[part] = (value, since if old == value else answered)
+        self._seen = (now, seen)
+
+    def _is_worth_it(self, now: float) -> bool:
+        if now - self._counted_since >= FRESH_SECONDS:
+            is_next = now - self._counted_since < 2 * FRESH_SECONDS
+            self._doubts_before, self._doubts, self._counted_since = self._doubts if is_next else 0, 0, now
+        self._doubts += 1
+        return max(self._doubts, self._doubts_before) >= self.MANY
+
+
 class Remembered(Generic[_Key, _Answer]):
     """The answers to one question, by what was asked; at most `size` of them, the longest unused forgotten first.
 
     `stands` tells, of an answer that is older than a second, whether it is what would be answered now: worth it where
-    that is cheaper to ask. What is answered then is the same object, for all threads.
+    that is cheaper to ask. What is answered then is the same object, for all threads. So does a `mark` without being
+    asked for each, where `part` tells to which of its parts an answer belongs.
     """
 
-    def __init__(self, size: int = 4096, *, stands: Callable[[_Key, _Answer], bool] = lambda _key, _old: False) -> None:
-        self._size, self._stands = size, stands
+    def __init__(
+        self,
+        size: int = 4096,
+        *,
+        stands: Callable[[_Key, _Answer], bool] = lambda _key, _old: False,
+        mark: Mark | None = None,
+        part: Callable[[_Answer], Hashable] = lambda _answer: None,
+    ) -> None:
+        self._size, self._stands, self._mark, self._part = size, stands, mark, part
         self._known: OrderedDict[_Key, tuple[float, _Answer]] = OrderedDict()
         self._lock = Lock()
 
@@ -34,13 +97,18 @@ class Remembered(Generic[_Key, _Answer]):
         known = self._known.get(key)
         if known is not None and now - known[0] < FRESH_SECONDS:
             return known[1]
+        if known is not None and self._mark is not None:
+            until = self._mark.vouched(self._part(known[1]), known[0])
+            if until is not None:
+                self._keep(key, known[1], until)
+                return known[1]
         answer = known[1] if known is not None and self._stands(key, known[1]) else ask()
         self._keep(key, answer, now)
         return answer
 
-    def put(self, key: _Key, answer: _Answer) -> None:
-        """What somebody knows who has just asked for something else."""
-        self._keep(key, answer, time.monotonic())
+    def put(self, key: _Key, answer: _Answer, *, read_at: float) -> None:
+        """What somebody knows who has asked for something else, and began to at that moment (`time.monotonic`)."""
+        self._keep(key, answer, read_at)
 
     def forget(self) -> None:
         """Drop everything: for the process that has just changed something, and for tests."""
@@ -62,8 +130,7 @@ class Together(Generic[_Key, _Answer]):
     As long as many are asked for, the question is repeated before the answers are a second old, by whoever comes first
     then; others go on with what is known, so that nobody waits for it and nobody asks alone meanwhile.
 
-    `many` gets the keys with what was answered last, which it may answer again where that still stands; so does
-    `again` with one key, if it is cheaper than `one`.
+    `many` gets the keys with what was answered last, which it may answer again where that still stands.
     """
 
     #: From so many keys within a second on, they are asked for together.
@@ -78,11 +145,9 @@ class Together(Generic[_Key, _Answer]):
         *,
         one: Callable[[_Key], _Answer],
         many: Callable[[Mapping[_Key, _Answer]], Mapping[_Key, _Answer]],
-        again: Callable[[_Key, _Answer], _Answer] | None = None,
         size: int = 4096,
     ) -> None:
         self._one, self._many, self._size = one, many, size
-        self._again = again or (lambda key, _old: one(key))
         #: When it was answered, when it was last asked for, and the answer.
         self._known: OrderedDict[_Key, tuple[float, list[float], _Answer]] = OrderedDict()
         #: How many were asked for alone, and since when they are counted.
@@ -96,7 +161,7 @@ class Together(Generic[_Key, _Answer]):
         now = time.monotonic()
         known = self._known.get(key)
         if known is None:
-            return self._ask_alone(key, None, now)
+            return self._ask_alone(key, now)
         known[1][0] = now
         is_fresh = now - known[0] < FRESH_SECONDS
         if self._is_due(now, is_fresh=is_fresh) and self._asking.acquire(blocking=False):
@@ -106,7 +171,7 @@ class Together(Generic[_Key, _Answer]):
                 self._asking.release()
             known = self._known.get(key)
             is_fresh = known is not None and now - known[0] < FRESH_SECONDS
-        return known[2] if known is not None and is_fresh else self._ask_alone(key, known, now)
+        return known[2] if known is not None and is_fresh else self._ask_alone(key, now)
 
     def put(self, key: _Key, answer: _Answer) -> None:
         """What somebody knows who has just asked for themselves."""
@@ -132,11 +197,11 @@ class Together(Generic[_Key, _Answer]):
             self._asked_at = now
             self._keep(self._many(dict(self._used(now, self.LATELY))), now)
 
-    def _ask_alone(self, key: _Key, known: tuple[float, list[float], _Answer] | None, now: float) -> _Answer:
+    def _ask_alone(self, key: _Key, now: float) -> _Answer:
         if now - self._alone_since >= FRESH_SECONDS:
             self._alone, self._alone_since = 0, now
         self._alone += 1
-        answer = self._one(key) if known is None else self._again(key, known[2])
+        answer = self._one(key)
         self._keep({key: answer}, now)
         return answer
 

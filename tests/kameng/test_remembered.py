@@ -1,10 +1,10 @@
-"""Answers that are asked for together."""
+"""Answers that are asked for together, or vouched for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 import pytest
 
-from kameng.core.remembered import Together
+from kameng.core.remembered import Mark, Remembered, Together
 
 KEYS = range(20)
 
@@ -86,3 +86,130 @@ def test_after_a_pause_many_are_asked_for_together_at_once(asked: Asked) -> None
     asked.answer = 2
     assert asked.all() == {2}
     assert (asked.alone, asked.together) == (len(KEYS) + Together.MANY, 2)
+
+
+class Marked:
+    """Answers that are numbers which can be changed, in two parts that one mark vouches for."""
+
+    def __init__(self) -> None:
+        self.moment, self.alone, self.looks = 1000.0, 0, 0
+        self.answers = dict.fromkeys(KEYS, 1)
+        self.first: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.mark = Mark(self._ask)
+        self.known: Remembered[int, tuple[int, int]] = Remembered(mark=self.mark, part=lambda answer: answer[0] % 2)
+
+    def _ask(self) -> Mapping[Hashable, object]:
+        self.looks += 1
+        self.first()
+        seen: Mapping[Hashable, object] = {
+            part: [self.answers[key] for key in KEYS if key % 2 == part] for part in (0, 1)
+        }
+        self.meanwhile()
+        self.moment += 0.01
+        return seen
+
+    def _one(self, key: int) -> tuple[int, int]:
+        self.alone += 1
+        self.moment += 0.001
+        return key, self.answers[key]
+
+    def all(self) -> list[int]:
+        """What is known of every key."""
+        return [self.known.get(key, lambda key=key: self._one(key))[1] for key in KEYS]  # type: ignore[misc]
+
+    def questions(self) -> tuple[int, int]:
+        """How often answers, and the mark, were asked for since the last time."""
+        found = self.alone, self.looks
+        self.alone = self.looks = 0
+        return found
+
+
+@pytest.fixture
+def marked(monkeypatch: pytest.MonkeyPatch) -> Marked:
+    found = Marked()
+    monkeypatch.setattr("kameng.core.remembered.time.monotonic", lambda: found.moment)
+    found.all()
+    found.moment += 1.1
+    found.all()
+    assert found.questions() == (2 * len(KEYS), 1)
+    return found
+
+
+def test_what_was_read_before_the_mark_is_asked_for_once_more_and_then_vouched_for(marked: Marked) -> None:
+    marked.moment += 1.1
+    marked.all()
+    assert marked.questions() == (Mark.MANY, 1)  # these were read before anybody had looked at the mark
+    for _ in range(5):
+        marked.moment += 1.1
+        assert set(marked.all()) == {1}
+        assert marked.questions() == (0, 1)
+
+
+def test_what_has_changed_is_asked_for_with_its_part_alone(marked: Marked) -> None:
+    marked.moment += 1.1
+    marked.all()
+    marked.questions()
+    marked.answers[4] = 2
+    marked.moment += 0.9
+    marked.all()
+    assert marked.questions() == (0, 0)  # nothing is a second old
+    marked.moment += 0.2
+    assert [key for key, answer in zip(KEYS, marked.all(), strict=True) if answer == 2] == [4]
+    assert marked.questions() == (len(KEYS) // 2, 1)
+
+
+def test_what_changes_while_the_mark_is_looked_at_is_not_vouched_for(marked: Marked) -> None:
+    marked.moment += 1.1
+    marked.all()
+    marked.questions()
+
+    def change() -> None:
+        marked.answers[4], marked.moment = 2, marked.moment + 0.1
+
+    marked.meanwhile = change
+    marked.moment += 1.1
+    assert set(marked.all()) == {1}  # as it was when the mark was asked
+    marked.meanwhile = lambda: None
+    marked.moment += 1.1
+    assert marked.all()[4] == 2
+
+
+def test_what_is_read_while_the_mark_is_looked_at_may_have_been_another(marked: Marked) -> None:
+    def read_and_change() -> None:
+        marked.moment += 0.1
+        marked.known.put(4, (4, 1), read_at=marked.moment)
+        marked.moment += 0.1
+        marked.answers[4] = 2
+
+    marked.first = read_and_change
+    marked.moment += 1.1
+    marked.all()
+    marked.first = lambda: None
+    marked.moment += 1.1
+    assert marked.all()[4] == 2
+
+
+def test_nothing_is_vouched_for_that_was_read_before_it_was_known_to_be_the_same(marked: Marked) -> None:
+    marked.known.put(4, (4, 7), read_at=marked.moment - 2)
+    assert marked.all()[4] == 1
+
+
+def test_no_answer_that_is_vouched_for_is_more_than_a_second_old(marked: Marked) -> None:
+    marked.moment += 1.1
+    marked.all()
+    marked.moment += 1.1
+    marked.known.put(4, (4, 1), read_at=marked.moment - 0.6)
+    marked.all()  # the mark is looked at, for the others
+    marked.answers[4] = 2
+    marked.moment += 0.5
+    assert marked.all()[4] == 1
+    marked.moment += 0.6
+    assert marked.all()[4] == 2
+
+
+def test_few_answers_are_not_worth_the_mark(marked: Marked) -> None:
+    marked.moment += 3
+    for key in range(3):
+        marked.known.get(key, lambda: (0, 1))
+    assert marked.questions() == (0, 0)
