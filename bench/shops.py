@@ -41,6 +41,7 @@ class Round:
     first_visits: Sequence[float]
     pages_of_one: Turns
     pages: Turns
+    first_orders: across.Traffic
     checkouts_of_one: Turns
     checkouts: Turns
     web_mib: float
@@ -70,6 +71,7 @@ def run(stage: Stage, *, sizes: Sequence[int] = SIZES) -> Report:
     for one in rounds:
         for turns in (one.pages_of_one, one.pages, one.checkouts_of_one, one.checkouts):
             found.broken += [error for traffic in turns.each for error in traffic.errors][:3]
+        found.broken += one.first_orders.errors[:3]
     _column(stage, found, rounds[-1], shelf)
     return found
 
@@ -82,9 +84,10 @@ def _round(stage: Stage, size: int, shelf: Shelf) -> Round:
     stage.run_program(["manage.py", "migrate_shops", "--check"])
     check_seconds = time.perf_counter() - checked
     first = across.first_visits(stage, opened.hosts, shelf)
+    pages = across.pages(stage, opened.hosts, shelf)
+    first_orders = across.first_orders(stage, opened.hosts, shelf)
     found = Round(
-        opened, check_seconds, first,
-        *across.pages(stage, opened.hosts, shelf), *across.checkouts(stage, opened.hosts, shelf),
+        opened, check_seconds, first, *pages, first_orders, *across.checkouts(stage, opened.hosts, shelf),
         max(machine.memory_mib(stage.process("web").pid or 0)),
         max(machine.memory_mib(stage.process("worker").pid or 0)),
         sum(machine.memory_mib(stage.process("postgres").pid or 0)),
@@ -111,13 +114,14 @@ def _traffic_table(rounds: Sequence[Round]) -> Table:
         (
             len(one.opened.hosts), milliseconds(one.first_visits, 0.95),
             one.pages_of_one.page_p95(), one.pages.page_p95(), one.page_ratio,
+            milliseconds(one.first_orders.checkouts, 0.95),
             one.checkouts_of_one.checkout_p95(), one.checkouts.checkout_p95(), one.checkout_ratio,
         )
         for one in rounds
     ]  # fmt: skip
     columns = (
-        "shops visited", "first visit p95 ms", "page p95 ms in one", "in all", "×", "checkout p95 ms in one", "in all",
-        "×",
+        "shops visited", "first visit p95 ms", "page p95 ms in one", "in all", "×", "first checkout p95 ms",
+        "checkout p95 ms in one", "in all", "×",
     )  # fmt: skip
     return Table("the same traffic in one shop and over all, the median of turns", columns, rows)
 
