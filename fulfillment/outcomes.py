@@ -190,10 +190,13 @@ def _arrived(
     return 0
 
 
-_DELIVER = """
+_DELIVER = sql.InEachShop(
+    """
 INSERT INTO fulfillment_delivery (fulfillment_id, supplier_order_id, position, stock_code_id)
 SELECT %s, %s, %s::integer + place - 1, code FROM unnest(%s::bigint[]) WITH ORDINALITY AS kept (code, place)
-"""
+""",
+    by=["worker"],
+)
 
 
 def _keep(buy: SupplierOrder, outcome: Outcome) -> list[int]:

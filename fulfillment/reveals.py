@@ -59,7 +59,8 @@ def _arrived(order_id: int) -> list[tuple[int, str, str, str]]:
 
 
 #: What arrived: codes, and what an owner wrote with goods that they delivered by hand, once for each work.
-_ARRIVED = sql.InEachShop("""
+_ARRIVED = sql.InEachShop(
+    """
 SELECT work.id, line.sku, work.sealed_note, code.sealed, code.digest
   FROM orders_orderline AS line
   JOIN fulfillment_fulfillment AS work ON work.line_id = line.id
@@ -67,8 +68,13 @@ SELECT work.id, line.sku, work.sealed_note, code.sealed, code.digest
   LEFT JOIN public.suppliers_stockcode AS code ON code.id = delivery.stock_code_id
  WHERE line.order_id = %s AND line.status = 'delivered'
  ORDER BY line.position, delivery.position
-""")
-_LOOKED = """
+""",
+    by=["web"],
+)
+_LOOKED = sql.InEachShop(
+    """
 INSERT INTO fulfillment_deliveryreveal (fulfillment_id, actor, address_digest)
 SELECT unnest(%(works)s::bigint[]), %(actor)s, %(looked_from)s
-"""
+""",
+    by=["web"],
+)

@@ -66,14 +66,17 @@ class _Step:
     place: Place | None = None
 
 
-_OPEN = sql.InEachShop(f"""
+_OPEN = sql.InEachShop(
+    f"""
 INSERT INTO fulfillment_fulfillment (line_id, status, attempts, note)
 SELECT line.id, 'queued', 0, ''
   FROM orders_orderline AS line
  WHERE line.order_id = %s AND line.status = 'queued'
  ORDER BY line.position
     ON CONFLICT (line_id) DO NOTHING RETURNING {sql.columns(Fulfillment)}
-""")
+""",
+    by=["worker"],
+)
 
 
 def order_fulfill(*, order_id: int) -> float | None:

@@ -94,7 +94,8 @@ class OrderView(Endpoint):
 
 
 #: Programs ask this more often than anything else, so the whole order is one question to the database.
-_WHOLE = sql.InEachShop("""
+_WHOLE = sql.InEachShop(
+    """
 SELECT placed.number, placed.status, placed.total::text,
        (SELECT coalesce(json_agg(json_build_object(
                    'sku', sku, 'quantity', quantity, 'price', price::text, 'status', status, 'name', concat_ws(' ',
@@ -113,7 +114,9 @@ SELECT placed.number, placed.status, placed.total::text,
           FROM payments_refund AS refund JOIN payments_payment AS payment ON payment.id = refund.payment_id
          WHERE payment.order_id = placed.id AND refund.status NOT IN ('waiting', 'rejected'))::text
   FROM orders_order AS placed WHERE placed.number = %(number)s
-""")
+""",
+    by=["web"],
+)
 
 
 SHOP, SUPPLY = "api/v1/", "api/supply/v1/"

@@ -138,7 +138,7 @@ class _Polling(bootsteps.StartStopStep):
         from kameng.outbox.poller import Poller
         from kameng.warmed import STATEMENT
 
-        sessions.shared, warming.statement = True, STATEMENT
+        sessions.shared, warming.statement, warming.process = True, STATEMENT, "worker"
         _pollers.append(Poller(dispatch))
         _pollers[-1].start()
 

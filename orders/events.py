@@ -6,10 +6,13 @@ from typing import Any
 from kameng.core import sql
 from orders.models import Order, OrderLine
 
-_EVENT = sql.InEachShop("""
+_EVENT = sql.InEachShop(
+    """
 INSERT INTO orders_orderevent (order_id, line_id, name, from_status, to_status, actor, data)
 VALUES (%s, %s, %s, %s, %s, %s, %s)
-""")
+""",
+    by=["web"],
+)
 
 
 def event_write(

@@ -16,10 +16,15 @@ SELECT json_agg(json_build_array(concat_ws(' ', line.product_name, line.variant_
   FROM orders_orderline AS line LEFT JOIN listings_listing AS listing ON listing.variant_id = line.variant_id
  WHERE line.order_id = {order}
 """
-_BY_NUMBER = sql.InEachShop(f"""
+_BY_NUMBER = sql.InEachShop(
+    f"""
 SELECT {sql.columns(Order)}, ({_GOODS.format(order="orders_order.id")}) AS goods FROM orders_order WHERE number = %s
-""")
-_LINES = f"SELECT {sql.columns(OrderLine)} FROM orders_orderline WHERE order_id = %s ORDER BY position"
+""",
+    by=["web"],
+)
+_LINES = sql.InEachShop(
+    f"SELECT {sql.columns(OrderLine)} FROM orders_orderline WHERE order_id = %s ORDER BY position", by=["worker"]
+)
 #: Apart from what the shop's own tables say, for it need not be planned in each shop.
 _STOPPED = f"""
 SELECT coalesce(bool_or(product.standing = 'taken_down'), FALSE),

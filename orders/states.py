@@ -12,9 +12,12 @@ from orders.models import Order, OrderLine
 Status = Order.Status
 LineStatus = OrderLine.Status
 
-_LOCK = sql.InEachShop(f"""
+_LOCK = sql.InEachShop(
+    f"""
 SELECT {sql.columns(Order)}, statement_timestamp() AS locked_at FROM orders_order WHERE id = %s FOR UPDATE
-""")
+""",
+    by=["web", "worker"],
+)
 
 
 def order_lock(order_id: int) -> Order:
@@ -33,7 +36,7 @@ _EVENT_OF_STEP = """
 INSERT INTO orders_orderevent (order_id, line_id, name, from_status, to_status, actor, data)
 SELECT order_id, line_id, %(name)s, %(origin)s, %(to)s, %(actor)s, %(data)s::jsonb FROM moved ORDER BY line_id
 """
-_ORDER_STEP = (
+_ORDER_STEP = sql.InEachShop(
     """
 WITH moved AS (
     UPDATE orders_order
@@ -43,9 +46,10 @@ WITH moved AS (
      WHERE id = %(order)s AND status = %(origin)s
     RETURNING id AS order_id, NULL::bigint AS line_id)
 """
-    + _EVENT_OF_STEP
+    + _EVENT_OF_STEP,
+    by=["web", "worker"],
 )
-_LINE_STEP = (
+_LINE_STEP = sql.InEachShop(
     """
 WITH moved AS (
     UPDATE orders_orderline
@@ -53,17 +57,20 @@ WITH moved AS (
      WHERE id = %(line)s AND status = %(origin)s
     RETURNING order_id, id AS line_id)
 """
-    + _EVENT_OF_STEP
+    + _EVENT_OF_STEP,
+    by=["worker"],
 )
 #: All lines of an order that is paid: none of them has gone anywhere before.
-_LINES_STEP = (
+_LINES_STEP = sql.InEachShop(
     """
 WITH moved AS (
     UPDATE orders_orderline SET status = %(to)s WHERE order_id = %(order)s AND status = %(origin)s
     RETURNING order_id, id AS line_id)
 """
-    + _EVENT_OF_STEP
+    + _EVENT_OF_STEP,
+    by=["web"],
 )
+_ENDS = sql.InEachShop("SELECT id, status, short_quantity FROM orders_orderline WHERE order_id = %s", by=["worker"])
 
 
 def order_transition(order: Order, *, to: Order.Status, actor: str, **data: Any) -> None:
@@ -131,7 +138,7 @@ def line_short(line: OrderLine, *, quantity: int, actor: str) -> None:
 
 def lines_return(order: Order) -> None:
     """What of an order certainly did not arrive is looked at once more by whoever returns money; twice is harmless."""
-    lines = sql.rows("SELECT id, status, short_quantity FROM orders_orderline WHERE order_id = %s", [order.pk])
+    lines = sql.rows(_ENDS, [order.pk])
     for line_id, status, short in lines:
         if status == LineStatus.FAILED:
             publish("line.failed", line_id=line_id)
@@ -147,7 +154,7 @@ def order_recount(order: Order, *, actor: str) -> None:
     """
     if order.status not in (Status.PAID, Status.FULFILLED, Status.PARTLY_REFUNDED):
         return
-    lines = sql.rows("SELECT id, status, short_quantity FROM orders_orderline WHERE order_id = %s", [order.pk])
+    lines = sql.rows(_ENDS, [order.pk])
     ends = {status for _id, status, _short in lines}
     if ends == {LineStatus.DELIVERED}:
         if order.status == Status.PARTLY_REFUNDED:

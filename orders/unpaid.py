@@ -8,13 +8,16 @@ from kameng.core import sql
 from orders.exceptions import TooManyUnpaid
 from orders.turns import in_turn
 
-_UNPAID = sql.InEachShop("""
+_UNPAID = sql.InEachShop(
+    """
 SELECT count(*) FILTER (WHERE contact_digest = %(contact)s), count(*) FILTER (WHERE address_digest = %(address)s),
        min(expires_at - statement_timestamp())
   FROM orders_order
  WHERE status = 'pending' AND expires_at > statement_timestamp()
    AND (contact_digest = %(contact)s OR (address_digest = %(address)s AND %(address)s <> ''))
-""")
+""",
+    by=["web"],
+)
 #: So many is no limit, and nobody has to wait for it.
 _NO_LIMIT = 1_000_000
 

@@ -81,8 +81,8 @@ def notice_receive(*, account_code: str, headers: Mapping[str, str], body: bytes
         verdict, reason = (Stored.IGNORED, "") if is_other else (Stored.REFUSED, "no such shop")
         _judge(account, notice, verdict, reason)
     else:
-        connection.give_back()  # type: ignore[attr-defined]  # for one that knows the shop
         with schema_context(shop.schema_name):
+            connection.move(shop)  # type: ignore[attr-defined]
             heard = _heard(account, gateway, notice.payment)
             with transaction.atomic():
                 verdict, reason = _apply(account, notice, heard, is_new=is_new)

@@ -4,9 +4,13 @@ from kameng.core import sql
 from payments.models import Payment
 
 _ONE = f"SELECT {sql.columns(Payment)} FROM payments_payment WHERE id = %s"
-_OF_ORDER = f"SELECT {sql.columns(Payment)} FROM payments_payment WHERE order_id = %s ORDER BY id"
-_LOCKED = f"{_OF_ORDER} FOR UPDATE"
-_WITH_NUMBER = sql.InEachShop("SELECT id, order_id FROM payments_payment WHERE number = %s AND account_id = %s")
+_OF_ORDER = sql.InEachShop(
+    f"SELECT {sql.columns(Payment)} FROM payments_payment WHERE order_id = %s ORDER BY id", by=["web"]
+)
+_LOCKED = sql.InEachShop(f"{_OF_ORDER} FOR UPDATE", by=["web"])
+_WITH_NUMBER = sql.InEachShop(
+    "SELECT id, order_id FROM payments_payment WHERE number = %s AND account_id = %s", by=["web"]
+)
 _CONFIRMED = "SELECT FROM payments_payment WHERE id = %s AND reference = %s AND status = 'confirmed'"
 
 

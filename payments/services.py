@@ -77,13 +77,16 @@ class Applied:
 
 
 #: Only from the state that the caller saw. What a confirmation brings is written with it, and with nothing else.
-_STEP = """
+_STEP = sql.InEachShop(
+    """
 UPDATE payments_payment
    SET status = %(to)s, reference = %(reference)s, is_surplus = %(is_surplus)s, fee = %(fee)s,
        fee_bearer = %(fee_bearer)s,
        confirmed_at = CASE WHEN %(confirms)s THEN statement_timestamp() ELSE confirmed_at END
  WHERE id = %(payment)s AND status = %(origin)s
-"""
+""",
+    by=["web"],
+)
 
 
 def payment_transition(payment: Payment, *, to: Payment.Status) -> None:
@@ -169,10 +172,13 @@ def payment_start(
     return payment
 
 
-_OPENED = """
+_OPENED = sql.InEachShop(
+    """
 UPDATE payments_payment SET qr = %s, url = %s, call = %s, status = 'pending'
  WHERE id = %s AND status IN ('created', 'pending')
-"""
+""",
+    by=["web"],
+)
 
 
 _CHOSEN = "UPDATE payments_payment SET chosen_at = statement_timestamp() WHERE id = %s"
@@ -322,7 +328,9 @@ def mismatch(payment: Payment, result: PaymentResult) -> tuple[str, bool]:
     return "; ".join(wrong), bool(fits and has_reference and wrong)
 
 
-_TAKEN = "SELECT FROM payments_payment WHERE account_id = %s AND reference = %s AND reference <> '' AND id <> %s"
+_TAKEN = sql.InEachShop(
+    "SELECT FROM payments_payment WHERE account_id = %s AND reference = %s AND reference <> '' AND id <> %s", by=["web"]
+)
 
 
 def payment_ask(*, payment_id: int, actor: str) -> Applied:

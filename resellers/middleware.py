@@ -9,6 +9,9 @@ from django_tenants.utils import get_public_schema_name
 
 from resellers.hosts import shop_of
 
+#: Where an order is looked at, or goes on.
+_OF_ORDERS = ("/api/v1/orders/", "/checkout/", "/pay/", "/o/")
+
 
 class ShopMiddleware:
     """Sets `request.shop` and the schema.
@@ -32,7 +35,8 @@ class ShopMiddleware:
         request.tenant = shop  # type: ignore[attr-defined]
         if shop.schema_name == get_public_schema_name():
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
-        connection.move(shop, waits=request.method == "POST")  # type: ignore[attr-defined]
+        is_order = request.method == "POST" or request.path.startswith(_OF_ORDERS)
+        connection.move(shop, order=is_order)  # type: ignore[attr-defined]
         try:
             return self.get_response(request)
         finally:

@@ -32,9 +32,12 @@ class Chosen:
 
 
 #: What the platform has taken down is bought from nobody: in the one shop whose listing it is, or everywhere.
-_TAKEN_DOWN_HERE = """
+_TAKEN_DOWN_HERE = sql.InEachShop(
+    """
 SELECT FROM listings_listing AS listing WHERE listing.variant_id = %(variant)s AND listing.standing = 'taken_down'
-"""
+""",
+    by=["worker"],
+)
 _TAKEN_DOWN = """
 (SELECT product.standing FROM public.catalog_variant AS variant
    JOIN public.catalog_product AS product ON product.id = variant.product_id

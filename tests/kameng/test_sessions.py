@@ -11,6 +11,7 @@ from django.db import DataError, connection, connections
 
 from fulfillment.suppliers.limits import Place, place_take
 from kameng.celery import app
+from kameng.core import sql
 from kameng.core.database import sessions as rules
 from kameng.core.database.sessions import sessions
 from kameng.core.database.warming import Warming, tables_of
@@ -133,37 +134,44 @@ def test_shops_whose_names_are_long_and_nearly_the_same_have_statements_of_their
 
 
 def test_a_look_plans_what_the_process_says(opened: Open, warming: Warming, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "said", {"SELECT id FROM orders_order WHERE number = $1 AND id > $2": None})
+    monkeypatch.setattr(sql.InEachShop, "_all", [])
+    warming.process = "worker"
+    sql.InEachShop("SELECT id FROM orders_order WHERE number = %s AND id > %s", by=["worker"])
+    sql.InEachShop("SELECT 1 WHERE %s", by=["web"])
     thread = Thread(target=lambda: warming.look(Reseller.objects.get(slug="one")))
     thread.start()
     thread.join()
     one = opened("shop_one")
+    one.move(one.tenant)
     planned = "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE name LIKE '%_shop_one'"
     assert ask(one, planned) == 1
 
 
-@pytest.mark.parametrize("is_patient", [True, False])
-def test_one_that_knows_the_shop_is_waited_for_while_somebody_has_it(
-    opened: Open, monkeypatch: pytest.MonkeyPatch, is_patient: bool
+@pytest.mark.parametrize("is_order", [True, False])
+def test_an_order_waits_for_the_session_that_knows_the_shop_and_a_reader_takes_another(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, is_order: bool
 ) -> None:
     monkeypatch.setattr(rules, "PATIENCE", 10.0)
-    one, found = opened("shop_one"), []
-    left(opened("shop_two"))
+    one, two = opened("shop_one"), opened("shop_two")
+    found: list[int] = []
+    for opener in (one, two):
+        opener.move(opener.tenant)
+    left(two)
     session = pid(one)
 
     def wait() -> None:
         two: Any = connections.create_connection("default")
-        two.move(Reseller(schema_name="shop_one"), waits=is_patient)
+        two.move(Reseller(schema_name="shop_one"), order=is_order)
         found.append(pid(two))
         two.close()
 
     waiting = Thread(target=wait)
     waiting.start()
     waiting.join(0.2)
-    assert bool(found) is not is_patient
+    assert bool(found) is not is_order
     one.give_back()
     waiting.join(10)
-    assert (found == [session]) is is_patient
+    assert (found == [session]) is is_order
 
 
 def test_nobody_gets_a_session_with_a_transaction(opened: Open) -> None:
@@ -206,6 +214,7 @@ def test_none_learns_more_shops_than_it_may_and_what_all_know_has_an_end(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "MOST_SHOPS", 1)
+    monkeypatch.setattr(rules, "WANDERED", 2)
     first, second = opened("shop_one"), opened("shop_two")
     session = left(first)
     assert pid(second) != session  # the first is full
@@ -219,8 +228,34 @@ def test_none_learns_more_shops_than_it_may_and_what_all_know_has_an_end(
     swept.set_schema("shop_two")
     assert ask(swept) == "shop_two"
     wandered = swept.connection
+    monkeypatch.setattr(settings, "SHOPS_KNOWN", 10)
     swept.give_back()
+    assert not wandered.closed  # it came to see another one
+    assert pid(opened("shop_three")) != wandered.info.backend_pid
+    again = opened("shop_two")
+    assert ask(again) == "shop_two"
+    assert again.connection is wandered
+    again.set_schema("public")
+    ask(again)
+    again.give_back()
     assert wandered.closed
+
+
+def test_readers_take_no_session_from_orders_and_have_to_go_first(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = opened("shop_one")
+    order.move(order.tenant)
+    session = left(order)
+    reader = opened("shop_one")
+    assert pid(reader) != session  # though it is idle, and knows the shop
+    monkeypatch.setattr(settings, "SHOPS_KNOWN", 1)
+    last = reader.connection
+    left(reader)
+    assert last.closed  # though it was used last
+    again = opened("shop_two")
+    again.move(again.tenant)
+    assert pid(again) == session
 
 
 def test_a_place_for_a_call_stays_with_the_session_that_locked_it(opened: Open) -> None:
@@ -332,13 +367,17 @@ def test_a_worker_hears_of_shops_and_looks_at_those_that_are_there(
     assert [shop.schema_name for shop in wanted] == ["shop_one"]
 
 
-def test_the_session_that_looked_is_the_shops_next_one(opened: Open, warming: Warming) -> None:
+def test_the_session_that_looked_is_the_one_for_the_shops_next_order(opened: Open, warming: Warming) -> None:
     shop, found = Reseller.objects.get(slug="one"), []
     thread = Thread(target=lambda: found.append(warming.look(shop)))
     thread.start()
     thread.join()
     assert found == [True]
+    reader = opened("shop_one")
+    pid(reader)
+    assert reader.connection is not warming._known_by["shop_one"]
     one = opened("shop_one")
+    one.move(shop)
     pid(one)
     assert one.connection is warming._known_by["shop_one"]
     warming.want(shop)

@@ -40,7 +40,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         #: The path of the shop that was entered, as it is sent; worked out when it is needed.
         self._path: str | None = None
         self._is_anywhere = False
-        self._is_patient = False
+        self._is_order = False
         self._used_at = 0.0
         super().__init__(*args, **kwargs)
 
@@ -56,11 +56,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A session that leaves transactions to us: one that is there and best knows the shop, or a new one."""
-        made = sessions.take(self._wanted_path(), waits=self._is_patient) if sessions.shared else None
+        made = sessions.take(self._wanted_path(), orders=self._is_order) if sessions.shared else None
         if made is None:
             made = super().get_new_connection(conn_params)
             made.autocommit = True
-            sessions.made(made)
+            sessions.made(made, orders=self._is_order)
         return made
 
     def _set_autocommit(self, autocommit: bool) -> None:
@@ -71,16 +71,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Enter a shop; nothing is sent before the next statement, nor where the session is there already."""
         super().set_tenant(tenant, include_public)
         self._path = None
-        self._is_patient = False
+        self._is_order = False
 
-    def move(self, tenant: Any, *, waits: bool = True) -> None:
-        """Enter a shop in a session that knows it.
-
-        One that somebody has is worth a short wait where an order goes on, and not where pages are read.
-        """
+    def move(self, tenant: Any, *, order: bool = True) -> None:
+        """Enter a shop in a session that knows it: one of those in which an order goes on, or is read, or another."""
         self.give_back()
         self.set_tenant(tenant)
-        self._is_patient = waits
+        self._is_order = order
 
     @contextmanager
     def anywhere(self) -> Iterator[None]:
@@ -102,7 +99,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         name = f"kameng_{sha256(statement.encode()).hexdigest()[:12]}"
         if not in_each_shop:
             return session.prepare(statement, name)
-        sessions.said[statement] = None
         schema_name = str(self.schema_name)
         if len(schema_name) > LONGEST_SCHEMA:
             schema_name = sha256(schema_name.encode()).hexdigest()[:LONGEST_SCHEMA]

@@ -36,6 +36,8 @@ class Session(extensions.connection):
         self.known: set[str] = set()
         #: Where it has also planned what an order says.
         self.planned: set[str] = set()
+        #: Whether orders take it, and nobody else (`kameng.core.database.sessions`).
+        self.is_for_orders = False
         #: Statements that it has been prepared for, along which path, and by which names.
         self.prepared: dict[tuple[str | None, str], str] = {}
         #: Of those, the ones that have not been told to the server yet, and the ones of which it has not said whether

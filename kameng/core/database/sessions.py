@@ -1,10 +1,14 @@
 """Sessions that the threads of a process leave to each other, so that a shop is served by one that knows it.
 
 PostgreSQL learns a shop's tables in each session anew, and keeps what it has learned for as long as the session lives
-(a quarter of a megabyte for each shop, as much again for how orders are run there). Where each thread has a session of
-its own, the steps of one order meet a handful that have never seen the shop. Here whoever needs a session takes the one
-that has, if it is free, and gives it back at the end of the request or the task
-(docs/adr/0044-sessions-go-with-shops.md).
+(a third of a megabyte for each shop, and up to twice as much for how orders are run there). Where each thread has a
+session of its own, the steps of one order meet a handful that have never seen the shop. Here whoever needs a session
+takes the one that has, if it is free, and gives it back at the end of the request or the task
+(docs/adr/0044-sessions-go-with-shops.md, docs/adr/0053-orders-have-sessions-of-their-own.md).
+
+Orders and readers have sessions of their own: a page needs little of a shop, and what it needs is soon learned, so it
+neither keeps an order waiting nor fills the session that knows how orders are run there with shops of which it knows
+nothing else.
 
 Only web and worker share; a command has one thread, and what it sets for its session ends with it.
 """
@@ -19,10 +23,11 @@ from psycopg2 import Error
 
 from kameng.core.database.session import Session
 
-#: A session that has seen so many shops gets no others, and one that went through more, as the sweep does, is ended.
-MOST_SHOPS = 500
-#: For so long one that knows the shop is waited for while somebody has it, in seconds: a request has it for 5 to 20 ms,
-#: and to learn the shop takes another as long, and a processor.
+#: A session that knows so many shops gets no others. It may come to see some more on its way, as an order's
+#: does at the house shop; one that went through so many as the sweep is ended.
+MOST_SHOPS, WANDERED = 200, 400
+#: For so long an order waits for the one that knows its shop while somebody has it, in seconds: a request has it for 5
+#: to 20 ms, and to learn the shop takes another as long, and a processor.
 PATIENCE = 0.025
 #: One that is so old is ended, and one that nobody has needed for so long, in seconds.
 OLDEST, IDLEST = 1800.0, 120.0
@@ -37,8 +42,6 @@ class Sessions:
     def __init__(self) -> None:
         #: Whether threads share at all.
         self.shared = False
-        #: What is worth planning in each shop, of what this process says.
-        self.said: dict[str, None] = {}
         self._idle: list[Session] = []
         #: Those that somebody has, unless they were ended.
         self._taken: WeakSet[Session] = WeakSet()
@@ -47,29 +50,31 @@ class Sessions:
         self._given = Condition()
         os.register_at_fork(after_in_child=self._leave_to_parent)
 
-    def take(self, path: str, *, waits: bool = False) -> Session | None:
+    def take(self, path: str, *, orders: bool = False) -> Session | None:
         """A session that is alive, one that knows the shop of `path` if there is one, or None: then make one.
 
-        Who `waits` gives somebody who has it a moment to give it back.
+        It is one of those for `orders`, or of those for everything else.
         """
-        while (found := self._choose(path, PATIENCE if waits else 0)) is not None:
+        while (found := self._choose(path, orders)) is not None:
             if _is_alive(found):
                 return found
             found.close()
         return None
 
-    def made(self, session: Session) -> None:
+    def made(self, session: Session, *, orders: bool = False) -> None:
         """There is a new one, and somebody has it."""
+        session.is_for_orders = orders
         with self._given:
             self._taken.add(session)
 
-    def _choose(self, path: str, patience: float) -> Session | None:
+    def _choose(self, path: str, orders: bool) -> Session | None:
         with self._given:
-            if patience:
-                self._given.wait_for(lambda: not self._is_in_hand(path), patience)
-            if knowing := [one for one in self._idle if path in one.known]:
+            if orders:
+                self._given.wait_for(lambda: not self._is_in_hand(path), PATIENCE)
+            free = [one for one in self._idle if one.is_for_orders is orders]
+            if knowing := [one for one in free if path in one.known]:
                 found = max(knowing, key=lambda one: (path in one.planned, one.used_at))
-            elif learning := [one for one in self._idle if len(one.known) < MOST_SHOPS]:
+            elif learning := [one for one in free if len(one.known) < MOST_SHOPS]:
                 found = min(learning, key=lambda one: len(one.known))
             else:
                 return None
@@ -78,14 +83,14 @@ class Sessions:
             return found
 
     def _is_in_hand(self, path: str) -> bool:
-        """Whether somebody has the only one that knows the shop."""
-        in_hand = any(path in one.known and not one.closed for one in self._taken)
-        return in_hand and not any(path in one.known for one in self._idle)
+        """Whether an order has the only one that knows the shop."""
+        in_hand = any(path in one.known and one.is_for_orders and not one.closed for one in self._taken)
+        return in_hand and not any(path in one.known and one.is_for_orders for one in self._idle)
 
     def give(self, session: Session) -> None:
         """Nobody needs it any more. One with something under way, or that holds a lock, is ended."""
         now = session.used_at = time.monotonic()
-        is_spent = now - session.born_at > OLDEST or len(session.known) > MOST_SHOPS
+        is_spent = now - session.born_at > OLDEST or len(session.known) > WANDERED
         if is_spent or session.left_behind or not session.rest():
             session.close()
             return
@@ -93,7 +98,7 @@ class Sessions:
         known = 0
         with self._given:
             self._taken.discard(session)
-            waiting = sorted([*self._idle, session], key=lambda one: -one.used_at)
+            waiting = sorted([*self._idle, session], key=lambda one: (not one.is_for_orders, -one.used_at))
             self._idle = []
             for one in waiting:
                 known += len(one.known)

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.models import Model
 
+from kameng.core import sql
 from kameng.core.database.session import Session
 from kameng.core.database.sessions import sessions
 
@@ -39,6 +40,8 @@ class Warming:
     def __init__(self) -> None:
         #: What a session is asked to have looked at everything; nothing is done without.
         self.statement = ""
+        #: Of which process these are the sessions: it has statements of its own to plan.
+        self.process: sql.Process = "web"
         #: Who else would like to hear of shops whose pages are read, by their schemas.
         self.tell: Callable[[list[str]], None] = lambda schema_names: None
         self._wanted: dict[str, Any] = {}
@@ -72,10 +75,10 @@ class Warming:
     def look(self, shop: Any) -> bool:
         """Let the session that the shop's next order will get look at its tables. False if the database would not."""
         try:
-            connection.set_tenant(shop)  # type: ignore[attr-defined]
+            connection.move(shop)  # type: ignore[attr-defined]
             with connection.cursor() as cursor:
                 cursor.execute(self.statement)
-            connection.plan([*sessions.said])  # type: ignore[attr-defined]
+            connection.plan(sql.InEachShop.said_by(self.process))  # type: ignore[attr-defined]
             self._known_by[shop.schema_name] = connection.connection
         except Error as error:
             logger.info("%s was not looked at: %s", shop.schema_name, error)
