@@ -26,19 +26,21 @@ INSERT INTO {schema}.orders_order (number, status, contact, total, language, dev
 SELECT %(route)s || %(mark)s || lpad(upper(to_hex(n)), 12, '0'), 'fulfilled', '13800000000', 57, 'zh-hans', '', '', '',
        '', %(noon)s, %(noon)s, %(noon)s, %(noon)s FROM generate_series(1, %(rows)s) AS n;
 INSERT INTO {schema}.payments_payment (order_id, number, account_id, gateway, channel, amount, status, reference, qr,
-       url, is_surplus, created_at, expires_at, confirmed_at)
+       url, is_surplus, fee, created_at, expires_at, confirmed_at)
 SELECT id, number || '00000000', %(account)s, 'wechatpay', 'qr', 57, 'confirmed', 'T' || number, '', '', false,
-       %(noon)s, %(noon)s, %(noon)s
+       0.34, %(noon)s, %(noon)s, %(noon)s
   FROM {schema}.orders_order WHERE number LIKE %(route)s || %(mark)s || '%%';
-INSERT INTO public.ledger_account (name, owner) VALUES ('clearing', %(account)s), ('orders', %(shop)s)
+INSERT INTO public.ledger_account (name, owner) VALUES ('clearing', %(account)s), ('orders', %(shop)s), ('fees', %(account)s)
     ON CONFLICT DO NOTHING;
 INSERT INTO public.ledger_journal (key, kind, shop_id, order_number, size)
-SELECT 'payment:' || payment.number, 'payment', %(shop)s, left(payment.number, 16), 2
+SELECT 'payment:' || payment.number, 'payment', %(shop)s, left(payment.number, 16), 4
   FROM {schema}.payments_payment AS payment WHERE number LIKE %(route)s || %(mark)s || '%%';
 INSERT INTO public.ledger_entry (journal_id, account_id, amount)
-SELECT journal.id, account.id, CASE account.name WHEN 'clearing' THEN 57 ELSE -57 END
-  FROM public.ledger_journal AS journal JOIN public.ledger_account AS account
-    ON (account.name, account.owner) IN (('clearing', %(account)s), ('orders', %(shop)s))
+SELECT journal.id, account.id, move.amount
+  FROM public.ledger_journal AS journal
+ CROSS JOIN (VALUES ('clearing', %(account)s, 57), ('orders', %(shop)s, -57), ('fees', %(account)s, 0.34),
+                    ('clearing', %(account)s, -0.34)) AS move (name, owner, amount)
+  JOIN public.ledger_account AS account ON account.name = move.name AND account.owner = move.owner
  WHERE journal.key LIKE 'payment:' || %(route)s || %(mark)s || '%%';
 """
 
