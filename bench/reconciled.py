@@ -30,7 +30,8 @@ INSERT INTO {schema}.payments_payment (order_id, number, account_id, gateway, ch
 SELECT id, number || '00000000', %(account)s, 'wechatpay', 'qr', 57, 'confirmed', 'T' || number, '', '', false,
        0.34, %(noon)s, %(noon)s, %(noon)s
   FROM {schema}.orders_order WHERE number LIKE %(route)s || %(mark)s || '%%';
-INSERT INTO public.ledger_account (name, owner) VALUES ('clearing', %(account)s), ('orders', %(shop)s), ('fees', %(account)s)
+INSERT INTO public.ledger_account (name, owner) VALUES ('clearing', %(account)s), ('orders', %(shop)s),
+       ('fees', %(account)s)
     ON CONFLICT DO NOTHING;
 INSERT INTO public.ledger_journal (key, kind, shop_id, order_number, size)
 SELECT 'payment:' || payment.number, 'payment', %(shop)s, left(payment.number, 16), 4
