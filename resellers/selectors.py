@@ -4,6 +4,7 @@ shop's rows have not changed, which is cheaper to ask than to read them (`resell
 import time
 from typing import Any
 
+from django.db import connection
 from django.db.models.expressions import RawSQL
 from django_tenants.utils import get_public_schema_name
 
@@ -47,7 +48,7 @@ def _stands(_key: object, shop: Reseller | None) -> bool:
 
 
 #: Whether any shop's rows have changed, or any host's.
-mark = Mark(lambda: dict(sql.rows_anywhere(_SUMS, [])))
+mark = Mark(lambda: dict(sql.rows_anywhere(_SUMS, [])), settled=lambda: not connection.in_atomic_block)
 _by_id: Remembered[int, Reseller | None] = Remembered(stands=_stands, mark=mark, part=part_of)
 _by_schema: Remembered[str, Reseller | None] = Remembered(stands=_stands, mark=mark, part=part_of)
 

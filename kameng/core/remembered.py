@@ -22,6 +22,9 @@ class Mark:
 
     `ask` gives, for each of some parts, something that changes whenever anything in that part does. It is asked once a
     second at most, and only where many answers would else have to be asked for alone.
+
+    `settled` tells whether what is read now is what everybody sees. In a transaction it may be an earlier moment's, or
+    be undone: the mark is not asked then, and does not vouch for what was read.
     """
 
     #: From so many answers within a second on, the question is worth it.
@@ -29,8 +32,10 @@ class Mark:
     #: How old its last answer is when it is asked anew, in seconds: the rest of the second is for the question.
     AHEAD = 0.6
 
-    def __init__(self, ask: Callable[[], Mapping[Hashable, object]]) -> None:
-        self._ask, self._asking = ask, Lock()
+    def __init__(
+        self, ask: Callable[[], Mapping[Hashable, object]], *, settled: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._ask, self._asking, self.settled = ask, Lock(), settled
         #: When it was asked last, and for each part what it was and since when it certainly has been.
         self._seen: tuple[float, Mapping[Hashable, tuple[object, float]]] = (-inf, {})
         #: How many answers were in doubt in this second and in the one before, and since when it is counted.
@@ -39,7 +44,8 @@ class Mark:
     def vouched(self, part: Hashable, read_at: float) -> float | None:
         """Until when what was read of that part since `read_at` certainly stood, if that is less than a second ago."""
         now = time.monotonic()
-        if self._is_worth_it(now) and now - self._seen[0] >= self.AHEAD and self._asking.acquire(blocking=False):
+        is_due = self._is_worth_it(now) and now - self._seen[0] >= self.AHEAD and self.settled()
+        if is_due and self._asking.acquire(blocking=False):
             try:
                 self._look(now)
             finally:
@@ -88,7 +94,8 @@ class Remembered(Generic[_Key, _Answer]):
         part: Callable[[_Answer], Hashable] = lambda _answer: None,
     ) -> None:
         self._size, self._stands, self._mark, self._part = size, stands, mark, part
-        self._known: OrderedDict[_Key, tuple[float, _Answer]] = OrderedDict()
+        #: When it was answered, the answer, and whether the mark may vouch for it.
+        self._known: OrderedDict[_Key, tuple[float, _Answer, bool]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, key: _Key, ask: Callable[[], _Answer]) -> _Answer:
@@ -97,27 +104,30 @@ class Remembered(Generic[_Key, _Answer]):
         known = self._known.get(key)
         if known is not None and now - known[0] < FRESH_SECONDS:
             return known[1]
-        if known is not None and self._mark is not None:
+        if known is not None and self._mark is not None and known[2]:
             until = self._mark.vouched(self._part(known[1]), known[0])
             if until is not None:
-                self._keep(key, known[1], until)
+                self._keep(key, known[1], until, settled=True)
                 return known[1]
         answer = known[1] if known is not None and self._stands(key, known[1]) else ask()
-        self._keep(key, answer, now)
+        self._keep(key, answer, now, settled=self._is_settled())
         return answer
 
     def put(self, key: _Key, answer: _Answer, *, read_at: float) -> None:
         """What somebody knows who has asked for something else, and began to at that moment (`time.monotonic`)."""
-        self._keep(key, answer, read_at)
+        self._keep(key, answer, read_at, settled=self._is_settled())
 
     def forget(self) -> None:
         """Drop everything: for the process that has just changed something, and for tests."""
         with self._lock:
             self._known.clear()
 
-    def _keep(self, key: _Key, answer: _Answer, at: float) -> None:
+    def _is_settled(self) -> bool:
+        return self._mark is not None and self._mark.settled()
+
+    def _keep(self, key: _Key, answer: _Answer, at: float, *, settled: bool) -> None:
         with self._lock:
-            self._known[key] = (at, answer)
+            self._known[key] = (at, answer, settled)
             self._known.move_to_end(key)
             while len(self._known) > self._size:
                 self._known.popitem(last=False)

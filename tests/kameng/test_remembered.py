@@ -96,7 +96,8 @@ class Marked:
         self.answers = dict.fromkeys(KEYS, 1)
         self.first: Callable[[], None] = lambda: None
         self.meanwhile: Callable[[], None] = lambda: None
-        self.mark = Mark(self._ask)
+        self.is_settled = True
+        self.mark = Mark(self._ask, settled=lambda: self.is_settled)
         self.known: Remembered[int, tuple[int, int]] = Remembered(mark=self.mark, part=lambda answer: answer[0] % 2)
 
     def _ask(self) -> Mapping[Hashable, object]:
@@ -193,6 +194,24 @@ def test_what_is_read_while_the_mark_is_looked_at_may_have_been_another(marked: 
 def test_nothing_is_vouched_for_that_was_read_before_it_was_known_to_be_the_same(marked: Marked) -> None:
     marked.known.put(4, (4, 7), read_at=marked.moment - 2)
     assert marked.all()[4] == 1
+
+
+def test_what_a_transaction_reads_is_not_vouched_for_and_no_transaction_asks_the_mark(marked: Marked) -> None:
+    marked.moment += 1.1
+    marked.all()
+    marked.moment += 1.1
+    marked.questions()
+    marked.is_settled = False
+    marked.known.put(4, (4, 7), read_at=marked.moment)  # of an earlier moment, or undone a moment later
+    marked.all()
+    assert marked.questions() == (len(KEYS) - 1, 0)
+    marked.is_settled = True
+    marked.moment += 1.1
+    assert marked.all()[4] == 1
+    assert marked.questions() == (len(KEYS), 0)
+    marked.moment += 1.1
+    marked.all()
+    assert marked.questions() == (Mark.MANY - 1, 1)
 
 
 def test_no_answer_that_is_vouched_for_is_more_than_a_second_old(marked: Marked) -> None:
