@@ -65,7 +65,7 @@ def _tell_selectors(answer: _Answer, read_at: float) -> None:
 
 
 _known: Remembered[str, _Answer] = Remembered(
-    stands=_stands, mark=selectors.mark, part=lambda answer: selectors.part_of(answer.shop)
+    stands=_stands, witness=selectors.witness, part=lambda answer: selectors.part_of(answer.shop)
 )
 _all: Remembered[None, frozenset[str]] = Remembered(1)
 

@@ -10,7 +10,7 @@ from django_tenants.utils import get_public_schema_name
 
 from kameng.core import sql
 from kameng.core.ids import shop_id_of
-from kameng.core.remembered import Mark, Remembered
+from kameng.core.remembered import Remembered, Witness
 from resellers.models import Reseller
 
 #: Which versions of the rows there are (https://www.postgresql.org/docs/current/ddl-system-columns.html): as long as
@@ -36,7 +36,7 @@ _OF_ROWS = {
 
 
 def part_of(shop: Reseller | None) -> int | None:
-    """In which part of `mark` a shop's rows are. What is nobody's is in none, and asked for."""
+    """In which part of `witness` a shop's rows are. What is nobody's is in none, and asked for."""
     return shop.pk % PARTS if shop is not None and shop.pk is not None else None
 
 
@@ -48,9 +48,9 @@ def _stands(_key: object, shop: Reseller | None) -> bool:
 
 
 #: Whether any shop's rows have changed, or any host's.
-mark = Mark(lambda: dict(sql.rows_anywhere(_SUMS, [])), settled=lambda: not connection.in_atomic_block)
-_by_id: Remembered[int, Reseller | None] = Remembered(stands=_stands, mark=mark, part=part_of)
-_by_schema: Remembered[str, Reseller | None] = Remembered(stands=_stands, mark=mark, part=part_of)
+witness = Witness(lambda: dict(sql.rows_anywhere(_SUMS, [])), settled=lambda: not connection.in_atomic_block)
+_by_id: Remembered[int, Reseller | None] = Remembered(stands=_stands, witness=witness, part=part_of)
+_by_schema: Remembered[str, Reseller | None] = Remembered(stands=_stands, witness=witness, part=part_of)
 
 
 def shop_of_number(number: str) -> Reseller | None:
@@ -77,7 +77,7 @@ def forget() -> None:
     """Drop what is remembered."""
     _by_id.forget()
     _by_schema.forget()
-    mark.forget()
+    witness.forget()
 
 
 def _read(**wanted: Any) -> Reseller | None:

@@ -17,14 +17,14 @@ _Key = TypeVar("_Key", bound=Hashable)
 _Answer = TypeVar("_Answer")
 
 
-class Mark:
-    """Whether anything has changed where many answers come from: one cheap question vouches for all of them.
+class Witness:
+    """Knows whether anything has changed where many answers come from: one cheap question vouches for all of them.
 
     `ask` gives, for each of some parts, something that changes whenever anything in that part does. It is asked once a
     second at most, and only where many answers would else have to be asked for alone.
 
     `settled` tells whether what is read now is what everybody sees. In a transaction it may be an earlier moment's, or
-    be undone: the mark is not asked then, and does not vouch for what was read.
+    be undone: the witness is not asked then, and does not vouch for what was read.
     """
 
     #: From so many answers within a second on, the question is worth it.
@@ -81,7 +81,7 @@ class Remembered(Generic[_Key, _Answer]):
     """The answers to one question, by what was asked; at most `size` of them, the longest unused forgotten first.
 
     `stands` tells, of an answer that is older than a second, whether it is what would be answered now: worth it where
-    that is cheaper to ask. What is answered then is the same object, for all threads. So does a `mark` without being
+    that is cheaper to ask. What is answered then is the same object, for all threads. So does a `witness` without being
     asked for each, where `part` tells to which of its parts an answer belongs.
     """
 
@@ -90,11 +90,11 @@ class Remembered(Generic[_Key, _Answer]):
         size: int = 4096,
         *,
         stands: Callable[[_Key, _Answer], bool] = lambda _key, _old: False,
-        mark: Mark | None = None,
+        witness: Witness | None = None,
         part: Callable[[_Answer], Hashable] = lambda _answer: None,
     ) -> None:
-        self._size, self._stands, self._mark, self._part = size, stands, mark, part
-        #: When it was answered, the answer, and whether the mark may vouch for it.
+        self._size, self._stands, self._witness, self._part = size, stands, witness, part
+        #: When it was answered, the answer, and whether the witness may vouch for it.
         self._known: OrderedDict[_Key, tuple[float, _Answer, bool]] = OrderedDict()
         self._lock = Lock()
 
@@ -104,8 +104,8 @@ class Remembered(Generic[_Key, _Answer]):
         known = self._known.get(key)
         if known is not None and now - known[0] < FRESH_SECONDS:
             return known[1]
-        if known is not None and self._mark is not None and known[2]:
-            until = self._mark.vouched(self._part(known[1]), known[0])
+        if known is not None and self._witness is not None and known[2]:
+            until = self._witness.vouched(self._part(known[1]), known[0])
             if until is not None:
                 self._keep(key, known[1], until, settled=True)
                 return known[1]
@@ -123,7 +123,7 @@ class Remembered(Generic[_Key, _Answer]):
             self._known.clear()
 
     def _is_settled(self) -> bool:
-        return self._mark is not None and self._mark.settled()
+        return self._witness is not None and self._witness.settled()
 
     def _keep(self, key: _Key, answer: _Answer, at: float, *, settled: bool) -> None:
         with self._lock:

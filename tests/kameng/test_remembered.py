@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Mapping
 
 import pytest
 
-from kameng.core.remembered import Mark, Remembered, Together
+from kameng.core.remembered import Remembered, Together, Witness
 
 KEYS = range(20)
 
@@ -88,8 +88,8 @@ def test_after_a_pause_many_are_asked_for_together_at_once(asked: Asked) -> None
     assert (asked.alone, asked.together) == (len(KEYS) + Together.MANY, 2)
 
 
-class Marked:
-    """Answers that are numbers which can be changed, in two parts that one mark vouches for."""
+class Witnessed:
+    """Answers that are numbers which can be changed, in two parts that one witness vouches for."""
 
     def __init__(self) -> None:
         self.moment, self.alone, self.looks = 1000.0, 0, 0
@@ -97,8 +97,10 @@ class Marked:
         self.first: Callable[[], None] = lambda: None
         self.meanwhile: Callable[[], None] = lambda: None
         self.is_settled = True
-        self.mark = Mark(self._ask, settled=lambda: self.is_settled)
-        self.known: Remembered[int, tuple[int, int]] = Remembered(mark=self.mark, part=lambda answer: answer[0] % 2)
+        self.witness = Witness(self._ask, settled=lambda: self.is_settled)
+        self.known: Remembered[int, tuple[int, int]] = Remembered(
+            witness=self.witness, part=lambda answer: answer[0] % 2
+        )
 
     def _ask(self) -> Mapping[Hashable, object]:
         self.looks += 1
@@ -120,15 +122,15 @@ class Marked:
         return [self.known.get(key, lambda key=key: self._one(key))[1] for key in KEYS]  # type: ignore[misc]
 
     def questions(self) -> tuple[int, int]:
-        """How often answers, and the mark, were asked for since the last time."""
+        """How often answers, and the witness, were asked for since the last time."""
         found = self.alone, self.looks
         self.alone = self.looks = 0
         return found
 
 
 @pytest.fixture
-def marked(monkeypatch: pytest.MonkeyPatch) -> Marked:
-    found = Marked()
+def witnessed(monkeypatch: pytest.MonkeyPatch) -> Witnessed:
+    found = Witnessed()
     monkeypatch.setattr("kameng.core.remembered.time.monotonic", lambda: found.moment)
     found.all()
     found.moment += 1.1
@@ -137,98 +139,98 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> Marked:
     return found
 
 
-def test_what_was_read_before_the_mark_is_asked_for_once_more_and_then_vouched_for(marked: Marked) -> None:
-    marked.moment += 1.1
-    marked.all()
-    assert marked.questions() == (Mark.MANY, 1)  # these were read before anybody had looked at the mark
+def test_what_was_read_before_the_witness_is_asked_for_once_more_and_then_vouched_for(witnessed: Witnessed) -> None:
+    witnessed.moment += 1.1
+    witnessed.all()
+    assert witnessed.questions() == (Witness.MANY, 1)  # these were read before anybody had looked at the witness
     for _ in range(5):
-        marked.moment += 1.1
-        assert set(marked.all()) == {1}
-        assert marked.questions() == (0, 1)
+        witnessed.moment += 1.1
+        assert set(witnessed.all()) == {1}
+        assert witnessed.questions() == (0, 1)
 
 
-def test_what_has_changed_is_asked_for_with_its_part_alone(marked: Marked) -> None:
-    marked.moment += 1.1
-    marked.all()
-    marked.questions()
-    marked.answers[4] = 2
-    marked.moment += 0.9
-    marked.all()
-    assert marked.questions() == (0, 0)  # nothing is a second old
-    marked.moment += 0.2
-    assert [key for key, answer in zip(KEYS, marked.all(), strict=True) if answer == 2] == [4]
-    assert marked.questions() == (len(KEYS) // 2, 1)
+def test_what_has_changed_is_asked_for_with_its_part_alone(witnessed: Witnessed) -> None:
+    witnessed.moment += 1.1
+    witnessed.all()
+    witnessed.questions()
+    witnessed.answers[4] = 2
+    witnessed.moment += 0.9
+    witnessed.all()
+    assert witnessed.questions() == (0, 0)  # nothing is a second old
+    witnessed.moment += 0.2
+    assert [key for key, answer in zip(KEYS, witnessed.all(), strict=True) if answer == 2] == [4]
+    assert witnessed.questions() == (len(KEYS) // 2, 1)
 
 
-def test_what_changes_while_the_mark_is_looked_at_is_not_vouched_for(marked: Marked) -> None:
-    marked.moment += 1.1
-    marked.all()
-    marked.questions()
+def test_what_changes_while_the_witness_is_looked_at_is_not_vouched_for(witnessed: Witnessed) -> None:
+    witnessed.moment += 1.1
+    witnessed.all()
+    witnessed.questions()
 
     def change() -> None:
-        marked.answers[4], marked.moment = 2, marked.moment + 0.1
+        witnessed.answers[4], witnessed.moment = 2, witnessed.moment + 0.1
 
-    marked.meanwhile = change
-    marked.moment += 1.1
-    assert set(marked.all()) == {1}  # as it was when the mark was asked
-    marked.meanwhile = lambda: None
-    marked.moment += 1.1
-    assert marked.all()[4] == 2
+    witnessed.meanwhile = change
+    witnessed.moment += 1.1
+    assert set(witnessed.all()) == {1}  # as it was when the witness was asked
+    witnessed.meanwhile = lambda: None
+    witnessed.moment += 1.1
+    assert witnessed.all()[4] == 2
 
 
-def test_what_is_read_while_the_mark_is_looked_at_may_have_been_another(marked: Marked) -> None:
+def test_what_is_read_while_the_witness_is_looked_at_may_have_been_another(witnessed: Witnessed) -> None:
     def read_and_change() -> None:
-        marked.moment += 0.1
-        marked.known.put(4, (4, 1), read_at=marked.moment)
-        marked.moment += 0.1
-        marked.answers[4] = 2
+        witnessed.moment += 0.1
+        witnessed.known.put(4, (4, 1), read_at=witnessed.moment)
+        witnessed.moment += 0.1
+        witnessed.answers[4] = 2
 
-    marked.first = read_and_change
-    marked.moment += 1.1
-    marked.all()
-    marked.first = lambda: None
-    marked.moment += 1.1
-    assert marked.all()[4] == 2
-
-
-def test_nothing_is_vouched_for_that_was_read_before_it_was_known_to_be_the_same(marked: Marked) -> None:
-    marked.known.put(4, (4, 7), read_at=marked.moment - 2)
-    assert marked.all()[4] == 1
+    witnessed.first = read_and_change
+    witnessed.moment += 1.1
+    witnessed.all()
+    witnessed.first = lambda: None
+    witnessed.moment += 1.1
+    assert witnessed.all()[4] == 2
 
 
-def test_what_a_transaction_reads_is_not_vouched_for_and_no_transaction_asks_the_mark(marked: Marked) -> None:
-    marked.moment += 1.1
-    marked.all()
-    marked.moment += 1.1
-    marked.questions()
-    marked.is_settled = False
-    marked.known.put(4, (4, 7), read_at=marked.moment)  # of an earlier moment, or undone a moment later
-    marked.all()
-    assert marked.questions() == (len(KEYS) - 1, 0)
-    marked.is_settled = True
-    marked.moment += 1.1
-    assert marked.all()[4] == 1
-    assert marked.questions() == (len(KEYS), 0)
-    marked.moment += 1.1
-    marked.all()
-    assert marked.questions() == (Mark.MANY - 1, 1)
+def test_nothing_is_vouched_for_that_was_read_before_it_was_known_to_be_the_same(witnessed: Witnessed) -> None:
+    witnessed.known.put(4, (4, 7), read_at=witnessed.moment - 2)
+    assert witnessed.all()[4] == 1
 
 
-def test_no_answer_that_is_vouched_for_is_more_than_a_second_old(marked: Marked) -> None:
-    marked.moment += 1.1
-    marked.all()
-    marked.moment += 1.1
-    marked.known.put(4, (4, 1), read_at=marked.moment - 0.6)
-    marked.all()  # the mark is looked at, for the others
-    marked.answers[4] = 2
-    marked.moment += 0.5
-    assert marked.all()[4] == 1
-    marked.moment += 0.6
-    assert marked.all()[4] == 2
+def test_what_a_transaction_reads_is_not_vouched_for_and_no_transaction_asks_the_witness(witnessed: Witnessed) -> None:
+    witnessed.moment += 1.1
+    witnessed.all()
+    witnessed.moment += 1.1
+    witnessed.questions()
+    witnessed.is_settled = False
+    witnessed.known.put(4, (4, 7), read_at=witnessed.moment)  # of an earlier moment, or undone a moment later
+    witnessed.all()
+    assert witnessed.questions() == (len(KEYS) - 1, 0)
+    witnessed.is_settled = True
+    witnessed.moment += 1.1
+    assert witnessed.all()[4] == 1
+    assert witnessed.questions() == (len(KEYS), 0)
+    witnessed.moment += 1.1
+    witnessed.all()
+    assert witnessed.questions() == (Witness.MANY - 1, 1)
 
 
-def test_few_answers_are_not_worth_the_mark(marked: Marked) -> None:
-    marked.moment += 3
+def test_no_answer_that_is_vouched_for_is_more_than_a_second_old(witnessed: Witnessed) -> None:
+    witnessed.moment += 1.1
+    witnessed.all()
+    witnessed.moment += 1.1
+    witnessed.known.put(4, (4, 1), read_at=witnessed.moment - 0.6)
+    witnessed.all()  # the witness is looked at, for the others
+    witnessed.answers[4] = 2
+    witnessed.moment += 0.5
+    assert witnessed.all()[4] == 1
+    witnessed.moment += 0.6
+    assert witnessed.all()[4] == 2
+
+
+def test_few_answers_are_not_worth_the_witness(witnessed: Witnessed) -> None:
+    witnessed.moment += 3
     for key in range(3):
-        marked.known.get(key, lambda: (0, 1))
-    assert marked.questions() == (0, 0)
+        witnessed.known.get(key, lambda: (0, 1))
+    assert witnessed.questions() == (0, 0)

@@ -3,13 +3,13 @@
 import pytest
 from django.utils import timezone
 
-from kameng.core.remembered import Mark
+from kameng.core.remembered import Witness
 from resellers import hosts
 from resellers.hosts import hostname, shop_of
 from resellers.models import Domain, Reseller
 from resellers.plans.models import Tenure
 from resellers.plans.standing import Standing, standing_of
-from resellers.selectors import mark, shop_in, shop_of_number
+from resellers.selectors import shop_in, shop_of_number, witness
 
 SAME = ["one.test", "ONE.TEST", "One.Test", "one.test.", "one.test:8000", "One.TEST.:443"]
 STRANGERS = [
@@ -87,8 +87,8 @@ def test_many_hosts_are_vouched_for_by_one_question_and_only_what_changed_is_rea
 ) -> None:
     now = 1000.0
     monkeypatch.setattr("kameng.core.remembered.time.monotonic", lambda: now)
-    monkeypatch.setattr(Mark, "MANY", 3)
-    monkeypatch.setattr(mark, "settled", lambda: True)  # the test itself is a transaction
+    monkeypatch.setattr(Witness, "MANY", 3)
+    monkeypatch.setattr(witness, "settled", lambda: True)  # the test itself is a transaction
     one, two = Reseller.objects.get(slug="one"), Reseller.objects.get(slug="two")
     for number in range(8):
         Domain.objects.create(domain=f"one-{number}.test", tenant=one, is_primary=False)
@@ -121,7 +121,7 @@ def test_many_hosts_are_vouched_for_by_one_question_and_only_what_changed_is_rea
 
 @pytest.mark.django_db
 def test_what_a_transaction_reads_is_not_settled() -> None:
-    assert not mark.settled()
+    assert not witness.settled()
 
 
 @pytest.mark.django_db
